@@ -1,0 +1,594 @@
+#!/usr/bin/env python3
+"""
+The boot program of a k3s node: makes the machine what /etc/k3s-aws/node.json says it is.
+
+Standard library only, Python 3.9 or newer. May run again at any time: it does what is missing and
+restarts k3s only when its binary or configuration changed. Reports each phase in report.json; no
+secret reaches the report, the log, an argument or an environment variable.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import fcntl
+import hashlib
+import hmac
+import http.client
+import json
+import shutil
+import ssl
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
+
+ANSWER_SECONDS = 10  # for one answer of the network; the whole boot has the node's deadline
+IAM_SECONDS = 60  # a role made a moment ago is not known everywhere in AWS yet
+REFUSAL_SECONDS = 10  # k3s may refuse a good token while it starts
+SPARE_BYTES = 64 << 20
+
+UNIT = """\
+[Unit]
+Description=k3s {role}
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=notify
+EnvironmentFile=-/etc/default/%N
+EnvironmentFile=-/etc/sysconfig/%N
+KillMode=process
+Delegate=yes
+User=root
+LimitNOFILE=1048576
+LimitNPROC=infinity
+LimitCORE=infinity
+TasksMax=infinity
+TimeoutStartSec=0
+Restart=always
+RestartSec=5s
+ExecStartPre=-/sbin/modprobe br_netfilter
+ExecStartPre=-/sbin/modprobe overlay
+ExecStart=/usr/local/bin/k3s {role}
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+class Failure(Exception):  # noqa: N818
+    """What ends the boot; its text becomes the cause in the report."""
+
+
+class NotYet(Exception):  # noqa: N818
+    """What may be better in a moment; with `patience`, only for so many seconds in a row."""
+
+    def __init__(self, text: str, patience: float | None = None) -> None:
+        super().__init__(text)
+        self.patience = patience
+
+
+def run_command(words: Sequence[str]) -> tuple[int, str]:
+    """The exit code and the output of a command."""
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout
+
+
+def write(path: Path, content: str, mode: int) -> None:
+    """Puts a whole file in place at once, never with a wider mode; an equal one is left alone."""
+    if path.exists() and path.stat().st_mode & 0o777 == mode and path.read_text() == content:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    new.touch(mode)
+    new.chmod(mode)
+    new.write_text(content)
+    new.replace(path)
+
+
+def read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def digest_of(path: Path) -> Any:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest
+
+
+def answer_to(request: Request, context: ssl.SSLContext | None = None) -> Any:
+    """The answer, of whatever status. No proxy of the environment is asked."""
+    try:
+        opener = build_opener(ProxyHandler({}), HTTPSHandler(context=context))
+        return opener.open(request, timeout=ANSWER_SECONDS)
+    except HTTPError as answer:
+        return answer
+    except (OSError, http.client.HTTPException) as error:
+        place = urlsplit(request.full_url).netloc
+        raise NotYet(f"{place}: {getattr(error, 'reason', error)}") from None
+
+
+def ask(request: Request, context: ssl.SSLContext | None = None) -> tuple[int, Any, bytes]:
+    """Status, headers and body of a short answer."""
+    with answer_to(request, context) as answer:
+        try:
+            return answer.status, answer.headers, answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise NotYet(f"{urlsplit(request.full_url).netloc}: {error}") from None
+
+
+def sign(
+    url: str, headers: Mapping[str, str], body: bytes, *,
+    credentials: Mapping[str, str], region: str, service: str, when: datetime,
+) -> dict[str, str]:  # fmt: skip
+    """The headers of a POST to `/`, signed: AWS Signature Version 4."""
+    stamp = when.strftime("%Y%m%dT%H%M%SZ")
+    scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
+    signed = {**headers, "Host": urlsplit(url).netloc, "X-Amz-Date": stamp}
+    if credentials.get("Token"):
+        signed["X-Amz-Security-Token"] = credentials["Token"]
+    lowered = sorted((name.lower(), value.strip()) for name, value in signed.items())
+    names = ";".join(name for name, _ in lowered)
+    lines = [f"{name}:{value}" for name, value in lowered]
+    request = ["POST", "/", "", *lines, "", names, hashlib.sha256(body).hexdigest()]
+    digest = hashlib.sha256("\n".join(request).encode()).hexdigest()
+    key = f"AWS4{credentials['SecretAccessKey']}".encode()
+    for part in scope.split("/"):
+        key = hmac.new(key, part.encode(), "sha256").digest()
+    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"
+    signed["Authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={credentials['AccessKeyId']}/{scope}, SignedHeaders={names}, "
+        f"Signature={hmac.new(key, text.encode(), 'sha256').hexdigest()}"
+    )
+    return signed
+
+
+class Report:
+    """What the boot did so far, on disk after each step and as lines of the boot log."""
+
+    def __init__(self, path: Path, clock: Any, say: Callable[[str], None]) -> None:
+        self.path, self.clock, self.say = path, clock, say
+        self.secrets: set[str] = set()
+        self.began = clock.monotonic()
+        self.content: dict[str, Any] = {
+            "schema": 1, "node": "", "instanceId": "", "role": "", "state": "running",
+            "phases": [], "error": None, "k3s": None,
+        }  # fmt: skip
+
+    def keep_secret(self, text: str) -> None:
+        """Remembers what must not be shown, each long line by itself too."""
+        self.secrets.update(piece for piece in [text, *text.splitlines()] if len(piece) >= 8)
+
+    def redacted(self, text: str) -> str:
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            text = text.replace(secret, "[secret]")
+        return text
+
+    def log(self, text: str) -> None:
+        self.say(f"k3s-aws {self.clock.monotonic() - self.began:7.2f} {self.redacted(text)}")
+
+    def save(self) -> None:
+        write(self.path, json.dumps(self.content, indent=1) + "\n", 0o644)
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        now = datetime.fromtimestamp(self.clock.time(), timezone.utc)  # noqa: UP017
+        began = self.clock.monotonic()
+        phase: dict[str, Any] = {
+            "name": name,
+            "startedAt": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "seconds": None,
+        }
+        self.content["phases"].append(phase)
+        self.save()
+        self.log(name)
+        try:
+            yield
+        finally:
+            phase["seconds"] = round(self.clock.monotonic() - began, 3)
+
+    def end(self, cause: str | None = None) -> None:
+        self.content["state"] = "done" if cause is None else "failed"
+        if cause is not None:
+            phase = self.content["phases"][-1]["name"]
+            self.content["error"] = {"phase": phase, "cause": self.redacted(cause)}
+        self.save()
+        self.log("done" if cause is None else f"failed: {cause}")
+
+
+class Wait:
+    """The one deadline of the boot, and the waiting for it."""
+
+    def __init__(self, clock: Any) -> None:
+        self.clock = clock
+        self.began = clock.monotonic()
+        self.deadline = self.began + 600.0
+
+    def until(
+        self, attempt: Callable[[], Any], what: str, pause: float = 0.5, growth: float = 1.0
+    ) -> Any:
+        """Repeats the attempt while it says NotYet."""
+        began = refused_since = self.clock.monotonic()
+        while True:
+            try:
+                return attempt()
+            except NotYet as reason:
+                last = reason
+            now = self.clock.monotonic()
+            if last.patience is None:
+                refused_since = now + pause
+            elif now - refused_since >= last.patience:
+                raise Failure(str(last))
+            if now + pause > self.deadline:
+                raise Failure(f"{what}: waited {now - began:.0f} s, last answer: {last}")
+            self.clock.sleep(pause)
+            pause = min(pause * growth, 5.0)
+
+
+class Aws:
+    """What this machine may ask: the metadata service, and SSM as its role."""
+
+    def __init__(self, metadata: str, ssm: str, wait: Wait, report: Report) -> None:
+        self.metadata_url, self.ssm_url = metadata, ssm
+        self.wait, self.report = wait, report
+        self.skew = 0.0
+
+    def metadata(self, path: str) -> str:
+        """One value of the instance metadata service, version 2."""
+        url = f"{self.metadata_url}/latest"
+
+        def attempt() -> str:
+            ttl = {"X-aws-ec2-metadata-token-ttl-seconds": "300"}
+            status, _, token = ask(Request(f"{url}/api/token", headers=ttl, method="PUT"))  # noqa: S310
+            if status == 200:
+                self.report.keep_secret(token.decode())
+                header = {"X-aws-ec2-metadata-token": token.decode()}
+                status, _, body = ask(Request(f"{url}/meta-data/{path}", headers=header))  # noqa: S310
+            if status != 200:
+                raise NotYet(f"it answered {status}")
+            return body.decode().strip()
+
+        value: str = self.wait.until(attempt, f"no {path} from the instance metadata service")
+        return value
+
+    def credentials(self) -> dict[str, str]:
+        """The role's temporary credentials."""
+        roles = "iam/security-credentials/"
+        found: dict[str, str] = json.loads(self.metadata(roles + self.metadata(roles)))
+        if "SecretAccessKey" not in found:
+            raise NotYet(f"the instance role has no credentials: {found.get('Code')}")
+        self.report.keep_secret(found["SecretAccessKey"])
+        self.report.keep_secret(found["Token"])
+        return found
+
+    def parameters(self, names: Sequence[str]) -> dict[str, str]:
+        """The values of SSM parameters, decrypted; all are remembered as secret."""
+        region = self.metadata("placement/region")
+        url = self.ssm_url.format(region=region, domain=self.metadata("services/domain"))
+        body = json.dumps({"Names": list(names), "WithDecryption": True}).encode()
+        headers = {
+            "Content-Type": "application/x-amz-json-1.1",
+            "X-Amz-Target": "AmazonSSM.GetParameters",
+        }
+
+        def attempt() -> Any:
+            when = datetime.fromtimestamp(self.wait.clock.time() + self.skew, timezone.utc)  # noqa: UP017
+            signed = sign(
+                url, headers, body,
+                credentials=self.credentials(), region=region, service="ssm", when=when,
+            )  # fmt: skip
+            status, answered, text = ask(Request(url, body, signed))  # noqa: S310
+            if status == 200:
+                return json.loads(text)
+            reason = self.report.redacted(text.decode(errors="replace"))[:300]
+            refusal = f"SSM answered {status}: {reason}"
+            if status >= 500 or status == 429 or "Throttl" in refusal:
+                raise NotYet(refusal)
+            if answered["Date"]:
+                # A clock that is off makes good signatures invalid; AWS tells the right time.
+                now = parsedate_to_datetime(answered["Date"]).timestamp()
+                self.skew = now - self.wait.clock.time()
+            raise NotYet(refusal, IAM_SECONDS)
+
+        answer = self.wait.until(attempt, f"no secrets from {url}", growth=1.5)
+        values = {each["Name"]: each["Value"] for each in answer["Parameters"]}
+        for value in values.values():
+            self.report.keep_secret(value)
+        missing = [name for name in names if name not in values]
+        if missing:
+            raise Failure(f"SSM has no parameter {', '.join(missing)}")
+        return values
+
+
+class Boot:
+    """One run of the boot program. The arguments are the world it acts on."""
+
+    def __init__(
+        self, *,
+        root: Path = Path("/"),
+        metadata: str = "http://169.254.169.254",
+        ssm: str = "https://ssm.{region}.{domain}/",
+        run: Callable[[Sequence[str]], tuple[int, str]] = run_command,
+        clock: Any = time,
+        free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+        say: Callable[[str], None] = lambda line: print(line, flush=True),
+    ) -> None:  # fmt: skip
+        self.root, self.home = root, root / "etc/rancher/k3s"
+        self.run, self.clock, self.free = run, clock, free
+        self.report = Report(root / "var/lib/k3s-aws/report.json", clock, say)
+        self.wait = Wait(clock)
+        self.aws = Aws(metadata, ssm, self.wait, self.report)
+
+    def identify(self) -> None:
+        """Who this machine is: node.json, and what the metadata service says."""
+        try:
+            self.node = json.loads((self.root / "etc/k3s-aws/node.json").read_text())
+            if self.node["schema"] != 1:
+                raise ValueError(f"schema {self.node['schema']} is not known")
+            self.role, prefix = self.node["role"], self.node["nodeNamePrefix"]
+            self.wait.deadline = self.wait.began + self.node["deadlineSeconds"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise Failure(f"/etc/k3s-aws/node.json cannot be used: {error!r}") from None
+        self.unit = "k3s" if self.role == "server" else "k3s-agent"
+        instance = self.aws.metadata("instance-id")
+        self.name = f"{prefix}-{instance[-8:]}"
+        self.report.content.update(node=self.name, instanceId=instance, role=self.role)
+
+    def install_host_key(self) -> None:
+        """The one SSH host key; sshd has none before, so nobody ever sees another."""
+        name = self.node["parameters"]["hostKey"]
+        key = self.aws.parameters([name])[name].strip() + "\n"
+        path = self.root / "etc/ssh/ssh_host_ed25519_key"
+        if read(path) == key:
+            return
+        write(path, key, 0o600)
+        code, public = self.run(["ssh-keygen", "-y", "-f", str(path)])
+        if code != 0:
+            raise Failure(f"SSM parameter {name} is not an SSH private key")
+        write(path.with_suffix(".pub"), public, 0o644)
+        for unit in ("ssh.service", "sshd.service"):
+            if self.unit_state(unit)["LoadState"] == "loaded":
+                # Without a key it may have failed often enough to be refused another start.
+                self.run(["systemctl", "reset-failed", unit])
+                self.run(["systemctl", "restart", unit])
+                return
+        raise Failure("this machine has neither ssh.service nor sshd.service")
+
+    def install_secrets(self) -> None:
+        names = {key: name for key, name in self.node["parameters"].items() if key != "hostKey"}
+        values = self.aws.parameters(list(names.values()))
+        secret = {key: values[name] for key, name in names.items()}
+        self.token = secret["token"]
+        self.report.keep_secret(self.token.rsplit(":", 1)[-1])
+        write(self.home / "token", self.token + "\n", 0o600)
+        if self.role == "server":
+            write(self.home / "agent-token", secret["agentToken"] + "\n", 0o600)
+            self.install_authority(json.loads(secret["authority"]))
+
+    def install_authority(self, files: Mapping[str, str]) -> None:
+        """Before the first start only: k3s does not start with another one than it knows."""
+        folder = "var/lib/rancher/k3s/server/tls"
+        for name, content in files.items():
+            self.report.keep_secret(content)
+            path = self.root / folder / name
+            if not path.exists():
+                write(path, content, 0o600)
+            elif read(path).strip() != content.strip():
+                raise Failure(f"/{folder}/{name} belongs to another cluster")
+        (self.root / folder).parent.chmod(0o700)
+
+    def install_k3s(self) -> None:
+        wanted = self.node["k3s"]
+        target = self.root / "usr/local/bin/k3s"
+        if not target.exists() or digest_of(target).hexdigest() != wanted["sha256"]:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = target.with_name(".k3s.part")
+            self.download(wanted["sources"], wanted["sha256"], part)
+            part.chmod(0o755)
+            part.replace(target)
+        self.report.content["k3s"] = {"version": wanted["version"], "sha256": wanted["sha256"]}
+        if not target.with_name("kubectl").exists():
+            target.with_name("kubectl").symlink_to("k3s")
+
+    def download(self, sources: Sequence[str], sha256: str, part: Path) -> None:
+        """From the first source with the right file; what was received is kept for resuming."""
+        faults: dict[str, str] = {}
+
+        def attempt() -> None:
+            reasons = []
+            for source in [each for each in sources if each not in faults]:
+                try:
+                    return self.receive(source, sha256, part)
+                except NotYet as reason:
+                    reasons.append(str(reason))
+                    self.report.log(str(reason))
+                except Failure as fault:
+                    faults[source] = str(fault)
+                    self.report.log(str(fault))
+            if reasons:
+                raise NotYet("; ".join(reasons))
+            raise Failure("; ".join(faults.values()))
+
+        self.wait.until(attempt, "k3s was not downloaded", growth=1.5)
+
+    def receive(self, source: str, sha256: str, part: Path) -> None:
+        have = part.stat().st_size if part.exists() else 0
+        request = Request(source, headers={"Range": f"bytes={have}-"} if have else {})  # noqa: S310
+        with answer_to(request) as answer:
+            if answer.status == 416:
+                part.unlink()
+                raise NotYet(f"{source} is not longer than what was received; beginning again")
+            if answer.status not in (200, 206):
+                again = answer.status >= 500 or answer.status in (408, 429)
+                raise (NotYet if again else Failure)(f"{source} answered {answer.status}")
+            resumed = answer.status == 206
+            digest = digest_of(part) if resumed else hashlib.sha256()
+            self.copy(answer, part, digest, resumed, source)
+        if digest.hexdigest() == sha256:
+            return
+        part.unlink()
+        if resumed:
+            raise NotYet(f"{source} did not continue the same file; beginning again")
+        raise Failure(f"{source} has SHA-256 {digest.hexdigest()}, expected {sha256}")
+
+    def copy(self, answer: Any, part: Path, digest: Any, resumed: bool, source: str) -> None:
+        length, received = int(answer.headers["Content-Length"] or 0), 0
+        free = self.free(part.parent)
+        if free < length + SPARE_BYTES:
+            raise Failure(f"{part.parent} has {free >> 20} MiB free, k3s needs {length >> 20} MiB")
+        end = "the connection ended"
+        try:
+            with part.open("ab" if resumed else "wb") as file:
+                for block in iter(lambda: answer.read(1 << 18), b""):
+                    received += file.write(block)
+                    digest.update(block)
+        except (OSError, http.client.HTTPException) as error:
+            end, length = str(error), max(length, received + 1)
+        if received < length:
+            raise NotYet(f"{source} stopped after {received} of {length} bytes: {end}")
+
+    def configure(self) -> None:
+        config = {
+            **self.node["config"],
+            "node-name": self.name,
+            "token-file": "/etc/rancher/k3s/token",
+        }
+        if self.role == "server":
+            config["agent-token-file"] = "/etc/rancher/k3s/agent-token"
+        else:
+            config["server"] = self.node["join"]["url"]
+        text, unit = json.dumps(config, indent=1) + "\n", UNIT.format(role=self.role)
+        write(self.home / "config.yaml", text, 0o600)
+        write(self.root / f"etc/systemd/system/{self.unit}.service", unit, 0o644)
+        seen = "\n".join([self.node["k3s"]["sha256"], text, unit])
+        self.wanted = hashlib.sha256(seen.encode()).hexdigest()
+
+    def wait_for_server(self) -> None:
+        """Asks more often than k3s would, and tells a refused token from no answer."""
+        url = self.node["join"]["url"]
+        ca_hash, _, login = self.token[len("K10") :].partition("::")
+        login = base64.b64encode(login.encode()).decode()
+        self.report.keep_secret(login)
+        # Nothing is sent to whoever answers before its authority proved to be ours.
+        unverified = ssl._create_unverified_context()  # noqa: S323
+
+        def attempt() -> None:
+            status, _, authority = ask(Request(f"{url}/cacerts"), unverified)  # noqa: S310
+            if status != 200:
+                raise NotYet(f"the server {url} answered {status} for /cacerts")
+            if hashlib.sha256(authority).hexdigest() != ca_hash:
+                raise Failure(f"the server {url} has another authority than the join token names")
+            ours = ssl.create_default_context(cadata=authority.decode())
+            request = Request(f"{url}/v1-k3s/readyz", headers={"Authorization": f"Basic {login}"})  # noqa: S310
+            status, _, _ = ask(request, ours)
+            if status in (401, 403):
+                raise NotYet(f"the server {url} refused the join token", REFUSAL_SECONDS)
+            if status != 200:
+                raise NotYet(f"the server {url} is not ready: {status}")
+
+        self.wait.until(attempt, f"no ready server at {url}")
+
+    def start_k3s(self) -> None:
+        since = int(self.clock.time())
+        for words in (
+            ["daemon-reload"],
+            ["enable", self.unit],
+            ["restart", "--no-block", self.unit],
+        ):
+            code, _ = self.run(["systemctl", *words])
+            if code != 0:
+                raise Failure(f"systemctl {' '.join(words)} ended with {code}")
+
+        def attempt() -> None:
+            state = self.unit_state(self.unit)
+            if state["ActiveState"] == "failed" or int(state["NRestarts"]) >= 3:
+                raise Failure(f"{self.unit}.service does not start")
+            if state["ActiveState"] != "active":
+                raise NotYet(f"{self.unit}.service is {state['ActiveState']}")
+
+        try:
+            self.wait.until(attempt, f"{self.unit}.service is not up", pause=0.25)
+        except Failure as fault:
+            raise Failure(f"{fault}; its journal: {self.last_line(since)}") from None
+        write(self.root / "var/lib/k3s-aws/running", self.wanted, 0o600)
+
+    def unit_state(self, unit: str) -> dict[str, str]:
+        fields = {"LoadState": "", "ActiveState": "", "NRestarts": "0"}
+        lines = self.run(["systemctl", "show", "-p", ",".join(fields), unit])[1].splitlines()
+        return {**fields, **dict(line.split("=", 1) for line in lines if "=" in line)}
+
+    def last_line(self, since: int) -> str:
+        """The last line of the journal that tells why, or else the last one."""
+        words = ["journalctl", "-u", self.unit, "-o", "cat", "-n", "200", "--no-pager"]
+        lines = self.run([*words, f"--since=@{since}"])[1].split("\n")
+        lines = [line.strip() for line in lines if line.strip()] or ["(empty)"]
+        signs = ("level=fatal", "level=error", "fatal", "panic:", "Error:")
+        telling = [line for line in lines if any(sign in line for sign in signs)]
+        return self.report.redacted((telling or lines)[-1])[:400]
+
+    def is_running(self) -> bool:
+        """Whether k3s runs with this very binary and configuration."""
+        seen = read(self.root / "var/lib/k3s-aws/running")
+        return seen == self.wanted and self.unit_state(self.unit)["ActiveState"] == "active"
+
+    def follow(self) -> None:
+        """All phases, in order."""
+        phases = {
+            "identity": self.identify,
+            "host-key": self.install_host_key,
+            "secrets": self.install_secrets,
+            "download-k3s": self.install_k3s,
+            "configure": self.configure,
+            "wait-for-server": self.wait_for_server,
+            "start-k3s": self.start_k3s,
+        }
+        for name, act in phases.items():
+            if name == "wait-for-server" and self.is_running():
+                return
+            if name != "wait-for-server" or self.role == "agent":
+                with self.report.phase(name):
+                    act()
+
+    def lock(self, file: Any) -> None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise NotYet("it holds /run/k3s-aws.lock") from None
+
+    def main(self) -> int:
+        """Boots the node; 0 when k3s is up, 1 with the cause in the report."""
+        path = self.root / "run/k3s-aws.lock"
+        path.parent.mkdir(exist_ok=True)
+        with path.open("w") as file:
+            try:
+                self.wait.until(lambda: self.lock(file), "another boot run does not end")
+            except Failure as fault:
+                # The report belongs to the run that holds the lock.
+                self.report.log(str(fault))
+                return 1
+            try:
+                self.follow()
+            except Exception as error:
+                cause = str(error)
+                if not isinstance(error, Failure):
+                    self.report.log(traceback.format_exc())
+                    cause = f"unexpected {type(error).__name__}: {error}"
+                self.report.end(cause)
+                return 1
+            self.report.end()
+            return 0
+
+
+if __name__ == "__main__":
+    sys.exit(Boot().main())

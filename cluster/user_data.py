@@ -1,0 +1,52 @@
+"""
+User data: the cloud-config a machine boots with, rendered from cloud-init/ and packed for EC2.
+
+Decides nothing and holds no secret: the node configuration and the boot program come in as text.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from pathlib import Path
+
+import jinja2
+
+from cluster.errors import UserDataTooLarge
+
+CLOUD_INIT = Path(__file__).parent.parent / "cloud-init"
+TEMPLATE = CLOUD_INIT / "cloud-config.yaml.j2"
+BOOT_PROGRAM = CLOUD_INIT / "boot.py"
+
+# EC2 takes 16 KiB before base64:
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html
+# Stopping short of it leaves room for what a fork or a later release adds.
+LIMIT_BYTES = 14 * 1024
+
+
+def render(node_config_text: str, boot_program_text: str, login_public_key: str) -> str:
+    """The cloud-config of one machine."""
+    # Not HTML: every value goes through the JSON filter, which quotes it for YAML.
+    environment = jinja2.Environment(  # noqa: S701
+        undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True
+    )
+    # Jinja's own filter also escapes for HTML, which costs bytes and hides the text.
+    environment.filters["tojson"] = json.dumps
+    return environment.from_string(TEMPLATE.read_text()).render(
+        node_config=node_config_text,
+        boot_program=boot_program_text,
+        login_public_key=login_public_key.strip(),
+    )
+
+
+def encode(cloud_config: str) -> str:
+    """The cloud-config as EC2 takes it: gzip, then base64; the same text gives the same result."""
+    packed = gzip.compress(cloud_config.encode(), compresslevel=9, mtime=0)
+    if len(packed) > LIMIT_BYTES:
+        raise UserDataTooLarge(
+            f"the user data of a machine is {len(packed)} bytes after compression, "
+            f"{len(packed) - LIMIT_BYTES} over the limit of {LIMIT_BYTES}\n"
+            "    shorten what cloud-init/ holds, or let the machine fetch it at boot"
+        )
+    return base64.b64encode(packed).decode()

@@ -1,0 +1,1 @@
+"""DOES: the Pulumi components. They create what `cluster/` decided; no rule lives here."""

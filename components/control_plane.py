@@ -1,0 +1,38 @@
+"""ControlPlane (k3s:aws:ControlPlane): the server and the API endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from components.machine import Machine, MachineArgs
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlPlaneArgs:
+    """The machines of the servers, by their logical names."""
+
+    machines: Mapping[str, MachineArgs]
+
+
+class ControlPlane(pulumi.ComponentResource):
+    """
+    The servers (k3s:aws:ControlPlane).
+
+    Creates one machine for each. The datastore of a single server lives on its root volume, so a
+    replaced server starts empty under the same authority.
+    """
+
+    servers: list[Machine]
+
+    def __init__(
+        self, name: str, args: ControlPlaneArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("k3s:aws:ControlPlane", name, None, opts)
+        self.servers = [
+            Machine(machine_name, machine, pulumi.ResourceOptions(parent=self))
+            for machine_name, machine in args.machines.items()
+        ]
+        self.register_outputs({"nodeNames": [server.node.nodeName for server in self.servers]})

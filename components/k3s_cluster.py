@@ -1,0 +1,193 @@
+"""K3sCluster (k3s:aws:K3sCluster): the whole cluster, and what its users get of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from cluster import network, node_config, parameters
+from cluster.k3s_config import Addresses
+from cluster.model import Cluster, Node, Role
+from cluster.model import NodePool as PoolPlan
+from components import plugin
+from components.address import Address, AddressArgs
+from components.control_plane import ControlPlane, ControlPlaneArgs
+from components.credentials import Credentials, CredentialsArgs
+from components.lookups import Facts
+from components.machine import Access, Machine, MachineArgs
+from components.machine_role import MachineRole, MachineRoleArgs
+from components.network import Network, NetworkArgs
+from components.node_pool import NodePool, NodePoolArgs
+
+
+@dataclass(frozen=True, kw_only=True)
+class K3sClusterArgs:
+    """The resolved model, what AWS said about the account, and the text of the boot program."""
+
+    cluster: Cluster
+    facts: Facts
+    boot_program: str
+
+
+class K3sCluster(pulumi.ComponentResource):
+    """
+    A k3s cluster on EC2 (k3s:aws:K3sCluster).
+
+    Creates the network, the credentials, a role for servers and one for agents, the addresses, the
+    machines, and the kubeconfig. It is there when every node is Ready.
+    """
+
+    api_endpoint: pulumi.Output[str]
+    nodes: pulumi.Output[list[dict[str, Any]]]
+    boot_report: pulumi.Output[dict[str, Any]]
+    kubeconfig: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, args: K3sClusterArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("k3s:aws:K3sCluster", name, None, opts)
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._name, self._args = name, args
+        cluster = args.cluster
+        self._tags = {"k3s-aws:cluster": cluster.name, "k3s-aws:stack": cluster.stack}
+        self._network = self._create_network()
+        self._credentials = Credentials(
+            name, CredentialsArgs(cluster=cluster, tags=self._tags), self._child
+        )
+        self._roles = {role: self._create_role(role) for role in network.ROLES}
+        self._addresses = {node.suffix: self._create_address(node) for node in cluster.nodes}
+        first = self._addresses[cluster.nodes[0].suffix]
+        self._join_address = first.private_ip
+        self.api_endpoint = pulumi.Output.format("https://{0}:6443", first.public_ip)
+        self._access = self._grant_access()
+
+        machines = self._create_machines()
+        self.nodes = pulumi.Output.all(*[machine.summary for machine in machines])
+        self.boot_report = pulumi.Output.all(
+            *[machine.node.bootReport for machine in machines]
+        ).apply(lambda reports: {report["node"]: report for report in reports})
+        self.kubeconfig = self._read_kubeconfig(machines[0])
+        self.register_outputs({"apiEndpoint": self.api_endpoint, "kubeconfig": self.kubeconfig})
+
+    def _create_network(self) -> Network:
+        cluster = self._args.cluster
+        return Network(
+            self._name,
+            NetworkArgs(
+                vpc_cidr=str(cluster.network.vpc_cidr),
+                subnet_cidr=str(network.subnet_cidr(cluster.network.vpc_cidr)),
+                availability_zone=self._args.facts.availability_zone,
+                ingress=network.ingress_rules(cluster),
+                tags=self._tags,
+            ),
+            self._child,
+        )
+
+    def _create_role(self, role: Role) -> MachineRole:
+        facts = self._args.facts
+        arns = [
+            parameters.arn(
+                name,
+                partition=facts.partition,
+                region=facts.region,
+                account_id=facts.account_id,
+            )
+            for name in parameters.readable_by(self._args.cluster, role)
+        ]
+        return MachineRole(
+            f"{self._name}-{role}",
+            MachineRoleArgs(parameter_arns=arns, tags=self._tags),
+            self._child,
+        )
+
+    def _create_address(self, node: Node) -> Address:
+        return Address(
+            f"{self._name}-{node.suffix}",
+            AddressArgs(network=self._network, role=node.role, tags=self._tags),
+            self._child,
+        )
+
+    def _grant_access(self) -> Access:
+        authority = self._credentials.authority
+        return Access(
+            login_key=self._credentials.login_key,
+            login_user=self._args.cluster.image.login_user,
+            api={
+                "endpoint": self.api_endpoint,
+                "serverCaCertificate": authority.serverCaCertificate,
+                "clientCertificate": authority.operatorCertificate,
+                "clientKey": authority.operatorKey,
+            },
+        )
+
+    def _create_machines(self) -> list[Machine]:
+        cluster = self._args.cluster
+        control_plane = ControlPlane(
+            f"{self._name}-{cluster.servers.name}",
+            ControlPlaneArgs(machines=self._plan_machines(cluster.servers)),
+            self._child,
+        )
+        pools = [
+            NodePool(
+                f"{self._name}-{pool.name}",
+                NodePoolArgs(machines=self._plan_machines(pool), control_plane=control_plane),
+                self._child,
+            )
+            for pool in cluster.pools
+        ]
+        return [*control_plane.servers, *(agent for pool in pools for agent in pool.agents)]
+
+    def _plan_machines(self, pool: PoolPlan) -> dict[str, MachineArgs]:
+        return {
+            f"{self._name}-{node.suffix}": MachineArgs(
+                cluster=self._args.cluster,
+                node=node,
+                address=self._addresses[node.suffix],
+                profile_name=self._roles[node.role].profile_name,
+                image_id=self._args.facts.image_ids[node.architecture],
+                boot_program=self._args.boot_program,
+                node_config=self._node_config(node),
+                access=self._access,
+                ready_to_boot=[
+                    self._roles[node.role].policy,
+                    *self._credentials.parameters[node.role],
+                ],
+                tags=self._tags,
+            )
+            for node in self._args.cluster.nodes_of(pool)
+        }
+
+    def _node_config(self, node: Node) -> pulumi.Output[str]:
+        address = self._addresses[node.suffix]
+
+        def render(known: list[str]) -> str:
+            return node_config.render(
+                self._args.cluster,
+                node,
+                region=self._args.facts.region,
+                addresses=Addresses(private_ip=known[0], public_ip=known[1]),
+                server_private_ip=known[2],
+            )
+
+        return pulumi.Output.all(address.private_ip, address.public_ip, self._join_address).apply(
+            render
+        )
+
+    def _read_kubeconfig(self, server: Machine) -> pulumi.Output[str]:
+        kubeconfig = plugin.Kubeconfig(
+            self._name,
+            {
+                "ssh": server.ssh,
+                "api": self._access.api,
+                "instanceId": server.instance.id,
+                "clusterName": self._args.cluster.name,
+                "deadlineSeconds": self._args.cluster.node_deadline_seconds,
+            },
+            # The file is there once k3s has started, which is what the node waits for.
+            pulumi.ResourceOptions(
+                parent=self, depends_on=[server.node], deleted_with=server.instance
+            ),
+        )
+        return pulumi.Output.secret(kubeconfig.kubeconfig)

@@ -1,0 +1,161 @@
+"""Machine (k3s:aws:Machine): one EC2 instance and the Kubernetes node on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from cluster import parameters, user_data
+from cluster.model import Cluster, Node
+from components import plugin
+from components.address import Address
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """How the provider reaches a machine and the cluster: the login key and our own certificate."""
+
+    login_key: plugin.SshKey
+    login_user: str
+    api: Mapping[str, pulumi.Input[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineArgs:
+    """What one machine is made of; `ready_to_boot` is what it asks for in its first second."""
+
+    cluster: Cluster
+    node: Node
+    address: Address
+    profile_name: pulumi.Input[str]
+    image_id: pulumi.Input[str]
+    boot_program: str
+    node_config: pulumi.Output[str]
+    access: Access
+    ready_to_boot: Sequence[pulumi.Resource]
+    tags: Mapping[str, str]
+
+
+class Machine(pulumi.ComponentResource):
+    """
+    One EC2 instance and the Kubernetes node on it (k3s:aws:Machine).
+
+    Creates the machine's SSH host key and its parameter, the machine template, the instance and
+    the node. Another `generation` of the template replaces the instance, the old one first, since
+    both stand on one network interface; another node configuration is applied in place by the node.
+    """
+
+    instance: aws.ec2.Instance
+    node: plugin.Node
+    ssh: Mapping[str, pulumi.Input[Any]]
+    summary: pulumi.Output[dict[str, Any]]
+
+    def __init__(
+        self,
+        name: str,
+        args: MachineArgs,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        node_opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("k3s:aws:Machine", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        host_key = plugin.SshKey(f"{name}-host", {"comment": name}, child)
+        host_key_parameter = aws.ssm.Parameter(
+            f"{name}-host-key",
+            name=parameters.host_key(args.cluster, args.node),
+            type="SecureString",
+            value=host_key.privateKey,
+            tags=dict(args.tags),
+            opts=child,
+        )
+        self.instance = self._instance(name, args, host_key_parameter)
+        self.ssh = {
+            "host": args.address.public_ip,
+            "port": 22,
+            "user": args.access.login_user,
+            "privateKey": args.access.login_key.privateKey,
+            "hostKey": host_key.publicKey,
+        }
+        self.node = plugin.Node(
+            name,
+            {
+                "nodeName": self.instance.id.apply(args.node.name_on),
+                "instanceId": self.instance.id,
+                "role": args.node.role,
+                "ssh": self.ssh,
+                "api": args.access.api,
+                "nodeConfig": args.node_config,
+                "deadlineSeconds": args.cluster.node_deadline_seconds,
+                "drainSeconds": args.cluster.drain_seconds,
+            },
+            pulumi.ResourceOptions.merge(node_opts, child),
+        )
+        self.summary = self._summarize(args)
+        self.register_outputs({"instanceId": self.instance.id, "nodeName": self.node.nodeName})
+
+    def _instance(
+        self, name: str, args: MachineArgs, host_key_parameter: aws.ssm.Parameter
+    ) -> aws.ec2.Instance:
+        def render(known: list[str]) -> str:
+            node_config, login_public_key = known
+            return user_data.encode(
+                user_data.render(node_config, args.boot_program, login_public_key)
+            )
+
+        template = plugin.MachineTemplate(
+            name,
+            {
+                "generation": args.node.generation,
+                "imageId": args.image_id,
+                "userData": pulumi.Output.all(
+                    args.node_config, args.access.login_key.publicKey
+                ).apply(render),
+            },
+            pulumi.ResourceOptions(parent=self),
+        )
+        return aws.ec2.Instance(
+            name,
+            ami=template.imageId,
+            instance_type=args.node.instance_type,
+            user_data_base64=template.userData,
+            user_data_replace_on_change=True,
+            primary_network_interface={"network_interface_id": args.address.interface_id},
+            iam_instance_profile=args.profile_name,
+            metadata_options={
+                "http_endpoint": "enabled",
+                "http_tokens": "required",
+                "http_put_response_hop_limit": 1,
+            },
+            root_block_device={
+                "encrypted": True,
+                "volume_type": "gp3",
+                "volume_size": args.node.root_volume_gib,
+                "delete_on_termination": True,
+            },
+            tags={**args.tags, "Name": name},
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # The interface can stand on one instance at a time.
+                delete_before_replace=True,
+                # Nothing of the instance names these, but its first second asks for them.
+                depends_on=[host_key_parameter, args.address.association, *args.ready_to_boot],
+            ),
+        )
+
+    def _summarize(self, args: MachineArgs) -> pulumi.Output[dict[str, Any]]:
+        return pulumi.Output.all(
+            name=self.node.nodeName,
+            role=args.node.role,
+            pool=args.node.pool,
+            instanceId=self.instance.id,
+            architecture=args.node.architecture,
+            publicIp=args.address.public_ip,
+            privateIp=args.address.private_ip,
+            k3sVersion=self.node.kubeletVersion,
+            readySeconds=self.node.readySeconds,
+        )

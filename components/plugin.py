@@ -1,0 +1,97 @@
+"""
+The resources of the `k3s` provider plugin (folder provider/), as the program sees them.
+
+Thin on purpose: property names are the plugin's own, its schema tells what each does.
+Tokens and property names are part of the state format (docs/decisions/0003).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import pulumi
+
+Inputs = Mapping[str, pulumi.Input[Any]]
+
+
+class PluginResource(pulumi.CustomResource):
+    """A resource of the plugin: its token, and its outputs as the annotations of the class."""
+
+    pulumi_type: ClassVar[str]
+
+    def __init__(
+        self, name: str, inputs: Inputs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        # The SDK makes an attribute of each key it is given; None asks for an output.
+        outputs = {key: None for key in type(self).__annotations__ if key != "pulumi_type"}
+        super().__init__(self.pulumi_type, name, {**outputs, **inputs}, opts)
+
+
+class SshKey(PluginResource):
+    """An Ed25519 key pair; the private half is secret in state. Inputs: comment."""
+
+    pulumi_type = "k3s:index:SshKey"
+    publicKey: pulumi.Output[str]
+    privateKey: pulumi.Output[str]
+
+
+class Authority(PluginResource):
+    """The cluster's server and client CA, made before it. Inputs: name, validityDays."""
+
+    pulumi_type = "k3s:index:Authority"
+    serverCaCertificate: pulumi.Output[str]
+    serverCaKey: pulumi.Output[str]
+    clientCaCertificate: pulumi.Output[str]
+    clientCaKey: pulumi.Output[str]
+    caHash: pulumi.Output[str]
+    operatorCertificate: pulumi.Output[str]
+    operatorKey: pulumi.Output[str]
+
+
+class Token(PluginResource):
+    """A join token pinned to the authority, secret. Inputs: caHash, user (server or node)."""
+
+    pulumi_type = "k3s:index:Token"
+    password: pulumi.Output[str]
+    token: pulumi.Output[str]
+
+
+class MachineTemplate(PluginResource):
+    """
+    What a machine is made from: image and user data, remembered until `generation` changes.
+
+    So neither a newer image nor a newer boot program replaces a machine by surprise, and a machine
+    made again for another reason comes back as it was (docs/decisions/0004).
+    Inputs: generation, imageId, userData.
+    """
+
+    pulumi_type = "k3s:index:MachineTemplate"
+    imageId: pulumi.Output[str]
+    userData: pulumi.Output[str]
+
+
+class Node(PluginResource):
+    """
+    The Kubernetes node on a machine.
+
+    Creating it waits until the machine's report is done and the node is Ready; deleting it drains
+    and removes the Node object. Another instance replaces it, another node configuration is applied
+    to the running machine.
+    """
+
+    pulumi_type = "k3s:index:Node"
+    nodeName: pulumi.Output[str]
+    bootReport: pulumi.Output[dict[str, Any]]
+    kubeletVersion: pulumi.Output[str]
+    architecture: pulumi.Output[str]
+    internalIp: pulumi.Output[str]
+    readySeconds: pulumi.Output[float]
+
+
+class Kubeconfig(PluginResource):
+    """The administrator's kubeconfig, read over pinned SSH and proved with a call; secret."""
+
+    pulumi_type = "k3s:index:Kubeconfig"
+    kubeconfig: pulumi.Output[str]
+    expiresAt: pulumi.Output[str]

@@ -1,0 +1,278 @@
+"""Machines as Docker system containers: made, started, stopped, removed; nothing left behind."""
+
+from __future__ import annotations
+
+import io
+import ipaddress
+import tarfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+import docker.errors
+import docker.types
+import requests.exceptions
+
+from localcloud.errors import MachineError
+from localcloud.machines import elastic_ips, ingress, sockets
+from localcloud.machines.commands import inside
+from localcloud.machines.ingress import Ingress
+
+LABEL = "k3s-aws.localcloud"
+INSTANCE_LABEL = "k3s-aws.instance"
+ANSWER_SECONDS = 60
+
+# What systemd and k3s need; CAP_SYS_RESOURCE is missing on some hosts, so --privileged would fail.
+CAPABILITIES = (
+    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE "
+    "NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO "
+    "SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_TIME SYS_TTY_CONFIG MKNOD "
+    "LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP SYSLOG"
+).split()
+# k3s and its containers write here; overlay on overlay is refused or slow.
+VOLUMES = ("/var/lib/rancher", "/var/lib/kubelet", "/var/lib/cni", "/var/log")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineSpec:
+    """One instance as Docker has to know it; `network` is a key, such as the subnet's id."""
+
+    instance_id: str
+    hostname: str
+    private_ip: str
+    mac: str
+    network: str
+    subnet_cidr: str
+    names: Mapping[str, str]
+    ca_certificate: str
+
+    @property
+    def gateway(self) -> str:
+        """The first address of the subnet, AWS's router; here it stands for the outside too."""
+        return str(next(ipaddress.ip_network(self.subnet_cidr).hosts()))
+
+
+class Machines:
+    """
+    The machines of one local cloud.
+
+    Every call may be repeated; what is there already, or gone already, is fine. All objects carry
+    the label `k3s-aws.localcloud=<cloud id>`. Raises MachineError.
+    """
+
+    def __init__(self, cloud_id: str, image: str) -> None:
+        self.cloud_id, self.image = cloud_id, image
+        self._docker = connect()
+        self._networks = threading.Lock()
+
+    def create(self, spec: MachineSpec) -> None:
+        """Creates the machine's network where it is missing, and the machine; does not start it."""
+        with said_plainly(f"machine {spec.instance_id}"):
+            if self._find(spec.instance_id) is None:
+                self._create(spec, self._ensure_network(spec))
+
+    def start(self, instance_id: str) -> None:
+        """Boots the machine; it waits for its metadata service before systemd starts."""
+        with said_plainly(f"machine {instance_id}"):
+            self._get(instance_id).start()
+
+    def stop(self, instance_id: str, grace_seconds: int = 10) -> None:
+        """Shuts the machine down; its disk and addresses stay."""
+        with said_plainly(f"machine {instance_id}"):
+            if container := self._find(instance_id):
+                container.stop(timeout=grace_seconds)
+
+    def remove(self, instance_id: str) -> None:
+        """Removes the machine and its volumes; its network too when it was the last one there."""
+        with said_plainly(f"machine {instance_id}"):
+            if container := self._find(instance_id):
+                networks = list(container.attrs["NetworkSettings"]["Networks"])
+                container.remove(v=True, force=True)
+                self._remove_empty(networks)
+
+    def running(self) -> dict[str, int]:
+        """The first process of each machine that runs, by instance id."""
+        with said_plainly("the machines"):
+            found = self._containers(all=False)
+            return {each.labels[INSTANCE_LABEL]: self._pid(each) for each in found}
+
+    def all(self) -> set[str]:
+        """The instance id of each machine, running or not."""
+        with said_plainly("the machines"):
+            return {each.labels[INSTANCE_LABEL] for each in self._containers(all=True)}
+
+    def listen(self, instance_id: str, address: str, port: int) -> Any:
+        """A listening socket inside the machine's network namespace."""
+        return sockets.listen(self._running_pid(instance_id), address, port)
+
+    def admit(self, instance_id: str, rules: Sequence[Ingress]) -> None:
+        """Replaces what the machine lets in."""
+        pid = self._running_pid(instance_id)
+        inside(pid, ["iptables-restore", "--wait"], stdin=ingress.render(rules))
+
+    def publish(self, addresses: Mapping[str, str]) -> None:
+        """Replaces the whole table of Elastic IPs, each with its private address."""
+        elastic_ips.publish(self.cloud_id, addresses)
+
+    def remove_everything(self) -> list[str]:
+        """Removes every trace of this cloud on the host; gives what it removed, by name."""
+        removed = []
+        with said_plainly("the machines"):
+            for container in self._containers(all=True):
+                container.remove(v=True, force=True)
+                removed.append(f"machine {container.labels.get(INSTANCE_LABEL, container.name)}")
+            for network in self._docker.networks.list(filters={"label": self._label}):
+                network.remove()
+                removed.append(f"network {network.name}")
+        return removed + elastic_ips.withdraw(self.cloud_id)
+
+    @property
+    def _label(self) -> str:
+        return f"{LABEL}={self.cloud_id}"
+
+    def _name(self, key: str) -> str:
+        return f"k3saws-{self.cloud_id}-{key}"
+
+    def _containers(self, *, all: bool) -> list[Any]:
+        found: list[Any] = self._docker.containers.list(
+            all=all, filters={"label": self._label}, ignore_removed=True
+        )
+        return found
+
+    def _find(self, instance_id: str) -> Any | None:
+        try:
+            return self._docker.containers.get(self._name(instance_id))
+        except docker.errors.NotFound:
+            return None
+
+    def _get(self, instance_id: str) -> Any:
+        container = self._find(instance_id)
+        if container is None:
+            raise MachineError(f"machine {instance_id} does not exist")
+        return container
+
+    def _pid(self, container: Any) -> int:
+        pid: int = self._docker.api.inspect_container(container.id)["State"]["Pid"]
+        return pid
+
+    def _running_pid(self, instance_id: str) -> int:
+        pid = self._pid(self._get(instance_id))
+        if pid == 0:
+            raise MachineError(f"machine {instance_id} does not run")
+        return pid
+
+    def _create(self, spec: MachineSpec, network: str) -> None:
+        api = self._docker.api
+        container = api.create_container(
+            image=self.image,
+            name=self._name(spec.instance_id),
+            hostname=spec.hostname.split(".", 1)[0],
+            detach=True,
+            stop_signal="SIGRTMIN+3",
+            environment={"container": "docker"},
+            volumes=list(VOLUMES),
+            labels={LABEL: self.cloud_id, INSTANCE_LABEL: spec.instance_id},
+            mac_address=spec.mac,
+            host_config=self._host_config(spec),
+            networking_config=api.create_networking_config(
+                {network: api.create_endpoint_config(ipv4_address=spec.private_ip)}
+            ),
+        )
+        authority = _archive("local-cloud.crt", spec.ca_certificate)
+        api.put_archive(container["Id"], "/usr/local/share/ca-certificates", authority)
+
+    def _host_config(self, spec: MachineSpec) -> Any:
+        config = self._docker.api.create_host_config(
+            cap_drop=["ALL"],
+            cap_add=CAPABILITIES,
+            security_opt=["seccomp=unconfined", "apparmor=unconfined"],
+            devices=["/dev/kmsg:/dev/kmsg:rwm"],
+            tmpfs={"/run": "", "/run/lock": "", "/tmp": "exec"},  # noqa: S108 - the machine's own
+            extra_hosts=dict(spec.names),
+            # The host's tree must not reach the machine: systemd would remount it.
+            cgroupns="private",
+        )
+        # kubelet writes to /proc/sys; `docker run` calls this systempaths=unconfined.
+        return {**config, "MaskedPaths": [], "ReadonlyPaths": []}
+
+    def _ensure_network(self, spec: MachineSpec) -> str:
+        name = self._name(spec.network)
+        with self._networks:
+            if not self._docker.networks.list(names=[f"^{name}$"]):
+                pool = docker.types.IPAMPool(subnet=spec.subnet_cidr, gateway=spec.gateway)
+                # The kernel allows 15 characters for an interface.
+                bridge = f"k3s{self.cloud_id[:4]}{spec.network[-8:]}"
+                try:
+                    self._docker.networks.create(
+                        name,
+                        ipam=docker.types.IPAMConfig(pool_configs=[pool]),
+                        options={"com.docker.network.bridge.name": bridge},
+                        labels={LABEL: self.cloud_id},
+                    )
+                except docker.errors.APIError as error:
+                    raise MachineError(self._why_no_network(spec, error)) from None
+                elastic_ips.route_loopback(bridge)
+        return name
+
+    def _why_no_network(self, spec: MachineSpec, error: docker.errors.APIError) -> str:
+        wanted = ipaddress.ip_network(spec.subnet_cidr)
+        for network in self._docker.networks.list():
+            for pool in (network.attrs.get("IPAM") or {}).get("Config") or []:
+                if wanted.overlaps(ipaddress.ip_network(pool["Subnet"], strict=False)):
+                    return (
+                        f"subnet {wanted} overlaps the Docker network {network.name!r} "
+                        f"({pool['Subnet']})\n    choose another cluster.network.vpcCidr, "
+                        "or remove that network"
+                    )
+        return f"no Docker network for subnet {wanted}: {error.explanation}"
+
+    def _remove_empty(self, names: Sequence[str]) -> None:
+        with self._networks:
+            for network in self._docker.networks.list(filters={"label": self._label}):
+                network.reload()
+                if network.name in names and not self._users_of(network.name):
+                    network.remove()
+
+    def _users_of(self, network: str) -> list[Any]:
+        found: list[Any] = self._docker.containers.list(
+            all=True, filters={"network": network}, ignore_removed=True
+        )
+        return found
+
+
+def connect() -> docker.DockerClient:
+    """The Docker Engine of this host; raises MachineError where none answers."""
+    try:
+        client = docker.from_env(timeout=ANSWER_SECONDS)
+        client.ping()
+    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+        raise MachineError(
+            f"no Docker Engine answers: {error}\n"
+            "    start one (`make demo` and `make test` do), or set DOCKER_HOST"
+        ) from None
+    return client
+
+
+@contextmanager
+def said_plainly(subject: str) -> Iterator[None]:
+    """Turns Docker's exceptions into MachineError with the engine's own words."""
+    try:
+        yield
+    except docker.errors.APIError as error:
+        raise MachineError(f"{subject}: Docker says: {error.explanation or error}") from None
+    except requests.exceptions.RequestException as error:
+        raise MachineError(f"{subject}: the Docker Engine does not answer: {error}") from None
+
+
+def _archive(name: str, text: str) -> bytes:
+    """A tar archive with one file, as Docker takes it."""
+    buffer = io.BytesIO()
+    content = text.encode()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode = len(content), 0o644
+        archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()

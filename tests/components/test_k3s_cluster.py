@@ -1,0 +1,219 @@
+"""What the whole program asks the engine for."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from typing import Any
+
+import yaml
+
+from tests.components.conftest import SECRET_MARK, Built
+
+NODES = {
+    "demo-servers-0": "server",
+    "demo-agents-0": "agent",
+    "demo-agents-1": "agent",
+    "demo-builders-0": "agent",
+}
+INSTANCE = "aws:ec2/instance:Instance"
+PARAMETER = "aws:ssm/parameter:Parameter"
+
+
+def user_data(built: Built, name: str) -> dict[str, Any]:
+    template = built.of("k3s:index:MachineTemplate")[name]
+    text = gzip.decompress(base64.b64decode(template.inputs["userData"])).decode()
+    mapping: dict[str, Any] = yaml.safe_load(text)
+    return mapping
+
+
+def test_every_node_is_an_instance_and_a_kubernetes_node(built: Built) -> None:
+    assert set(built.of(INSTANCE)) == set(NODES)
+    assert set(built.of("k3s:index:Node")) == set(NODES)
+    assert {name: node.inputs["role"] for name, node in built.of("k3s:index:Node").items()} == NODES
+
+
+def test_no_resource_but_the_cluster_hangs_from_the_stack(built: Built) -> None:
+    stack = "pulumi:pulumi:Stack"
+    under_a_component = [each for each in built.resources if each.parent not in ("", stack)]
+    at_the_top = {each.type for each in built.resources} - {each.type for each in under_a_component}
+    assert sorted(at_the_top - {stack}) == ["k3s:aws:K3sCluster"]
+
+
+def test_instances_require_session_tokens_for_metadata_and_stop_at_one_hop(built: Built) -> None:
+    for instance in built.of(INSTANCE).values():
+        assert instance.inputs["metadataOptions"] == {
+            "httpEndpoint": "enabled",
+            "httpTokens": "required",
+            "httpPutResponseHopLimit": 1.0,
+        }
+
+
+def test_root_volumes_are_encrypted_and_of_the_size_of_the_pool(built: Built) -> None:
+    volumes = {n: i.inputs["rootBlockDevice"] for n, i in built.of(INSTANCE).items()}
+    assert all(volume["encrypted"] is True for volume in volumes.values())
+    assert {name: volume["volumeSize"] for name, volume in volumes.items()} == {
+        "demo-servers-0": 20,
+        "demo-agents-0": 20,
+        "demo-agents-1": 20,
+        "demo-builders-0": 50,
+    }
+
+
+def test_the_image_follows_the_architecture_that_ec2_gives_for_the_type(built: Built) -> None:
+    templates = built.of("k3s:index:MachineTemplate")
+    images = {name: each.inputs["imageId"] for name, each in templates.items()}
+    assert images == {
+        "demo-servers-0": "ami-arm64",
+        "demo-agents-0": "ami-arm64",
+        "demo-agents-1": "ami-arm64",
+        "demo-builders-0": "ami-amd64",
+    }
+
+
+def test_each_instance_type_and_each_image_is_looked_up_once(built: Built) -> None:
+    asked = [args.get("instanceType") or args.get("name") for _, args in built.looked_up]
+    assert sorted(each for each in asked if each) == [
+        "/aws/service/debian/release/12/latest/amd64",
+        "/aws/service/debian/release/12/latest/arm64",
+        "t3.large",
+        "t4g.small",
+    ]
+
+
+def test_an_instance_waits_for_its_address_its_parameters_and_its_policy(built: Built) -> None:
+    for name, instance in built.of(INSTANCE).items():
+        role = NODES[name]
+        waits = {
+            urn.split("::")[2].split("$")[-1] + " " + urn.split("::")[3]
+            for urn in instance.depends_on
+        }
+        assert f"aws:ec2/eip:Eip {name}" in waits
+        assert f"aws:iam/rolePolicy:RolePolicy demo-{role}" in waits
+        assert f"{PARAMETER} {name}-host-key" in waits
+        assert f"{PARAMETER} demo-{role}-token" in waits
+
+
+def test_an_instance_leaves_its_interface_before_the_next_one_takes_it(built: Built) -> None:
+    for name, instance in built.of(INSTANCE).items():
+        assert instance.delete_before_replace
+        assert instance.inputs["primaryNetworkInterface"] == {"networkInterfaceId": f"{name}-id"}
+
+
+def test_agents_join_through_the_private_address_of_the_server(built: Built) -> None:
+    for name, role in NODES.items():
+        config = json.loads(built.of("k3s:index:Node")[name].inputs["nodeConfig"])
+        expected = {"url": "https://private-demo-servers-0:6443"} if role == "agent" else None
+        assert config.get("join") == expected
+
+
+def test_agents_nodes_come_after_the_servers_and_go_with_the_cluster(built: Built) -> None:
+    for name, role in NODES.items():
+        node = built.of("k3s:index:Node")[name]
+        after_server = any(
+            urn.endswith("k3s:index:Node::demo-servers-0") for urn in node.depends_on
+        )
+        assert after_server is (role == "agent")
+        goes_with = node.deleted_with.rsplit("::", 1)[-1]
+        assert goes_with == ("demo-servers-0" if role == "agent" else "")
+
+
+def test_agents_boot_without_waiting_for_the_servers_node(built: Built) -> None:
+    for instance in built.of(INSTANCE).values():
+        assert not [urn for urn in instance.depends_on if "k3s:index:Node" in urn]
+
+
+def test_every_secret_travels_in_a_secure_string_of_its_own(built: Built) -> None:
+    parameters = built.of(PARAMETER)
+    assert {each.inputs["name"] for each in parameters.values()} == {
+        "/k3s-aws/demo-dev/server/token",
+        "/k3s-aws/demo-dev/server/agent-token",
+        "/k3s-aws/demo-dev/server/authority",
+        "/k3s-aws/demo-dev/server/host-keys/servers-0",
+        "/k3s-aws/demo-dev/agent/token",
+        "/k3s-aws/demo-dev/agent/host-keys/agents-0",
+        "/k3s-aws/demo-dev/agent/host-keys/agents-1",
+        "/k3s-aws/demo-dev/agent/host-keys/builders-0",
+    }
+    for parameter in parameters.values():
+        assert parameter.inputs["type"] == "SecureString"
+        assert parameter.is_secret("value")
+
+
+def test_the_authority_reaches_the_server_under_the_names_k3s_expects(built: Built) -> None:
+    text = built.of(PARAMETER)["demo-server-authority"].plain("value")
+    assert json.loads(text) == {
+        "server-ca.crt": "serverCaCertificate",
+        "server-ca.key": "serverCaKey",
+        "client-ca.crt": "clientCaCertificate",
+        "client-ca.key": "clientCaKey",
+    }
+
+
+def test_a_role_reads_exactly_the_parameters_of_its_machines(built: Built) -> None:
+    policies = {
+        name: json.loads(policy.inputs["policy"])["Statement"]
+        for name, policy in built.of("aws:iam/rolePolicy:RolePolicy").items()
+    }
+    home = "arn:aws:ssm:eu-central-1:123456789012:parameter/k3s-aws/demo-dev"
+    assert [statement["Resource"] for statement in policies["demo-agent"]] == [
+        [
+            f"{home}/agent/host-keys/agents-0",
+            f"{home}/agent/host-keys/agents-1",
+            f"{home}/agent/host-keys/builders-0",
+            f"{home}/agent/token",
+        ]
+    ]
+    assert [statement["Resource"] for statement in policies["demo-server"]] == [
+        [
+            f"{home}/server/agent-token",
+            f"{home}/server/authority",
+            f"{home}/server/host-keys/servers-0",
+            f"{home}/server/token",
+        ]
+    ]
+
+
+def test_user_data_holds_the_login_key_and_no_secret(built: Built) -> None:
+    for name in NODES:
+        text = json.dumps(user_data(built, name))
+        assert "ssh-ed25519 demo-login" in text
+        assert "word" not in json.loads(text).get("write_files", [{}])[0].get("content", "")
+        assert "serverCaKey" not in text
+
+
+def test_only_listed_addresses_reach_the_api_and_ssh(built: Built) -> None:
+    rules = built.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule").values()
+    from_cidr = sorted(
+        (
+            str(rule.inputs["cidrIpv4"]),
+            int(rule.inputs["fromPort"]),
+            str(rule.inputs["securityGroupId"]),
+        )
+        for rule in rules
+        if "cidrIpv4" in rule.inputs
+    )
+    assert from_cidr == [
+        ("198.51.100.7/32", 22, "demo-agent-id"),
+        ("198.51.100.7/32", 22, "demo-server-id"),
+        ("203.0.113.0/24", 6443, "demo-server-id"),
+    ]
+
+
+def test_private_keys_are_secret_inputs_of_the_nodes(built: Built) -> None:
+    for node in built.of("k3s:index:Node").values():
+        assert SECRET_MARK in json.dumps(node.inputs["ssh"])
+        assert SECRET_MARK in json.dumps(node.inputs["api"])
+
+
+def test_the_kubeconfig_is_a_secret_output_and_the_endpoint_is_not(built: Built) -> None:
+    assert built.outputs["kubeconfig"] == "apiVersion: v1"
+    assert built.outputs["kubeconfigIsSecret"] is True
+    assert built.outputs["apiEndpoint"] == "https://public-demo-servers-0:6443"
+    assert built.outputs["apiEndpointIsSecret"] is False
+
+
+def test_the_outputs_tell_of_every_node(built: Built) -> None:
+    assert [node["role"] for node in built.outputs["nodes"]] == list(NODES.values())
+    assert set(built.outputs["bootReport"]) == set(NODES)

@@ -1,0 +1,97 @@
+"""What an example renders to: every text the program makes of it, by file name."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cluster import architectures, config, k3s_config, network, node_config, parameters, policies
+from cluster import user_data as user_data_text
+from cluster.k3s_config import Addresses
+from cluster.model import Cluster, Node
+from tests.cluster.ec2 import SUPPORTED_ARCHITECTURES
+
+GOLDEN = Path(__file__).parent
+EXAMPLES = GOLDEN.parent.parent / "examples"
+NAMES = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
+
+REGION = "eu-central-1"
+# Its text would repeat in every golden; the tests of cloud-init/ are about it.
+BOOT_PROGRAM = "# the text of cloud-init/boot.py\n"
+LOGIN_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample login"
+
+
+def load(example: str) -> Cluster:
+    """The resolved model of an example."""
+    raw = yaml.safe_load((EXAMPLES / f"{example}.yaml").read_text())
+    cluster = config.load(raw["k3s-aws:cluster"], stack="dev")
+    return architectures.resolve(cluster, SUPPORTED_ARCHITECTURES)
+
+
+def render(example: str) -> dict[str, str]:
+    """The files of the example: for the whole cluster, and for the first node of each pool."""
+    cluster = load(example)
+    files = {"cluster.yaml": _yaml(_outline(cluster)), "ingress.yaml": _yaml(_ingress(cluster))}
+    for role in network.ROLES:
+        arns = [
+            parameters.arn(name, partition="aws", region=REGION, account_id="123456789012")
+            for name in parameters.readable_by(cluster, role)
+        ]
+        files[f"policy-{role}.json"] = _json(policies.read_parameters(arns))
+    files["policy-trust.json"] = _json(policies.trust_policy())
+    for position, node in enumerate(cluster.nodes):
+        if node.index == 0:
+            files |= _node(cluster, node, position)
+    return files
+
+
+def _node(cluster: Cluster, node: Node, position: int) -> dict[str, str]:
+    server, own = _addresses(cluster, 0), _addresses(cluster, position)
+    text = node_config.render(
+        cluster, node, region=REGION, addresses=own, server_private_ip=server.private_ip
+    )
+    return {
+        f"{node.suffix}.node.json": text,
+        f"{node.suffix}.k3s.yaml": _yaml(k3s_config.of(cluster, node, own)),
+        f"{node.suffix}.cloud-config.yaml": user_data_text.render(text, BOOT_PROGRAM, LOGIN_KEY),
+    }
+
+
+def _addresses(cluster: Cluster, position: int) -> Addresses:
+    subnet = network.subnet_cidr(cluster.network.vpc_cidr)
+    return Addresses(private_ip=str(subnet[10 + position]), public_ip=f"198.51.100.{10 + position}")
+
+
+def _outline(cluster: Cluster) -> dict[str, Any]:
+    return {
+        "subnet": str(network.subnet_cidr(cluster.network.vpc_cidr)),
+        "nodes": {
+            node.logical_name: {
+                "nodeName": node.name_on("i-0123456789abcdef0"),
+                "instanceType": node.instance_type,
+                "image": cluster.image.parameters[node.architecture],
+                "rootVolumeGib": node.root_volume_gib,
+                "generation": node.generation,
+            }
+            for node in cluster.nodes
+        },
+    }
+
+
+def _ingress(cluster: Cluster) -> list[dict[str, Any]]:
+    return [
+        {key: value for key, value in dataclasses.asdict(rule).items() if value is not None}
+        for rule in network.ingress_rules(cluster)
+    ]
+
+
+def _yaml(content: object) -> str:
+    return yaml.safe_dump(content, sort_keys=False)
+
+
+def _json(content: object) -> str:
+    return json.dumps(content, indent=2) + "\n"

@@ -1,0 +1,51 @@
+"""
+Writes tests/golden/ anew: `python -m tests.golden.rewrite`.
+
+Ends with an error when anything changed, so that nobody commits the result unread.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from tests.golden import rendering
+
+
+def rewrite(golden: Path) -> list[str]:
+    """Brings the folder up to date; returns the files that changed, came or went."""
+    before = contents(golden)
+    for folder in golden.iterdir():
+        if folder.is_dir() and folder.name != "__pycache__":
+            shutil.rmtree(folder)
+    for name in rendering.NAMES:
+        (golden / name).mkdir()
+        for file, text in rendering.render(name).items():
+            (golden / name / file).write_text(text)
+    after = contents(golden)
+    return sorted(file for file in before | after if before.get(file) != after.get(file))
+
+
+def contents(golden: Path) -> dict[str, str]:
+    """Every golden by its path, such as `arm64/cluster.yaml`."""
+    return {
+        str(path.relative_to(golden)): path.read_text()
+        for path in golden.glob("*/*")
+        if path.parent.name != "__pycache__"
+    }
+
+
+def main() -> int:
+    changed = rewrite(rendering.GOLDEN)
+    if not changed:
+        print("tests/golden is up to date")
+        return 0
+    print(f"{len(changed)} files changed; read the diff before you commit it:", file=sys.stderr)
+    for file in changed:
+        print(f"    tests/golden/{file}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""Which folder may import what (design, section 2): purity is checked, not hoped for."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("cluster", "cloud-init", "components", "provider", "localcloud", "toolchain", "bench")
+EFFECTS = {"socket", "subprocess", "time", "random", "secrets", "urllib", "http", "threading", "os"}
+MAY_IMPORT_PULUMI = {"components", "provider", "localcloud", "policy"}
+
+
+def python_files(folder: str) -> Iterator[Path]:
+    yield from sorted((ROOT / folder).rglob("*.py"))
+
+
+def imported(file: Path) -> set[str]:
+    """The top-level names of every import in the file, wherever it stands."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def users_of(package: str) -> set[str]:
+    return {
+        folder for folder in FOLDERS for file in python_files(folder) if package in imported(file)
+    }
+
+
+def test_cluster_imports_the_standard_library_yaml_jinja_and_itself() -> None:
+    allowed = sys.stdlib_module_names | {"yaml", "jinja2", "cluster"}
+    strangers = {
+        file.name: imported(file) - allowed
+        for file in python_files("cluster")
+        if imported(file) - allowed
+    }
+    assert strangers == {}
+
+
+def test_cluster_imports_nothing_with_an_effect() -> None:
+    effects = {
+        file.name: imported(file) & EFFECTS
+        for file in python_files("cluster")
+        if imported(file) & EFFECTS
+    }
+    assert effects == {}
+
+
+def test_the_boot_program_needs_the_standard_library_only() -> None:
+    assert imported(ROOT / "cloud-init" / "boot.py") <= set(sys.stdlib_module_names)
+
+
+def test_pulumi_is_imported_only_where_it_may_be() -> None:
+    assert users_of("pulumi") <= MAY_IMPORT_PULUMI
+    assert users_of("pulumi_aws") <= {"components"}
+
+
+def test_paramiko_is_imported_only_in_the_provider() -> None:
+    assert users_of("paramiko") == {"provider"}
+
+
+def test_the_provider_stands_without_the_program() -> None:
+    for file in python_files("provider"):
+        assert not imported(file) & {"components", "pulumi_aws", "localcloud"}, file
+
+
+@pytest.mark.parametrize("folder", ["cluster", "cloud-init", "components", "provider"])
+def test_the_program_knows_nothing_of_the_local_cloud(folder: str) -> None:
+    for file in (each for each in (ROOT / folder).rglob("*") if each.is_file()):
+        if "__pycache__" in file.parts:
+            continue
+        text = file.read_text().lower()
+        assert "localcloud" not in text, file
+        assert "moto" not in text.split(), file
+
+
+def test_localcloud_is_imported_by_itself_and_measurements_only() -> None:
+    assert users_of("localcloud") <= {"localcloud", "bench"}
+
+
+def test_the_root_holds_no_module_but_the_program() -> None:
+    # The root is first on sys.path: a types.py here would shadow Python's own.
+    assert [file.name for file in ROOT.glob("*.py")] == ["__main__.py"]

@@ -1,0 +1,92 @@
+"""What the repository promises about itself."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+REFUSED_WORDS = re.compile(r"\b(master|masters|slave|slaves|worker node|worker nodes)\b", re.I)
+TEXT = {".py", ".md", ".yaml", ".yml", ".j2", ".go", ".sh", ".toml", ""}
+
+
+def tracked() -> list[Path]:
+    """Every file that is, or will be, part of the repository."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    return [ROOT / name for name in listed if (ROOT / name).is_file()]
+
+
+def test_every_file_with_tests_is_collected() -> None:
+    stray = [
+        file
+        for file in (ROOT / "tests").rglob("*.py")
+        if re.search(r"^(async )?def test_", file.read_text(), re.M)
+        and not file.name.startswith("test_")
+    ]
+    assert stray == []
+
+
+def test_the_words_are_the_fields() -> None:
+    here = Path(__file__)
+    found = [
+        f"{file.relative_to(ROOT)}:{number}: {line.strip()}"
+        for file in tracked()
+        if file.suffix in TEXT and file != here
+        for number, line in enumerate(file.read_text(errors="replace").splitlines(), 1)
+        if REFUSED_WORDS.search(line)
+        # k3s and Kubernetes themselves say so in names nobody can change
+        and "system:masters" not in line
+    ]
+    assert found == []
+
+
+def test_no_file_is_named_after_nothing() -> None:
+    names = {"utils.py", "helpers.py", "common.py", "manager.py", "misc.py", "util.go", "utils.go"}
+    assert [file for file in tracked() if file.name in names] == []
+
+
+def test_every_output_of_the_program_is_documented() -> None:
+    exported = re.findall(r'pulumi\.export\("(\w+)"', (ROOT / "__main__.py").read_text())
+    readme = (ROOT / "README.md").read_text()
+    assert exported
+    assert [name for name in exported if f"`{name}`" not in readme] == []
+
+
+def test_every_make_target_that_the_docs_name_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
+        named = set(re.findall(r"`make ([a-z-]+)", page.read_text()))
+        assert named <= targets, page
+
+
+def test_the_readme_is_short_enough_to_be_read() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) < 150
+
+
+def test_every_link_between_the_pages_leads_somewhere() -> None:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page}: {target}"
+
+
+def test_the_project_file_starts_the_plugin_from_its_folder() -> None:
+    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+    assert project["plugins"]["providers"] == [{"name": "k3s", "path": "./provider"}]
+    assert (ROOT / "provider" / "pulumi-resource-k3s").stat().st_mode & 0o111
+
+
+def test_every_decision_names_its_context_and_consequences() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert len(pages) >= 5
+    for page in pages:
+        text = page.read_text()
+        assert all(f"**{part}.**" in text for part in ("Context", "Decision", "Consequences")), page
