@@ -51,12 +51,10 @@ def ensure_image(say: Say) -> str:
             return wanted
         _require_space(Path(client.info()["DockerRootDir"]))
         say(f"building the machine image {wanted}")
-        base = _pulled_base(say) or _own_base(say)
+        base = _pulled_base(say) or _own_base(client, say)
         with _progress(say, "docker build"):
-            _command(
-                ["docker", "build", "--quiet", "--network", "host", "--build-arg"]
-                + [f"BASE={base}", "--tag", wanted, str(IMAGE)]
-            )
+            words = ["docker", "build", "--quiet", "--network", "host"]
+            _command([*words, "--build-arg", f"BASE={base}", "--tag", wanted, str(IMAGE)])
         for old in client.images.list(name=REPOSITORY):
             _forget(client, old, keep=wanted)
     return wanted
@@ -83,13 +81,16 @@ def _pulled_base(say: Say) -> str | None:
     return PUBLIC_BASE
 
 
-def _own_base(say: Say) -> str:
+def _own_base(client: docker.DockerClient, say: Say) -> str:
+    packages = ",".join((IMAGE / "packages.txt").read_text().split())
+    name = f"{REPOSITORY}-base:{hashlib.sha256(packages.encode()).hexdigest()[:16]}"
+    if client.images.list(name=name):
+        return name
     if shutil.which("mmdebstrap") is None:
         raise MachineImageError(
             f"neither {PUBLIC_BASE} can be pulled nor is mmdebstrap installed\n"
             "    on Debian: apt-get install mmdebstrap; elsewhere: let Docker reach a registry"
         )
-    packages = ",".join((IMAGE / "packages.txt").read_text().split())
     excluded = ("man", "locale", "doc", "info")
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "base.tar"
@@ -99,8 +100,6 @@ def _own_base(say: Say) -> str:
                 + [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in excluded]
                 + ["bookworm", str(archive)]
             )
-        _require_space(archive.parent)
-        name = f"{REPOSITORY}-base:{hashlib.sha256(packages.encode()).hexdigest()[:16]}"
         _command(["docker", "import", str(archive), name])
     return name
 
@@ -108,9 +107,7 @@ def _own_base(say: Say) -> str:
 def _command(words: Sequence[str], *, seconds: float = BUILD_SECONDS) -> None:
     """Runs a step of the build; its last words become the error."""
     try:
-        done = subprocess.run(
-            words, capture_output=True, text=True, timeout=seconds, check=False
-        )
+        done = subprocess.run(words, capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
         raise MachineImageError(f'"{words[0]} {words[1]}" did not end in {seconds:.0f} s') from None
     if done.returncode != 0:

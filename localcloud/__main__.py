@@ -1,0 +1,107 @@
+"""`python -m localcloud`: start, stop, status, logs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from localcloud.cloud.services import Artifact
+from localcloud.errors import LocalCloudError
+from localcloud.lifecycle import Cloud
+
+HOME = Path(__file__).parents[1] / ".local" / "cloud"
+
+
+def say(text: str) -> None:
+    """Talk goes to stderr, data to stdout."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="python -m localcloud", description=__doc__)
+    top.add_argument("--home", type=Path, default=HOME, help="where the cloud keeps its files")
+    commands = top.add_subparsers(dest="command", required=True)
+    for name, described in (("start", "start the cloud"), ("serve", "be the daemon")):
+        command = commands.add_parser(name, help=described)
+        command.add_argument("--k3s-binary", type=Path, required=True)
+        command.add_argument("--k3s-version", required=True)
+        command.add_argument("--port", type=int, default=0, help="0 takes a free one")
+        if name == "serve":
+            command.add_argument("--image", required=True)
+    commands.add_parser("stop", help="end the cloud and remove what it made")
+    commands.add_parser("status", help="tell what runs").add_argument("--json", action="store_true")
+    commands.add_parser("logs", help="print the daemon's log").add_argument(
+        "-f", "--follow", action="store_true"
+    )
+    return top
+
+
+def status(cloud: Cloud, *, as_json: bool) -> int:
+    """0 when the daemon runs, 3 when it does not (as systemctl says it)."""
+    running = cloud.endpoint()
+    machines = cloud.machines()
+    if as_json:
+        print(json.dumps({"running": running is not None, "machines": machines, **(running or {})}))
+    elif running:
+        print(f"local cloud {cloud.id} (a stand-in for AWS) at {running['endpoint']}")
+        print(f"k3s {running['k3sVersion']}, {len(machines)} machines run")
+        print("\n".join(f"  {each}" for each in machines))
+    else:
+        print(f"local cloud {cloud.id} does not run")
+        if machines:
+            print(f"{len(machines)} machines were left behind; remove: python -m localcloud stop")
+    return 0 if running else 3
+
+
+def logs(cloud: Cloud, *, follow: bool) -> int:
+    """Prints the log; with follow until interrupted."""
+    if not cloud.log.exists():
+        raise LocalCloudError(f"there is no log at {cloud.log}: the cloud was never started")
+    with cloud.log.open() as file:
+        while True:
+            sys.stdout.write(file.read())
+            sys.stdout.flush()
+            if not follow:
+                return 0
+            time.sleep(0.5)
+
+
+def main(words: list[str]) -> int:
+    """Runs one command; an operator's error is one message and status 1."""
+    arguments = parser().parse_args(words)
+    cloud = Cloud(arguments.home.resolve())
+    try:
+        match arguments.command:
+            case "start":
+                running = cloud.start(
+                    k3s_binary=arguments.k3s_binary.resolve(),
+                    k3s_version=arguments.k3s_version,
+                    port=arguments.port,
+                    say=say,
+                )
+                print(running["endpoint"])
+            case "serve":
+                from localcloud.cloud import daemon
+
+                artifact = Artifact(version=arguments.k3s_version, path=arguments.k3s_binary)
+                daemon.serve(cloud.home, cloud.id, arguments.image, artifact, arguments.port)
+            case "stop":
+                cloud.stop(say)
+            case "status":
+                return status(cloud, as_json=arguments.json)
+            case "logs":
+                return logs(cloud, follow=arguments.follow)
+    except LocalCloudError as error:
+        say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,218 @@
+"""What moto's EC2 and IAM hold, as plain facts: the one place that knows moto's classes."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from localcloud.machines import Ingress
+
+OUTSIDE = ipaddress.ip_address("127.0.0.1")
+"""Who calls through an Elastic IP: on the host a loopback address, in a machine its gateway."""
+
+ALIVE = ("pending", "running", "stopping", "stopped")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Role:
+    """An instance profile with its role and what the role's policies say."""
+
+    name: str
+    arn: str
+    profile_arn: str
+    profile_id: str
+    statements: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceFacts:
+    """One instance as the API tells it."""
+
+    instance_id: str
+    state: str
+    image_id: str
+    instance_type: str
+    architecture: str
+    zone: str
+    private_ip: str
+    mac: str
+    interface_id: str
+    hostname: str
+    subnet_id: str
+    subnet_cidr: str
+    vpc_id: str
+    vpc_cidr: str
+    security_groups: tuple[tuple[str, str], ...]
+    public_ip: str | None
+    profile: str | None
+    user_data: str | None
+    tokens_required: bool
+    hop_limit: int
+    endpoint_enabled: bool
+
+
+class View:
+    """The state of one account and region, read from moto's backends in this process."""
+
+    def __init__(self, account_id: str, region: str) -> None:
+        self.account_id, self.region = account_id, region
+
+    @property
+    def ec2(self) -> Any:
+        from moto.ec2.models import ec2_backends
+
+        return ec2_backends[self.account_id][self.region]
+
+    @property
+    def iam(self) -> Any:
+        from moto.iam.models import iam_backends
+
+        return iam_backends[self.account_id]["aws"]
+
+    @property
+    def ssm(self) -> Any:
+        from moto.ssm.models import ssm_backends
+
+        return ssm_backends[self.account_id][self.region]
+
+    def instances(self) -> list[InstanceFacts]:
+        """Every instance that is not terminated."""
+        return [
+            self._facts(each)
+            for each in list(self.ec2.all_instances())
+            if each.state in ALIVE and each.nics
+        ]
+
+    def instance(self, instance_id: str) -> InstanceFacts:
+        """One instance, as it is now."""
+        return self._facts(self.ec2.get_instance(instance_id))
+
+    def elastic_ips(self) -> dict[str, str]:
+        """Each associated Elastic IP with the private address of its interface."""
+        return {
+            address.public_ip: address.eni.private_ip_address
+            for address in list(self.ec2.addresses)
+            if address.eni is not None
+        }
+
+    def free_interfaces_of_the_terminated(self) -> None:
+        """AWS detaches an interface when its instance ends; moto leaves it attached."""
+        for instance in list(self.ec2.all_instances()):
+            if instance.state == "terminated":
+                for interface in list(instance.nics.values()):
+                    if interface.instance is instance:
+                        instance.detach_eni(interface)
+
+    def hold_new(self, seen: set[str]) -> None:
+        """New instances are pending until their machine runs; moto calls them running at once."""
+        for instance in list(self.ec2.all_instances()):
+            if instance.id not in seen and instance.state == "running":
+                instance._state.name, instance._state.code = "pending", 0
+            seen.add(instance.id)
+
+    def started(self, instance_id: str) -> None:
+        """The machine of a pending instance runs."""
+        instance = self.ec2.get_instance(instance_id)
+        if instance.state == "pending":
+            instance._state.name, instance._state.code = "running", 16
+
+    def fail(self, instance_id: str, reason: str) -> None:
+        """Ends an instance that could not be started, as EC2 does after an internal error."""
+        instance = self.ec2.get_instance(instance_id)
+        instance.terminate()
+        instance.state_reason.message = f"Server.InternalError: {reason}"
+        instance.state_reason.code = "Server.InternalError"
+
+    def ingress(self, facts: InstanceFacts) -> list[Ingress]:
+        """What the security groups of the instance admit, with every group as its members."""
+        gateway = str(next(ipaddress.ip_network(facts.subnet_cidr).hosts()))
+        rules: list[Ingress] = []
+        for group_id, _ in facts.security_groups:
+            group = self.ec2.get_security_group_from_id(group_id)
+            for rule in group.ingress_rules if group else ():
+                for source in self._sources(rule, gateway):
+                    rules.append(Ingress(rule.ip_protocol, rule.from_port, rule.to_port, source))
+        return rules
+
+    def role(self, profile: str | None) -> Role | None:
+        """The role of an instance profile, given by name or ARN."""
+        if profile is None:
+            return None
+        found = self.iam.get_instance_profile(profile.rsplit("/", 1)[-1])
+        if not found.roles:
+            return None
+        role = found.roles[0]
+        texts = [
+            *role.policies.values(),
+            *(each.document for each in role.managed_policies.values()),
+        ]
+        return Role(
+            name=role.name,
+            arn=role.arn,
+            profile_arn=found.arn,
+            profile_id=found.id,
+            statements=tuple(_statements(texts)),
+        )
+
+    def _sources(self, rule: Any, gateway: str) -> Iterator[str]:
+        cidr = (rule.ip_range or {}).get("CidrIp")
+        if cidr:
+            yield cidr
+            if OUTSIDE in ipaddress.ip_network(cidr, strict=False):
+                yield f"{gateway}/32"
+        group_id = (rule.source_group or {}).get("GroupId")
+        if group_id:
+            for other in self.instances():
+                if group_id in [member for member, _ in other.security_groups]:
+                    yield f"{other.private_ip}/32"
+
+    def _facts(self, instance: Any) -> InstanceFacts:
+        interface = instance.nics[0]
+        subnet, options = interface.subnet, instance.metadata_options
+        vpc = self.ec2.get_vpc(subnet.vpc_id)
+        profile = instance.iam_instance_profile
+        association = self.ec2.iam_instance_profile_associations.get(instance.id)
+        if association is not None:
+            profile = association.iam_instance_profile.name
+        return InstanceFacts(
+            instance_id=instance.id,
+            state=instance.state,
+            image_id=instance.image_id,
+            instance_type=instance.instance_type,
+            architecture=instance.architecture,
+            zone=instance.availability_zone,
+            private_ip=interface.private_ip_address,
+            mac=interface.mac_address,
+            interface_id=interface.id,
+            hostname=instance.private_dns_name,
+            subnet_id=subnet.id,
+            subnet_cidr=subnet.cidr_block,
+            vpc_id=subnet.vpc_id,
+            vpc_cidr=vpc.cidr_block,
+            security_groups=tuple(
+                dict.fromkeys((group.id, group.name) for group in interface.group_set)
+            ),
+            public_ip=interface.public_ip,
+            profile=_profile_name(profile),
+            user_data=instance.user_data.as_bytes().decode() if instance.user_data else None,
+            tokens_required=options.http_tokens == "required",
+            hop_limit=options.http_put_response_hop_limit,
+            endpoint_enabled=options.http_endpoint == "enabled",
+        )
+
+
+def _profile_name(profile: Any) -> str | None:
+    if not profile:
+        return None
+    if isinstance(profile, dict):
+        return str(profile.get("Name") or profile.get("Arn"))
+    return str(getattr(profile, "name", profile))
+
+
+def _statements(texts: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for text in texts:
+        found = json.loads(text)["Statement"]
+        yield from found if isinstance(found, list) else [found]

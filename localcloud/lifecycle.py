@@ -1,0 +1,161 @@
+"""Starting, finding and ending the daemon of a local cloud; one for each home folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localcloud.cloud.api import port_in_use
+from localcloud.errors import LocalCloudError
+from localcloud.machines import Machines, ensure_image
+
+START_SECONDS = 60.0
+STOP_SECONDS = 60.0
+POLL_SECONDS = 0.1
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """The local cloud whose files are in `home`. Its id names everything it makes on the host."""
+
+    home: Path
+
+    @property
+    def id(self) -> str:
+        """Eight hex digits of the home's path: two checkouts never share a machine."""
+        return hashlib.sha256(str(self.home.resolve()).encode()).hexdigest()[:8]
+
+    @property
+    def log(self) -> Path:
+        """Where the daemon writes what it does."""
+        return self.home / "daemon.log"
+
+    def endpoint(self) -> dict[str, Any] | None:
+        """What the running daemon announced, or None where none runs."""
+        try:
+            content: dict[str, Any] = json.loads((self.home / "endpoint.json").read_text())
+        except (OSError, ValueError):
+            return None
+        return content if _is_daemon(int(content["pid"]), self.home) else None
+
+    def start(self, *, k3s_binary: Path, k3s_version: str, port: int, say: Say) -> dict[str, Any]:
+        """
+        The announcement of the running daemon, started where it does not run yet.
+
+        What a daemon that died left behind is removed first: its state is lost with it.
+        Raises LocalCloudError.
+        """
+        if not k3s_binary.is_file():
+            raise LocalCloudError(
+                f"there is no k3s at {k3s_binary}\n    `python -m toolchain k3s` gets one"
+            )
+        running = self.endpoint()
+        if running:
+            return self._same(running, k3s_binary, k3s_version)
+        self.home.mkdir(parents=True, exist_ok=True)
+        image = ensure_image(say)
+        for removed in self._sweep():
+            say(f"left behind by a daemon that died, removed: {removed}")
+        process = self._launch(image, k3s_binary, k3s_version, port)
+        return self._wait(process, port)
+
+    def stop(self, say: Say) -> None:
+        """Ends the daemon and removes everything of this cloud on the host; may be repeated."""
+        running = self.endpoint()
+        if running:
+            self._end(int(running["pid"]))
+        for removed in self._sweep():
+            say(f"removed: {removed}")
+
+    def machines(self) -> list[str]:
+        """The instance ids of the machines that run."""
+        return sorted(Machines(self.id, image="").running())
+
+    def _same(self, running: dict[str, Any], binary: Path, version: str) -> dict[str, Any]:
+        if (running["k3sBinary"], running["k3sVersion"]) != (str(binary), version):
+            raise LocalCloudError(
+                f"the local cloud runs with k3s {running['k3sVersion']} ({running['k3sBinary']}), "
+                f"not {version} ({binary})\n    stop it first: python -m localcloud stop"
+            )
+        return running
+
+    def _launch(self, image: str, binary: Path, version: str, port: int) -> subprocess.Popen[bytes]:
+        words = [sys.executable, "-m", "localcloud", "--home", str(self.home), "serve"]
+        words += ["--image", image, "--k3s-binary", str(binary), "--k3s-version", version]
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [*words, "--port", str(port)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=Path(__file__).parents[1],
+                start_new_session=True,
+            )
+
+    def _wait(self, process: subprocess.Popen[bytes], port: int) -> dict[str, Any]:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            running = self.endpoint()
+            if running and _answers(running["endpoint"]):
+                return running
+            if process.poll() is not None:
+                last = self.log.read_text().strip().splitlines()[-1:]
+                if port and "in use" in "".join(last):
+                    raise LocalCloudError(port_in_use(port))
+                raise LocalCloudError(
+                    f"the local cloud's daemon ended with {process.returncode}: "
+                    f"{''.join(last)}\n    see {self.log}"
+                )
+            time.sleep(POLL_SECONDS)
+        process.kill()
+        raise LocalCloudError(
+            f"the local cloud's daemon did not answer within {START_SECONDS:.0f} s\n"
+            f"    see {self.log}"
+        )
+
+    def _end(self, pid: int) -> None:
+        deadline = time.monotonic() + STOP_SECONDS
+        os.kill(pid, signal.SIGTERM)
+        while _is_daemon(pid, self.home):
+            if time.monotonic() > deadline:
+                os.kill(pid, signal.SIGKILL)
+                deadline += STOP_SECONDS
+            time.sleep(POLL_SECONDS)
+
+    def _sweep(self) -> list[str]:
+        for name in ("endpoint.json", "endpoints.pem", "amis.json"):
+            (self.home / name).unlink(missing_ok=True)
+        return Machines(self.id, image="").remove_everything()
+
+
+def _is_daemon(pid: int, home: Path) -> bool:
+    """Whether the process is the daemon of this home, and not another one with its old number."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state != "Z" and b"localcloud" in words and str(home).encode() in words
+
+
+def _answers(endpoint: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{endpoint}/moto-api/", timeout=2):  # noqa: S310 - loopback
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False

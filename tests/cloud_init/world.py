@@ -1,0 +1,334 @@
+"""
+What surrounds the boot program on a machine, on loopback and in a temporary folder.
+
+The metadata service, SSM, download places and the server's supervisor answer on real sockets;
+systemd and the clock are simulated. Each has the faults a test may ask for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from tests.cloud_init.authority import Authority
+from tests.cloud_init.program import boot
+
+REGION = "eu-central-1"
+INSTANCE = "i-0123456789abcdef0"
+ACCESS_KEY = "ASIAEXAMPLE"
+SECRET_KEY = "secret-key-of-the-role"
+SESSION_TOKEN = "session-token-of-the-role"
+K3S = b"\x7fELF k3s " * 100_000
+HOST_KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nhost-key-body\n-----END OPENSSH PRIVATE KEY-----\n"
+SERVER_PASSWORD = "server-password-0123456789"
+AGENT_PASSWORD = "agent-password-0123456789"
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.wall_offset = datetime(2026, 11, 24, 3, tzinfo=UTC).timestamp() - self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.now + self.wall_offset
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@dataclass
+class Systemd:
+    """The commands of a machine, as far as the boot program uses them."""
+
+    ssh_units: tuple[str, ...] = ("ssh.service",)
+    activating_polls: int = 2
+    starts: bool = True
+    journal: list[str] = field(default_factory=list)
+    commands: list[list[str]] = field(default_factory=list)
+    active: set[str] = field(default_factory=set)
+    _polls: int = 0
+
+    def run(self, words: Sequence[str]) -> tuple[int, str]:
+        self.commands.append(list(words))
+        if words[0] == "ssh-keygen":
+            is_key = "PRIVATE KEY" in Path(words[-1]).read_text()
+            return (0, "ssh-ed25519 AAAA\n") if is_key else (255, "")
+        if words[0] == "journalctl":
+            return 0, "\n".join(self.journal)
+        if words[1] == "show":
+            return 0, self._show(words[-1])
+        if words[1] == "restart" and words[-1].startswith("k3s"):
+            self._polls = 0
+            self.active.discard(words[-1])
+        return 0, ""
+
+    def restarts(self, unit: str) -> int:
+        return sum(
+            words[:2] == ["systemctl", "restart"] and words[-1] == unit for words in self.commands
+        )
+
+    def _show(self, unit: str) -> str:
+        if unit.startswith("ssh"):
+            return f"LoadState={'loaded' if unit in self.ssh_units else 'not-found'}\n"
+        self._polls += 1
+        if not self.starts:
+            return f"LoadState=loaded\nActiveState=activating\nNRestarts={self._polls}\n"
+        if self._polls > self.activating_polls:
+            self.active.add(unit)
+        state = "active" if unit in self.active else "activating"
+        return f"LoadState=loaded\nActiveState={state}\nNRestarts=0\n"
+
+
+@dataclass
+class Download:
+    """A file of a download place and its faults; `cuts` are where connections break, one each."""
+
+    content: bytes = K3S
+    status: int | None = None
+    cuts: list[int] = field(default_factory=list)
+    resumable: bool = True
+    ranges: list[str | None] = field(default_factory=list)
+
+
+class World:
+    """One machine and what it can reach."""
+
+    def __init__(self, root: Path, authority: Authority) -> None:
+        self.root, self.authority = root, authority
+        self.clock, self.systemd = Clock(), Systemd()
+        self.said: list[str] = []
+        self.free = 1 << 40
+        self.downloads = {"/good/k3s": Download()}
+        self.role_delay = 0
+        self.refusals: list[tuple[int, str]] = []
+        self.aws_clock_ahead = 0.0
+        self.readiness: list[int] = []
+        self.cacerts = authority.certificate
+        self.sent_to_server: list[tuple[str, str | None]] = []
+        ca_hash = hashlib.sha256(authority.certificate.encode()).hexdigest()
+        self.agent_token = f"K10{ca_hash}::node:{AGENT_PASSWORD}"
+        self.files = {
+            "server-ca.crt": authority.certificate,
+            "server-ca.key": authority.key,
+            "client-ca.crt": authority.certificate,
+            "client-ca.key": authority.key,
+        }
+        self.parameters = {
+            "/demo/host-key": HOST_KEY,
+            "/demo/server-token": SERVER_PASSWORD,
+            "/demo/server-agent-token": AGENT_PASSWORD,
+            "/demo/authority": json.dumps(self.files),
+            "/demo/agent-token": self.agent_token,
+        }
+        self._servers = [self._serve(_Aws), self._serve(_Supervisor, authority)]
+        aws, supervisor = (f"//127.0.0.1:{server.server_port}" for server in self._servers)
+        self.url, self.server_url = f"http:{aws}", f"https:{supervisor}"
+
+    def _serve(
+        self, handler: type[_Handler], authority: Authority | None = None
+    ) -> ThreadingHTTPServer:
+        bound = type(handler.__name__, (handler,), {"world": self})
+        server = ThreadingHTTPServer(("127.0.0.1", 0), bound)
+        server.daemon_threads = False
+        if authority is not None:
+            server.socket = authority.context.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        return server
+
+    def close(self) -> None:
+        """Ends everything that listens; nobody answers any more."""
+        while self._servers:
+            server = self._servers.pop()
+            server.shutdown()
+            server.server_close()
+
+    def configure(self, role: str, **changes: Any) -> None:
+        """Writes node.json as `cluster/` would."""
+        own = {"hostKey": "/demo/host-key", "token": f"/demo/{role}-token"}
+        if role == "server":
+            own |= {"agentToken": "/demo/server-agent-token", "authority": "/demo/authority"}
+        content = {
+            "schema": 1,
+            "cluster": "demo",
+            "role": role,
+            "pool": f"{role}s",
+            "nodeNamePrefix": f"demo-{role}s",
+            "region": REGION,
+            "parameters": own,
+            "k3s": {
+                "version": "v1.36.4+k3s1",
+                "sources": [f"{self.url}/good/k3s"],
+                "sha256": hashlib.sha256(K3S).hexdigest(),
+            },
+            "config": {"node-ip": "10.64.0.10"},
+            "join": {"url": self.server_url},
+            "deadlineSeconds": 300,
+        } | changes
+        path = self.root / "etc/k3s-aws/node.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content))
+
+    def boot(self) -> int:
+        """Runs the boot program once, as a new process would."""
+        code: int = boot.Boot(
+            root=self.root,
+            metadata=self.url,
+            ssm=self.url + "/",
+            run=self.systemd.run,
+            clock=self.clock,
+            free=lambda _: self.free,
+            say=self.said.append,
+        ).main()
+        return code
+
+    @property
+    def report(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(
+            (self.root / "var/lib/k3s-aws/report.json").read_text()
+        )
+        return content
+
+    def cause(self) -> tuple[str, str]:
+        """The phase that failed and why, as the report has it."""
+        error = self.report["error"]
+        return error["phase"], error["cause"]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    world: World
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Tests read what was said, not what was served."""
+
+    def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response_only(status)
+        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class _Aws(_Handler):
+    """The metadata service, SSM and the download places."""
+
+    def do_PUT(self) -> None:
+        self.answer(200, b"metadata-session-token")
+
+    def do_GET(self) -> None:
+        if self.path in self.world.downloads:
+            self._download(self.world.downloads[self.path])
+        elif self.headers["X-aws-ec2-metadata-token"] != "metadata-session-token":
+            self.answer(401, b"")
+        else:
+            self._metadata(self.path.removeprefix("/latest/meta-data/"))
+
+    def _metadata(self, path: str) -> None:
+        roles = "iam/security-credentials/"
+        if path.startswith(roles) and self.world.role_delay > 0:
+            self.world.role_delay -= 1
+            self.answer(404, b"")
+            return
+        credentials = {
+            "Code": "Success",
+            "AccessKeyId": ACCESS_KEY,
+            "SecretAccessKey": SECRET_KEY,
+            "Token": SESSION_TOKEN,
+        }
+        values = {
+            "instance-id": INSTANCE,
+            "placement/region": REGION,
+            "services/domain": "amazonaws.com",
+            roles: "demo-role",
+            f"{roles}demo-role": json.dumps(credentials),
+        }
+        self.answer(200 if path in values else 404, values.get(path, "").encode())
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        now = self.world.clock.time() + self.world.aws_clock_ahead
+        date = {"Date": format_datetime(datetime.fromtimestamp(now, UTC), usegmt=True)}
+        if self.world.refusals:
+            status, kind = self.world.refusals.pop(0)
+            self.answer(status, json.dumps({"__type": kind, "message": "no"}).encode(), date)
+        elif not self._is_signed(body, now):
+            self.answer(400, b'{"__type": "InvalidSignatureException"}', date)
+        else:
+            asked = json.loads(body)
+            assert asked["WithDecryption"] is True
+            found = [
+                {"Name": name, "Value": self.world.parameters[name]}
+                for name in asked["Names"]
+                if name in self.world.parameters
+            ]
+            self.answer(200, json.dumps({"Parameters": found}).encode(), date)
+
+    def _is_signed(self, body: bytes, now: float) -> bool:
+        """Whether botocore, given the time of the request, signs it the same way."""
+        stamp = self.headers["X-Amz-Date"]
+        when = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        if abs(when.timestamp() - now) > 300:
+            return False
+        request = AWSRequest("POST", f"{self.world.url}/", data=body)
+        for name in ("Content-Type", "X-Amz-Target"):
+            request.headers[name] = self.headers[name]
+        return botocore_signature(request, "ssm", stamp) == self.headers["Authorization"]
+
+    def _download(self, file: Download) -> None:
+        asked = self.headers["Range"]
+        file.ranges.append(asked)
+        if file.status is not None:
+            self.answer(file.status, b"")
+            return
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and file.resumable else 0
+        if asked and start >= len(file.content):
+            self.answer(416, b"")
+            return
+        self.send_response_only(206 if start else 200)
+        self.send_header("Content-Length", str(len(file.content) - start))
+        self.end_headers()
+        end = file.cuts.pop(0) if file.cuts else len(file.content)
+        self.wfile.write(file.content[start:end])
+
+
+class _Supervisor(_Handler):
+    """The part of a k3s server an agent asks before it joins."""
+
+    def do_GET(self) -> None:
+        self.world.sent_to_server.append((self.path, self.headers["Authorization"]))
+        if self.path == "/cacerts":
+            self.answer(200, self.world.cacerts.encode())
+        else:
+            self.answer(self.world.readiness.pop(0) if self.world.readiness else 200, b"ok")
+
+
+def botocore_signature(request: AWSRequest, service: str, stamp: str) -> str:
+    """The Authorization header botocore makes for the request at a time."""
+    auth = SigV4Auth(Credentials(ACCESS_KEY, SECRET_KEY, SESSION_TOKEN), service, REGION)
+    request.context["timestamp"] = stamp
+    request.headers["X-Amz-Date"] = stamp
+    request.headers["X-Amz-Security-Token"] = SESSION_TOKEN
+    text = auth.string_to_sign(request, auth.canonical_request(request))
+    names = auth.signed_headers(auth.headers_to_sign(request))
+    return (
+        f"AWS4-HMAC-SHA256 Credential={auth.scope(request)}, SignedHeaders={names}, "
+        f"Signature={auth.signature(text, request)}"
+    )

@@ -1,0 +1,108 @@
+"""What a valid configuration becomes; the wrong ones are in tests/invalid/."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cluster import config, defaults, releases
+from cluster.errors import ConfigError
+
+CLOSED = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
+
+
+def load(**keys: Any) -> Any:
+    return config.load({"network": CLOSED, **keys}, stack="dev")
+
+
+def test_the_smallest_configuration_is_one_server_named_after_the_stack() -> None:
+    cluster = load()
+    assert (cluster.name, cluster.stack) == ("dev", "dev")
+    assert (cluster.servers.count, cluster.servers.instance_type) == (1, "t4g.small")
+    assert cluster.pools == ()
+
+
+def test_everything_left_out_has_its_default() -> None:
+    cluster = load()
+    assert cluster.k3s.version == defaults.K3S_VERSION
+    assert cluster.k3s.download_url == defaults.K3S_DOWNLOAD_URL
+    assert cluster.k3s.sha256 == releases.PINNED[defaults.K3S_VERSION]
+    assert str(cluster.network.vpc_cidr) == "10.64.0.0/16"
+    assert (cluster.node_deadline_seconds, cluster.drain_seconds) == (600, 120)
+
+
+def test_an_open_api_has_to_be_spelled_out() -> None:
+    network = CLOSED | {"apiAllowedCidrs": ["0.0.0.0/0"]}
+    assert load(network=network).network.api_allowed_cidrs == ("0.0.0.0/0",)
+
+
+def test_a_stack_whose_name_cannot_name_a_cluster_needs_a_name() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        config.load({"network": CLOSED}, stack="Feature_42")
+    assert [(problem.path, problem.what) for problem in refusal.value.problems] == [
+        (
+            "cluster.name",
+            'the name of the stack, "Feature_42" may have lower-case letters, digits and inner '
+            "hyphens only",
+        )
+    ]
+
+
+def test_a_hash_of_ones_own_makes_any_version_usable() -> None:
+    digest = "ab" * 32
+    cluster = load(k3s={"version": "v1.40.0-rc1+own2", "sha256": {"arm64": digest}})
+    assert cluster.k3s.sha256 == {"arm64": digest}
+
+
+def test_a_hash_of_ones_own_completes_a_pinned_version() -> None:
+    digest = "ab" * 32
+    cluster = load(k3s={"version": "v1.36.5+k3s1", "sha256": {"arm64": digest}})
+    assert cluster.k3s.sha256 == {**releases.PINNED["v1.36.5+k3s1"], "arm64": digest}
+
+
+def test_a_slash_behind_the_download_place_does_not_count() -> None:
+    cluster = load(k3s={"downloadUrl": "https://example.com/k3s/"})
+    assert cluster.k3s.download_url == "https://example.com/k3s"
+
+
+def test_an_empty_pool_is_allowed() -> None:
+    assert [pool.count for pool in load(pools=[{"name": "spare", "count": 0}]).pools] == [0]
+
+
+def test_the_two_longest_names_fit_into_a_node_name() -> None:
+    """63 characters is Kubernetes's limit for a label, which k3s derives from the node name."""
+    cluster = load(name="c" * 32, pools=[{"name": "p" * 21}])
+    node_name = f"{cluster.name}-{cluster.pools[0].name}-12345678"
+    assert len(node_name) == 63
+
+
+def test_more_than_256_nodes_need_a_wider_range_of_pods() -> None:
+    pools = [{"name": "agents", "count": 999}]
+    cluster = load(pools=pools, network=CLOSED | {"clusterCidr": "10.128.0.0/12"})
+    assert cluster.pools[0].count == 999
+
+
+@pytest.mark.parametrize(
+    "url", ["http://10.0.0.5:8080", "https://artifacts.example.com/a/b", "https://localhost/k3s"]
+)
+def test_any_http_place_may_serve_k3s(url: str) -> None:
+    assert load(k3s={"downloadUrl": url}).k3s.download_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "example.com/k3s", "https://", "https:///k3s", "ftp://a/b", "https://a b/", "http://a:x/"],
+)
+def test_what_is_no_http_place_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load(k3s={"downloadUrl": url})
+    assert [problem.what for problem in refusal.value.problems] == [
+        f'"{url}" is not an http or https URL'
+    ]
+
+
+def test_no_problem_ever_shows_a_password() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load(k3s={"downloadUrl": "https://ci:hunter2@example.com:port/k3s"})
+    assert "hunter2" not in str(refusal.value)

@@ -1,0 +1,39 @@
+"""Each example renders to its folder of tests/golden/. `make golden` rewrites them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.golden import rendering, rewrite
+
+
+@pytest.mark.parametrize("example", rendering.NAMES)
+def test_an_example_renders_to_its_goldens(example: str) -> None:
+    expected = {path.name: path.read_text() for path in (rendering.GOLDEN / example).iterdir()}
+    assert rendering.render(example) == expected
+
+
+def test_every_golden_has_its_example() -> None:
+    folders = {path.split("/", maxsplit=1)[0] for path in rewrite.contents(rendering.GOLDEN)}
+    assert sorted(folders) == rendering.NAMES
+
+
+@pytest.mark.parametrize("example", rendering.NAMES)
+def test_a_rendering_is_the_same_each_time(example: str) -> None:
+    assert rendering.render(example) == rendering.render(example)
+
+
+def test_rewriting_tells_what_changed_and_then_nothing(tmp_path: Path) -> None:
+    first = rewrite.rewrite(tmp_path)
+    assert f"{rendering.NAMES[0]}/cluster.yaml" in first
+    assert rewrite.rewrite(tmp_path) == []
+
+
+def test_a_cloud_config_has_only_keys_cloud_init_knows() -> None:
+    """cloud-init of Debian 12 accepts a misspelt top-level key without a word."""
+    known = {"locale", "runcmd", "ssh_authorized_keys", "ssh_deletekeys", "ssh_keys", "write_files"}
+    text = rendering.render("single-server")["servers-0.cloud-config.yaml"]
+    assert set(yaml.safe_load(text)) == known

@@ -1,0 +1,27 @@
+"""Every wrong configuration of tests/invalid/ fails with exactly the message beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cluster import architectures, config
+from cluster.errors import ConfigError
+from tests.cluster.ec2 import SUPPORTED_ARCHITECTURES
+
+INVALID = Path(__file__).parent.parent / "invalid"
+FAULTS = sorted(path.stem for path in INVALID.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_wrong_configuration_is_refused_with_its_message(fault: str) -> None:
+    raw = yaml.safe_load((INVALID / f"{fault}.yaml").read_text())
+    with pytest.raises(ConfigError) as refusal:
+        architectures.resolve(config.load(raw, stack="dev"), SUPPORTED_ARCHITECTURES)
+    assert f"{refusal.value}\n" == (INVALID / f"{fault}.txt").read_text()
+
+
+def test_every_expected_message_has_its_configuration() -> None:
+    assert sorted(path.stem for path in INVALID.glob("*.txt")) == FAULTS

@@ -1,0 +1,110 @@
+"""k3s's kubeconfig to the operator's."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+import yaml
+
+from cluster import kubeconfig
+from cluster.errors import KubeconfigError
+
+
+def pem(content: bytes, *, width: int = 64) -> str:
+    text = base64.b64encode(content).decode()
+    lines = [text[start : start + width] for start in range(0, len(text), width)]
+    return "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])
+
+
+CA = pem(b"the authority's certificate" * 9)
+PARTS = kubeconfig.Parts(
+    server="https://127.0.0.1:6443",
+    certificate_authority=CA,
+    client_certificate=pem(b"client"),
+    client_key="-----BEGIN EC PRIVATE KEY-----\nc2VjcmV0\n-----END EC PRIVATE KEY-----\n",
+)
+K3S = kubeconfig.render(PARTS, endpoint=PARTS.server, name="default")
+ENDPOINT = "https://203.0.113.7:6443"
+
+
+def test_the_endpoint_is_ours() -> None:
+    text = kubeconfig.for_operator(K3S, endpoint=ENDPOINT, name="demo")
+    assert kubeconfig.parse(text).server == ENDPOINT
+
+
+def test_everything_in_it_is_named_after_the_cluster() -> None:
+    parsed = yaml.safe_load(kubeconfig.for_operator(K3S, endpoint=ENDPOINT, name="demo"))
+    names = [parsed[kind][0]["name"] for kind in ("clusters", "contexts", "users")]
+    assert names == ["demo", "demo", "demo"]
+    assert parsed["current-context"] == "demo"
+    assert parsed["contexts"][0]["context"] == {"cluster": "demo", "user": "demo"}
+
+
+def test_certificates_and_key_are_kept() -> None:
+    parts = kubeconfig.parse(kubeconfig.for_operator(K3S, endpoint=ENDPOINT, name="demo"))
+    assert (parts.certificate_authority, parts.client_certificate, parts.client_key) == (
+        CA,
+        PARTS.client_certificate,
+        PARTS.client_key,
+    )
+
+
+def test_the_word_default_elsewhere_is_left_alone() -> None:
+    parts = kubeconfig.Parts(
+        server="https://default.example.com:6443",
+        certificate_authority=CA,
+        client_certificate="default",
+        client_key="127.0.0.1",
+    )
+    text = kubeconfig.render(parts, endpoint=parts.server, name="default")
+    again = kubeconfig.parse(kubeconfig.for_operator(text, endpoint=ENDPOINT, name="demo"))
+    assert (again.client_certificate, again.client_key) == ("default", "127.0.0.1")
+
+
+def test_the_current_context_is_taken_not_the_first_one() -> None:
+    content = yaml.safe_load(K3S)
+    content["clusters"].insert(0, {"name": "other", "cluster": {"server": "https://other"}})
+    assert kubeconfig.parse(yaml.safe_dump(content)).server == PARTS.server
+
+
+def test_our_own_authority_is_accepted_however_its_lines_are_broken() -> None:
+    kubeconfig.verify(K3S, server_ca_certificate=pem(b"the authority's certificate" * 9, width=76))
+
+
+@pytest.mark.parametrize("other", [pem(b"another"), CA + pem(b"another"), ""])
+def test_another_authority_is_refused(other: str) -> None:
+    with pytest.raises(KubeconfigError) as refusal:
+        kubeconfig.verify(K3S, server_ca_certificate=other)
+    assert str(refusal.value).startswith(
+        "the kubeconfig trusts another certificate authority than the cluster's own\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the kubeconfig does not have the shape of one"),
+        ("{a: [", "the kubeconfig is not YAML"),
+        ("{}", "the kubeconfig has no current-context"),
+        ("current-context: x\ncontexts: []", 'the kubeconfig has no "x" under contexts'),
+        (
+            K3S.replace("client-key-data: ", "client-key-data: %secret%"),
+            "the kubeconfig is not YAML",
+        ),
+        (
+            K3S.replace("client-key-data: ", "client-key-data: secret!"),
+            "the kubeconfig holds a certificate that is not base64",
+        ),
+        (K3S.replace("client-key-data", "client-key"), "the kubeconfig has no client-key-data"),
+    ],
+)
+def test_what_is_no_kubeconfig_is_refused_without_being_quoted(text: str, message: str) -> None:
+    with pytest.raises(KubeconfigError) as refusal:
+        kubeconfig.parse(text)
+    assert str(refusal.value) == message
+    assert refusal.value.__cause__ is None
+
+
+def test_printing_the_parts_shows_no_key() -> None:
+    assert repr(PARTS) == "Parts(server='https://127.0.0.1:6443', ...)"

@@ -1,0 +1,109 @@
+"""Names, architectures and what makes a machine another machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cluster import architectures, config, parameters, releases
+from cluster.model import Cluster
+from tests.cluster.ec2 import SUPPORTED_ARCHITECTURES
+
+CLOSED = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
+
+
+def load(**keys: Any) -> Cluster:
+    raw = {"name": "demo", "network": CLOSED, **keys}
+    return architectures.resolve(config.load(raw, stack="dev"), SUPPORTED_ARCHITECTURES)
+
+
+def generation(**keys: Any) -> str:
+    return load(**keys).nodes[0].generation
+
+
+def test_nodes_are_the_servers_and_then_each_pool_in_turn() -> None:
+    pools = [{"name": "b", "count": 2}, {"name": "a", "count": 1}]
+    names = [node.logical_name for node in load(pools=pools).nodes]
+    assert names == ["demo-servers-0", "demo-b-0", "demo-b-1", "demo-a-0"]
+
+
+def test_a_node_name_carries_the_end_of_the_instance_id() -> None:
+    node = load(pools=[{"name": "agents"}]).nodes[1]
+    assert node.name_on("i-0123456789abcdef0") == "demo-agents-9abcdef0"
+
+
+def test_the_architecture_is_what_ec2_says_not_what_the_name_suggests() -> None:
+    cluster = load(servers={"instanceType": "t1.micro"}, pools=[{"name": "agents"}])
+    assert [node.architecture for node in cluster.nodes] == ["x86_64", "arm64"]
+
+
+def test_each_instance_type_is_asked_for_once() -> None:
+    pools = [{"name": "a"}, {"name": "b", "instanceType": "t3.small"}]
+    assert load(pools=pools).instance_types == ("t4g.small", "t3.small")
+
+
+def test_nodes_of_an_unresolved_cluster_are_a_bug() -> None:
+    with pytest.raises(LookupError):
+        _ = config.load({"network": CLOSED}, stack="dev").nodes
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"servers": {"instanceType": "t3.small"}},
+        {"network": CLOSED | {"clusterCidr": "10.200.0.0/16"}},
+        {"network": CLOSED | {"serviceCidr": "10.201.0.0/16"}},
+    ],
+    ids=["architecture", "pods", "services"],
+)
+def test_what_needs_a_new_machine_changes_the_generation(change: dict[str, Any]) -> None:
+    assert generation(**change) != generation()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"servers": {"instanceType": "t4g.medium", "rootVolumeGib": 40}},
+        {"k3s": {"version": "v1.37.1+k3s1"}},
+        {"pools": [{"name": "agents", "count": 5}]},
+        {"nodeDeadlineSeconds": 900, "drainSeconds": 1},
+    ],
+    ids=["size", "k3s", "pools", "seconds"],
+)
+def test_what_a_running_machine_can_take_leaves_the_generation(change: dict[str, Any]) -> None:
+    assert generation(**change) == generation()
+
+
+def test_the_generation_is_the_same_in_every_run() -> None:
+    """It is kept in state: another value would replace every machine of every user."""
+    assert generation() == "94a23a40734b"
+
+
+def test_host_keys_have_a_parameter_for_each_node() -> None:
+    cluster = load(pools=[{"name": "agents", "count": 2}])
+    assert [parameters.host_key(cluster, node) for node in cluster.nodes] == [
+        "/k3s-aws/demo-dev/server/host-keys/servers-0",
+        "/k3s-aws/demo-dev/agent/host-keys/agents-0",
+        "/k3s-aws/demo-dev/agent/host-keys/agents-1",
+    ]
+
+
+def test_agents_may_read_nothing_of_the_servers() -> None:
+    names = parameters.readable_by(load(pools=[{"name": "agents"}]), "agent")
+    assert names == ("/k3s-aws/demo-dev/agent/token", "/k3s-aws/demo-dev/agent/host-keys/*")
+
+
+def test_the_plus_of_a_version_is_escaped_in_its_address() -> None:
+    url = releases.binary_url("https://example.com", "v1.36.4+k3s1", "arm64")
+    assert url == "https://example.com/v1.36.4%2Bk3s1/k3s-arm64"
+
+
+def test_the_default_release_is_pinned_for_both_architectures() -> None:
+    assert set(releases.PINNED[releases.DEFAULT_VERSION]) == {"arm64", "x86_64"}
+
+
+def test_every_pin_is_a_sha256() -> None:
+    digests = [digest for pins in releases.PINNED.values() for digest in pins.values()]
+    assert [digest for digest in digests if len(bytes.fromhex(digest)) != 32] == []
+    assert len(set(digests)) == len(digests)
