@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from localcloud.cloud.services import Artifact
 from localcloud.errors import LocalCloudError
@@ -44,17 +45,30 @@ def status(cloud: Cloud, *, as_json: bool) -> int:
     """0 when the daemon runs, 3 when it does not (as systemctl says it)."""
     running = cloud.endpoint()
     machines = cloud.machines()
+    told = cloud.status() if running else {}
     if as_json:
-        print(json.dumps({"running": running is not None, "machines": machines, **(running or {})}))
+        content = {"running": running is not None, "machines": machines, **(running or {}), **told}
+        print(json.dumps(content))
     elif running:
         print(f"local cloud {cloud.id} (a stand-in for AWS) at {running['endpoint']}")
-        print(f"k3s {running['k3sVersion']}, {len(machines)} machines run")
-        print("\n".join(f"  {each}" for each in machines))
+        print(f"up {told['uptimeSeconds']} s, k3s {running['k3sVersion']}")
+        print("\n".join(described(told)))
     else:
         print(f"local cloud {cloud.id} does not run")
         if machines:
             print(f"{len(machines)} machines were left behind; remove: python -m localcloud stop")
     return 0 if running else 3
+
+
+def described(told: dict[str, Any]) -> list[str]:
+    """One line for each instance, one for each that failed."""
+    lines = [
+        f"  {each['id']}  {each['state']:13} {each['type']:10} {each['privateIp']:15} "
+        f"{each['publicIp'] or '-'}"
+        for each in told["instances"]
+    ]
+    failures = [f"  {name} failed: {reason}" for name, reason in told["failures"].items()]
+    return [f"{len(lines)} instances", *lines, *failures]
 
 
 def logs(cloud: Cloud, *, follow: bool) -> int:

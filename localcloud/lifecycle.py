@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -9,20 +10,24 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localcloud.cloud.api import port_in_use
+from localcloud.cloud.api import STATUS_PATH
 from localcloud.errors import LocalCloudError
 from localcloud.machines import Machines, ensure_image
 
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 POLL_SECONDS = 0.1
+ANSWER_SECONDS = 5.0
+# What a run leaves that the next one cannot use.
+RUN_FILES = ("endpoint.json", "endpoints.pem", "amis.json")
+ERROR = "error: "
 
 Say = Callable[[str], None]
 
@@ -47,9 +52,10 @@ class Cloud:
         """What the running daemon announced, or None where none runs."""
         try:
             content: dict[str, Any] = json.loads((self.home / "endpoint.json").read_text())
-        except (OSError, ValueError):
+            pid = int(content["pid"])
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        return content if _is_daemon(int(content["pid"]), self.home) else None
+        return content if _is_daemon(pid, self.home) else None
 
     def start(self, *, k3s_binary: Path, k3s_version: str, port: int, say: Say) -> dict[str, Any]:
         """
@@ -62,23 +68,38 @@ class Cloud:
             raise LocalCloudError(
                 f"there is no k3s at {k3s_binary}\n    `python -m toolchain k3s` gets one"
             )
-        running = self.endpoint()
-        if running:
-            return self._same(running, k3s_binary, k3s_version)
-        self.home.mkdir(parents=True, exist_ok=True)
-        image = ensure_image(say)
-        for removed in self._sweep():
-            say(f"left behind by a daemon that died, removed: {removed}")
-        process = self._launch(image, k3s_binary, k3s_version, port)
-        return self._wait(process, port)
+        with self._alone():
+            running = self.endpoint()
+            if running:
+                return self._same(running, k3s_binary, k3s_version)
+            image = ensure_image(say)
+            for removed in self._sweep():
+                say(f"left behind by a daemon that died, removed: {removed}")
+            written = self.log.stat().st_size if self.log.exists() else 0
+            process = self._launch(image, k3s_binary, k3s_version, port)
+            return self._wait(process, written)
 
     def stop(self, say: Say) -> None:
         """Ends the daemon and removes everything of this cloud on the host; may be repeated."""
+        with self._alone():
+            running = self.endpoint()
+            if running:
+                self._end(int(running["pid"]), say)
+            for removed in self._sweep():
+                say(f"removed: {removed}")
+
+    def status(self) -> dict[str, Any]:
+        """What the running daemon tells of itself. Raises LocalCloudError."""
         running = self.endpoint()
-        if running:
-            self._end(int(running["pid"]))
-        for removed in self._sweep():
-            say(f"removed: {removed}")
+        if running is None:
+            raise LocalCloudError(f"the local cloud of {self.home} does not run")
+        try:
+            return _ask(running["endpoint"])
+        except OSError as error:
+            raise LocalCloudError(
+                f"the local cloud's daemon {running['pid']} does not answer: {error}\n"
+                f"    see {self.log}, or end it: python -m localcloud stop"
+            ) from None
 
     def machines(self) -> list[str]:
         """The instance ids of the machines that run."""
@@ -91,6 +112,14 @@ class Cloud:
                 f"not {version} ({binary})\n    stop it first: python -m localcloud stop"
             )
         return running
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One start or stop at a time in one home; the others wait."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        with (self.home / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _launch(self, image: str, binary: Path, version: str, port: int) -> subprocess.Popen[bytes]:
         words = [sys.executable, "-m", "localcloud", "--home", str(self.home), "serve"]
@@ -105,38 +134,46 @@ class Cloud:
                 start_new_session=True,
             )
 
-    def _wait(self, process: subprocess.Popen[bytes], port: int) -> dict[str, Any]:
+    def _wait(self, process: subprocess.Popen[bytes], written: int) -> dict[str, Any]:
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            running = self.endpoint()
-            if running and _answers(running["endpoint"]):
-                return running
-            if process.poll() is not None:
-                last = self.log.read_text().strip().splitlines()[-1:]
-                if port and "in use" in "".join(last):
-                    raise LocalCloudError(port_in_use(port))
-                raise LocalCloudError(
-                    f"the local cloud's daemon ended with {process.returncode}: "
-                    f"{''.join(last)}\n    see {self.log}"
-                )
-            time.sleep(POLL_SECONDS)
+        try:
+            while time.monotonic() < deadline:
+                running = self.endpoint()
+                if running and _answers(running["endpoint"]):
+                    return running
+                if process.poll() is not None:
+                    raise LocalCloudError(self._why_it_ended(process.returncode, written))
+                time.sleep(POLL_SECONDS)
+        except KeyboardInterrupt:
+            process.kill()
+            raise
         process.kill()
         raise LocalCloudError(
             f"the local cloud's daemon did not answer within {START_SECONDS:.0f} s\n"
             f"    see {self.log}"
         )
 
-    def _end(self, pid: int) -> None:
+    def _why_it_ended(self, code: int, written: int) -> str:
+        """The daemon's own message where it had one, else its last line."""
+        said = self.log.read_bytes()[written:].decode(errors="replace").strip()
+        _, found, message = said.rpartition(ERROR)
+        if found:
+            return message
+        last = "".join(said.splitlines()[-1:])
+        return f"the local cloud's daemon ended with {code}: {last}\n    see {self.log}"
+
+    def _end(self, pid: int, say: Say) -> None:
         deadline = time.monotonic() + STOP_SECONDS
-        os.kill(pid, signal.SIGTERM)
+        _signal(pid, signal.SIGTERM)
         while _is_daemon(pid, self.home):
             if time.monotonic() > deadline:
-                os.kill(pid, signal.SIGKILL)
+                say(f"the daemon did not end within {STOP_SECONDS:.0f} s and is killed")
+                _signal(pid, signal.SIGKILL)
                 deadline += STOP_SECONDS
             time.sleep(POLL_SECONDS)
 
     def _sweep(self) -> list[str]:
-        for name in ("endpoint.json", "endpoints.pem", "amis.json"):
+        for name in RUN_FILES:
             (self.home / name).unlink(missing_ok=True)
         return Machines(self.id, image="").remove_everything()
 
@@ -151,11 +188,22 @@ def _is_daemon(pid: int, home: Path) -> bool:
     return state != "Z" and b"localcloud" in words and str(home).encode() in words
 
 
+def _signal(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _ask(endpoint: str) -> dict[str, Any]:
+    """The daemon's status page; raises OSError where it does not answer."""
+    address = f"{endpoint}{STATUS_PATH}"
+    with urllib.request.urlopen(address, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - loopback
+        content: dict[str, Any] = json.load(answer)
+    return content
+
+
 def _answers(endpoint: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{endpoint}/moto-api/", timeout=2):  # noqa: S310 - loopback
-            return True
-    except urllib.error.HTTPError:
-        return True
+        _ask(endpoint)
     except OSError:
         return False
+    return True

@@ -1,23 +1,41 @@
-"""The AWS API on loopback: moto, with an ear on the calls that change machines."""
+"""The AWS API on loopback: moto, corrected where EC2 would refuse, heard where machines change."""
 
 from __future__ import annotations
 
 import io
+import json
 import os
+import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
 
 from localcloud.cloud import catalogue
+from localcloud.cloud.refusals import Arguments, Refusal
+from localcloud.cloud.services import end
 from localcloud.errors import LocalCloudError
 
 # What never changes a machine; every other EC2 or IAM call wakes the reconciler.
 READING = ("Describe", "Get", "List")
+STATUS_PATH = "/local-cloud/status"
+# Credential=<key>/<date>/<region>/<service>/aws4_request
+SCOPE = re.compile(r"Credential=[^/]+/\d{8}/([^/]+)/ec2/")
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-Heard = Callable[[str, dict[str, list[str]]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listener:
+    """Who is asked before each call of moto that is not reading, who hears of it afterwards."""
+
+    region: str
+    refuse: Callable[[str, Arguments], Refusal | None]
+    heard: Callable[[str, Arguments], None]
+    status: Callable[[], Mapping[str, Any]]
 
 
 def prepare(home: Path) -> None:
@@ -31,9 +49,9 @@ def prepare(home: Path) -> None:
 
 
 class Api:
-    """moto's server on 127.0.0.1; `heard` learns of each call that may change a machine."""
+    """moto's server on 127.0.0.1."""
 
-    def __init__(self, port: int, heard: Heard) -> None:
+    def __init__(self, port: int, listener: Listener) -> None:
         from moto.moto_server.werkzeug_app import (
             DomainDispatcherApplication,
             MotoRequestHandler,
@@ -48,7 +66,7 @@ class Api:
         moto = DomainDispatcherApplication(create_backend_app)
         try:
             self._server = make_server(
-                "127.0.0.1", port, listening(moto, heard), threaded=True, request_handler=Quiet
+                "127.0.0.1", port, attended(moto, listener), threaded=True, request_handler=Quiet
             )
         except (OSError, SystemExit) as error:
             raise LocalCloudError(port_in_use(port)) from error
@@ -65,7 +83,7 @@ class Api:
 
     def end(self) -> None:
         """Stops answering."""
-        self._server.shutdown()
+        end(self._server)
         self._thread.join(timeout=10)
 
 
@@ -77,20 +95,54 @@ def port_in_use(port: int) -> str:
     )
 
 
-def listening(application: Wsgi, heard: Heard) -> Wsgi:
-    """The application, telling `heard` the action and arguments of calls that are not reading."""
+def attended(moto: Wsgi, listener: Listener) -> Wsgi:
+    """moto with the listener around it, and the cloud's own status page."""
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        form = "x-www-form-urlencoded" in (environ.get("CONTENT_TYPE") or "")
-        body = b""
-        if environ.get("REQUEST_METHOD") == "POST" and form:
-            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-            environ["wsgi.input"] = io.BytesIO(body)
-        parts = list(application(environ, start_response))
-        arguments = parse_qs(body.decode(errors="replace"))
+        if environ.get("PATH_INFO") == STATUS_PATH:
+            content = json.dumps(listener.status())
+            return _plain(start_response, "200 OK", "application/json", content)
+        arguments = _arguments(environ)
         action = arguments.get("Action", [""])[0]
-        if action and not action.startswith(READING):
-            heard(action, arguments)
+        if not action or action.startswith(READING):
+            return moto(environ, start_response)
+        scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION") or "")
+        elsewhere = scope is not None and scope.group(1) != listener.region
+        refused = _elsewhere(action) if elsewhere else listener.refuse(action, arguments)
+        if refused:
+            return _plain(start_response, "400 Bad Request", "text/xml", _error(*refused))
+        parts = list(moto(environ, start_response))
+        listener.heard(action, arguments)
         return parts
 
     return answer
+
+
+def _arguments(environ: dict[str, Any]) -> Arguments:
+    """The arguments of a call in EC2's form; the body stays readable for moto."""
+    if "x-www-form-urlencoded" not in (environ.get("CONTENT_TYPE") or ""):
+        return {}
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    return parse_qs(body.decode(errors="replace"))
+
+
+def _elsewhere(action: str) -> Refusal | None:
+    if action != "RunInstances":
+        return None
+    return "Unsupported", "The local cloud has machines in one region only: us-east-1."
+
+
+def _error(code: str, message: str) -> str:
+    return (
+        f"<Response><Errors><Error><Code>{code}</Code><Message>{escape(message)}</Message>"
+        "</Error></Errors><RequestID>local-cloud</RequestID></Response>"
+    )
+
+
+def _plain(
+    start_response: Callable[..., Any], status: str, kind: str, content: str
+) -> Iterable[bytes]:
+    body = content.encode()
+    start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body)))])
+    return [body]

@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 VALIDITY = datetime.timedelta(days=365)
 # Clocks differ a little between machines, and a certificate from the future is refused.
@@ -26,9 +26,12 @@ class Authority:
         self._name = x509.Name(
             [x509.NameAttribute(NameOID.COMMON_NAME, "k3s-aws local cloud (a stand-in for AWS)")]
         )
+        self._own_id = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
         self._certificate = (
             self._builder(self._name, self._key)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_usage(signs_certificates=True), critical=True)
+            .add_extension(self._own_id, critical=False)
             .sign(self._key, hashes.SHA256())
         )
 
@@ -44,6 +47,13 @@ class Authority:
             self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]), key)
             .add_extension(
                 x509.SubjectAlternativeName([x509.DNSName(name) for name in names]),
+                critical=False,
+            )
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(signs_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(self._own_id),
                 critical=False,
             )
             .sign(self._key, hashes.SHA256())
@@ -74,3 +84,17 @@ class Authority:
             .not_valid_before(self._now - BACKDATED)
             .not_valid_after(self._now + VALIDITY)
         )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )

@@ -11,15 +11,22 @@ import datetime
 import json
 import logging
 import os
+import random
 import signal
 import threading
+import time
 from pathlib import Path
 from types import FrameType
+from typing import Any, Protocol
 
-from localcloud.cloud import api, catalogue, services
+from localcloud.cloud import addresses, api, catalogue, services
 from localcloud.cloud.authority import Authority
-from localcloud.cloud.metadata import Credentials, MetadataService
-from localcloud.cloud.reconciler import Reconciler
+from localcloud.cloud.authorization import Caller
+from localcloud.cloud.credentials import Issuer
+from localcloud.cloud.metadata import MetadataService
+from localcloud.cloud.reconciler import Host, Pace, Reconciler
+from localcloud.cloud.refusals import Arguments, Refusal, refusal
+from localcloud.cloud.states import States
 from localcloud.cloud.view import InstanceFacts, Role, View
 from localcloud.machines import Machines, MachineSpec
 
@@ -27,7 +34,18 @@ log = logging.getLogger("localcloud")
 
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
-CREDENTIALS_SECONDS = 6 * 3600
+
+
+def now() -> datetime.datetime:
+    """The time, in UTC."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+class ListeningHost(Host, Protocol):
+    """The machines, as the daemon uses them (localcloud.machines.Machines)."""
+
+    def listen(self, instance_id: str, address: str, port: int) -> Any: ...
+    def remove_everything(self) -> list[str]: ...
 
 
 class MachineServices:
@@ -35,7 +53,7 @@ class MachineServices:
 
     def __init__(
         self,
-        machines: Machines,
+        machines: ListeningHost,
         view: View,
         authority: Authority,
         api_address: tuple[str, int],
@@ -44,27 +62,26 @@ class MachineServices:
     ) -> None:
         self._machines, self._view, self._api = machines, view, api_address
         self.artifact = artifact
-        self._tls = authority.serve(services.names(REGION), home)
+        self._tls = authority.serve(services.certified(REGION), home)
+        self._issuer = Issuer(ACCOUNT_ID, REGION, clock=now)
         self._open: dict[str, list[services.Server]] = {}
-        self._issued: dict[str, Credentials] = {}
         self._lock = threading.Lock()
 
     def open(self, instance_id: str) -> None:
         """Starts both servers; the endpoints first, since the metadata service lets it boot."""
-        settings = services.Endpoints(
-            api=self._api,
+        caller = Caller(
             account_id=ACCOUNT_ID,
             region=REGION,
             role=lambda: self._role(instance_id),
-            knows_key=lambda key: self._knows(instance_id, key),
-            artifact=lambda: self.artifact,
+            recognises=lambda key: self._issuer.recognises(instance_id, key),
         )
+        settings = services.Endpoints(api=self._api, caller=caller, artifact=lambda: self.artifact)
         metadata = MetadataService(
             ACCOUNT_ID,
             REGION,
             facts=lambda: self._view.instance(instance_id),
             role=lambda: self._role(instance_id),
-            issue=lambda role: self._issue(instance_id, role),
+            issue=lambda role: self._issuer.issue(instance_id, role),
         )
         endpoints = self._machines.listen(instance_id, *services.ENDPOINTS)
         serving = services.Server(
@@ -93,49 +110,40 @@ class MachineServices:
     def _role(self, instance_id: str) -> Role | None:
         return self._view.role(self._view.instance(instance_id).profile)
 
-    def _knows(self, instance_id: str, key: str) -> bool:
-        issued = self._issued.get(instance_id)
-        return issued is not None and issued.access_key_id == key
-
-    def _issue(self, instance_id: str, role: Role) -> Credentials:
-        from moto.sts.models import sts_backends
-
-        now = datetime.datetime.now(datetime.UTC)
-        known = self._issued.get(instance_id)
-        if known and known.expires - now > datetime.timedelta(minutes=15):
-            return known
-        assumed = sts_backends[ACCOUNT_ID]["aws"].assume_role(
-            region_name=REGION,
-            role_session_name=instance_id,
-            role_arn=role.arn,
-            policy="",
-            duration=CREDENTIALS_SECONDS,
-            external_id="",
-        )
-        self._issued[instance_id] = Credentials(
-            assumed.access_key_id, assumed.secret_access_key, assumed.session_token, now
-        )
-        return self._issued[instance_id]
-
 
 class Daemon:
     """Everything the process runs, put together."""
 
     def __init__(
-        self, home: Path, cloud_id: str, image: str, artifact: services.Artifact, port: int
+        self,
+        home: Path,
+        cloud_id: str,
+        machines: ListeningHost,
+        artifact: services.Artifact,
+        port: int,
+        pace: Pace,
     ) -> None:
         self._home, self._cloud_id = home, cloud_id
         api.prepare(home)
         self.view = View(ACCOUNT_ID, REGION)
-        self._machines = Machines(cloud_id, image)
-        self._authority = Authority(datetime.datetime.now(datetime.UTC))
-        self._api = api.Api(port, self._heard)
+        self._machines = machines
+        self._authority = Authority(now())
+        self._api = api.Api(
+            port,
+            api.Listener(
+                region=REGION, refuse=self._refuse, heard=self._heard, status=self._status
+            ),
+        )
         self._services = MachineServices(
             self._machines, self.view, self._authority, self._api.address, artifact, home
         )
-        self._reconciler = Reconciler(self.view, self._machines, self._services, self._spec)
-        self._seen: set[str] = set()
+        self._states = States(lambda: self.view.ec2)
+        self._reconciler = Reconciler(
+            self.view, self._states, self._machines, self._services, self._spec, pace
+        )
+        self._began = time.monotonic()
         catalogue.publish_parameters(self.view.ssm)
+        addresses.install(lambda: self.view.ec2, random.SystemRandom())
 
     def run(self) -> None:
         """Answers until SIGTERM or SIGINT, then removes every machine."""
@@ -146,11 +154,19 @@ class Daemon:
 
         signal.signal(signal.SIGTERM, end)
         signal.signal(signal.SIGINT, end)
+        self.start()
+        ended.wait()
+        self.end()
+
+    def start(self) -> None:
+        """Starts answering, and says where in endpoint.json."""
         self._api.run()
         self._reconciler.run()
         self._announce()
         log.info("answering at http://%s:%d", *self._api.address)
-        ended.wait()
+
+    def end(self) -> None:
+        """Stops answering and removes every machine."""
         log.info("ending")
         self._api.end()
         self._reconciler.end()
@@ -186,16 +202,33 @@ class Daemon:
             ca_certificate=self._authority.certificate,
         )
 
-    def _heard(self, action: str, arguments: dict[str, list[str]]) -> None:
-        if action == "RunInstances":
-            self.view.hold_new(self._seen)
-        if action == "TerminateInstances":
-            self.view.free_interfaces_of_the_terminated()
+    def _refuse(self, action: str, arguments: Arguments) -> Refusal | None:
+        return refusal(self.view.ec2, action, arguments)
+
+    def _heard(self, action: str, arguments: Arguments) -> None:
+        self._states.hold()
         if action == "RebootInstances":
             for name, values in arguments.items():
                 if name.startswith("InstanceId"):
                     self._reconciler.reboot(values[0])
         self._reconciler.wake()
+
+    def _status(self) -> dict[str, Any]:
+        published = {private: public for public, private in self.view.public_addresses().items()}
+        return {
+            "uptimeSeconds": round(time.monotonic() - self._began),
+            "instances": [
+                {
+                    "id": each.instance_id,
+                    "state": each.state,
+                    "type": each.instance_type,
+                    "privateIp": each.private_ip,
+                    "publicIp": published.get(each.private_ip),
+                }
+                for each in self.view.instances()
+            ],
+            "failures": self._reconciler.failures,
+        }
 
 
 def serve(home: Path, cloud_id: str, image: str, artifact: services.Artifact, port: int) -> None:
@@ -205,4 +238,4 @@ def serve(home: Path, cloud_id: str, image: str, artifact: services.Artifact, po
     )
     for chatty in ("werkzeug", "botocore", "urllib3", "docker"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    Daemon(home, cloud_id, image, artifact, port).run()
+    Daemon(home, cloud_id, Machines(cloud_id, image), artifact, port, Pace()).run()

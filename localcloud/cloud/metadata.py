@@ -16,13 +16,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from localcloud.cloud.credentials import Credentials
 from localcloud.cloud.view import InstanceFacts, Role
 
 VERSION = re.compile(r"^(latest|\d{4}-\d{2}-\d{2}|1\.0)$")
 TOKEN_HEADER = "x-aws-ec2-metadata-token"  # noqa: S105 - a header's name
 TTL_HEADER = "x-aws-ec2-metadata-token-ttl-seconds"
 LONGEST_TTL_SECONDS = 21600
-CREDENTIALS_LIFE = datetime.timedelta(hours=6)
 
 Tree = Mapping[str, Any]
 
@@ -34,20 +34,6 @@ class Answer:
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """Temporary credentials of an instance role."""
-
-    access_key_id: str
-    secret_access_key: str
-    token: str
-    issued: datetime.datetime
-
-    @property
-    def expires(self) -> datetime.datetime:
-        return self.issued + CREDENTIALS_LIFE
 
 
 class MetadataService:
@@ -70,8 +56,7 @@ class MetadataService:
     def answer(self, method: str, path: str, headers: Mapping[str, str]) -> Answer:
         """The answer to one request; header names are lower case."""
         facts = self._facts()
-        # A request that came through a proxy must not learn the role's credentials.
-        if not facts.endpoint_enabled or "x-forwarded-for" in headers:
+        if not facts.endpoint_enabled:
             return Answer(403)
         parts = path.split("?", 1)[0].lstrip("/").split("/")
         if method == "PUT" and parts == ["latest", "api", "token"]:
@@ -86,6 +71,9 @@ class MetadataService:
         return self._document(facts, parts)
 
     def _token(self, headers: Mapping[str, str]) -> Answer:
+        # A request that came through an open proxy must not get a session.
+        if "x-forwarded-for" in headers:
+            return Answer(403)
         try:
             seconds = int(headers[TTL_HEADER])
         except (KeyError, ValueError):
@@ -93,7 +81,9 @@ class MetadataService:
         if not 1 <= seconds <= LONGEST_TTL_SECONDS:
             return Answer(400)
         token = base64.urlsafe_b64encode(secrets.token_bytes(40)).decode()
-        self._tokens[token] = self._monotonic() + seconds
+        now = self._monotonic()
+        self._tokens = {each: end for each, end in self._tokens.items() if end >= now}
+        self._tokens[token] = now + seconds
         return Answer(200, token.encode(), {TTL_HEADER: str(seconds)})
 
     def _document(self, facts: InstanceFacts, parts: list[str]) -> Answer:
@@ -121,6 +111,7 @@ class MetadataService:
         tree: dict[str, Any] = {
             "ami-id": facts.image_id,
             "ami-launch-index": "0",
+            "block-device-mapping": {"ami": facts.root_device, "root": facts.root_device},
             "hostname": facts.hostname,
             "instance-action": "none",
             "instance-id": facts.instance_id,
@@ -140,6 +131,10 @@ class MetadataService:
         }
         if facts.public_ip:
             tree["public-ipv4"] = facts.public_ip
+        if facts.login_key:
+            name, key = facts.login_key
+            # The listing gives number=name, the path takes the number alone.
+            tree["public-keys"] = {"": f"0={name}", "0": {"openssh-key": key}}
         role = self._role()
         if role:
             tree["iam"] = {
@@ -201,6 +196,8 @@ class MetadataService:
 
 
 def _listing(tree: Mapping[str, Any]) -> str:
+    if "" in tree:
+        return str(tree[""])
     return "\n".join(
         f"{name}/" if isinstance(value, Mapping) else name for name, value in tree.items()
     )

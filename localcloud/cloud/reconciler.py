@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from localcloud.cloud.states import States
 from localcloud.cloud.view import InstanceFacts, View
 from localcloud.errors import MachineError
 from localcloud.machines import Ingress, MachineSpec
@@ -17,11 +18,8 @@ from localcloud.machines import Ingress, MachineSpec
 log = logging.getLogger("localcloud.reconciler")
 
 AT_ONCE = 8
-# What nobody announced, such as a machine that ended by itself, is found at the next round.
-ROUND_SECONDS = 5.0
 # A machine's address is free only when the one that had it before is gone.
 RETRIES = 3
-RETRY_SECONDS = 1.0
 
 
 class Host(Protocol):
@@ -33,7 +31,7 @@ class Host(Protocol):
     def remove(self, instance_id: str) -> None: ...
     def running(self) -> dict[str, int]: ...
     def all(self) -> set[str]: ...
-    def admit(self, instance_id: str, rules: list[Ingress]) -> None: ...
+    def admit(self, instance_id: str, rules: Sequence[Ingress]) -> None: ...
     def publish(self, addresses: Mapping[str, str]) -> None: ...
 
 
@@ -44,14 +42,25 @@ class Services(Protocol):
     def close(self, instance_id: str) -> None: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How long the reconciler rests."""
+
+    # What nobody announced, such as a machine that ended by itself, is found at the next round.
+    round_seconds: float = 5.0
+    retry_seconds: float = 1.0
+
+
 @dataclass
 class Applied:
     """What was last brought onto the host, so that only changes are."""
 
     ingress: dict[str, list[Ingress]] = field(default_factory=dict)
-    elastic_ips: dict[str, str] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
     pids: dict[str, int] = field(default_factory=dict)
     reboots: set[str] = field(default_factory=set)
+    failures: dict[str, str] = field(default_factory=dict)
+    never_ran: dict[str, str] = field(default_factory=dict)
 
 
 class Reconciler:
@@ -60,11 +69,14 @@ class Reconciler:
     def __init__(
         self,
         view: View,
+        states: States,
         host: Host,
         services: Services,
         spec: Callable[[InstanceFacts], MachineSpec],
+        pace: Pace,
     ) -> None:
-        self._view, self._host, self._services, self._spec = view, host, services, spec
+        self._view, self._states, self._host = view, states, host
+        self._services, self._spec, self._pace = services, spec, pace
         self._applied = Applied()
         self._changed = threading.Event()
         self._ended = threading.Event()
@@ -86,6 +98,11 @@ class Reconciler:
         self._applied.reboots.add(instance_id)
         self.wake()
 
+    @property
+    def failures(self) -> dict[str, str]:
+        """What went wrong with each machine that could not be brought where it should be."""
+        return {**self._applied.never_ran, **self._applied.failures}
+
     def end(self) -> None:
         """Stops; what is under way is finished first."""
         self._ended.set()
@@ -95,7 +112,7 @@ class Reconciler:
 
     def _loop(self) -> None:
         while not self._ended.is_set():
-            self._changed.wait(ROUND_SECONDS)
+            self._changed.wait(self._pace.round_seconds)
             self._changed.clear()
             try:
                 self.reconcile()
@@ -108,10 +125,13 @@ class Reconciler:
             wanted = {each.instance_id: each for each in self._view.instances()}
             present, running = self._host.all(), self._host.running()
             self._busy = {key: job for key, job in self._busy.items() if not job.done()}
-            for instance_id in {*wanted, *present} - set(self._busy):
-                action = self._due(instance_id, wanted.get(instance_id), present, running)
+            for instance_id in {*wanted, *present, *self._states.ending()} - set(self._busy):
+                facts = wanted.get(instance_id)
+                action = self._due(instance_id, facts, present, running)
                 if action:
                     self._busy[instance_id] = self._pool.submit(self._do, instance_id, action)
+                else:
+                    self._settle(instance_id, facts)
             self._admit(wanted, running)
             self._publish()
 
@@ -123,7 +143,7 @@ class Reconciler:
         running: dict[str, int],
     ) -> Callable[[], None] | None:
         if facts is None:
-            return lambda: self._remove(instance_id)
+            return (lambda: self._remove(instance_id)) if instance_id in present else None
         if facts.state in ("pending", "running"):
             if instance_id not in running:
                 return lambda: self._boot(facts, create=instance_id not in present)
@@ -135,32 +155,50 @@ class Reconciler:
             return None
         return (lambda: self._stop(instance_id)) if instance_id in running else None
 
+    def _settle(self, instance_id: str, facts: InstanceFacts | None) -> None:
+        """The machine is where the API wants it, and the API may say so."""
+        if facts is None:
+            self._states.reached(instance_id, "terminated")
+        elif facts.state in ("pending", "running"):
+            self._states.reached(instance_id, "running")
+        else:
+            self._states.reached(instance_id, "stopped")
+
     def _do(self, instance_id: str, action: Callable[[], None]) -> None:
+        """One action; what fails is tried again in the next round, and no sooner."""
         try:
             action()
         except MachineError as error:
             log.error("%s: %s", instance_id, error)
-            self._view.fail(instance_id, str(error).splitlines()[0])
-        except Exception:
+            self._applied.failures[instance_id] = str(error)
+        except Exception as error:
             log.exception("%s: unexpected", instance_id)
-        finally:
+            self._applied.failures[instance_id] = f"unexpected: {error}"
+        else:
+            self._applied.failures.pop(instance_id, None)
             self.wake()
 
     def _boot(self, facts: InstanceFacts, *, create: bool) -> None:
-        for attempt in range(RETRIES):
+        """Starts the machine; when that fails the instance goes back to where it came from."""
+        for attempt in range(1, RETRIES + 1):
             try:
                 if create:
                     self._host.create(self._spec(facts))
                 self._host.start(facts.instance_id)
+                self._serve(facts)
                 break
-            except MachineError as error:
-                if attempt == RETRIES - 1:
+            except Exception as error:
+                if attempt == RETRIES or not isinstance(error, MachineError):
+                    self._states.failed(facts.instance_id, str(error).splitlines()[0])
+                    self._applied.never_ran[facts.instance_id] = str(error)
+                    self.wake()
                     raise
                 log.warning("%s: %s; trying again", facts.instance_id, error)
-                self._host.remove(facts.instance_id) if create else None
-                time.sleep(RETRY_SECONDS)
+                if create:
+                    self._host.remove(facts.instance_id)
+                time.sleep(self._pace.retry_seconds)
+        self._applied.never_ran.pop(facts.instance_id, None)
         log.info("%s: started at %s", facts.instance_id, facts.private_ip)
-        self._serve(facts)
 
     def _serve(self, facts: InstanceFacts) -> None:
         """Filter first, services after: systemd starts when the metadata service is there."""
@@ -170,7 +208,7 @@ class Reconciler:
         self._services.close(facts.instance_id)
         self._services.open(facts.instance_id)
         self._applied.pids[facts.instance_id] = self._host.running()[facts.instance_id]
-        self._view.started(facts.instance_id)
+        self._states.reached(facts.instance_id, "running")
 
     def _restart(self, facts: InstanceFacts) -> None:
         self._stop(facts.instance_id)
@@ -178,15 +216,16 @@ class Reconciler:
 
     def _stop(self, instance_id: str) -> None:
         self._host.stop(instance_id)
-        self._forget(instance_id)
+        self._close(instance_id)
         log.info("%s: stopped", instance_id)
 
     def _remove(self, instance_id: str) -> None:
         self._host.remove(instance_id)
-        self._forget(instance_id)
+        self._close(instance_id)
+        self._applied.reboots.discard(instance_id)
         log.info("%s: removed", instance_id)
 
-    def _forget(self, instance_id: str) -> None:
+    def _close(self, instance_id: str) -> None:
         self._services.close(instance_id)
         self._applied.ingress.pop(instance_id, None)
         self._applied.pids.pop(instance_id, None)
@@ -198,11 +237,16 @@ class Reconciler:
                 continue
             rules = self._view.ingress(facts)
             if rules != self._applied.ingress.get(instance_id):
-                self._host.admit(instance_id, rules)
+                try:
+                    self._host.admit(instance_id, rules)
+                except MachineError as error:
+                    # It may have ended a moment ago; the next round sees.
+                    log.warning("%s: %s", instance_id, error)
+                    continue
                 self._applied.ingress[instance_id] = rules
 
     def _publish(self) -> None:
-        addresses = self._view.elastic_ips()
-        if addresses != self._applied.elastic_ips:
+        addresses = self._view.public_addresses()
+        if addresses != self._applied.addresses:
             self._host.publish(addresses)
-            self._applied.elastic_ips = addresses
+            self._applied.addresses = addresses

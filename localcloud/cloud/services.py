@@ -7,32 +7,43 @@ Both listen on sockets inside the machine's network namespace, so the socket tel
 from __future__ import annotations
 
 import http.client
-import json
+import logging
+import re
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import TCPServer
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
+from localcloud.cloud.authorization import Caller, Request, judge
 from localcloud.cloud.metadata import MetadataService
-from localcloud.cloud.permissions import allowed
-from localcloud.cloud.view import Role
+
+log = logging.getLogger("localcloud.services")
 
 METADATA = ("169.254.169.254", 80)
 ENDPOINTS = ("169.254.170.2", 443)
 ARTIFACTS = "artifacts.localcloud.internal"
 SERVICES = ("ssm", "ec2", "sts", "iam", "s3", "autoscaling", "elasticloadbalancing")
 ANSWER_SECONDS = 60
+FROM = re.compile(r"^bytes=(\d+)-$")
 BLOCK = 1 << 20
 
 
 def names(region: str) -> tuple[str, ...]:
     """The host names a machine finds at the endpoints' address."""
     return (ARTIFACTS, *(f"{each}.{region}.amazonaws.com" for each in SERVICES))
+
+
+def certified(region: str) -> tuple[str, ...]:
+    """The names in the endpoints' certificate, with those no hosts file can list."""
+    wild = (f"*.{region}.amazonaws.com", f"*.s3.{region}.amazonaws.com", "*.amazonaws.com")
+    return (*names(region), *wild)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,21 +60,41 @@ class Artifact:
         return self.path if known else None
 
 
+class Listening(ThreadingHTTPServer):
+    """An HTTP server whose clients may break off without a word in the log."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        error = sys.exception()
+        if isinstance(error, ConnectionError | ssl.SSLError | TimeoutError):
+            log.debug("a connection broke off: %s", error)
+        else:
+            # Without the values: a request may hold a secret.
+            log.error("a request failed: %s", type(error).__name__)
+
+
+def end(server: TCPServer) -> None:
+    """Ends a server's loop at once and closes its socket."""
+    # The loop looks for its end every half second, or when its socket says something.
+    server.socket.shutdown(socket.SHUT_RDWR)
+    server.shutdown()
+    server.server_close()
+
+
 class Server:
     """An HTTP server on a socket that listens already, in a thread of its own."""
 
     def __init__(self, listener: socket.socket, handler: type[BaseHTTPRequestHandler]) -> None:
-        self._server = ThreadingHTTPServer(listener.getsockname(), handler, bind_and_activate=False)
+        self._server = Listening(listener.getsockname(), handler, bind_and_activate=False)
         self._server.socket.close()
         self._server.socket = listener
-        self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Stops serving and closes the socket."""
-        self._server.shutdown()
-        self._server.server_close()
+        end(self._server)
 
 
 class Quiet(BaseHTTPRequestHandler):
@@ -75,12 +106,19 @@ class Quiet(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing."""
 
-    def reply(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-        """One whole answer."""
+    def reply(
+        self,
+        status: int,
+        body: bytes,
+        headers: Mapping[str, str] | None = None,
+        size: str | None = None,
+    ) -> None:
+        """One whole answer; `size` is what a HEAD request learns."""
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        told = size if self.command == "HEAD" and size else str(len(body))
+        self.send_header("Content-Length", told)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
@@ -118,10 +156,7 @@ class Endpoints:
     """What the endpoints of one machine need to know."""
 
     api: tuple[str, int]
-    account_id: str
-    region: str
-    role: Callable[[], Role | None]
-    knows_key: Callable[[str], bool]
+    caller: Caller
     artifact: Callable[[], Artifact]
 
 
@@ -130,17 +165,18 @@ def endpoints_handler(settings: Endpoints) -> type[BaseHTTPRequestHandler]:
 
     class Handler(Quiet):
         def _answer(self) -> None:
-            body = self.body()
-            host = (self.headers.get("Host") or "").split(":")[0]
-            if host == ARTIFACTS:
+            lowered = {name.lower(): value for name, value in self.headers.items()}
+            request = Request(
+                method=self.command, path=self.path, headers=lowered, body=self.body()
+            )
+            if request.host == ARTIFACTS:
                 self._download()
                 return
-            refusal = _refusal(settings, dict(self.headers.items()), self.path, body)
-            if refusal:
-                kind = {"Content-Type": "application/x-amz-json-1.1"}
-                self.reply(400, json.dumps(refusal).encode(), kind)
+            refused = judge(settings.caller, request)
+            if refused:
+                self.reply(refused.status, refused.body, {"Content-Type": refused.kind})
                 return
-            self._forward(body)
+            self._forward(request.body)
 
         do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _answer
 
@@ -155,20 +191,22 @@ def endpoints_handler(settings: Endpoints) -> type[BaseHTTPRequestHandler]:
                 connection.close()
             dropped = {"content-length", "connection", "transfer-encoding"}
             kept = {k: v for k, v in answer.getheaders() if k.lower() not in dropped}
-            self.reply(answer.status, content, kept)
+            self.reply(answer.status, content, kept, size=answer.getheader("Content-Length"))
 
         def _download(self) -> None:
+            # Other forms of Range than `bytes=<start>-` are answered whole, as HTTP allows.
             path = settings.artifact().find(urlsplit(self.path).path)
             if path is None:
                 self.reply(404, b"no such artifact\n")
                 return
             size = path.stat().st_size
-            start = _range_start(self.headers.get("Range"))
+            asked = FROM.match(self.headers.get("Range") or "")
+            start = int(asked.group(1)) if asked else 0
             if start >= size:
                 self.reply(416, b"", {"Content-Range": f"bytes */{size}"})
                 return
-            self.send_response(206 if start else 200)
-            if start:
+            self.send_response(206 if asked else 200)
+            if asked:
                 self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
             self.send_header("Accept-Ranges", "bytes")
             self.send_header("Content-Length", str(size - start))
@@ -186,52 +224,3 @@ def endpoints_handler(settings: Endpoints) -> type[BaseHTTPRequestHandler]:
 def secure(listener: socket.socket, context: ssl.SSLContext) -> socket.socket:
     """The listening socket with TLS; handshakes happen in the connection's own thread."""
     return context.wrap_socket(listener, server_side=True, do_handshake_on_connect=False)
-
-
-def _range_start(header: str | None) -> int:
-    """The start of `bytes=<start>-`; other ranges are answered whole."""
-    if header and header.startswith("bytes=") and header.endswith("-"):
-        return int(header.removeprefix("bytes=")[:-1] or 0)
-    return 0
-
-
-def _refusal(
-    settings: Endpoints, headers: Mapping[str, str], path: str, body: bytes
-) -> dict[str, str] | None:
-    """Why AWS would not do this for the machine's role, in SSM's form."""
-    lowered = {name.lower(): value for name, value in headers.items()}
-    key = lowered.get("authorization", "").partition("Credential=")[2].partition("/")[0]
-    if not settings.knows_key(key):
-        return {
-            "__type": "UnrecognizedClientException",
-            "message": "The security token included in the request is invalid.",
-        }
-    role = settings.role()
-    action, resources = _asked(settings, lowered, path, body)
-    for resource in resources:
-        if role is None or not allowed(role.statements, action, resource):
-            who = role.arn if role else "a machine without a role"
-            return {
-                "__type": "AccessDeniedException",
-                "Message": f"User: {who} is not authorized to perform: {action} "
-                f"on resource: {resource}",
-            }
-    return None
-
-
-def _asked(
-    settings: Endpoints, headers: Mapping[str, str], path: str, body: bytes
-) -> tuple[str, list[str]]:
-    """The action, and the resources by ARN where they can be told."""
-    service = headers.get("host", "").split(".")[0]
-    target = headers.get("x-amz-target", "")
-    if target.startswith("AmazonSSM."):
-        content = json.loads(body or b"{}")
-        listed = content.get("Names") or [content.get("Name", "*")]
-        home = f"arn:aws:ssm:{settings.region}:{settings.account_id}:parameter"
-        parameters = [f"{home}/{name.lstrip('/')}" for name in listed]
-        return f"ssm:{target.partition('.')[2]}", parameters
-    if service == "s3":
-        return f"s3:{headers.get('x-amz-target', 'GetObject')}", [f"arn:aws:s3:::{path.strip('/')}"]
-    action = parse_qs(body.decode(errors="replace")).get("Action", ["Unknown"])[0]
-    return f"{service}:{action}", ["*"]

@@ -47,6 +47,8 @@ class InstanceFacts:
     vpc_cidr: str
     security_groups: tuple[tuple[str, str], ...]
     public_ip: str | None
+    root_device: str
+    login_key: tuple[str, str] | None  # name and public key
     profile: str | None
     user_data: str | None
     tokens_required: bool
@@ -90,45 +92,17 @@ class View:
         """One instance, as it is now."""
         return self._facts(self.ec2.get_instance(instance_id))
 
-    def elastic_ips(self) -> dict[str, str]:
-        """Each associated Elastic IP with the private address of its interface."""
+    def public_addresses(self) -> dict[str, str]:
+        """Each public address that leads somewhere, with the private one of its interface."""
         return {
-            address.public_ip: address.eni.private_ip_address
-            for address in list(self.ec2.addresses)
-            if address.eni is not None
+            interface.public_ip: interface.private_ip_address
+            for interface in list(self.ec2.enis.values())
+            if interface.public_ip and interface.instance is not None
         }
-
-    def free_interfaces_of_the_terminated(self) -> None:
-        """AWS detaches an interface when its instance ends; moto leaves it attached."""
-        for instance in list(self.ec2.all_instances()):
-            if instance.state == "terminated":
-                for interface in list(instance.nics.values()):
-                    if interface.instance is instance:
-                        instance.detach_eni(interface)
-
-    def hold_new(self, seen: set[str]) -> None:
-        """New instances are pending until their machine runs; moto calls them running at once."""
-        for instance in list(self.ec2.all_instances()):
-            if instance.id not in seen and instance.state == "running":
-                instance._state.name, instance._state.code = "pending", 0
-            seen.add(instance.id)
-
-    def started(self, instance_id: str) -> None:
-        """The machine of a pending instance runs."""
-        instance = self.ec2.get_instance(instance_id)
-        if instance.state == "pending":
-            instance._state.name, instance._state.code = "running", 16
-
-    def fail(self, instance_id: str, reason: str) -> None:
-        """Ends an instance that could not be started, as EC2 does after an internal error."""
-        instance = self.ec2.get_instance(instance_id)
-        instance.terminate()
-        instance.state_reason.message = f"Server.InternalError: {reason}"
-        instance.state_reason.code = "Server.InternalError"
 
     def ingress(self, facts: InstanceFacts) -> list[Ingress]:
         """What the security groups of the instance admit, with every group as its members."""
-        gateway = str(next(ipaddress.ip_network(facts.subnet_cidr).hosts()))
+        gateway = next(ipaddress.IPv4Network(facts.subnet_cidr).hosts())
         rules: list[Ingress] = []
         for group_id, _ in facts.security_groups:
             group = self.ec2.get_security_group_from_id(group_id)
@@ -157,12 +131,10 @@ class View:
             statements=tuple(_statements(texts)),
         )
 
-    def _sources(self, rule: Any, gateway: str) -> Iterator[str]:
+    def _sources(self, rule: Any, gateway: ipaddress.IPv4Address) -> Iterator[str]:
         cidr = (rule.ip_range or {}).get("CidrIp")
         if cidr:
-            yield cidr
-            if OUTSIDE in ipaddress.ip_network(cidr, strict=False):
-                yield f"{gateway}/32"
+            yield from _admitted(ipaddress.IPv4Network(cidr, strict=False), gateway)
         group_id = (rule.source_group or {}).get("GroupId")
         if group_id:
             for other in self.instances():
@@ -196,12 +168,33 @@ class View:
                 dict.fromkeys((group.id, group.name) for group in interface.group_set)
             ),
             public_ip=interface.public_ip,
+            root_device=instance.root_device_name,
+            login_key=self._login_key(instance.key_name),
             profile=_profile_name(profile),
             user_data=instance.user_data.as_bytes().decode() if instance.user_data else None,
             tokens_required=options.http_tokens == "required",
             hop_limit=options.http_put_response_hop_limit,
             endpoint_enabled=options.http_endpoint == "enabled",
         )
+
+    def _login_key(self, name: str | None) -> tuple[str, str] | None:
+        pair = self.ec2.key_pairs.get(name) if name else None
+        return (pair.key_name, pair.public_key.strip()) if pair else None
+
+
+def _admitted(network: ipaddress.IPv4Network, gateway: ipaddress.IPv4Address) -> list[str]:
+    """
+    The sources a rule's range stands for in a machine.
+
+    The gateway is the outside there: it is in where the range holds the outside, and out of a range
+    that merely spans its own address.
+    """
+    alone = ipaddress.IPv4Network(gateway)
+    if OUTSIDE in network:
+        return [str(each) for each in ([network] if gateway in network else [network, alone])]
+    if gateway in network:
+        return [str(each) for each in sorted(network.address_exclude(alone))]
+    return [str(network)]
 
 
 def _profile_name(profile: Any) -> str | None:

@@ -1,0 +1,88 @@
+# Every task of the project. `make help` lists them; CONTRIBUTING.md says when to run which.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .local/venv/bin
+TOOLCHAIN := $(PYTHON) -m toolchain
+# The k3s of the local cloud reads the program's pins, so it needs the virtual environment.
+IN_VENV := $(VENV)/python
+STANDIN := localcloud/k3s-standin
+
+.PHONY: help
+help: ## list the tasks
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+.PHONY: demo
+demo: venv ## a k3s cluster on this machine, through the real Pulumi engine, without an AWS account
+	@$(IN_VENV) -m localcloud.demo up
+
+.PHONY: demo-destroy
+demo-destroy: venv ## destroy the demo's cluster and stop the local cloud; only caches stay
+	@$(IN_VENV) -m localcloud.demo destroy
+
+.PHONY: env
+env: ## print the line that puts the demo's pulumi, Python and environment into a shell
+	@test -f .local/demo/env.sh || { echo "there is no demo yet: run make demo" >&2; exit 1; }
+	@echo ". $(CURDIR)/.local/demo/env.sh"
+
+.PHONY: test
+test: check ## everything: check, then the stand-in's Go tests, then the tests on the local cloud
+	@$(TOOLCHAIN) packages
+	@trap '$(TOOLCHAIN) docker stop' EXIT; \
+	$(TOOLCHAIN) docker start; \
+	$(TOOLCHAIN) pulumi > /dev/null; \
+	$(IN_VENV) -m toolchain k3s > /dev/null; \
+	(cd $(STANDIN) && go vet ./... && go test ./...); \
+	$(IN_VENV) -m pytest -m localcloud
+
+.PHONY: check
+check: venv ## the fast part: lint, types, tests that need no local cloud
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 lint types unit
+
+.PHONY: lint
+lint: venv ## ruff: style, imports, format
+	@$(VENV)/ruff check --quiet && $(VENV)/ruff format --check --quiet
+
+.PHONY: types
+types: venv ## mypy, strict
+	@$(VENV)/mypy
+
+.PHONY: unit
+unit: venv ## the tests that need no local cloud
+	@$(IN_VENV) -m pytest -q --numprocesses=auto -m 'not localcloud'
+
+.PHONY: format
+format: venv ## let ruff put imports and format right
+	@$(VENV)/ruff check --fix --quiet && $(VENV)/ruff format
+
+.PHONY: golden
+golden: venv ## write tests/golden/ anew; fails when anything changed, so that the diff is read
+	@$(IN_VENV) -m tests.golden.rewrite
+
+.PHONY: bench
+bench: venv ## measure against the bare minimum on this machine; writes bench/results.json
+	@$(TOOLCHAIN) packages
+	@trap '$(TOOLCHAIN) docker stop' EXIT; \
+	$(TOOLCHAIN) docker start; \
+	$(IN_VENV) -m bench
+
+.PHONY: doctor
+doctor: ## list which tools are there and which are missing
+	@$(TOOLCHAIN) doctor
+
+.PHONY: clean
+clean: ## remove every cache, .local/ too; refuses while a demo stands
+	@if [ -d .local/demo/state ] || [ -f .local/cloud/endpoint.json ]; then \
+		echo "a demo stands: make demo-destroy removes it" >&2; exit 1; fi
+	@if [ -f .local/docker/started.json ]; then $(TOOLCHAIN) docker stop; fi
+	@if [ -f .local/docker/started.json ]; then \
+		echo "Docker, started from here, is in use: its log and record are in .local/" >&2; exit 1; fi
+	@rm -rf .local .mypy_cache .ruff_cache .pytest_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: venv
+venv:
+	@$(TOOLCHAIN) venv

@@ -1,0 +1,100 @@
+"""The look-ups (invokes) of the stand-in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from localcloud.aws_plugin.session import Session
+from localcloud.aws_plugin.values import Values
+
+Lookup = Callable[[Session, Mapping[str, Any]], Values]
+
+
+def get_parameter(aws: Session, args: Mapping[str, Any]) -> Values:
+    """aws.ssm.get_parameter"""
+    found = aws.client("ssm").get_parameter(
+        Name=args["name"], WithDecryption=args.get("withDecryption", True)
+    )["Parameter"]
+    plain = found["Type"] != "SecureString"
+    return {
+        "id": found["Name"],
+        "arn": found["ARN"],
+        "name": found["Name"],
+        "type": found["Type"],
+        "value": found["Value"],
+        "insecureValue": found["Value"] if plain else "",
+        "version": found["Version"],
+        "region": aws.region,
+    }
+
+
+def get_instance_type(aws: Session, args: Mapping[str, Any]) -> Values:
+    """aws.ec2.get_instance_type"""
+    name = args["instanceType"]
+    found = aws.client("ec2").describe_instance_types(InstanceTypes=[name])["InstanceTypes"][0]
+    return {
+        "id": name,
+        "instanceType": name,
+        "supportedArchitectures": found["ProcessorInfo"]["SupportedArchitectures"],
+        "defaultVcpus": found["VCpuInfo"]["DefaultVCpus"],
+        "memorySize": found["MemoryInfo"]["SizeInMiB"],
+        "burstablePerformanceSupported": found["BurstablePerformanceSupported"],
+        "currentGeneration": found["CurrentGeneration"],
+        "region": aws.region,
+    }
+
+
+def get_availability_zones(aws: Session, args: Mapping[str, Any]) -> Values:
+    """aws.get_availability_zones"""
+    filters = [{"Name": "state", "Values": [args["state"]]}] if args.get("state") else []
+    found = aws.client("ec2").describe_availability_zones(Filters=filters)["AvailabilityZones"]
+    return {
+        "id": aws.region,
+        "names": [zone["ZoneName"] for zone in found],
+        "zoneIds": [zone["ZoneId"] for zone in found],
+        "groupNames": sorted({zone.get("GroupName") or aws.region for zone in found}),
+        "region": aws.region,
+    }
+
+
+def get_region(aws: Session, args: Mapping[str, Any]) -> Values:
+    """aws.get_region"""
+    return {
+        "id": aws.region,
+        "region": aws.region,
+        "name": aws.region,
+        "endpoint": f"ec2.{aws.region}.amazonaws.com",
+        "description": aws.region,
+    }
+
+
+def get_partition(aws: Session, args: Mapping[str, Any]) -> Values:
+    """aws.get_partition"""
+    return {
+        "id": "aws",
+        "partition": "aws",
+        "dnsSuffix": "amazonaws.com",
+        "reverseDnsPrefix": "com.amazonaws",
+    }
+
+
+def get_caller_identity(aws: Session, args: Mapping[str, Any]) -> Values:
+    """aws.get_caller_identity"""
+    found = aws.client("sts").get_caller_identity()
+    return {
+        "id": found["Account"],
+        "accountId": found["Account"],
+        "arn": found["Arn"],
+        "userId": found["UserId"],
+    }
+
+
+LOOKUPS: Mapping[str, Lookup] = {
+    "aws:ssm/getParameter:getParameter": get_parameter,
+    "aws:ec2/getInstanceType:getInstanceType": get_instance_type,
+    "aws:index/getAvailabilityZones:getAvailabilityZones": get_availability_zones,
+    "aws:index/getRegion:getRegion": get_region,
+    "aws:index/getPartition:getPartition": get_partition,
+    "aws:index/getCallerIdentity:getCallerIdentity": get_caller_identity,
+}

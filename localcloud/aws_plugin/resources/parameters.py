@@ -1,0 +1,69 @@
+"""SSM parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localcloud.aws_plugin.resources.identity import own
+from localcloud.aws_plugin.resources.kind import (
+    Inputs,
+    Kind,
+    all_tags,
+    as_mapping,
+    as_pairs,
+    properties,
+)
+from localcloud.aws_plugin.session import Session
+from localcloud.aws_plugin.values import Values
+
+
+class Parameter(Kind):
+    token = "aws:ssm/parameter:Parameter"
+    inputs = properties("name type value description tags")
+    replaces = properties("name")
+    secrets = properties("value")
+    named = "name"
+
+    def create(self, aws: Session, inputs: Inputs) -> str:
+        tags = as_pairs(all_tags(aws, inputs))
+        self._put(aws, inputs, Overwrite=False, **({"Tags": tags} if tags else {}))
+        return str(inputs["name"])
+
+    def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
+        ssm = aws.client("ssm")
+        found = ssm.get_parameter(Name=id_, WithDecryption=True)["Parameter"]
+        tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=id_)
+        return {
+            "arn": found["ARN"],
+            "name": found["Name"],
+            "type": found["Type"],
+            "value": found["Value"],
+            "version": found["Version"],
+            "dataType": found.get("DataType"),
+            "description": known.get("description"),
+            **own(aws, as_mapping(tags["TagList"])),
+        }
+
+    def update(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+        ssm = aws.client("ssm")
+        if any(new.get(key) != old.get(key) for key in ("type", "value", "description")):
+            self._put(aws, new, Overwrite=True)
+        before, after = all_tags(aws, old), all_tags(aws, new)
+        subject = {"ResourceType": "Parameter", "ResourceId": id_}
+        if gone := [key for key in before if key not in after]:
+            ssm.remove_tags_from_resource(**subject, TagKeys=gone)
+        if after and after != before:
+            ssm.add_tags_to_resource(**subject, Tags=as_pairs(after))
+
+    def delete(self, aws: Session, id_: str, known: Inputs) -> None:
+        aws.client("ssm").delete_parameter(Name=id_)
+
+    @staticmethod
+    def _put(aws: Session, inputs: Inputs, **more: Any) -> None:
+        aws.client("ssm").put_parameter(
+            Name=inputs["name"],
+            Type=inputs["type"],
+            Value=inputs["value"],
+            Description=inputs.get("description") or "",
+            **more,
+        )

@@ -1,0 +1,105 @@
+"""The AWS clients of one provider, made from its configuration."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import botocore.config
+import botocore.exceptions
+
+POLL_SECONDS = 0.2
+
+
+class CancelledError(Exception):
+    """The engine cancelled the operation."""
+
+
+class StillWaitingError(Exception):
+    """A wait passed its deadline; the text says what was seen last."""
+
+
+class ConfigurationError(Exception):
+    """The provider's configuration cannot be used; the text names the key."""
+
+
+@dataclass
+class Session:
+    """Clients by service, each made once. `cancelled` ends every wait."""
+
+    configuration: Mapping[str, Any]
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    _clients: dict[str, Any] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def region(self) -> str:
+        """The region of the provider."""
+        region = self.configuration.get("region")
+        if not region:
+            raise ConfigurationError("aws:region is not set\n    pulumi config set aws:region ...")
+        return str(region)
+
+    @property
+    def default_tags(self) -> dict[str, str]:
+        """Tags every resource gets."""
+        return dict((self._structured("defaultTags") or {}).get("tags") or {})
+
+    def client(self, service: str) -> Any:
+        """The client of one service, at the configured endpoint."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = boto3.client(
+                    service,  # type: ignore[call-overload]
+                    region_name=self.region,
+                    aws_access_key_id=self.configuration.get("accessKey"),
+                    aws_secret_access_key=self.configuration.get("secretKey"),
+                    aws_session_token=self.configuration.get("token"),
+                    endpoint_url=self._endpoint(service),
+                    config=botocore.config.Config(
+                        connect_timeout=5, retries={"mode": "standard", "max_attempts": 4}
+                    ),
+                )
+            return self._clients[service]
+
+    def wait(self, what: str, seconds: float, done: Callable[[], str | None]) -> None:
+        """Repeats `done` until it gives None; else it gives what it saw."""
+        deadline = time.monotonic() + seconds
+        while (seen := done()) is not None:
+            if self.cancelled.wait(POLL_SECONDS):
+                raise CancelledError(f"cancelled while waiting for {what}, which is {seen}")
+            if time.monotonic() > deadline:
+                raise StillWaitingError(f"{what} is still {seen} after {seconds:.0f} s")
+
+    def _endpoint(self, service: str) -> str:
+        endpoints = self._structured("endpoints") or []
+        for entry in endpoints if isinstance(endpoints, list) else [endpoints]:
+            if entry.get(service):
+                return str(entry[service])
+        # Reaching the real AWS from here would be a surprise with a bill.
+        raise ConfigurationError(
+            f"this is the stand-in aws plugin of the local cloud, and aws:endpoints names no "
+            f"endpoint for {service}\n    install the official plugin to use AWS: "
+            "pulumi plugin install resource aws"
+        )
+
+    def _structured(self, key: str) -> Any:
+        """A value that is not a string arrives as JSON text."""
+        value = self.configuration.get(key)
+        return json.loads(value) if isinstance(value, str) and value else value
+
+
+def is_gone(error: botocore.exceptions.ClientError) -> bool:
+    """Whether AWS said that the thing does not exist."""
+    code = error.response["Error"]["Code"]
+    return "NotFound" in code or code in (
+        "NoSuchEntity",
+        "InvalidAllocationID.NotFound",
+        "InvalidRoute.NotFound",
+        "ParameterNotFound",
+    )

@@ -1,0 +1,64 @@
+"""Where the demo keeps its things."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolchain.places import Places
+
+STACK = "demo"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The demo's files of one checkout: `.local/demo/` and the stack's configuration."""
+
+    places: Places
+
+    @property
+    def path(self) -> Path:
+        """The folder itself."""
+        return self.places.local / "demo"
+
+    @property
+    def stack_config(self) -> Path:
+        """In the root, where `pulumi preview` by hand looks for it."""
+        return self.places.root / f"Pulumi.{STACK}.yaml"
+
+    @property
+    def state(self) -> Path:
+        """Pulumi's file backend."""
+        return self.path / "state"
+
+    @property
+    def pulumi_home(self) -> Path:
+        """Plugins and credentials of the demo alone."""
+        return self.path / "pulumi-home"
+
+    @property
+    def passphrase(self) -> Path:
+        """The file with the passphrase of the secrets in state."""
+        return self.path / "passphrase"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The exported kubeconfig."""
+        return self.path / "kubeconfig"
+
+    @property
+    def shell(self) -> Path:
+        """What a shell reads to use the stack by hand."""
+        return self.path / "env.sh"
+
+    @property
+    def origin(self) -> Path:
+        """Which local cloud holds the stack's resources, and which k3s it serves."""
+        return self.path / "origin.json"
+
+    def forget(self) -> None:
+        """Removes everything but what was downloaded."""
+        shutil.rmtree(self.state, ignore_errors=True)
+        for file in (self.passphrase, self.kubeconfig, self.shell, self.origin, self.stack_config):
+            file.unlink(missing_ok=True)

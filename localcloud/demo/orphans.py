@@ -1,0 +1,50 @@
+"""
+What outlives a `pulumi` that was killed: its language host and its plugins.
+
+They notice after minutes only. Ours are told by the demo's Pulumi home in their environment.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+# Plugins of ours are Python modules: their wrappers replace themselves by `python -m <module>`.
+MODULES = {b"provider", b"localcloud.aws_plugin"}
+EXECUTABLES = (b"pulumi-language-", b"pulumi-resource-")
+
+
+def end(pulumi_home: Path, processes: Path = Path("/proc")) -> list[str]:
+    """Ends them; what they were."""
+    ended = []
+    for pid, name in sorted(_orphans(pulumi_home, processes)):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+        ended.append(f"{name} ({pid})")
+    return ended
+
+
+def _orphans(pulumi_home: Path, processes: Path) -> Iterator[tuple[int, str]]:
+    home = f"PULUMI_HOME={pulumi_home}".encode()
+    for folder in processes.glob("[0-9]*"):
+        try:
+            name = _plugin((folder / "cmdline").read_bytes().split(b"\0"))
+            # A shell that read env.sh has the same home, but is no plugin.
+            if name and home in (folder / "environ").read_bytes().split(b"\0"):
+                yield int(folder.name), name
+        except OSError:
+            continue
+
+
+def _plugin(words: list[bytes]) -> str | None:
+    executable = Path(os.fsdecode(words[0])).name
+    if executable.encode().startswith(EXECUTABLES):
+        return executable
+    if b"-m" in words[:-1]:
+        module = words[words.index(b"-m") + 1]
+        return os.fsdecode(module) if module in MODULES else None
+    return None

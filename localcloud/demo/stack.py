@@ -1,0 +1,138 @@
+"""The demo's stack, worked on with the real `pulumi`, whose own display is left alone."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localcloud.demo.environment import write_private
+from localcloud.demo.folder import STACK, Folder
+from localcloud.errors import LocalCloudError
+from toolchain.progress import Say
+
+OUTPUT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The stack of one checkout and the environment its commands run in."""
+
+    folder: Folder
+    environment: Mapping[str, str]
+
+    def select(self) -> None:
+        """Makes the stack where there is none, and the one that commands by hand mean."""
+        self.folder.state.mkdir(parents=True, exist_ok=True)
+        self._quietly("stack", "select", STACK, "--create")
+
+    def up(self) -> None:
+        """Creates or updates everything."""
+        self._openly("up", "--yes", "--skip-preview", "--stack", STACK)
+
+    def destroy(self) -> None:
+        """Destroys everything."""
+        self._openly("destroy", "--yes", "--skip-preview", "--stack", STACK)
+
+    def export_kubeconfig(self) -> None:
+        """Writes the kubeconfig, which is a secret output, to its file."""
+        words = ["stack", "output", "kubeconfig", "--show-secrets", "--stack", STACK]
+        write_private(self.folder.kubeconfig, self._quietly(*words))
+
+    def release_lock(self, say: Say) -> None:
+        """
+        Takes away the lock of a run that was killed; nothing but this machine uses this state.
+
+        Raises LocalCloudError when the run that holds it is alive.
+        """
+        require_idle(self.folder.state)
+        if locks(self.folder.state):
+            say("a run that was killed left its lock behind: pulumi cancel")
+            self._quietly("cancel", "--yes", "--stack", STACK)
+
+    def _openly(self, *words: str) -> None:
+        """With the operator's terminal. Ctrl-C reaches pulumi itself, which then ends in order."""
+        interrupted: list[int] = []
+        before = signal.signal(signal.SIGINT, lambda number, _: interrupted.append(number))
+        try:
+            status = subprocess.call(
+                ["pulumi", *words], cwd=self.folder.places.root, env=dict(self.environment)
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
+        if interrupted:
+            raise KeyboardInterrupt
+        if status != 0:
+            raise LocalCloudError(
+                f"`pulumi {words[0]}` ended with {status}; see what it says above"
+            )
+
+    def _quietly(self, *words: str) -> str:
+        try:
+            done = subprocess.run(
+                ["pulumi", *words, "--non-interactive"],
+                cwd=self.folder.places.root,
+                env=dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=OUTPUT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise LocalCloudError(
+                f"`pulumi {' '.join(words[:2])}` was not done within {OUTPUT_SECONDS} s"
+            ) from None
+        if done.returncode != 0:
+            raise LocalCloudError(f"`pulumi {' '.join(words[:2])}` failed\n{done.stderr.strip()}")
+        return done.stdout
+
+
+def resources(state: Path) -> int:
+    """How many resources the state remembers, without asking pulumi."""
+    for file in state.glob(f".pulumi/stacks/*/{STACK}.json"):
+        try:
+            content: dict[str, Any] = json.loads(file.read_text())
+            latest = content["checkpoint"].get("latest") or {}
+        except (ValueError, KeyError):
+            # A state nobody can read is no reason to forget what it held.
+            return 1
+        remembered = latest.get("resources") or []
+        return len([each for each in remembered if not each["type"].startswith("pulumi:")])
+    return 0
+
+
+def require_idle(state: Path) -> None:
+    """Raises LocalCloudError while a pulumi that is alive works on the stack."""
+    for lock in locks(state):
+        pid = _holder(lock)
+        if pid is not None and _is_pulumi(pid):
+            raise LocalCloudError(
+                f"another pulumi (process {pid}) works on the stack\n"
+                f"    wait for it, or end it: kill -INT {pid}"
+            )
+
+
+def locks(state: Path) -> Sequence[Path]:
+    """The lock files of the state's only stack."""
+    return sorted(state.glob(".pulumi/locks/**/*.json"))
+
+
+def _holder(lock: Path) -> int | None:
+    try:
+        return int(json.loads(lock.read_text())["pid"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _is_pulumi(pid: int) -> bool:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state != "Z" and words[0].endswith(b"pulumi")

@@ -1,0 +1,116 @@
+"""From a fresh checkout to a cluster: what is missing is prepared, what is there is used again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from localcloud.demo import aws_plugin, environment, nodes, origin, stack_config
+from localcloud.demo.folder import Folder
+from localcloud.demo.stack import Stack, resources
+from localcloud.demo.stages import Stages
+from localcloud.errors import LocalCloudError
+from localcloud.lifecycle import Cloud
+from toolchain import docker_engine, k3s, packages, pulumi_cli
+from toolchain.host import Host
+from toolchain.progress import Say
+
+NEXT = """\
+Try next
+    . .local/demo/env.sh              pulumi, Python and KUBECONFIG for this shell
+    kubectl get pods --all-namespaces
+    pulumi stack output nodes
+    pulumi preview                    after a change in Pulumi.demo.yaml, such as pools[0].count
+    make demo-destroy                 leaves nothing behind but caches in .local/"""
+
+
+def up(folder: Folder, host: Host, say: Say) -> None:
+    """Brings the demo up and tells how to go on. Raises LocalCloudError, ToolchainError."""
+    require_usable(host)
+    stages = Stages(say)
+    cloud = Cloud(folder.places.local / "cloud")
+    require_same_cloud(folder, cloud.endpoint())
+    _prepare_host(folder, host, stages)
+    with stages.stage("Pulumi CLI") as tell:
+        cli = pulumi_cli.provide(folder.places, host, os.environ["PATH"], tell)
+        tell(f"Pulumi {cli.version}, {cli.way}")
+    with stages.stage("k3s") as tell:
+        binary = _k3s(folder, host, tell)
+        tell(f"{binary.kind}, {binary.version}")
+    with stages.stage("local cloud") as tell:
+        running = cloud.start(k3s_binary=binary.path, k3s_version=binary.version, port=0, say=tell)
+        tell(f"at {running['endpoint']}")
+    with stages.stage("pulumi up") as tell:
+        stack = _stack(folder, host, cli.folder, running, binary, tell)
+        stack.up()
+    with stages.stage("kubeconfig"):
+        stack.export_kubeconfig()
+        listing = nodes.listed(folder.kubeconfig, binary.path, stack.environment)
+    say(f"\n{listing}\n\nkubeconfig  {folder.kubeconfig}")
+    say(f"k3s         {binary.kind}, {binary.version}")
+    say(f"seconds     {stages.summary}\n\n{NEXT}")
+
+
+def require_usable(host: Host) -> None:
+    """The local cloud opens sockets in its machines' network namespaces."""
+    if host.system != "linux":
+        raise LocalCloudError(
+            "the local cloud needs Linux\n    use a virtual machine with Debian 12"
+        )
+    if not host.root:
+        raise LocalCloudError(
+            "the local cloud needs root: it opens sockets inside its machines and sets up their "
+            "network\n    run it as root, best in a virtual machine of its own"
+        )
+
+
+def require_same_cloud(folder: Folder, running: dict[str, Any] | None) -> None:
+    """A cluster whose cloud has ended cannot be updated, only forgotten."""
+    if resources(folder.state) and not origin.is_same(folder, running):
+        raise LocalCloudError(
+            "the local cloud that held the demo's cluster has ended, and its machines with it\n"
+            "    make demo-destroy forgets the cluster, make demo then makes a new one"
+        )
+
+
+def _prepare_host(folder: Folder, host: Host, stages: Stages) -> None:
+    path = os.environ["PATH"]
+    with stages.stage("system packages") as tell:
+        answers = bool(docker_engine.ask().version)
+        commands = packages.WITH_DOCKER if answers else packages.LOCAL_CLOUD
+        installed = packages.provide(commands, folder.places, host, path, tell)
+        tell(f"installed {' '.join(installed)}" if installed else "all there")
+    with stages.stage("Docker") as tell:
+        tell(docker_engine.start(folder.places, host, tell))
+
+
+def _k3s(folder: Folder, host: Host, tell: Say) -> k3s.K3s:
+    named = os.environ.get(k3s.VARIABLE)
+    # A cluster keeps the kind it was made with, whatever can be reached today.
+    if not named and resources(folder.state) and origin.k3s_kind(folder) == k3s.THE_STANDIN:
+        return k3s.standin(folder.places, tell)
+    return k3s.provide(folder.places, host, named, tell)
+
+
+def _stack(
+    folder: Folder, host: Host, pulumi: Path, running: dict[str, Any], binary: k3s.K3s, tell: Say
+) -> Stack:
+    """The stack, selected and configured for the cloud that runs."""
+    environment.make_passphrase(folder)
+    origin.remember(folder, running, binary)
+    ambient = dict(os.environ)
+    stack = Stack(folder, environment.complete(folder, pulumi, ambient))
+    operator_home = Path(ambient.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    tell(aws_plugin.provide(folder, host, stack.environment, operator_home, tell))
+    stack_config.write(
+        folder,
+        architecture=host.architecture,
+        endpoint=running["endpoint"],
+        region=running["region"],
+        k3s=binary,
+    )
+    environment.write_shell(folder, pulumi, ambient)
+    stack.select()
+    stack.release_lock(tell)
+    return stack

@@ -1,0 +1,119 @@
+// Package controlplane runs the real Kubernetes control plane in this process: datastore,
+// API server, controller manager and scheduler. There can be one per process.
+package controlplane
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/kubernetes/cmd/kube-apiserver/app"
+	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
+)
+
+// shutdownTimeout is short, because a node's watches never end by themselves: by default they hold
+// up the shutdown for a minute.
+const shutdownTimeout = time.Second
+
+// APIServer says how to run the API server.
+type APIServer struct {
+	Files            Files
+	Datastore        string
+	BindAddress      string
+	Port             int
+	AdvertiseAddress net.IP
+	ServiceCIDR      string
+	ServicePorts     string
+	Issuer           string
+	ExtraArgs        []string
+	// Wrap puts other answers before the API's on its own port, so that client certificates
+	// reach the API server untouched.
+	Wrap func(http.Handler) http.Handler
+}
+
+// Run serves until the context ends.
+func (a APIServer) Run(ctx context.Context) error {
+	settings := options.NewServerRunOptions()
+	if err := parse("kube-apiserver", settings.Flags(), a.arguments()); err != nil {
+		return err
+	}
+	if err := settings.GenericServerRunOptions.ComponentGlobalsRegistry.Set(); err != nil {
+		return err
+	}
+	completed, err := settings.Complete(ctx)
+	if err != nil {
+		return err
+	}
+	if errs := completed.Validate(); len(errs) != 0 {
+		return utilerrors.NewAggregate(errs)
+	}
+	config, err := app.NewConfig(completed)
+	if err != nil {
+		return err
+	}
+	a.wrap(config)
+	ready, err := config.Complete()
+	if err != nil {
+		return err
+	}
+	server, err := app.CreateServerChain(ready)
+	if err != nil {
+		return err
+	}
+	server.GenericAPIServer.ShutdownTimeout = shutdownTimeout
+	prepared, err := server.PrepareRun()
+	if err != nil {
+		return err
+	}
+	return prepared.Run(ctx)
+}
+
+// wrap decorates the aggregator, whose handlers come first.
+func (a APIServer) wrap(config *app.Config) {
+	generic := &config.Aggregator.GenericConfig.Config
+	build := generic.BuildHandlerChainFunc
+	generic.BuildHandlerChainFunc = func(api http.Handler, c *genericapiserver.Config) http.Handler {
+		return a.Wrap(build(api, c))
+	}
+}
+
+func (a APIServer) arguments() []string {
+	f := a.Files
+	defaults := []string{
+		"--etcd-servers=" + a.Datastore,
+		"--bind-address=" + a.BindAddress,
+		"--secure-port=" + strconv.Itoa(a.Port),
+		"--advertise-address=" + a.AdvertiseAddress.String(),
+		"--service-cluster-ip-range=" + a.ServiceCIDR,
+		"--service-node-port-range=" + a.ServicePorts,
+		"--tls-cert-file=" + f.Path("serving-kube-apiserver.crt"),
+		"--tls-private-key-file=" + f.Path("serving-kube-apiserver.key"),
+		"--client-ca-file=" + f.Path("client-ca.crt"),
+		"--service-account-issuer=" + a.Issuer,
+		"--service-account-key-file=" + f.Path("service.key"),
+		"--service-account-signing-key-file=" + f.Path("service.key"),
+		"--requestheader-client-ca-file=" + f.Path("request-header-ca.crt"),
+		"--requestheader-allowed-names=system:auth-proxy",
+		"--requestheader-username-headers=X-Remote-User",
+		"--requestheader-group-headers=X-Remote-Group",
+		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		"--proxy-client-cert-file=" + f.Path("client-auth-proxy.crt"),
+		"--proxy-client-key-file=" + f.Path("client-auth-proxy.key"),
+		"--authorization-mode=Node,RBAC",
+		"--enable-admission-plugins=NodeRestriction",
+		"--enable-bootstrap-token-auth=true",
+		"--profiling=false",
+	}
+	if !names(a.ExtraArgs, "authentication-config") {
+		defaults = append(defaults, "--anonymous-auth=false")
+	}
+	if a.AdvertiseAddress.IsLoopback() {
+		// Kubernetes refuses a loopback address as an endpoint of its service.
+		defaults = append(defaults, "--endpoint-reconciler-type=none")
+	}
+	return override(defaults, a.ExtraArgs)
+}

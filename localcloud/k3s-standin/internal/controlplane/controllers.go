@@ -1,0 +1,53 @@
+package controlplane
+
+import (
+	"context"
+
+	"k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	"k8s.io/kubernetes/cmd/kube-controller-manager/app/options"
+)
+
+// ControllerManager says how to run the controller manager.
+type ControllerManager struct {
+	Files       Files
+	Kubeconfig  string
+	ClusterCIDR string
+	ServiceCIDR string
+	ExtraArgs   []string
+}
+
+// Run controls until the context ends.
+func (c ControllerManager) Run(ctx context.Context) error {
+	settings, err := options.NewKubeControllerManagerOptions()
+	if err != nil {
+		return err
+	}
+	all, off, aliases := app.KnownControllers(), app.ControllersDisabledByDefault(), app.ControllerAliases()
+	if err := parse("kube-controller-manager", settings.Flags(all, off, aliases), c.arguments()); err != nil {
+		return err
+	}
+	config, err := settings.Config(ctx, all, off, aliases)
+	if err != nil {
+		return err
+	}
+	return app.Run(ctx, config.Complete())
+}
+
+func (c ControllerManager) arguments() []string {
+	f := c.Files
+	return override([]string{
+		"--kubeconfig=" + c.Kubeconfig,
+		"--leader-elect=false", "--secure-port=0", "--profiling=false",
+		"--use-service-account-credentials=true",
+		"--service-account-private-key-file=" + f.Path("service.key"),
+		"--root-ca-file=" + f.Path("server-ca.crt"),
+		"--cluster-signing-cert-file=" + f.Path("client-ca.crt"),
+		"--cluster-signing-key-file=" + f.Path("client-ca.key"),
+		"--controllers=*,tokencleaner",
+		"--allocate-node-cidrs=true",
+		"--cluster-cidr=" + c.ClusterCIDR,
+		"--service-cluster-ip-range=" + c.ServiceCIDR,
+		// The default limits cost seconds of start-up, and the API server is in this process.
+		"--kube-api-qps=2000", "--kube-api-burst=2000",
+	}, c.ExtraArgs)
+}

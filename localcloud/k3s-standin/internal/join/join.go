@@ -1,0 +1,182 @@
+// Package join is a node's side of joining: it checks who answers, then asks for a certificate.
+package join
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"k3s-aws/localcloud/k3s-standin/internal/pki"
+	"k3s-aws/localcloud/k3s-standin/internal/supervisor"
+	"k3s-aws/localcloud/k3s-standin/internal/token"
+)
+
+const (
+	requestTimeout = 10 * time.Second
+	// validateEvery is k3s's pause between two looks at a server that does not let us in.
+	validateEvery = 2 * time.Second
+	// certificateEvery is shorter than k3s's 5 to 10 s: there is no herd to keep apart here.
+	certificateEvery = time.Second
+	maxAnswerBytes   = 1 << 20
+)
+
+// ErrNotAuthorized: the server knows neither our token nor our user.
+var ErrNotAuthorized = errors.New("not authorized")
+
+// Cluster is a server that was checked, and the token to use with it.
+type Cluster struct {
+	URL     string
+	CACerts []byte
+	token   token.Token
+	client  *http.Client
+}
+
+// Until tries for ever, as k3s does, until the server is the one the token means and lets us in.
+func Until(ctx context.Context, url, secret string) (*Cluster, error) {
+	parsed, err := token.Parse(secret)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		cluster, err := validate(ctx, url, parsed)
+		if err == nil {
+			return cluster, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		logrus.Errorf("Failed to validate connection to cluster at %s: %v", url, err)
+		if err := pause(ctx, validateEvery); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// validate compares the authority's hash before any credential leaves the machine.
+func validate(ctx context.Context, url string, t token.Token) (*Cluster, error) {
+	insecure := client(&tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the hash is compared below
+	defer insecure.CloseIdleConnections()
+	status, ca, err := fetch(ctx, insecure, http.MethodGet, url+"/cacerts", nil, nil)
+	if err != nil {
+		return nil, fmt.Errorf("failed to get CA certs: %w", err)
+	}
+	if status != http.StatusOK {
+		return nil, fmt.Errorf("failed to get CA certs: %s/cacerts: %d %s", url, status, http.StatusText(status))
+	}
+	hash, err := token.HashCA(ca)
+	switch {
+	case err != nil:
+		return nil, err
+	case t.CAHash == "":
+		logrus.Warn("Cluster CA certificate is not trusted by the host CA bundle, but the token does not include a CA hash. " +
+			"Use the full token from the server's node-token file to enable Cluster CA validation.")
+	case hash != t.CAHash:
+		return nil, fmt.Errorf("token CA hash does not match the Cluster CA certificate hash: %s != %s", t.CAHash, hash)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(ca)
+	c := &Cluster{URL: url, CACerts: ca, token: t, client: client(&tls.Config{RootCAs: roots})}
+	return c, c.authorized(ctx)
+}
+
+// authorized needs no control plane: a server that is still starting has already checked the token.
+func (c *Cluster) authorized(ctx context.Context) error {
+	status, _, err := c.ask(ctx, http.MethodGet, "/v1-k3s/readyz", nil, nil)
+	switch {
+	case err != nil:
+		return err
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return ErrNotAuthorized
+	}
+	return nil
+}
+
+// Certificate gives the node a client certificate and its key, both in PEM. It waits for a server
+// that is not ready, and for ever for one that refuses the node's name, as k3s does.
+func (c *Cluster) Certificate(ctx context.Context, node, passwordFile string) (cert, key []byte, err error) {
+	password, err := ensurePassword(passwordFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	request, key, err := pki.NewRequest()
+	if err != nil {
+		return nil, nil, err
+	}
+	headers := map[string]string{supervisor.NodeNameHeader: node, supervisor.NodePasswordHeader: password}
+	for {
+		cert, err := c.certificate(ctx, request, headers, passwordFile)
+		if err == nil {
+			return cert, key, nil
+		}
+		if ctx.Err() != nil {
+			return nil, nil, ctx.Err()
+		}
+		logrus.Infof("Waiting to retrieve agent configuration; server is not ready: %v", err)
+		if err := pause(ctx, certificateEvery); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+func (c *Cluster) certificate(ctx context.Context, request []byte, headers map[string]string, passwordFile string) ([]byte, error) {
+	const path = "/v1-k3s/client-kubelet.crt"
+	status, body, err := c.ask(ctx, http.MethodPost, path, headers, request)
+	switch {
+	case err != nil:
+		return nil, err
+	case status == http.StatusForbidden:
+		return nil, errors.New(supervisor.RejectedText(passwordFile))
+	case status != http.StatusOK:
+		return nil, fmt.Errorf("%s%s: %d %s: %s", c.URL, path, status, http.StatusText(status), strings.TrimSpace(string(body)))
+	}
+	return body, nil
+}
+
+// ask uses the user `node`: an agent joins as nothing else, whatever user its token names.
+func (c *Cluster) ask(ctx context.Context, method, path string, headers map[string]string, body []byte) (int, []byte, error) {
+	return fetch(ctx, c.client, method, c.URL+path, func(r *http.Request) {
+		r.SetBasicAuth("node", c.token.Password)
+		for name, value := range headers {
+			r.Header.Set(name, value)
+		}
+	}, body)
+}
+
+func client(config *tls.Config) *http.Client {
+	return &http.Client{Timeout: requestTimeout, Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
+}
+
+func fetch(ctx context.Context, c *http.Client, method, url string, prepare func(*http.Request), body []byte) (int, []byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	if prepare != nil {
+		prepare(request)
+	}
+	response, err := c.Do(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
+	return response.StatusCode, answer, err
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}

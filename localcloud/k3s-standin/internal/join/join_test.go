@@ -1,0 +1,191 @@
+package join
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"crypto/tls"
+	"net"
+
+	"github.com/sirupsen/logrus"
+	logtest "github.com/sirupsen/logrus/hooks/test"
+
+	"k3s-aws/localcloud/k3s-standin/internal/nodepassword"
+	"k3s-aws/localcloud/k3s-standin/internal/pki"
+	"k3s-aws/localcloud/k3s-standin/internal/supervisor"
+	"k3s-aws/localcloud/k3s-standin/internal/token"
+)
+
+// cluster is a supervisor behind TLS, without a control plane.
+type cluster struct {
+	*supervisor.Supervisor
+	url    string
+	asked  atomic.Int32 // requests that carried a credential
+	tokens func(user, password string) string
+}
+
+type keeper struct{ answer error }
+
+func (k keeper) Check(context.Context, string, string) error { return k.answer }
+
+func newCluster(t *testing.T) *cluster {
+	t.Helper()
+	dir := t.TempDir()
+	ca, err := pki.EnsureAuthority(dir, "ca", "test", time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf := pki.Leaf{CommonName: "test", Addresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	if err := ca.EnsureLeaf(dir, "serving", leaf, time.Now); err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "serving.crt"), filepath.Join(dir, "serving.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cluster{Supervisor: &supervisor.Supervisor{
+		CACerts: ca.PEM, ClientCA: ca, ServerSecret: "server", AgentSecret: "agent", Now: time.Now,
+	}}
+	wrapped := c.Wrap(http.NotFoundHandler())
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			c.asked.Add(1)
+		}
+		wrapped.ServeHTTP(w, r)
+	}))
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	c.url = server.URL
+	c.tokens = func(user, password string) string {
+		full, err := token.Format(user, password, ca.PEM)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return full
+	}
+	return c
+}
+
+// refused runs Until for a moment and gives what it logged.
+func refused(t *testing.T, url, secret string) string {
+	t.Helper()
+	hook := logtest.NewGlobal()
+	defer logrus.StandardLogger().ReplaceHooks(logrus.LevelHooks{})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := Until(ctx, url, secret); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("error %v, want to be waiting still", err)
+	}
+	return hook.LastEntry().Message
+}
+
+func TestAPinnedTokenLetsANodeIn(t *testing.T) {
+	c := newCluster(t)
+	c.Ready(keeper{})
+	joined, err := Until(t.Context(), c.url, c.tokens("node", "agent"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "node", "password")
+	cert, key, err := joined.Certificate(t.Context(), "a", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tls.X509KeyPair(cert, key); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
+func TestAWrongPasswordIsRefusedInTheWordsOfK3s(t *testing.T) {
+	c := newCluster(t)
+	c.Ready(keeper{})
+	want := "Failed to validate connection to cluster at " + c.url + ": not authorized"
+	if got := refused(t, c.url, c.tokens("node", "wrong")); got != want {
+		t.Errorf("logged %q, want %q", got, want)
+	}
+}
+
+func TestNoCredentialGoesToAnotherCluster(t *testing.T) {
+	mine, other := newCluster(t), newCluster(t)
+	got := refused(t, other.url, mine.tokens("node", "agent"))
+	if !strings.Contains(got, "token CA hash does not match the Cluster CA certificate hash: ") {
+		t.Errorf("logged %q", got)
+	}
+	if n := other.asked.Load(); n != 0 {
+		t.Errorf("%d requests carried the password", n)
+	}
+}
+
+func TestAServerThatDoesNotAnswerIsWaitedFor(t *testing.T) {
+	got := refused(t, "https://127.0.0.1:1", "secret")
+	if !strings.Contains(got, "failed to get CA certs: ") || !strings.Contains(got, "connection refused") {
+		t.Errorf("logged %q", got)
+	}
+}
+
+func TestAServerThatIsStartingIsWaitedFor(t *testing.T) {
+	c := newCluster(t)
+	joined, err := Until(t.Context(), c.url, c.tokens("node", "agent"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(100*time.Millisecond, func() { c.Ready(keeper{}) })
+	if _, _, err := joined.Certificate(t.Context(), "a", filepath.Join(t.TempDir(), "password")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestATakenNameIsToldAndTriedAgain(t *testing.T) {
+	c := newCluster(t)
+	c.Ready(keeper{answer: nodepassword.ErrRejected})
+	joined, err := Until(t.Context(), c.url, c.tokens("node", "agent"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hook := logtest.NewGlobal()
+	defer logrus.StandardLogger().ReplaceHooks(logrus.LevelHooks{})
+	time.AfterFunc(100*time.Millisecond, func() { c.Ready(keeper{}) })
+	file := filepath.Join(t.TempDir(), "password")
+	if _, _, err := joined.Certificate(t.Context(), "a", file); err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range hook.AllEntries() {
+		if strings.HasPrefix(entry.Message, "Waiting to retrieve agent configuration; server is not ready: Node password rejected, duplicate hostname or contents of '"+file+"'") {
+			return
+		}
+	}
+	t.Error("the refusal was not logged")
+}
+
+func TestThePasswordOfAMachineIsMadeOnce(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "password")
+	first, err := ensurePassword(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := ensurePassword(file); err != nil || second != first || len(first) != 32 {
+		t.Errorf("%q, then %q, %v", first, second, err)
+	}
+}
+
+func TestAnEmptyPasswordFileIsAnError(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ensurePassword(file); err == nil {
+		t.Error("want an error")
+	}
+}

@@ -1,0 +1,215 @@
+package server
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	netutils "k8s.io/utils/net"
+
+	"k3s-aws/localcloud/k3s-standin/internal/config"
+	"k3s-aws/localcloud/k3s-standin/internal/controlplane"
+	"k3s-aws/localcloud/k3s-standin/internal/kubeconfig"
+	"k3s-aws/localcloud/k3s-standin/internal/pki"
+	"k3s-aws/localcloud/k3s-standin/internal/token"
+)
+
+// files are what a server keeps in <data-dir>/server, laid out as k3s lays it out.
+type files struct {
+	dir      string
+	tls      controlplane.Files
+	serverCA *pki.Authority
+	clientCA *pki.Authority
+	token    string
+	agent    string
+}
+
+func (f *files) path(parts ...string) string {
+	return filepath.Join(append([]string{f.dir}, parts...)...)
+}
+
+// prepare makes whatever is missing and keeps whatever is there.
+func prepare(c *config.Server, now pki.Clock) (*files, error) {
+	f := &files{dir: filepath.Join(c.DataDir, "server")}
+	f.tls = controlplane.Files(f.path("tls"))
+	for _, dir := range []string{f.path("tls"), f.path("db"), f.path("cred"), f.path("manifests")} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	if err := f.certificates(c, now); err != nil {
+		return nil, err
+	}
+	if err := f.tokens(c); err != nil {
+		return nil, err
+	}
+	return f, f.kubeconfigs(c)
+}
+
+func (f *files) certificates(c *config.Server, now pki.Clock) (err error) {
+	dir := string(f.tls)
+	if f.serverCA, err = pki.EnsureAuthority(dir, "server-ca", "k3s-server-ca", now); err != nil {
+		return err
+	}
+	if f.clientCA, err = pki.EnsureAuthority(dir, "client-ca", "k3s-client-ca", now); err != nil {
+		return err
+	}
+	requestHeaderCA, err := pki.EnsureAuthority(dir, "request-header-ca", "k3s-request-header-ca", now)
+	if err != nil {
+		return err
+	}
+	serving, err := servingLeaf(c)
+	if err != nil {
+		return err
+	}
+	client := func(name string, groups ...string) pki.Leaf {
+		return pki.Leaf{CommonName: name, Organizations: groups}
+	}
+	return errors.Join(
+		pki.EnsureKey(f.tls.Path("service.key")),
+		f.serverCA.EnsureLeaf(dir, "serving-kube-apiserver", serving, now),
+		requestHeaderCA.EnsureLeaf(dir, "client-auth-proxy", client("system:auth-proxy"), now),
+		f.clientCA.EnsureLeaf(dir, "client-admin", client("system:admin", "system:masters"), now),
+		f.clientCA.EnsureLeaf(dir, "client-controller", client("system:kube-controller-manager"), now),
+		f.clientCA.EnsureLeaf(dir, "client-scheduler", client("system:kube-scheduler"), now),
+	)
+}
+
+// servingLeaf names everything by which the server may be called.
+func servingLeaf(c *config.Server) (pki.Leaf, error) {
+	leaf := pki.Leaf{CommonName: "kube-apiserver"}
+	names := []string{
+		"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
+		"kubernetes.default.svc." + c.ClusterDomain, c.Name,
+	}
+	addresses := []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback, c.AdvertiseAddress}
+	addresses = append(append(addresses, c.IPs...), c.ExternalIPs...)
+	for _, name := range c.TLSNames {
+		if ip := net.ParseIP(name); ip != nil {
+			addresses = append(addresses, ip)
+		} else {
+			names = append(names, name)
+		}
+	}
+	for _, cidr := range strings.Split(c.ServiceCIDR, ",") {
+		_, network, err := net.ParseCIDR(cidr)
+		if err != nil {
+			return leaf, fmt.Errorf("service-cidr: %w", err)
+		}
+		first, err := netutils.GetIndexedIP(network, 1)
+		if err != nil {
+			return leaf, fmt.Errorf("service-cidr: %w", err)
+		}
+		addresses = append(addresses, first)
+	}
+	slices.Sort(names)
+	leaf.Names = slices.Compact(names)
+	for _, ip := range addresses {
+		if !slices.ContainsFunc(leaf.Addresses, ip.Equal) {
+			leaf.Addresses = append(leaf.Addresses, ip)
+		}
+	}
+	return leaf, nil
+}
+
+// tokens: the configured one, else the one of an earlier start, else a new one.
+func (f *files) tokens(c *config.Server) error {
+	f.token, f.agent = c.Token, c.AgentToken
+	if f.token == "" {
+		var err error
+		if f.token, err = earlierToken(f.path("token")); err != nil {
+			return err
+		}
+	}
+	if f.agent == "" {
+		f.agent = f.token
+	}
+	if err := f.writeToken("token", "server", f.token); err != nil {
+		return err
+	}
+	if err := relink(f.path("token"), f.path("node-token")); err != nil {
+		return err
+	}
+	if c.AgentToken == "" {
+		return relink(f.path("token"), f.path("agent-token"))
+	}
+	return f.writeToken("agent-token", "node", f.agent)
+}
+
+func earlierToken(file string) (string, error) {
+	raw, err := os.ReadFile(file)
+	if err == nil {
+		parsed, err := token.Parse(strings.TrimSpace(string(raw)))
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", file, err)
+		}
+		return parsed.Password, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	random := make([]byte, 16)
+	if _, err := rand.Read(random); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(random), nil
+}
+
+// writeToken replaces a link rather than writing through it into another token's file.
+func (f *files) writeToken(name, user, password string) error {
+	full, err := token.Format(user, password, f.serverCA.PEM)
+	if err != nil {
+		return err
+	}
+	path := f.path(name)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.WriteFile(path, []byte(full+"\n"), 0o600)
+}
+
+func relink(target, link string) error {
+	if err := os.Remove(link); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Symlink(target, link)
+}
+
+func (f *files) kubeconfigs(c *config.Server) error {
+	for _, who := range []string{"admin", "controller", "scheduler"} {
+		access, err := f.access(c, who)
+		if err != nil {
+			return err
+		}
+		if err := access.Write(f.path("cred", who+".kubeconfig"), 0o600); err != nil {
+			return err
+		}
+		if who != "admin" {
+			continue
+		}
+		if err := access.Write(c.Kubeconfig, c.KubeconfigMode); err != nil {
+			return fmt.Errorf("write-kubeconfig: %w", err)
+		}
+	}
+	return nil
+}
+
+func (f *files) access(c *config.Server, who string) (kubeconfig.Access, error) {
+	return kubeconfig.Read(localURL(c), f.serverCA.PEM, f.tls.Path("client-"+who+".crt"), f.tls.Path("client-"+who+".key"))
+}
+
+// localURL is how this machine reaches its own server.
+func localURL(c *config.Server) string {
+	host := "127.0.0.1"
+	if ip := net.ParseIP(c.BindAddress); ip != nil && !ip.IsUnspecified() {
+		host = ip.String()
+	}
+	return "https://" + net.JoinHostPort(host, fmt.Sprint(c.Port))
+}

@@ -1,0 +1,78 @@
+// Package token owns k3s's join tokens: `K10<hash of the CA>::<user>:<password>`, or a bare password.
+package token
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"k8s.io/client-go/util/cert"
+)
+
+const prefix = "K10"
+
+// Token is a join token taken apart. A bare password has neither hash nor user.
+type Token struct {
+	CAHash   string
+	Username string
+	Password string
+}
+
+// Parse reads either form. Its errors do not repeat the token.
+func Parse(text string) (Token, error) {
+	if text == "" {
+		return Token{}, errors.New("token must not be empty")
+	}
+	rest, full := strings.CutPrefix(text, prefix)
+	if !full {
+		return Token{Password: text}, nil
+	}
+	hash, credentials, found := strings.Cut(rest, "::")
+	if !found {
+		return Token{}, errors.New("invalid token format")
+	}
+	if decoded, err := hex.DecodeString(hash); err != nil || len(decoded) != sha256.Size {
+		return Token{}, errors.New("invalid token CA hash length")
+	}
+	user, password, found := strings.Cut(credentials, ":")
+	if !found || password == "" {
+		return Token{}, errors.New("invalid token format")
+	}
+	return Token{CAHash: hash, Username: user, Password: password}, nil
+}
+
+// Format gives the full form for the authority that signs the server's certificate.
+func Format(user, password string, ca []byte) (string, error) {
+	hash, err := HashCA(ca)
+	if err != nil {
+		return "", err
+	}
+	return prefix + hash + "::" + user + ":" + password, nil
+}
+
+// HashCA hashes a CA file as k3s does: the bytes of the file when it holds one certificate,
+// the root's DER when it holds a chain.
+func HashCA(ca []byte) (string, error) {
+	certificates, err := cert.ParseCertsPEM(ca)
+	if err != nil {
+		return "", fmt.Errorf("CA certificate: %w", err)
+	}
+	if len(certificates) > 1 {
+		ca = rootOf(certificates, ca)
+	}
+	digest := sha256.Sum256(ca)
+	return hex.EncodeToString(digest[:]), nil
+}
+
+func rootOf(certificates []*x509.Certificate, otherwise []byte) []byte {
+	for _, c := range certificates[1:] {
+		if len(c.AuthorityKeyId) == 0 || bytes.Equal(c.AuthorityKeyId, c.SubjectKeyId) {
+			return c.Raw
+		}
+	}
+	return otherwise
+}

@@ -1,0 +1,20 @@
+"""The resource types of the plugin, one module each. Their tokens are part of the state format."""
+
+from __future__ import annotations
+
+from provider.resources.authority import Authority
+from provider.resources.kubeconfig import Kubeconfig
+from provider.resources.machine_template import MachineTemplate
+from provider.resources.node import Node
+from provider.resources.resource import Resource
+from provider.resources.ssh_key import SshKey
+from provider.resources.token import Token
+
+RESOURCES: tuple[Resource, ...] = (
+    SshKey(),
+    Authority(),
+    Token(),
+    MachineTemplate(),
+    Node(),
+    Kubeconfig(),
+)

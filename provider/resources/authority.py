@@ -1,0 +1,80 @@
+"""Authority (k3s:index:Authority): the cluster's server and client CA, made before the cluster."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import ClassVar, Final
+
+from provider.properties import Fields, Property, at_least
+from provider.resources.resource import Created, Resource, Task, Values
+
+# A machine's clock may be behind ours when it first looks at a certificate.
+_BACKDATED: Final = timedelta(hours=24)
+OPERATOR: Final = "k3s-aws-operator"
+
+
+def _short(name: str) -> str | None:
+    # A common name holds 64 characters, and ours end in "-server-ca".
+    return None if 0 < len(name) <= 48 else "is not 1 to 48 characters long"
+
+
+class Authority(Resource):
+    """Two self-signed P-256 CAs, one certificate per file, as k3s accepts them under server/tls."""
+
+    token = "k3s:index:Authority"
+    description = (
+        "The server and client CA of a cluster, and a client certificate of ours. Every change "
+        "makes another authority, and so another cluster."
+    )
+    inputs: ClassVar[Fields] = {
+        "name": Property(
+            kind="string",
+            description="The cluster's name; the certificates carry it.",
+            fix="use the cluster's name",
+            test=_short,
+        ),
+        "validityDays": Property(
+            kind="integer",
+            description="How long all three certificates are valid.",
+            fix="a number of days, for example 3650",
+            test=at_least(1),
+        ),
+    }
+    outputs: ClassVar[Fields] = {
+        "serverCaCertificate": Property(kind="string", description="PEM; signs what servers show."),
+        "serverCaKey": Property(kind="string", secret=True, description="PEM, P-256."),
+        "clientCaCertificate": Property(kind="string", description="PEM; signs who may call."),
+        "clientCaKey": Property(kind="string", secret=True, description="PEM, P-256."),
+        "caHash": Property(
+            kind="string",
+            description="SHA-256 of serverCaCertificate's bytes, in hex: what join tokens pin.",
+        ),
+        "operatorCertificate": Property(
+            kind="string", description=f"PEM; the administrator {OPERATOR}, of system:masters."
+        ),
+        "operatorKey": Property(kind="string", secret=True, description="PEM, P-256."),
+    }
+    replaces = frozenset({"name", "validityDays"})
+
+    def create(self, task: Task, inputs: Values) -> Created:
+        from provider import certificates
+
+        now = task.surroundings.clock.now()
+        validity = (now - _BACKDATED, now + timedelta(days=inputs["validityDays"]))
+        server = certificates.make_authority(f"{inputs['name']}-server-ca", validity)
+        client = certificates.make_authority(f"{inputs['name']}-client-ca", validity)
+        operator = certificates.make_client(
+            client, common_name=OPERATOR, organization="system:masters", validity=validity
+        )
+        ca_hash = hashlib.sha256(server.certificate_pem.encode()).hexdigest()
+        learned = {
+            "serverCaCertificate": server.certificate_pem,
+            "serverCaKey": server.key_pem,
+            "clientCaCertificate": client.certificate_pem,
+            "clientCaKey": client.key_pem,
+            "caHash": ca_hash,
+            "operatorCertificate": operator.certificate_pem,
+            "operatorKey": operator.key_pem,
+        }
+        return Created(id=ca_hash, learned=learned)

@@ -1,0 +1,123 @@
+"""The inputs `ssh` and `api`, shared by the resources that reach a machine and its cluster."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from urllib.parse import urlsplit
+
+from provider.properties import Group, Property, at_least, not_blank
+
+
+def _port(value: int) -> str | None:
+    return None if 0 < value < 65536 else f"{value} is no port"
+
+
+def _host_key(value: str) -> str | None:
+    words = value.split()
+    if len(words) < 2 or words[0] != "ssh-ed25519":
+        return "is no ssh-ed25519 public key"
+    try:
+        base64.b64decode(words[1], validate=True)
+    except binascii.Error:
+        return "is no ssh-ed25519 public key"
+    return None
+
+
+def _private_key(value: str) -> str | None:
+    begins = value.startswith("-----BEGIN OPENSSH PRIVATE KEY-----")
+    return None if begins else "is no private key in OpenSSH's form"
+
+
+def _certificate(value: str) -> str | None:
+    return None if value.startswith("-----BEGIN CERTIFICATE-----") else "is no PEM certificate"
+
+
+def _key(value: str) -> str | None:
+    begins = value.startswith("-----BEGIN ") and "PRIVATE KEY-----" in value
+    return None if begins else "is no PEM private key"
+
+
+def _endpoint(value: str) -> str | None:
+    parts = urlsplit(value)
+    if parts.scheme != "https" or not parts.hostname:
+        return f"{json.dumps(value)} is no https address"
+    return None
+
+
+SSH = Group(
+    name="Ssh",
+    description="How the machine is reached: its address, the login and its one host key.",
+    fields={
+        "host": Property(
+            kind="string", description="Address or name.", fix="an address", test=not_blank
+        ),
+        "port": Property(kind="integer", description="TCP port.", fix="usually 22", test=_port),
+        "user": Property(
+            kind="string",
+            description="Login user; may use sudo without a password.",
+            fix='the image\'s own, such as "admin" on Debian',
+            test=not_blank,
+        ),
+        "privateKey": Property(
+            kind="string",
+            secret=True,
+            description="Login key, Ed25519 in OpenSSH's form.",
+            fix="use privateKey of an SshKey",
+            test=_private_key,
+        ),
+        "hostKey": Property(
+            kind="string",
+            description="The only host key accepted, as a public key's line.",
+            fix="use publicKey of the SshKey that the machine was given",
+            test=_host_key,
+        ),
+    },
+)
+
+API = Group(
+    name="Api",
+    description="How the Kubernetes API is reached, and who we are there.",
+    fields={
+        "endpoint": Property(
+            kind="string",
+            description="Where kubectl connects.",
+            fix='such as "https://203.0.113.10:6443"',
+            test=_endpoint,
+        ),
+        "serverCaCertificate": Property(
+            kind="string",
+            description="The only authority accepted, PEM.",
+            fix="use serverCaCertificate of the Authority",
+            test=_certificate,
+        ),
+        "clientCertificate": Property(
+            kind="string",
+            description="Client certificate, PEM.",
+            fix="use operatorCertificate of the Authority",
+            test=_certificate,
+        ),
+        "clientKey": Property(
+            kind="string",
+            secret=True,
+            description="Its private key, PEM.",
+            fix="use operatorKey of the Authority",
+            test=_key,
+        ),
+    },
+)
+
+INSTANCE_ID = Property(
+    kind="string",
+    description="The EC2 instance.",
+    fix='such as "i-0123456789abcdef0"',
+    test=not_blank,
+)
+
+DEADLINE = Property(
+    kind="integer",
+    description="So many seconds everything together may take.",
+    fix="such as 600",
+    test=at_least(1),
+)

@@ -1,0 +1,40 @@
+"""MachineTemplate (k3s:index:MachineTemplate): what a machine is made from, remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from provider.differences import Difference
+from provider.properties import Fields, Property, not_blank
+from provider.resources.resource import Created, Resource, Task, Values
+
+
+class MachineTemplate(Resource):
+    """
+    Image and user data as they were when `generation` last changed.
+
+    While the generation stays, another image or user data is no change: the outputs are the
+    remembered ones (docs/decisions/0004).
+    """
+
+    token = "k3s:index:MachineTemplate"
+    description = "Image and user data of a machine, kept as they are until generation changes."
+    inputs: ClassVar[Fields] = {
+        "generation": Property(
+            kind="string",
+            description="Changes when the machine has to be made anew.",
+            fix="any text, for example a hash of what the machine is made of",
+            test=not_blank,
+        ),
+        "imageId": Property(kind="string", description="The image.", fix='such as "ami-0123"'),
+        "userData": Property(kind="string", description="The user data, encoded for EC2."),
+    }
+    outputs: ClassVar[Fields] = {}
+
+    def relevant(self, differences: Sequence[Difference]) -> Sequence[Difference]:
+        changed = any(each.path == ("generation",) for each in differences)
+        return differences if changed else ()
+
+    def create(self, task: Task, inputs: Values) -> Created:
+        return Created(id=task.surroundings.random_hex(8), learned={})

@@ -1,0 +1,115 @@
+"""Node (k3s:index:Node): the Kubernetes node on a machine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Collection
+from typing import Any, ClassVar
+
+from provider.errors import Refused
+from provider.properties import Fields, Property, at_least, not_blank
+from provider.resources.connections import API, DEADLINE, INSTANCE_ID, SSH
+from provider.resources.resource import Created, Resource, Task, Values
+
+
+def _is_object(text: str) -> str | None:
+    with contextlib.suppress(ValueError):
+        if isinstance(json.loads(text), dict):
+            return None
+    return "is no JSON object"
+
+
+class Node(Resource):
+    """
+    Create waits until the machine's boot is done and the node is Ready. It makes nothing, so a
+    failure leaves nothing in state, and the next update waits for the same machine again.
+
+    Update applies another `nodeConfig` to the running machine; nothing else contacts it.
+
+    Read never uses SSH. An API that does not answer changes nothing. A Node object that is gone
+    while the API answers counts as gone: the next update creates it, and creating starts k3s once
+    more on a machine whose boot is done but that has no Node object.
+
+    Delete cordons, drains and removes the Node object as far as the API answers, and succeeds.
+    """
+
+    token = "k3s:index:Node"
+    description = "The Kubernetes node on a machine: there when it is Ready, drained when deleted."
+    inputs: ClassVar[Fields] = {
+        "nodeName": Property(
+            kind="string",
+            description="The node's name in Kubernetes, another one for each machine.",
+            fix="the pool's prefix and the end of the instance id",
+            test=not_blank,
+        ),
+        "instanceId": INSTANCE_ID,
+        "role": Property(
+            kind="string",
+            description="`server` or `agent`.",
+            fix='"server" or "agent"',
+            choices=("server", "agent"),
+        ),
+        "ssh": SSH,
+        "api": API,
+        "nodeConfig": Property(
+            kind="string",
+            description="Text of the machine's node.json; a change is applied in place.",
+            fix="use what cluster/node_config renders",
+            test=_is_object,
+        ),
+        "deadlineSeconds": DEADLINE,
+        "drainSeconds": Property(
+            kind="integer",
+            description="So many seconds the pods get to leave the node.",
+            fix="such as 120",
+            test=at_least(0),
+        ),
+    }
+    outputs: ClassVar[Fields] = {
+        "bootReport": Property(kind="any", description="The machine's own account of its boot."),
+        "kubeletVersion": Property(kind="string", description="The version Kubernetes shows."),
+        "architecture": Property(kind="string", description="`arm64` or `x86_64`."),
+        "internalIp": Property(kind="string", description="The address other nodes use."),
+        "readySeconds": Property(
+            kind="number", description="How long the last create or change in place took."
+        ),
+    }
+    replaces = frozenset({"nodeName", "instanceId"})
+
+    def learned_again(self, changed: Collection[str]) -> Collection[str]:
+        if "nodeConfig" not in changed:
+            return ()
+        return tuple(key for key in self.outputs if key != "architecture")
+
+    def create(self, task: Task, inputs: Values) -> Created:
+        from provider.readiness import Readiness
+
+        ready = Readiness(task, inputs).of_new_machine()
+        return Created(id=inputs["nodeName"], learned=ready.outputs)
+
+    def update(self, task: Task, inputs: Values, known: Values, changed: Collection[str]) -> Values:
+        from provider.readiness import Readiness
+
+        if "nodeConfig" not in changed:
+            return super().update(task, inputs, known, changed)
+        before = None
+        if _version_in(known["nodeConfig"]) != _version_in(inputs["nodeConfig"]):
+            before = known.get("kubeletVersion")
+        return Readiness(task, inputs).of_running_machine(before).outputs
+
+    def read(self, task: Task, known: Values) -> Values | None:
+        from provider import node_object
+
+        if not known:
+            raise Refused("a Node cannot be imported\n    let the program create it")
+        return node_object.look(task, known)
+
+    def delete(self, task: Task, known: Values) -> None:
+        from provider import node_object
+
+        node_object.remove(task, known)
+
+
+def _version_in(node_config: str) -> Any:
+    return json.loads(node_config).get("k3s", {}).get("version")

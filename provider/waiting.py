@@ -1,0 +1,132 @@
+"""
+Waiting: one deadline, cancelled within a moment, the time coming from a clock that is given.
+
+A Wait never blocks longer than a slice: what blocks (a connection, a request) runs beside it and
+is left to itself when the wait ends.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from provider.errors import Cancelled, DeadlinePassed
+
+T = TypeVar("T")
+# So long a cancellation or a deadline may go unnoticed.
+_SLICE_SECONDS: Final = 0.2
+
+
+class Clock(Protocol):
+    """Where time comes from."""
+
+    def monotonic(self) -> float: ...
+
+    def now(self) -> datetime: ...
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Waits for the event, at most so long; whether it is set."""
+        ...
+
+
+class SystemClock:
+    """The time of this machine."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        return event.wait(seconds)
+
+
+class Wait:
+    """A wait with one deadline. `seen`: what was seen last, for the message at its end."""
+
+    def __init__(self, seconds: float, clock: Clock, cancelled: threading.Event) -> None:
+        self.seconds = seconds
+        self.seen = "nothing yet"
+        self._clock = clock
+        self._cancelled = cancelled
+        self._start = clock.monotonic()
+
+    @property
+    def elapsed(self) -> float:
+        return self._clock.monotonic() - self._start
+
+    @property
+    def over(self) -> bool:
+        return self.elapsed >= self.seconds
+
+    def check(self) -> None:
+        """Raises Cancelled or DeadlinePassed when it is time."""
+        if self._cancelled.is_set():
+            raise Cancelled(f"cancelled after {self.elapsed:.0f} s\n    last seen: {self.seen}")
+        if self.over:
+            raise DeadlinePassed(f"no result after {self.seconds:.0f} s")
+
+    def pause(self, seconds: float) -> None:
+        """Lets time pass; ends early, with an error, at the deadline or when cancelled."""
+        self.check()
+        self._clock.wait(self._cancelled, max(0.0, min(seconds, self.seconds - self.elapsed)))
+        self.check()
+
+    def run(self, call: Callable[[], T], discard: Callable[[T], Any] | None = None) -> T:
+        """
+        The result of a call that may block, or its error.
+
+        When the wait ends first, the call goes on by itself until its own time-out, and what it
+        gives then is handed to `discard`.
+        """
+        self.check()
+        beside: _Beside[T] = _Beside(call, discard)
+        try:
+            while not self._clock.wait(beside.done, _SLICE_SECONDS):
+                self.check()
+        except (Cancelled, DeadlinePassed):
+            beside.abandon()
+            raise
+        return beside.result()
+
+
+class _Beside(Generic[T]):
+    """A call in a thread of its own."""
+
+    def __init__(self, call: Callable[[], T], discard: Callable[[T], Any] | None) -> None:
+        self.done = threading.Event()
+        self._call = call
+        self._discard = discard
+        self._lock = threading.Lock()
+        self._abandoned = False
+        self._results: list[T] = []
+        self._error: BaseException | None = None
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def result(self) -> T:
+        if self._error is not None:
+            raise self._error
+        return self._results[0]
+
+    def abandon(self) -> None:
+        with self._lock:
+            self._abandoned = True
+            self._discard_results()
+
+    def _work(self) -> None:
+        try:
+            self._results.append(self._call())
+        except BaseException as error:  # raised again where it is waited for
+            self._error = error
+        with self._lock:
+            self.done.set()
+            if self._abandoned:
+                self._discard_results()
+
+    def _discard_results(self) -> None:
+        while self._discard is not None and self._results:
+            self._discard(self._results.pop())

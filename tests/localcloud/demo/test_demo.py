@@ -1,0 +1,126 @@
+"""What the demo refuses before it starts anything, and what it tells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from localcloud.demo import nodes, origin
+from localcloud.demo.destroy import destroy
+from localcloud.demo.folder import Folder
+from localcloud.demo.stages import Stages
+from localcloud.demo.up import require_same_cloud, up
+from localcloud.errors import LocalCloudError
+from tests.localcloud.demo.test_stack import has_lock, has_state, state_of
+from tests.toolchain.conftest import Machine
+from toolchain.errors import ToolchainError
+from toolchain.k3s import K3s
+
+RUNNING = {"id": "0a1b2c3d", "pid": 41, "endpoint": "http://127.0.0.1:4566"}
+BINARY = K3s(Path("/k3s"), "v1.36.4+standin1", "the stand-in", "ab" * 32)
+
+
+def test_another_account_than_root_is_refused(machine: Machine, folder: Folder) -> None:
+    machine.is_now(root=False)
+    with pytest.raises(LocalCloudError, match="the local cloud needs root: it opens sockets"):
+        up(folder, machine.host, machine.say)
+    assert machine.calls == []
+
+
+def test_another_system_than_linux_is_refused(machine: Machine, folder: Folder) -> None:
+    machine.is_now(system="darwin")
+    with pytest.raises(LocalCloudError, match="the local cloud needs Linux\n    use a virtual"):
+        up(folder, machine.host, machine.say)
+
+
+def test_a_machine_without_docker_gets_one_message(machine: Machine, folder: Folder) -> None:
+    machine.is_now(debian=False)
+    with pytest.raises(ToolchainError, match="not installed: docker, dockerd, iptables, ip, "):
+        up(folder, machine.host, machine.say)
+
+
+def test_a_cluster_whose_cloud_runs_may_be_updated(folder: Folder) -> None:
+    has_state(folder, state_of("aws:ec2/vpc:Vpc"))
+    origin.remember(folder, RUNNING, BINARY)
+    require_same_cloud(folder, RUNNING)
+
+
+@pytest.mark.parametrize("running", [None, {**RUNNING, "pid": 42}])
+def test_a_cluster_whose_cloud_has_ended_can_only_be_forgotten(
+    folder: Folder, running: dict[str, object] | None
+) -> None:
+    has_state(folder, state_of("aws:ec2/vpc:Vpc"))
+    origin.remember(folder, RUNNING, BINARY)
+    with pytest.raises(LocalCloudError) as caught:
+        require_same_cloud(folder, running)
+    assert str(caught.value) == (
+        "the local cloud that held the demo's cluster has ended, and its machines with it\n"
+        "    make demo-destroy forgets the cluster, make demo then makes a new one"
+    )
+
+
+def test_a_stack_without_resources_fits_any_cloud(folder: Folder) -> None:
+    has_state(folder, state_of("pulumi:pulumi:Stack"))
+    require_same_cloud(folder, RUNNING)
+
+
+def test_where_nothing_was_started_there_is_nothing_to_destroy(
+    machine: Machine, folder: Folder
+) -> None:
+    destroy(folder, machine.host, machine.say)
+    assert machine.said == ["there is no demo, and Docker does not run"]
+
+
+def test_nothing_is_destroyed_under_a_pulumi_that_works(
+    machine: Machine, folder: Folder, working_pulumi: int
+) -> None:
+    has_lock(folder, working_pulumi)
+    with pytest.raises(
+        LocalCloudError, match=f"another pulumi \\(process {working_pulumi}\\) works"
+    ):
+        destroy(folder, machine.host, machine.say)
+    assert machine.said == []
+
+
+def test_forgetting_keeps_what_was_downloaded(folder: Folder) -> None:
+    kept = folder.pulumi_home / "plugins" / "resource-aws-v1" / "pulumi-resource-aws"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    has_state(folder, state_of())
+    for file in (folder.passphrase, folder.kubeconfig, folder.shell, folder.stack_config):
+        file.touch()
+    folder.forget()
+    left = [file for file in folder.places.root.rglob("*") if file.is_file()]
+    assert left == [kept]
+
+
+def test_each_stage_is_announced_and_timed() -> None:
+    said: list[str] = []
+    clock = iter([10.0, 12.5, 20.0, 20.04])
+    stages = Stages(said.append, lambda: next(clock))
+    with stages.stage("k3s") as tell:
+        tell("the stand-in")
+    with stages.stage("pulumi up"):
+        pass
+    assert said == ["==> k3s", "    the stand-in", "==> pulumi up"]
+    assert stages.summary == "k3s 2.5, pulumi up 0.0; 2.5 in all"
+
+
+def test_the_nodes_are_listed_by_kubectl(machine: Machine, tmp_path: Path) -> None:
+    machine.has("kubectl", "echo 'NAME STATUS'; echo")
+    listing = nodes.listed(tmp_path / "config", Path("/no/k3s"), {"PATH": machine.path})
+    assert listing == "NAME STATUS"
+    assert machine.calls == [f"kubectl --kubeconfig {tmp_path}/config get nodes -o wide"]
+
+
+def test_without_kubectl_the_one_inside_k3s_lists_them(machine: Machine, tmp_path: Path) -> None:
+    k3s = machine.has("k3s", "", folder="own")
+    nodes.listed(tmp_path / "config", k3s, {"PATH": machine.path})
+    assert machine.calls == [f"k3s kubectl --kubeconfig {tmp_path}/config get nodes -o wide"]
+
+
+def test_nodes_that_cannot_be_listed_are_an_error(machine: Machine, tmp_path: Path) -> None:
+    machine.has("kubectl", "echo 'connection refused' >&2; exit 1")
+    with pytest.raises(LocalCloudError, match="`kubectl get nodes` failed: connection refused"):
+        nodes.listed(tmp_path / "config", Path("/no/k3s"), {"PATH": machine.path})

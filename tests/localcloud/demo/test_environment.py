@@ -1,0 +1,67 @@
+"""Pulumi works on the demo alone, in our runs and in a shell."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from localcloud.demo import environment
+from localcloud.demo.folder import Folder
+from toolchain.places import Places
+
+
+def test_the_operators_accounts_do_not_reach_in(folder: Folder) -> None:
+    ambient = {"PATH": "/bin", "AWS_PROFILE": "work", "PULUMI_ACCESS_TOKEN": "pul-1", "LANG": "C"}
+    ambient |= {"VIRTUAL_ENV": "/home/me/venv", "PYTHONPATH": "/home/me"}
+    seen = environment.complete(folder, Path("/opt/pulumi"), ambient)
+    assert not {"AWS_PROFILE", "PULUMI_ACCESS_TOKEN"} & seen.keys()
+    assert "PYTHONPATH" not in seen
+    assert str(folder.places.venv) == seen["VIRTUAL_ENV"]
+    assert seen["LANG"] == "C"
+    assert f"file://{folder.state}" == seen["PULUMI_BACKEND_URL"]
+
+
+def test_pulumi_and_the_virtual_environment_come_first(folder: Folder) -> None:
+    seen = environment.complete(folder, Path("/opt/pulumi"), {"PATH": "/usr/bin:/bin"})
+    assert seen["PATH"] == f"/opt/pulumi:{folder.places.venv}/bin:/usr/bin:/bin"
+
+
+@pytest.mark.parametrize("name", ["checkout", "a check'out with $HOME"])
+def test_a_shell_gets_the_same_from_the_file(tmp_path: Path, name: str) -> None:
+    folder = Folder(Places(tmp_path / name))
+    folder.path.mkdir(parents=True)
+    ambient = {"PATH": "/usr/bin:/bin", "AWS_PROFILE": "work"}
+    pulumi = folder.places.pulumi_bin
+    environment.write_shell(folder, pulumi, ambient)
+    printed = subprocess.run(
+        ["/bin/sh", "-euc", '. "$1"; /usr/bin/env -0', "sh", str(folder.shell)],
+        env=ambient,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    seen = dict(line.split("=", 1) for line in printed.split("\0") if line)
+    expected = environment.complete(folder, pulumi, ambient)
+    assert expected == {key: seen[key] for key in expected}
+    assert "AWS_PROFILE" not in seen
+
+
+def test_the_passphrase_is_private_and_stays(folder: Folder) -> None:
+    environment.make_passphrase(folder)
+    first = folder.passphrase.read_text()
+    environment.make_passphrase(folder)
+    assert first == folder.passphrase.read_text()
+    assert len(first.strip()) >= 40
+    assert folder.passphrase.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_private_file_replaces_a_readable_one(tmp_path: Path) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_text("old")
+    file.chmod(0o644)
+    environment.write_private(file, "new")
+    assert file.read_text() == "new"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [file]

@@ -1,0 +1,68 @@
+"""What a killed pulumi leaves behind is found by the demo's Pulumi home, and nothing else is."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from localcloud.demo import orphans
+
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts processes that only wait, under any name, and ends them with the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def begin(*words: str, home: Path) -> subprocess.Popen[bytes]:
+        script = "echo; read _"
+        process = subprocess.Popen(
+            [words[0], "-c", script, *words[1:]],
+            executable="/bin/sh",
+            env={"PULUMI_HOME": str(home)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        started.append(process)
+        # Once it talks, the kernel shows its words and environment.
+        assert process.stdout
+        process.stdout.read(1)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["/opt/bin/pulumi-language-python", "127.0.0.1:1"], "pulumi-language-python"),
+        (["pulumi-resource-aws", "127.0.0.1:1"], "pulumi-resource-aws"),
+        (["python", "-m", "localcloud.aws_plugin", "127.0.0.1:1"], "localcloud.aws_plugin"),
+        (["python3", "-u", "-m", "provider", "127.0.0.1:1"], "provider"),
+    ],
+)
+def test_a_plugin_of_the_demo_is_ended(
+    tmp_path: Path, start: Start, words: list[str], name: str
+) -> None:
+    process = start(*words, home=tmp_path)
+    assert orphans.end(tmp_path) == [f"{name} ({process.pid})"]
+    assert process.wait(5) == -9
+
+
+def test_a_plugin_of_another_pulumi_home_is_left_alone(tmp_path: Path, start: Start) -> None:
+    process = start("pulumi-language-python", home=tmp_path / "other")
+    assert orphans.end(tmp_path) == []
+    assert process.poll() is None
+
+
+def test_a_shell_with_the_demos_environment_is_left_alone(tmp_path: Path, start: Start) -> None:
+    process = start("bash", home=tmp_path)
+    assert orphans.end(tmp_path) == []
+    assert process.poll() is None

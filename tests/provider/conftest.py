@@ -1,0 +1,113 @@
+"""What the tests of the plugin share: keys, a servicer, a machine and an API on loopback."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provider.engine import Engine
+from provider.process import surroundings
+from provider.resources.authority import Authority
+from provider.resources.resource import Task
+from provider.resources.ssh_key import SshKey
+from tests.provider.fake_api import FakeApi
+from tests.provider.fake_machine import FakeMachine
+from tests.provider.rpc import FastClock, Rpc, plugin
+
+NODE_CONFIG = '{"schema": 1, "k3s": {"version": "v1.36.5+k3s1"}}'
+
+Inputs = dict[str, Any]
+
+
+def _task() -> Task:
+    return Task(surroundings(Engine(None)), threading.Event(), "urn")
+
+
+@pytest.fixture(scope="session")
+def authority() -> Mapping[str, Any]:
+    return Authority().create(_task(), {"name": "demo", "validityDays": 30}).learned
+
+
+@pytest.fixture(scope="session")
+def other_authority() -> Mapping[str, Any]:
+    return Authority().create(_task(), {"name": "other", "validityDays": 30}).learned
+
+
+@pytest.fixture(scope="session")
+def host_key() -> Mapping[str, Any]:
+    return SshKey().create(_task(), {"comment": "host"}).learned
+
+
+@pytest.fixture(scope="session")
+def login_key() -> Mapping[str, Any]:
+    return SshKey().create(_task(), {"comment": "login"}).learned
+
+
+@pytest.fixture
+def rpc() -> Iterator[Rpc]:
+    with plugin(FastClock()) as running:
+        yield running
+
+
+@pytest.fixture
+def machine(
+    tmp_path: Path, host_key: Mapping[str, Any], login_key: Mapping[str, Any]
+) -> Iterator[FakeMachine]:
+    made = FakeMachine(tmp_path / "root", host_key["privateKey"], login_key["privateKey"])
+    made.put("etc/k3s-aws/node.json", NODE_CONFIG)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def api(tmp_path: Path, authority: dict[str, str]) -> Iterator[FakeApi]:
+    made = FakeApi(tmp_path, authority)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ssh_inputs(
+    machine: FakeMachine, host_key: Mapping[str, Any], login_key: Mapping[str, Any]
+) -> Inputs:
+    return {
+        "host": "127.0.0.1",
+        "port": machine.port,
+        "user": "admin",
+        "privateKey": login_key["privateKey"],
+        "hostKey": host_key["publicKey"],
+    }
+
+
+@pytest.fixture
+def api_inputs(api: FakeApi, authority: Mapping[str, Any]) -> Inputs:
+    return {
+        "endpoint": api.endpoint,
+        "serverCaCertificate": authority["serverCaCertificate"],
+        "clientCertificate": authority["operatorCertificate"],
+        "clientKey": authority["operatorKey"],
+    }
+
+
+@pytest.fixture
+def node_inputs(ssh_inputs: Inputs, api_inputs: Inputs) -> Callable[..., Inputs]:
+    """The inputs of a Node; the fast clock makes an hour short."""
+
+    def make(**changes: Any) -> Inputs:
+        return {
+            "nodeName": "demo-agents-1a2b3c4d",
+            "instanceId": "i-0123456789abcdef0",
+            "role": "agent",
+            "ssh": ssh_inputs,
+            "api": api_inputs,
+            "nodeConfig": NODE_CONFIG,
+            "deadlineSeconds": 3600,
+            "drainSeconds": 120,
+            **changes,
+        }
+
+    return make

@@ -1,0 +1,189 @@
+"""The engine's side of the provider protocol, over gRPC on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+
+from provider import values
+from provider.engine import Engine
+from provider.process import Server
+from provider.resources.resource import Surroundings
+from provider.servicer import Servicer
+from provider.waiting import Clock
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+
+
+class FastClock:
+    """
+    A clock that goes as fast as it is waited on: a pause takes five real milliseconds.
+
+    The short waits for a call that is under way go slower: the calls are real.
+    """
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._lock = threading.Lock()
+
+    def monotonic(self) -> float:
+        return self._seconds
+
+    def now(self) -> datetime:
+        return NOW
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        if event.wait(0.02 if seconds < 0.5 else 0.005):
+            return True
+        with self._lock:
+            self._seconds += seconds
+        return False
+
+
+class Recorder:
+    """What was said about resources."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str]] = []
+        self.warnings: list[str] = []
+
+    @property
+    def progress_texts(self) -> list[str]:
+        return [text for _, text in self.rows]
+
+    def progress(self, urn: str, text: str) -> None:
+        self.rows.append((urn, text))
+
+    def warn(self, urn: str, text: str) -> None:
+        self.warnings.append(text)
+
+
+class Failed(Exception):  # noqa: N818 - reads as the fact it states
+    """The plugin answered with an error."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+def urn_of(token: str) -> str:
+    return f"urn:pulumi:dev::k3s-aws::k3s:aws:Machine${token}::demo"
+
+
+class Rpc:
+    """Calls a servicer; properties go in with their secret marks and come back with them."""
+
+    def __init__(self, clock: Clock, boot_program: str = "") -> None:
+        self.said = Recorder()
+        surroundings = Surroundings(
+            clock=clock,
+            voice=self.said,
+            random_hex=lambda count: "ab" * count,
+            boot_program=lambda: boot_program,
+        )
+        self._server = Server(Servicer(surroundings, Engine(None)))
+        self._channel = grpc.insecure_channel(  # type: ignore[no-untyped-call]
+            f"127.0.0.1:{self._server.port}"
+        )
+        self.stub: Any = provider_pb2_grpc.ResourceProviderStub(self._channel)
+
+    def close(self) -> None:
+        self.cancel()
+        self._channel.close()
+        self._server.stop()
+
+    def check(self, token: str, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+        answer = self._call(
+            "Check", provider_pb2.CheckRequest(**_named(token), news=values.encode(inputs))
+        )
+        return values.decode(answer.inputs), {
+            each.property: each.reason for each in answer.failures
+        }
+
+    def diff(self, token: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Any:
+        request = provider_pb2.DiffRequest(
+            **_named(token),
+            id="id",
+            olds=values.encode(old),
+            old_inputs=values.encode(old),
+            news=values.encode(new),
+        )
+        return self._call("Diff", request)
+
+    def create(
+        self, token: str, inputs: Mapping[str, Any], *, preview: bool = False
+    ) -> tuple[str, dict[str, Any]]:
+        request = provider_pb2.CreateRequest(
+            **_named(token), properties=values.encode(inputs), preview=preview
+        )
+        answer = self._call("Create", request)
+        return answer.id, values.decode(answer.properties)
+
+    def update(
+        self,
+        token: str,
+        known: Mapping[str, Any],
+        old: Mapping[str, Any],
+        new: Mapping[str, Any],
+        *,
+        preview: bool = False,
+    ) -> dict[str, Any]:
+        request = provider_pb2.UpdateRequest(
+            **_named(token),
+            id="id",
+            olds=values.encode(known),
+            old_inputs=values.encode(old),
+            news=values.encode(new),
+            preview=preview,
+        )
+        return values.decode(self._call("Update", request).properties)
+
+    def read(
+        self, token: str, known: Mapping[str, Any], inputs: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
+        request = provider_pb2.ReadRequest(
+            **_named(token),
+            id="id",
+            properties=values.encode(known),
+            inputs=values.encode(inputs),
+        )
+        answer = self._call("Read", request)
+        return values.decode(answer.properties) if answer.id else None
+
+    def delete(self, token: str, known: Mapping[str, Any]) -> None:
+        request = provider_pb2.DeleteRequest(
+            **_named(token), id="id", properties=values.encode(known)
+        )
+        self._call("Delete", request)
+
+    def cancel(self) -> None:
+        self.stub.Cancel(empty_pb2.Empty())  # type: ignore[attr-defined]
+
+    def _call(self, method: str, request: Any) -> Any:
+        try:
+            return getattr(self.stub, method)(request, timeout=30)
+        except grpc.RpcError as error:
+            failed: Any = error
+            raise Failed(failed.code().name, failed.details()) from None
+
+
+@contextlib.contextmanager
+def plugin(clock: Clock, boot_program: str = "") -> Iterator[Rpc]:
+    """A running servicer."""
+    rpc = Rpc(clock, boot_program)
+    try:
+        yield rpc
+    finally:
+        rpc.close()
+
+
+def _named(token: str) -> Any:
+    return {"urn": urn_of(token), "type": token, "name": "demo"}

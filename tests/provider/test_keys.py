@@ -1,0 +1,195 @@
+"""What is made once and kept: SSH keys, the authority, tokens, machine templates."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from datetime import timedelta
+
+import paramiko
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.verification import PolicyBuilder, Store
+
+from provider.values import UNKNOWN, Secret, plain
+from tests.provider.rpc import NOW, Rpc
+
+SSH_KEY = "k3s:index:SshKey"
+AUTHORITY = "k3s:index:Authority"
+TOKEN = "k3s:index:Token"
+TEMPLATE = "k3s:index:MachineTemplate"
+CA_HASH = "ab" * 32
+
+
+def test_an_ssh_key_is_an_ed25519_pair_whose_private_half_is_secret(rpc: Rpc) -> None:
+    identity, outputs = rpc.create(SSH_KEY, {"comment": "demo-servers-0"})
+
+    assert isinstance(outputs["privateKey"], Secret)
+    private = paramiko.Ed25519Key.from_private_key(io.StringIO(outputs["privateKey"].value))
+    assert outputs["publicKey"] == f"ssh-ed25519 {private.get_base64()} demo-servers-0"
+    digest = base64.b64encode(hashlib.sha256(private.asbytes()).digest()).decode().rstrip("=")
+    assert outputs["fingerprint"] == identity == f"SHA256:{digest}"
+
+
+def test_two_ssh_keys_differ(rpc: Rpc) -> None:
+    assert rpc.create(SSH_KEY, {"comment": ""})[0] != rpc.create(SSH_KEY, {"comment": ""})[0]
+
+
+def test_another_comment_keeps_the_key(rpc: Rpc) -> None:
+    _, known = rpc.create(SSH_KEY, {"comment": "old"})
+
+    outputs = rpc.update(SSH_KEY, known, {"comment": "old"}, {"comment": "new"})
+
+    assert outputs["publicKey"] == known["publicKey"].replace(" old", " new")
+    assert outputs["privateKey"] == known["privateKey"]
+
+
+def test_the_operators_certificate_chains_to_the_client_authority(rpc: Rpc) -> None:
+    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "validityDays": 3650})
+    authority = _certificate(outputs["clientCaCertificate"])
+    operator = _certificate(outputs["operatorCertificate"])
+
+    # cryptography's own verification asks for a name, which a Kubernetes client has not.
+    operator.verify_directly_issued_by(authority)
+    organization, name = operator.subject.rdns
+    assert organization.rfc4514_string() == "O=system:masters"
+    assert name.rfc4514_string() == "CN=k3s-aws-operator"
+    usage = operator.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usage) == [ExtendedKeyUsageOID.CLIENT_AUTH]
+    basic = operator.extensions.get_extension_for_class(x509.BasicConstraints).value
+    assert not basic.ca
+    assert _fits(operator, plain(outputs["operatorKey"]))
+
+
+def test_both_authorities_are_self_signed_and_may_sign_certificates(rpc: Rpc) -> None:
+    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "validityDays": 3650})
+
+    for role in ("server", "client"):
+        certificate = _certificate(outputs[f"{role}CaCertificate"])
+        certificate.verify_directly_issued_by(certificate)
+        assert certificate.subject.rfc4514_string() == f"CN=demo-{role}-ca"
+        basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage)
+        assert basic.critical
+        assert basic.value.ca
+        assert usage.critical
+        assert usage.value.key_cert_sign
+        assert usage.value.digital_signature
+        assert usage.value.key_encipherment
+        assert not usage.value.crl_sign
+        own = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+        issuer = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+        assert issuer.key_identifier == own.digest
+        assert _fits(certificate, plain(outputs[f"{role}CaKey"]))
+        assert outputs[f"{role}CaKey"].value.startswith("-----BEGIN EC PRIVATE KEY-----")
+
+
+def test_certificates_are_valid_a_day_before_they_are_made_and_for_as_long_as_asked(
+    rpc: Rpc,
+) -> None:
+    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "validityDays": 10})
+
+    for key in ("serverCaCertificate", "clientCaCertificate", "operatorCertificate"):
+        certificate = _certificate(outputs[key])
+        assert certificate.not_valid_before_utc == NOW - timedelta(days=1)
+        assert certificate.not_valid_after_utc == NOW + timedelta(days=10)
+
+
+def test_a_strict_verifier_accepts_what_the_server_authority_signs(rpc: Rpc) -> None:
+    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "validityDays": 10})
+    authority = _certificate(outputs["serverCaCertificate"])
+    key = serialization.load_pem_private_key(plain(outputs["serverCaKey"]).encode(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    leaf = _leaf(authority, key)
+
+    verifier = PolicyBuilder().store(Store([authority])).time(NOW)
+    chain = verifier.build_server_verifier(x509.DNSName("k3s.test")).verify(leaf, [])
+
+    assert chain == [leaf, authority]
+
+
+def test_the_hash_is_of_the_certificates_bytes_with_the_last_newline(rpc: Rpc) -> None:
+    identity, outputs = rpc.create(AUTHORITY, {"name": "demo", "validityDays": 10})
+
+    text = outputs["serverCaCertificate"]
+    assert text.endswith("-----END CERTIFICATE-----\n")
+    assert outputs["caHash"] == identity == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_the_keys_of_an_authority_are_secret(rpc: Rpc) -> None:
+    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "validityDays": 10})
+
+    secret = sorted(key for key, value in outputs.items() if isinstance(value, Secret))
+    assert secret == ["clientCaKey", "operatorKey", "serverCaKey"]
+
+
+def test_a_token_pins_the_authority(rpc: Rpc) -> None:
+    identity, outputs = rpc.create(TOKEN, {"caHash": CA_HASH, "user": "node"})
+
+    password = "ab" * 16
+    assert outputs["password"] == Secret(password)
+    assert outputs["token"] == Secret(f"K10{CA_HASH}::node:{password}")
+    assert identity == "node-abababab"
+
+
+def test_a_preview_of_new_keys_knows_none_of_them(rpc: Rpc) -> None:
+    identity, outputs = rpc.create(SSH_KEY, {"comment": "x"}, preview=True)
+
+    assert identity == ""
+    assert outputs == {
+        "comment": "x",
+        "publicKey": UNKNOWN,
+        "privateKey": Secret(UNKNOWN),
+        "fingerprint": UNKNOWN,
+    }
+
+
+def test_another_image_is_no_change_while_the_generation_stays(rpc: Rpc) -> None:
+    old = {"generation": "1", "imageId": "ami-1", "userData": "a"}
+
+    same = rpc.diff(TEMPLATE, old, {**old, "imageId": "ami-2", "userData": UNKNOWN})
+    changed = rpc.diff(TEMPLATE, old, {**old, "generation": "2", "imageId": "ami-2"})
+
+    assert same.changes == same.DIFF_NONE
+    assert changed.changes == changed.DIFF_SOME
+    assert list(changed.diffs) == ["generation", "imageId"]
+    assert list(changed.replaces) == []
+
+
+def test_another_generation_takes_image_and_user_data_even_in_a_preview(rpc: Rpc) -> None:
+    old = {"generation": "1", "imageId": "ami-1", "userData": "a"}
+    new = {"generation": "2", "imageId": "ami-2", "userData": "b"}
+
+    assert rpc.update(TEMPLATE, old, old, new, preview=True) == new
+    assert rpc.update(TEMPLATE, old, old, new) == new
+
+
+def _certificate(pem: str) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(pem.encode())
+
+
+def _fits(certificate: x509.Certificate, key_pem: str) -> bool:
+    key = serialization.load_pem_private_key(key_pem.encode(), None)
+    return key.public_key() == certificate.public_key()
+
+
+def _leaf(authority: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+    """A server certificate, as k3s makes them from the authority it is given."""
+    own = ec.generate_private_key(ec.SECP256R1()).public_key()
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(authority.subject)
+        .public_key(own)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + timedelta(days=1))
+        .add_extension(identifier, critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("k3s.test")]), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(key, hashes.SHA256())
+    )

@@ -1,0 +1,193 @@
+"""Deleting a Node: cordon, drain, remove; and never held up by a cluster that does not answer."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from tests.provider.fake_api import FakeApi, node, pod
+from tests.provider.fake_machine import FakeMachine
+from tests.provider.rpc import Failed, Rpc
+
+NODE = "k3s:index:Node"
+NAME = "demo-agents-1a2b3c4d"
+PATH = f"/api/v1/nodes/{NAME}"
+MakeInputs = Callable[..., dict[str, Any]]
+
+
+def _evictions(api: FakeApi) -> list[str]:
+    return [call.split("/")[-2] for call in api.calls if call.startswith("POST")]
+
+
+def test_a_node_is_cordoned_then_drained_then_removed(
+    rpc: Rpc, api: FakeApi, machine: FakeMachine, node_inputs: MakeInputs
+) -> None:
+    api.nodes[NAME] = node(NAME)
+    api.pods = {"web": pod("web")}
+
+    rpc.delete(NODE, node_inputs())
+
+    assert api.calls == [
+        f"PATCH {PATH}",
+        "GET /api/v1/pods",
+        "POST /api/v1/namespaces/default/pods/web/eviction",
+        f"GET {PATH}",
+        "GET /api/v1/pods",
+        f"DELETE {PATH}",
+    ]
+    assert api.nodes == {}
+    assert rpc.said.warnings == []
+    assert rpc.said.progress_texts == [
+        f"{NAME}: cordon",
+        f"{NAME}: drain, 1 pods left",
+        f"{NAME}: delete the Node object",
+    ]
+    assert machine.connections == 0
+
+
+def test_pods_of_daemon_sets_mirror_pods_and_ended_pods_stay(
+    rpc: Rpc, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    api.nodes[NAME] = node(NAME)
+    api.pods = {
+        "web": pod("web"),
+        "logs": pod("logs", owner="DaemonSet"),
+        "etcd": pod("etcd", owner="Mirror"),
+        "job": pod("job", phase="Succeeded"),
+    }
+
+    rpc.delete(NODE, node_inputs())
+
+    assert _evictions(api) == ["web"]
+    assert api.nodes == {}
+
+
+def test_a_disruption_budget_is_asked_again_until_it_allows(
+    rpc: Rpc, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    api.nodes[NAME] = node(NAME)
+    api.pods, api.budgets = {"web": pod("web")}, {"web": 2}
+
+    rpc.delete(NODE, node_inputs())
+
+    assert _evictions(api) == ["web", "web", "web"]
+    assert api.nodes == {}
+    assert rpc.said.warnings == []
+
+
+def test_a_disruption_budget_that_never_allows_ends_with_a_warning(
+    rpc: Rpc, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    api.nodes[NAME] = node(NAME)
+    api.pods, api.budgets = {"web": pod("web")}, {"web": 10_000}
+
+    rpc.delete(NODE, node_inputs(drainSeconds=10))
+
+    assert api.nodes == {}
+    assert rpc.said.warnings == [
+        f'node "{NAME}" was removed with 1 pods on it after 10 s of draining: default/web\n'
+        "    a disruption budget or a long shutdown kept them; raise drainSeconds to give them "
+        "more time"
+    ]
+
+
+def test_pods_on_a_node_that_is_not_ready_are_not_waited_for(
+    rpc: Rpc, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    api.nodes[NAME] = node(NAME, ready="Unknown", reason="NodeStatusUnknown")
+    api.pods, api.stuck = {"web": pod("web")}, {"web"}
+
+    rpc.delete(NODE, node_inputs())
+
+    assert _evictions(api) == ["web"]
+    assert api.nodes == {}
+    assert rpc.said.warnings == []
+
+
+def test_a_pod_that_takes_its_time_is_evicted_once(
+    rpc: Rpc, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    api.nodes[NAME] = node(NAME)
+    api.pods, api.stuck = {"web": pod("web")}, {"web"}
+
+    rpc.delete(NODE, node_inputs(drainSeconds=5))
+
+    assert _evictions(api) == ["web"]
+    assert len(rpc.said.warnings) == 1
+
+
+def test_a_node_object_that_is_gone_is_fine(
+    rpc: Rpc, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    rpc.delete(NODE, node_inputs())
+
+    assert api.calls == [f"PATCH {PATH}"]
+    assert rpc.said.warnings == []
+
+
+def test_an_api_that_is_gone_leaves_a_warning_and_succeeds(
+    rpc: Rpc, node_inputs: MakeInputs
+) -> None:
+    inputs = node_inputs()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        endpoint = f"https://127.0.0.1:{listening.getsockname()[1]}"
+
+    rpc.delete(NODE, {**inputs, "api": {**inputs["api"], "endpoint": endpoint}})
+
+    assert rpc.said.warnings == [
+        f'the Node object "{NAME}" is left behind: the API cannot be reached\n'
+        f"    if the cluster lives on: kubectl delete node {NAME}"
+    ]
+
+
+def test_an_api_that_never_answers_leaves_a_warning_and_succeeds(
+    rpc: Rpc, node_inputs: MakeInputs
+) -> None:
+    inputs = node_inputs()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        rpc.delete(NODE, {**inputs, "api": {**inputs["api"], "endpoint": endpoint}})
+
+    assert rpc.said.warnings == [
+        f'the Node object "{NAME}" is left behind: the API does not answer in time\n'
+        f"    if the cluster lives on: kubectl delete node {NAME}"
+    ]
+
+
+@pytest.mark.parametrize("status", [401, 403, 500, 503])
+def test_an_api_that_declines_leaves_a_warning_and_succeeds(
+    rpc: Rpc, api: FakeApi, node_inputs: MakeInputs, status: int
+) -> None:
+    api.status_of_everything = status
+
+    rpc.delete(NODE, node_inputs())
+
+    assert f"is left behind: the API answers {status} " in rpc.said.warnings[0]
+
+
+def test_the_api_of_another_cluster_is_left_alone(
+    rpc: Rpc, api: FakeApi, node_inputs: MakeInputs, other_authority: Mapping[str, Any]
+) -> None:
+    inputs = node_inputs()
+    authority = other_authority["serverCaCertificate"]
+
+    rpc.delete(NODE, {**inputs, "api": {**inputs["api"], "serverCaCertificate": authority}})
+
+    assert "is left behind: the API's certificate is not accepted" in rpc.said.warnings[0]
+    assert api.calls == []
+
+
+def test_a_cancelled_delete_says_so_and_removes_nothing(
+    rpc: Rpc, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    api.nodes[NAME] = node(NAME)
+    rpc.cancel()
+
+    with pytest.raises(Failed) as caught:
+        rpc.delete(NODE, node_inputs())
+
+    assert caught.value.code == "CANCELLED"
+    assert list(api.nodes) == [NAME]

@@ -1,0 +1,141 @@
+"""Changing a Node: another node configuration is applied over SSH, the rest contacts nobody."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from provider.values import UNKNOWN
+from tests.provider.fake_api import FakeApi, node
+from tests.provider.fake_machine import BOOT_PROGRAM, FakeMachine, report
+from tests.provider.rpc import Failed, FastClock, Rpc, plugin
+
+NODE = "k3s:index:Node"
+NAME = "demo-agents-1a2b3c4d"
+NEWER = '{"schema": 1, "k3s": {"version": "v1.36.6+k3s1"}}'
+LEARNED = {
+    "bootReport": {"state": "done"},
+    "kubeletVersion": "v1.36.4+k3s1",
+    "architecture": "x86_64",
+    "internalIp": "10.64.0.10",
+    "readySeconds": 12.5,
+}
+Inputs = dict[str, Any]
+MakeInputs = Callable[..., Inputs]
+
+
+def test_another_node_configuration_is_installed_and_run(
+    machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    old, new = node_inputs(), node_inputs(nodeConfig=NEWER)
+    machine.will_report_after_boot(report(), report("done", ("start-k3s", 2.0)))
+    api.nodes[NAME] = node(NAME)
+
+    with plugin(FastClock(), BOOT_PROGRAM) as rpc:
+        outputs = rpc.update(NODE, {**old, **LEARNED}, old, new)
+
+    assert machine.content_of("etc/k3s-aws/node.json") == NEWER
+    assert machine.content_of("opt/k3s-aws/boot.py") == BOOT_PROGRAM
+    assert _mode(machine, "etc/k3s-aws/node.json") == 0o600
+    assert _mode(machine, "opt/k3s-aws/boot.py") == 0o755
+    assert outputs["nodeConfig"] == NEWER
+    assert outputs["bootReport"]["phases"][0]["name"] == "start-k3s"
+    assert outputs["kubeletVersion"] == "v1.36.5+k3s1"
+
+
+def _mode(machine: FakeMachine, path: str) -> int:
+    return stat.S_IMODE((machine.root / path).stat().st_mode)
+
+
+def test_a_boot_program_that_fails_is_an_error_with_its_cause(
+    machine: FakeMachine, node_inputs: MakeInputs
+) -> None:
+    old, new = node_inputs(), node_inputs(nodeConfig=NEWER)
+    machine.will_report_after_boot(
+        report(), report("failed", ("configure", 1.0), cause="unknown key")
+    )
+
+    with plugin(FastClock(), BOOT_PROGRAM) as rpc, pytest.raises(Failed) as caught:
+        rpc.update(NODE, {**old, **LEARNED}, old, new)
+
+    assert caught.value.code == "FAILED_PRECONDITION"
+    assert f'agent "{NAME}" (127.0.0.1) failed to boot in configure: unknown key' in str(
+        caught.value
+    )
+
+
+def test_a_boot_program_that_leaves_no_result_is_an_error(
+    machine: FakeMachine, node_inputs: MakeInputs
+) -> None:
+    old, new = node_inputs(), node_inputs(nodeConfig=NEWER)
+    unfinished = report("running", ("configure", None))
+    machine.will_report_after_boot(report(), unfinished)
+
+    with plugin(FastClock(), BOOT_PROGRAM) as rpc, pytest.raises(Failed) as caught:
+        rpc.update(NODE, {**old, **LEARNED}, old, new)
+
+    assert "the boot program ended with status 0 and left no result" in str(caught.value)
+
+
+def test_the_report_of_the_run_before_is_no_result(
+    machine: FakeMachine, node_inputs: MakeInputs
+) -> None:
+    old, new = node_inputs(), node_inputs(nodeConfig=NEWER)
+    machine.will_report_after_boot(report(), report())
+
+    with plugin(FastClock(), "raise SystemExit(1)") as rpc, pytest.raises(Failed) as caught:
+        rpc.update(NODE, {**old, **LEARNED}, old, new)
+
+    assert "the boot program ended with status 1 and left no result" in str(caught.value)
+
+
+def test_the_new_version_of_the_kubelet_is_waited_for(
+    machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    old, new = node_inputs(), node_inputs(nodeConfig=NEWER)
+    machine.will_report_after_boot(report(), report())
+    stale = node(NAME)
+    stale["status"]["nodeInfo"]["kubeletVersion"] = LEARNED["kubeletVersion"]
+    api.nodes[NAME] = stale
+
+    def tell_the_new_one_at_the_third_time(calls: int) -> None:
+        if calls == 3:
+            stale["status"]["nodeInfo"]["kubeletVersion"] = "v1.36.6+k3s1"
+
+    api.before_answer = tell_the_new_one_at_the_third_time
+    with plugin(FastClock(), BOOT_PROGRAM) as rpc:
+        outputs = rpc.update(NODE, {**old, **LEARNED}, old, new)
+
+    assert outputs["kubeletVersion"] == "v1.36.6+k3s1"
+
+
+@pytest.mark.parametrize(
+    "change", [{"deadlineSeconds": 5}, {"drainSeconds": 1}, {"role": "server"}]
+)
+def test_other_changes_contact_nobody(
+    rpc: Rpc, machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs, change: Mapping[str, Any]
+) -> None:
+    old, new = node_inputs(), node_inputs(**change)
+
+    outputs = rpc.update(NODE, {**old, **LEARNED}, old, new)
+
+    assert {key: outputs[key] for key in LEARNED} == LEARNED
+    assert {key: outputs[key] for key in change} == change
+    assert machine.connections == 0
+    assert api.calls == []
+
+
+def test_the_preview_of_a_change_in_place_connects_to_nothing(
+    rpc: Rpc, machine: FakeMachine, node_inputs: MakeInputs
+) -> None:
+    old, new = node_inputs(), node_inputs(nodeConfig=NEWER)
+
+    outputs = rpc.update(NODE, {**old, **LEARNED}, old, new, preview=True)
+
+    assert outputs["kubeletVersion"] is UNKNOWN
+    assert outputs["architecture"] == "x86_64"
+    assert outputs["nodeConfig"] == NEWER
+    assert machine.connections == 0

@@ -1,0 +1,83 @@
+"""`python3 -m toolchain`: gets one tool at a time, says which way it took; `doctor` only looks."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+
+from toolchain import docker_engine, doctor, k3s, packages, pulumi_cli, venv
+from toolchain.errors import ToolchainError
+from toolchain.host import Host, this_host
+from toolchain.places import Places
+
+
+def say(text: str) -> None:
+    """Talk goes to stderr, data to stdout."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="python3 -m toolchain", description=__doc__)
+    commands = top.add_subparsers(dest="command", required=True)
+    commands.add_parser("venv", help="the virtual environment, from the pinned requirements")
+    commands.add_parser("pulumi", help="the Pulumi CLI; prints its folder")
+    commands.add_parser("packages", help="the system packages of the local cloud")
+    docker = commands.add_parser("docker", help="the Docker Engine")
+    docker.add_argument("action", choices=["start", "stop"])
+    binary = commands.add_parser("k3s", help="the k3s of the local cloud; prints its path")
+    binary.add_argument("--json", action="store_true", help="print path, version, kind, sha256")
+    commands.add_parser("doctor", help="list what is there and what is missing")
+    return top
+
+
+def act(arguments: argparse.Namespace, places: Places, host: Host, path: str) -> int:
+    """Runs one command."""
+    match arguments.command:
+        case "venv":
+            venv.provide(places, host, say)
+        case "pulumi":
+            cli = pulumi_cli.provide(places, host, path, say)
+            say(f"Pulumi {cli.version}, {cli.way}")
+            print(cli.folder)
+        case "packages":
+            provide_packages(places, host, path)
+        case "docker" if arguments.action == "start":
+            say(docker_engine.start(places, host, say))
+        case "docker":
+            say(docker_engine.stop(places, say))
+        case "k3s":
+            found = k3s.provide(places, host, os.environ.get(k3s.VARIABLE), say)
+            say(f"k3s {found.version}, {found.kind}")
+            as_json = json.dumps(dataclasses.asdict(found), default=str)
+            print(as_json if arguments.json else found.path)
+        case "doctor":
+            findings = list(doctor.examine(places, host, path))
+            print("\n".join(str(finding) for finding in findings))
+            return 0 if all(finding.there for finding in findings) else 1
+    return 0
+
+
+def provide_packages(places: Places, host: Host, path: str) -> None:
+    """What the local cloud needs; a Docker Engine that answers needs no package of ours."""
+    answers = bool(docker_engine.ask().version)
+    commands = packages.WITH_DOCKER if answers else packages.LOCAL_CLOUD
+    packages.provide(commands, places, host, path, say)
+
+
+def main(words: list[str]) -> int:
+    """Runs one command; an operator's error is one message and status 1."""
+    try:
+        return act(parser().parse_args(words), Places(), this_host(), os.environ["PATH"])
+    except ToolchainError as error:
+        say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

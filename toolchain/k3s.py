@@ -1,0 +1,148 @@
+"""
+The k3s that the local cloud's machines run: the pinned release, the one K3S_BINARY names, or the
+stand-in built here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolchain import download, go, progress
+from toolchain.errors import ToolchainError
+from toolchain.host import Host
+from toolchain.locking import alone
+from toolchain.places import Places
+from toolchain.progress import Say
+
+VARIABLE = "K3S_BINARY"
+THE_RELEASE = "the real release"
+NAMED = VARIABLE
+THE_STANDIN = "the stand-in"
+STANDIN = Path("localcloud") / "k3s-standin"
+VERSION_SECONDS = 30
+BUILD_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class K3s:
+    """A k3s binary and which one it is."""
+
+    path: Path
+    version: str
+    kind: str
+    sha256: str
+
+
+def provide(places: Places, host: Host, named: str | None, say: Say) -> K3s:
+    """
+    The k3s to use; `named` is the value of K3S_BINARY. Raises ToolchainError.
+
+    The pinned release is preferred to the stand-in wherever it can be had.
+    """
+    if named:
+        return _named(Path(named))
+    with alone(places.k3s / "lock", say):
+        return _release(places, host, say) or _standin(places, say)
+
+
+def standin(places: Places, say: Say) -> K3s:
+    """The stand-in, built when its sources changed. Raises ToolchainError."""
+    with alone(places.k3s / "lock", say):
+        return _standin(places, say)
+
+
+def _named(path: Path) -> K3s:
+    path = path.expanduser().resolve()
+    if not os.access(path, os.X_OK) or path.is_dir():
+        raise ToolchainError(
+            f"{VARIABLE} names {path}, which is not an executable file\n"
+            f"    name a k3s binary, or unset {VARIABLE}"
+        )
+    return _known(path, NAMED)
+
+
+def _release(places: Places, host: Host, say: Say) -> K3s | None:
+    # The program's pins need PyYAML, which the rest of the toolchain runs without.
+    from cluster import releases
+
+    version = releases.DEFAULT_VERSION
+    pinned = releases.PINNED[version]
+    if host.architecture not in pinned:
+        return None
+    sha256 = pinned[host.architecture]
+    target = places.k3s / version / "k3s"
+    if not (target.is_file() and download.file_sha256(target) == sha256):
+        url = releases.binary_url(releases.DOWNLOAD_URL, version, host.architecture)
+        if not download.reachable(url):
+            say(f"{url} is out of reach: the stand-in takes its place")
+            return None
+        say(f"downloading {url}")
+        download.fetch(url, sha256, target, say)
+    target.chmod(0o755)
+    return K3s(target, version, THE_RELEASE, sha256)
+
+
+def _standin(places: Places, say: Say) -> K3s:
+    sources = places.root / STANDIN
+    target = places.k3s / "standin" / "k3s"
+    stamp = places.k3s / "standin" / "built-from.json"
+    wanted = json.dumps({"sources": source_hash(sources), "go": go.version()})
+    if not (target.is_file() and stamp.is_file() and stamp.read_text() == wanted):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        made = target.with_name("k3s.new")
+        progress.run(
+            "building the k3s stand-in (real Kubernetes: some minutes the first time)",
+            [str(sources / "build.sh"), str(made)],
+            folder=sources,
+            log=places.k3s / "standin" / "build.log",
+            say=say,
+            deadline_seconds=BUILD_SECONDS,
+            way_out=f"or name a k3s binary with {VARIABLE}",
+        )
+        made.replace(target)
+        stamp.write_text(wanted)
+    return _known(target, THE_STANDIN)
+
+
+def source_hash(sources: Path) -> str:
+    """The hash of what the stand-in is built from; its tests do not count."""
+    digest = hashlib.sha256()
+    for file in sorted(_sources(sources)):
+        digest.update(f"{file.relative_to(sources)}\0".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _sources(folder: Path) -> Iterator[Path]:
+    for file in folder.rglob("*"):
+        if file.is_file() and not file.name.endswith(("_test.go", ".md")):
+            yield file
+
+
+def _known(path: Path, kind: str) -> K3s:
+    return K3s(path, _version(path), kind, download.file_sha256(path))
+
+
+def _version(path: Path) -> str:
+    """From the first line of `k3s --version`: `k3s version v1.36.4+k3s1 (0ffd67db)`."""
+    try:
+        done = subprocess.run(
+            [path, "--version"],
+            capture_output=True,
+            text=True,
+            timeout=VERSION_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ToolchainError(f"{path} does not run: {error}") from None
+    match = re.match(r"k3s version (v\S+)", done.stdout)
+    if match is None:
+        raise ToolchainError(f"{path} is not a k3s: `{path} --version` names no k3s version")
+    return match.group(1)

@@ -1,0 +1,122 @@
+"""The virtual environment, made from the pinned requirements and again when they change."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+from toolchain import packages, progress
+from toolchain.errors import ToolchainError
+from toolchain.host import Host
+from toolchain.locking import alone
+from toolchain.places import Places
+from toolchain.progress import Say
+
+OLDEST_PYTHON = (3, 11)
+REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
+CREATE_SECONDS = 120
+INSTALL_SECONDS = 1200
+COMPILE_SECONDS = 300
+
+
+def provide(places: Places, host: Host, say: Say) -> bool:
+    """
+    Brings the virtual environment up to the requirements; whether there was anything to do.
+
+    Raises ToolchainError.
+    """
+    if sys.version_info[:2] < OLDEST_PYTHON:
+        raise ToolchainError(
+            f"Python {sys.version_info.major}.{sys.version_info.minor} is too old\n"
+            "    install 3.11 or newer and name it: make PYTHON=python3.11 ..."
+        )
+    with alone(places.local / "venv.lock", say):
+        if is_current(places):
+            return False
+        if not _works(places.venv):
+            _create(places, host, say)
+        _fill(places, say)
+        _stamp(places).write_text(wanted(places))
+    return True
+
+
+def is_current(places: Places) -> bool:
+    """Whether it works and was made from the requirements as they stand."""
+    try:
+        return _stamp(places).read_text() == wanted(places) and _works(places.venv)
+    except OSError:
+        return False
+
+
+def wanted(places: Places) -> str:
+    """The hash of what the environment is made from."""
+    digest = hashlib.sha256()
+    for name in REQUIREMENTS:
+        digest.update((places.root / name).read_bytes())
+    return digest.hexdigest()
+
+
+def _stamp(places: Places) -> Path:
+    return places.venv / "requirements.sha256"
+
+
+def _works(venv: Path) -> bool:
+    """False too when the Python it was made with has gone."""
+    try:
+        done = subprocess.run([venv / "bin" / "python", "-c", ""], check=False, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0 and (venv / "bin" / "pip").exists()
+
+
+def _create(places: Places, host: Host, say: Say) -> None:
+    try:
+        import ensurepip  # noqa: F401 - Debian takes it out of its Python
+    except ImportError:
+        _install_ensurepip(places, host, say)
+    say(f"making {places.venv} with Python {sys.version.split()[0]}")
+    progress.run(
+        "python -m venv",
+        [sys.executable, "-m", "venv", "--clear", str(places.venv)],
+        log=places.toolchain / "venv.log",
+        say=say,
+        deadline_seconds=CREATE_SECONDS,
+    )
+
+
+def _install_ensurepip(places: Places, host: Host, say: Say) -> None:
+    if host.debian and host.root:
+        packages.install(["python3-venv"], places.toolchain / "apt.log", say)
+    else:
+        raise ToolchainError(
+            "this Python cannot make virtual environments\n"
+            "    on Debian: apt-get install python3-venv"
+        )
+
+
+def _fill(places: Places, say: Say) -> None:
+    python = str(places.venv / "bin" / "python")
+    say(f"installing {REQUIREMENTS[-1]}")
+    progress.run(
+        "pip install",
+        [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input",
+         "--no-compile", "-r", str(places.root / REQUIREMENTS[-1])],
+        log=places.toolchain / "pip.log",
+        say=say,
+        deadline_seconds=INSTALL_SECONDS,
+        way_out="check that this machine reaches a package index",
+    )  # fmt: skip
+    # Once, on all processors: otherwise each first start of Pulumi and its plugins pays for it.
+    progress.run(
+        "compiling the installed packages",
+        [python, "-m", "compileall", "-q", "-j", "0", *_site_packages(places.venv)],
+        log=places.toolchain / "compile.log",
+        say=say,
+        deadline_seconds=COMPILE_SECONDS,
+    )
+
+
+def _site_packages(venv: Path) -> list[str]:
+    return [str(folder) for folder in (venv / "lib").glob("python3*/site-packages")]
