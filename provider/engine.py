@@ -29,9 +29,7 @@ class Engine:
             self.attach(address)
 
     def attach(self, address: str) -> None:
-        self._stub = engine_pb2_grpc.EngineStub(
-            grpc.insecure_channel(address)  # type: ignore[no-untyped-call]
-        )
+        self._stub = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
 
     def progress(self, urn: str, text: str) -> None:
         """Shown in the resource's row while it works, and nowhere afterwards."""

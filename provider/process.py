@@ -57,7 +57,7 @@ class Server:
     """A gRPC server on a free port of the loopback."""
 
     def __init__(self, servicer: Servicer) -> None:
-        self._server = grpc.server(  # type: ignore[no-untyped-call]
+        self._server = grpc.server(
             futures.ThreadPoolExecutor(_MOST_REQUESTS),
             options=[
                 ("grpc.max_receive_message_length", _LONGEST_MESSAGE),

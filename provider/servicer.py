@@ -26,7 +26,7 @@ from provider.resources import RESOURCES
 from provider.resources.resource import Resource, Surroundings, Task
 
 _RESOURCES: Final[Mapping[str, Resource]] = {each.token: each for each in RESOURCES}
-_NOTHING: Final = empty_pb2.Empty()  # type: ignore[attr-defined] # made at run time
+_NOTHING: Final = empty_pb2.Empty()
 _SECRET: Final = "[secret]"
 # gRPC carries a message in a header of 8 KB.
 _LONGEST_MESSAGE: Final = 4000

@@ -2,7 +2,7 @@
 Values as the engine sends them and back: unknowns and secrets inside a protobuf Struct.
 
 The two markers are part of Pulumi's protocol:
-https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/properties.go
+pulumi/pulumi, sdk/go/common/resource/properties.go
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def decode(struct: Any) -> dict[str, Any]:
 
 def encode(properties: Mapping[str, Any]) -> Any:
     """Properties as the engine reads them; a None at the top is left out."""
-    struct = struct_pb2.Struct()  # type: ignore[attr-defined] # made at run time
+    struct = struct_pb2.Struct()
     struct.update({key: _encode(each) for key, each in properties.items() if each is not None})
     return struct
 

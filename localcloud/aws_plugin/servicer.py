@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import botocore.exceptions
 import grpc
-from google.protobuf import empty_pb2
-from pulumi.runtime.proto import errors_pb2, plugin_pb2, provider_pb2
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.empty_pb2 import Empty
+from pulumi.runtime.proto import plugin_pb2, provider_pb2
 from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderServicer
 
 from localcloud.aws_plugin import VERSION
@@ -54,13 +56,15 @@ class Plugin(ResourceProviderServicer):
     # Handshake stays unimplemented: what the plugin accepts is said in Configure.
 
     def Attach(self, request: Any, context: grpc.ServicerContext) -> Any:
-        return empty_pb2.Empty()
+        return Empty()
 
     def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> Any:
         return plugin_pb2.PluginInfo(version=VERSION)
 
     def GetSchema(self, request: Any, context: grpc.ServicerContext) -> Any:
-        text = '{"name":"aws","version":"%s","description":"Stand-in of the local cloud"}' % VERSION
+        text = json.dumps(
+            {"name": "aws", "version": VERSION, "description": "Stand-in of the local cloud"}
+        )
         return provider_pb2.GetSchemaResponse(schema=text)
 
     def CheckConfig(self, request: Any, context: grpc.ServicerContext) -> Any:
@@ -75,7 +79,7 @@ class Plugin(ResourceProviderServicer):
 
     def Cancel(self, request: Any, context: grpc.ServicerContext) -> Any:
         self._cancelled.set()
-        return empty_pb2.Empty()
+        return Empty()
 
     def Invoke(self, request: Any, context: grpc.ServicerContext) -> Any:
         lookup = LOOKUPS.get(request.tok)
@@ -143,7 +147,7 @@ class Plugin(ResourceProviderServicer):
             outputs = kind.read(self._aws, id_, inputs) or {}
         except EXPECTED as error:
             # It exists now: the engine has to know it, so that it can be destroyed.
-            detail = errors_pb2.ErrorResourceInitFailed(
+            detail = provider_pb2.ErrorResourceInitFailed(
                 id=id_,
                 properties=dump(inputs),
                 reasons=[_plain(subject, error)],
@@ -196,7 +200,7 @@ class Plugin(ResourceProviderServicer):
         self._said_plainly(
             context, subject, lambda: self._aws.wait(subject, BUSY_SECONDS, still_used), gone=None
         )
-        return empty_pb2.Empty()
+        return Empty()
 
     def _kind(self, request: Any, context: grpc.ServicerContext) -> Kind:
         token = request.type or request.urn.split("::")[2].split("$")[-1]
@@ -247,10 +251,9 @@ def _abort(context: grpc.ServicerContext, text: str) -> NoReturn:
 
 def _abort_with(context: grpc.ServicerContext, text: str, detail: Any) -> NoReturn:
     """Ends the request with a detail the engine understands (google.rpc.Status in a trailer)."""
-    from google.protobuf import any_pb2
     from google.rpc import status_pb2
 
-    packed = any_pb2.Any()
+    packed = AnyMessage()
     packed.Pack(detail)
     status = status_pb2.Status(
         code=grpc.StatusCode.FAILED_PRECONDITION.value[0], message=text, details=[packed]

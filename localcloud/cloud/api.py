@@ -44,8 +44,10 @@ def prepare(home: Path) -> None:
     catalogue.write_amis(amis)
     os.environ["MOTO_AMIS_PATH"] = str(amis)
     # AWS refuses unknown images and instance types; moto only when asked.
-    os.environ["MOTO_ENABLE_AMI_VALIDATION"] = "true"
-    os.environ["MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION"] = "true"
+    from moto import settings
+
+    settings.ENABLE_AMI_VALIDATION = True
+    settings.EC2_ENABLE_INSTANCE_TYPE_VALIDATION = True
 
 
 class Api:

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
-from localcloud.cloud import addresses, api, catalogue, services
+from localcloud.cloud import addresses, api, catalogue, descriptions, services
 from localcloud.cloud.authority import Authority
 from localcloud.cloud.authorization import Caller
 from localcloud.cloud.credentials import Issuer
@@ -144,6 +144,7 @@ class Daemon:
         self._began = time.monotonic()
         catalogue.publish_parameters(self.view.ssm)
         addresses.install(lambda: self.view.ec2, random.SystemRandom())
+        descriptions.install()
 
     def run(self) -> None:
         """Answers until SIGTERM or SIGINT, then removes every machine."""

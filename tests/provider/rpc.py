@@ -90,9 +90,7 @@ class Rpc:
             boot_program=lambda: boot_program,
         )
         self._server = Server(Servicer(surroundings, Engine(None)))
-        self._channel = grpc.insecure_channel(  # type: ignore[no-untyped-call]
-            f"127.0.0.1:{self._server.port}"
-        )
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{self._server.port}")
         self.stub: Any = provider_pb2_grpc.ResourceProviderStub(self._channel)
 
     def close(self) -> None:
@@ -165,7 +163,7 @@ class Rpc:
         self._call("Delete", request)
 
     def cancel(self) -> None:
-        self.stub.Cancel(empty_pb2.Empty())  # type: ignore[attr-defined]
+        self.stub.Cancel(empty_pb2.Empty())
 
     def _call(self, method: str, request: Any) -> Any:
         try:

@@ -59,7 +59,9 @@ def test_a_node_is_created_when_its_boot_is_done_and_it_is_ready(
     assert outputs["architecture"] == "x86_64"
     assert outputs["internalIp"] == "10.64.0.10"
     assert outputs["readySeconds"] >= 1.0
-    assert rpc.said.rows == ROWS
+    *told, last = rpc.said.rows
+    assert told == ROWS
+    assert last[1].startswith(f"agent {NAME}: Ready after ")
     assert machine.connections == 1
 
 

@@ -54,7 +54,7 @@ def test_the_executable_answers_on_the_port_it_prints_and_ends_on_sigint(tmp_pat
     (tmp_path / "provider.py").write_text("raise SystemExit('shadowed')")
     with _started(tmp_path) as (process, port):
         with _stub(port) as stub:
-            nothing = empty_pb2.Empty()  # type: ignore[attr-defined] # made at run time
+            nothing = empty_pb2.Empty()
             info = stub.GetPluginInfo(nothing, timeout=10)
         process.send_signal(signal.SIGINT)
         code = process.wait(5)
@@ -89,7 +89,7 @@ def test_sigint_ends_a_wait_for_a_machine_that_never_answers(
 
 @contextlib.contextmanager
 def _stub(port: int) -> Iterator[Any]:
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:  # type: ignore[no-untyped-call]
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield provider_pb2_grpc.ResourceProviderStub(channel)
 
 

@@ -22,7 +22,7 @@ from tests.provider.rpc import Failed, Rpc
 
 NODE = "k3s:index:Node"
 TOKEN = "k3s:index:Token"
-NOTHING = empty_pb2.Empty()  # type: ignore[attr-defined] # made at run time
+NOTHING = empty_pb2.Empty()
 Inputs = dict[str, Any]
 MakeInputs = Callable[..., Inputs]
 
@@ -205,7 +205,7 @@ def test_progress_goes_to_the_resources_row_and_warnings_stay() -> None:
             lines.append(request)
             return NOTHING
 
-    server = grpc.server(futures.ThreadPoolExecutor(1))  # type: ignore[no-untyped-call]
+    server = grpc.server(futures.ThreadPoolExecutor(1))
     engine_pb2_grpc.add_EngineServicer_to_server(Listening(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

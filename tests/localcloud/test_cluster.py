@@ -1,0 +1,286 @@
+"""The whole way, with the real engine on the local cloud: one cluster, its life told in order."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+
+from localcloud.demo import stack_config
+from localcloud.demo.aws_plugin import WRAPPER
+from localcloud.lifecycle import Cloud
+from toolchain import k3s, pulumi_cli
+from toolchain.host import this_host
+from toolchain.places import Places
+
+pytestmark = pytest.mark.localcloud
+ROOT = Path(__file__).parents[2]
+STACK = "test"
+COMMAND_SECONDS = 240
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack of its own on a cloud of its own."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    endpoint: str
+    cloud_id: str
+    k3s: Path
+
+    @property
+    def config_file(self) -> Path:
+        return ROOT / f"Pulumi.{STACK}.yaml"
+
+    def pulumi(self, *words: str, fails: bool = False) -> str:
+        done = subprocess.run(
+            ["pulumi", *words, "--non-interactive", "--stack", STACK],
+            cwd=ROOT,
+            env=dict(self.environment),
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        said = done.stdout + done.stderr
+        assert (done.returncode != 0) is fails, said
+        return done.stdout if words[0] == "stack" else said
+
+    def summary(self, *words: str) -> dict[str, int]:
+        """What a preview would do, by operation."""
+        said = self.pulumi("preview", "--json", *words)
+        found: dict[str, int] = json.loads(said[said.index("{") :])["changeSummary"]
+        return found
+
+    def nodes(self) -> list[dict[str, Any]]:
+        said = self.pulumi("stack", "output", "nodes", "--json")
+        found: list[dict[str, Any]] = json.loads(said)
+        return found
+
+    def kubectl(self, *words: str) -> str:
+        kubeconfig = self.folder / "kubeconfig"
+        kubeconfig.touch(mode=0o600)
+        kubeconfig.write_text(self.pulumi("stack", "output", "kubeconfig", "--show-secrets"))
+        return subprocess.run(
+            [str(self.k3s), "kubectl", "--kubeconfig", str(kubeconfig), *words],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def docker(self, *words: str) -> str:
+        return subprocess.run(
+            ["docker", *words], capture_output=True, text=True, timeout=60, check=True
+        ).stdout
+
+    def configure(self, **changes: Any) -> None:
+        content = yaml.safe_load(self.config_file.read_text())
+        content["config"]["k3s-aws:cluster"] |= changes
+        self.config_file.write_text(yaml.safe_dump(content))
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("stack")
+    places, host = Places(ROOT), this_host()
+    cli = pulumi_cli.provide(places, host, os.environ["PATH"], print)
+    binary = k3s.provide(places, host, os.environ.get("K3S_BINARY"), print)
+    cloud = Cloud(folder / "cloud")
+    running = cloud.start(k3s_binary=binary.path, k3s_version=binary.version, port=0, say=print)
+    plugin = folder / "home" / "plugins" / "resource-aws-v7.51.1" / "pulumi-resource-aws"
+    plugin.parent.mkdir(parents=True)
+    plugin.write_text(WRAPPER.format(root=ROOT, python=sys.executable))
+    plugin.chmod(0o755)
+    (folder / "passphrase").write_text("a passphrase of this test\n")
+    (folder / "state").mkdir()
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PULUMI_"))},
+        "PATH": f"{cli.folder}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "VIRTUAL_ENV": str(Path(sys.executable).parents[1]),
+        "PULUMI_HOME": str(folder / "home"),
+        "PULUMI_BACKEND_URL": f"file://{folder}/state",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(folder / "passphrase"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_DISABLE_REGISTRY_RESOLVE": "true",
+    }
+    made = Stack(folder, environment, running["endpoint"], cloud.id, binary.path)
+    made.config_file.unlink(missing_ok=True)
+    try:
+        made.pulumi("stack", "init")
+        _write_config(made, running, binary)
+        made.pulumi("up", "--yes", "--skip-preview")
+        yield made
+    finally:
+        cloud.stop(print)
+        made.config_file.unlink(missing_ok=True)
+
+
+def _write_config(made: Stack, running: Mapping[str, Any], binary: k3s.K3s) -> None:
+    # `stack init` has written the salt of the stack's secrets.
+    content = stack_config.merged(
+        yaml.safe_load(made.config_file.read_text()),
+        root=ROOT,
+        architecture=this_host().architecture,
+        endpoint=running["endpoint"],
+        region=running["region"],
+        k3s=binary,
+    )
+    # A demo of the same checkout may stand beside the test.
+    content["config"]["k3s-aws:cluster"]["network"]["vpcCidr"] = "10.61.0.0/16"
+    made.config_file.write_text(yaml.safe_dump(content))
+
+
+def test_the_life_of_a_cluster(stack: Stack) -> None:
+    assert len(stack.nodes()) == 3
+    _is_ready_and_usable(stack)
+    _changes_nothing_when_nothing_changed(stack)
+    _keeps_its_secrets(stack)
+    _replaces_a_terminated_agent(stack)
+    _names_a_wrong_token(stack)
+    _refuses_another_host_key(stack)
+    _leaves_nothing(stack)
+
+
+def _is_ready_and_usable(stack: Stack) -> None:
+    listed = json.loads(stack.kubectl("get", "nodes", "-o", "json"))["items"]
+    ready = {
+        node["metadata"]["name"]
+        for node in listed
+        for condition in node["status"]["conditions"]
+        if condition["type"] == "Ready" and condition["status"] == "True"
+    }
+    assert ready == {node["name"] for node in stack.nodes()}
+    stack.kubectl("create", "deployment", "web", "--image=web", "--replicas=3")
+    stack.kubectl("rollout", "status", "deployment/web", "--timeout=40s")
+    assert "[secret]" in stack.pulumi("stack", "output", "kubeconfig")
+    endpoint = json.loads(stack.pulumi("stack", "output", "apiEndpoint", "--json"))
+    assert endpoint in stack.pulumi("stack", "output", "kubeconfig", "--show-secrets")
+
+
+def _changes_nothing_when_nothing_changed(stack: Stack) -> None:
+    assert set(stack.summary()) == {"same"}
+    stack.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
+    stack.pulumi("refresh", "--yes", "--expect-no-changes")
+
+
+def _keeps_its_secrets(stack: Stack) -> None:
+    """The actual values are looked for everywhere they must not be."""
+    names = [each["Name"] for each in stack.client("ssm").describe_parameters()["Parameters"]]
+    values = [
+        stack.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+        for name in names
+    ]
+    assert len(values) == 7
+    needles = {
+        line
+        for value in values
+        for line in value.replace("\\n", "\n").splitlines()
+        if len(line) >= 16 and not line.startswith("-----")
+    }
+    # Certificates are public; only what stands between PRIVATE KEY lines, and the tokens, are not.
+    private = {line for line in needles if not _in_a_certificate(line, values)}
+    seen = [stack.pulumi("stack", "export")]
+    for instance in stack.client("ec2").describe_instances()["Reservations"]:
+        name = instance["Instances"][0]["InstanceId"]
+        answer = stack.client("ec2").describe_instance_attribute(
+            InstanceId=name, Attribute="userData"
+        )
+        seen.append(_unpacked(answer["UserData"]["Value"]))
+        machine = f"k3saws-{stack.cloud_id}-{name}"
+        seen.append(stack.docker("inspect", machine))
+        seen.append(stack.docker("logs", machine))
+        seen.append(stack.docker("exec", machine, "sh", "-c", "cat /proc/*/cmdline | tr '\\0' ' '"))
+        seen.append(stack.docker("exec", machine, "journalctl", "--no-pager"))
+        logs = "cat /var/log/cloud-init*.log /var/lib/k3s-aws/report.json"
+        seen.append(stack.docker("exec", machine, "sh", "-c", logs))
+    seen.append((stack.folder / "cloud" / "daemon.log").read_text())
+    assert private
+    assert [needle[:4] for needle in private for text in seen if needle in text] == []
+
+
+def _in_a_certificate(line: str, values: list[str]) -> bool:
+    for value in values:
+        text = value.replace("\\n", "\n")
+        before = text.partition(line)[0]
+        if line in text and before.rpartition("-----BEGIN ")[2].startswith("CERTIFICATE"):
+            return True
+    return False
+
+
+def _unpacked(user_data: str) -> str:
+    import gzip
+
+    return gzip.decompress(base64.b64decode(user_data)).decode()
+
+
+def _replaces_a_terminated_agent(stack: Stack) -> None:
+    lost = next(node for node in stack.nodes() if node["role"] == "agent")
+    stack.client("ec2").terminate_instances(InstanceIds=[lost["instanceId"]])
+    stack.pulumi("refresh", "--yes")
+    stack.pulumi("up", "--yes", "--skip-preview")
+    names = stack.kubectl("get", "nodes", "-o", "name")
+    assert lost["name"] not in names
+    assert {f"node/{node['name']}" for node in stack.nodes()} == set(names.split())
+
+
+def _names_a_wrong_token(stack: Stack) -> None:
+    token = next(
+        each["Name"]
+        for each in stack.client("ssm").describe_parameters()["Parameters"]
+        if each["Name"].endswith("/agent/token")
+    )
+    ssm = stack.client("ssm")
+    right = ssm.get_parameter(Name=token, WithDecryption=True)["Parameter"]["Value"]
+    wrong = right.rpartition(":")[0] + ":wrong-password"
+    ssm.put_parameter(Name=token, Value=wrong, Type="SecureString", Overwrite=True)
+    pools = yaml.safe_load(stack.config_file.read_text())["config"]["k3s-aws:cluster"]["pools"]
+    stack.configure(pools=[{**pools[0], "count": 3}])
+    said = stack.pulumi("up", "--yes", "--skip-preview", fails=True)
+    assert "refused the join token" in said
+    ssm.put_parameter(Name=token, Value=right, Type="SecureString", Overwrite=True)
+    stack.configure(pools=pools)
+    stack.pulumi("up", "--yes", "--skip-preview")
+    assert len(stack.kubectl("get", "nodes", "-o", "name").split()) == 3
+
+
+def _refuses_another_host_key(stack: Stack) -> None:
+    agent = next(node for node in stack.nodes() if node["role"] == "agent")
+    machine = f"k3saws-{stack.cloud_id}-{agent['instanceId']}"
+    key = "/etc/ssh/ssh_host_ed25519_key"
+    forge = f"rm {key} && ssh-keygen -q -t ed25519 -N '' -f {key} && systemctl restart ssh"
+    stack.docker("exec", machine, "sh", "-c", forge)
+    # Anything that is applied to the running machine makes the provider connect.
+    stack.configure(nodeDeadlineSeconds=300)
+    said = stack.pulumi("up", "--yes", "--skip-preview", fails=True)
+    assert "host key" in said
+
+
+def _leaves_nothing(stack: Stack) -> None:
+    stack.pulumi("destroy", "--yes", "--skip-preview")
+    label = f"label=k3s-aws.localcloud={stack.cloud_id}"
+    assert stack.docker("ps", "--all", "--quiet", "--filter", label) == ""
+    assert stack.docker("network", "ls", "--quiet", "--filter", label) == ""
+    assert stack.client("ssm").describe_parameters()["Parameters"] == []
+    assert stack.client("iam").list_roles()["Roles"] == []
