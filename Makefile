@@ -40,7 +40,7 @@ test: check ## everything: check, then the stand-in's Go tests, then the tests o
 
 .PHONY: check
 check: venv ## the fast part: lint, types, tests that need no local cloud
-	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 lint types unit
+	@$(MAKE) --no-print-directory lint types unit
 
 .PHONY: lint
 lint: venv ## ruff: style, imports, format
@@ -61,13 +61,6 @@ format: venv ## let ruff put imports and format right
 .PHONY: golden
 golden: venv ## write tests/golden/ anew; fails when anything changed, so that the diff is read
 	@$(IN_VENV) -m tests.golden.rewrite
-
-.PHONY: bench
-bench: venv ## measure against the bare minimum on this machine; writes bench/results.json
-	@$(TOOLCHAIN) packages
-	@trap '$(TOOLCHAIN) docker stop' EXIT; \
-	$(TOOLCHAIN) docker start; \
-	$(IN_VENV) -m bench
 
 .PHONY: doctor
 doctor: ## list which tools are there and which are missing

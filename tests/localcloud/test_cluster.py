@@ -89,6 +89,11 @@ class Stack:
             aws_secret_access_key="test",
         )
 
+    def parameters(self) -> list[str]:
+        """The stack's parameters, without the public ones."""
+        found = self.client("ssm").describe_parameters()["Parameters"]
+        return [each["Name"] for each in found if each["Name"].startswith("/k3s-aws/")]
+
     def docker(self, *words: str) -> str:
         return subprocess.run(
             ["docker", *words], capture_output=True, text=True, timeout=60, check=True
@@ -107,7 +112,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     cli = pulumi_cli.provide(places, host, os.environ["PATH"], print)
     binary = k3s.provide(places, host, os.environ.get("K3S_BINARY"), print)
     cloud = Cloud(folder / "cloud")
-    running = cloud.start(k3s_binary=binary.path, k3s_version=binary.version, port=0, say=print)
+    words = ["--home", str(cloud.home), "start", "--k3s-binary", str(binary.path)]
+    subprocess.run(
+        [sys.executable, "-m", "localcloud", *words, "--k3s-version", binary.version],
+        cwd=ROOT,
+        timeout=300,
+        check=True,
+    )
+    running = cloud.endpoint()
+    assert running is not None
     plugin = folder / "home" / "plugins" / "resource-aws-v7.51.1" / "pulumi-resource-aws"
     plugin.parent.mkdir(parents=True)
     plugin.write_text(WRAPPER.format(root=ROOT, python=sys.executable))
@@ -187,7 +200,7 @@ def _changes_nothing_when_nothing_changed(stack: Stack) -> None:
 
 def _keeps_its_secrets(stack: Stack) -> None:
     """The actual values are looked for everywhere they must not be."""
-    names = [each["Name"] for each in stack.client("ssm").describe_parameters()["Parameters"]]
+    names = stack.parameters()
     values = [
         stack.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
         for name in names
@@ -246,11 +259,7 @@ def _replaces_a_terminated_agent(stack: Stack) -> None:
 
 
 def _names_a_wrong_token(stack: Stack) -> None:
-    token = next(
-        each["Name"]
-        for each in stack.client("ssm").describe_parameters()["Parameters"]
-        if each["Name"].endswith("/agent/token")
-    )
+    token = next(name for name in stack.parameters() if name.endswith("/agent/token"))
     ssm = stack.client("ssm")
     right = ssm.get_parameter(Name=token, WithDecryption=True)["Parameter"]["Value"]
     wrong = right.rpartition(":")[0] + ":wrong-password"
@@ -282,5 +291,5 @@ def _leaves_nothing(stack: Stack) -> None:
     label = f"label=k3s-aws.localcloud={stack.cloud_id}"
     assert stack.docker("ps", "--all", "--quiet", "--filter", label) == ""
     assert stack.docker("network", "ls", "--quiet", "--filter", label) == ""
-    assert stack.client("ssm").describe_parameters()["Parameters"] == []
+    assert stack.parameters() == []
     assert stack.client("iam").list_roles()["Roles"] == []

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("cluster", "cloud-init", "components", "provider", "localcloud", "toolchain", "bench")
+FOLDERS = ("cluster", "cloud-init", "components", "provider", "localcloud", "toolchain")
 EFFECTS = {"socket", "subprocess", "time", "random", "secrets", "urllib", "http", "threading", "os"}
 MAY_IMPORT_PULUMI = {"components", "provider", "localcloud", "policy"}
 
@@ -83,8 +83,8 @@ def test_the_program_knows_nothing_of_the_local_cloud(folder: str) -> None:
         assert "moto" not in text.split(), file
 
 
-def test_localcloud_is_imported_by_itself_and_measurements_only() -> None:
-    assert users_of("localcloud") <= {"localcloud", "bench"}
+def test_localcloud_is_imported_by_itself_only() -> None:
+    assert users_of("localcloud") <= {"localcloud"}
 
 
 def test_the_root_holds_no_module_but_the_program() -> None:
