@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,12 @@ def daemon(cloud: Cloud) -> Iterator[subprocess.Popen[bytes]]:
     """A process that looks like the daemon of this home, and has announced itself."""
     words = [sys.executable, "-c", "import time; time.sleep(60)", "localcloud", str(cloud.home)]
     with subprocess.Popen(words) as process:
+        # Right after exec the kernel has no command line to tell yet.
+        cmdline = Path(f"/proc/{process.pid}/cmdline")
+        for _ in range(500):
+            if b"localcloud" in cmdline.read_bytes():
+                break
+            time.sleep(0.01)
         announce(cloud, pid=process.pid, endpoint="http://127.0.0.1:1")
         yield process
         process.kill()
