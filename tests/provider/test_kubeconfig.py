@@ -94,17 +94,17 @@ def test_the_kubeconfig_gets_our_endpoint_and_names_and_is_proved(
 def test_a_kubeconfig_that_is_not_there_yet_is_waited_for(
     rpc: Rpc, machine: FakeMachine, inputs: Inputs, k3s_yaml: Callable[..., str]
 ) -> None:
-    def write_when_asked() -> None:
-        while not machine.commands:
+    def write_when_missed() -> None:
+        while "k3s has not written /etc/rancher/k3s/k3s.yaml" not in rpc.said.progress_texts:
             time.sleep(0.01)
         machine.put(FILE, k3s_yaml())
 
-    writing = threading.Thread(target=write_when_asked, daemon=True)
+    writing = threading.Thread(target=write_when_missed, daemon=True)
     writing.start()
     rpc.create(KUBECONFIG, inputs)
-    writing.join()
+    writing.join(5)
 
-    assert "k3s has not written /etc/rancher/k3s/k3s.yaml" in rpc.said.progress_texts
+    assert not writing.is_alive()
 
 
 def test_an_api_that_is_not_ready_yet_is_asked_again(
