@@ -52,10 +52,7 @@ types: venv ## mypy, strict
 
 .PHONY: unit
 unit: venv ## the tests that need no local cloud
-	@# The fake machines of provider/'s tests drop a connection now and then on a busy host, so what
-	@# failed is run once more, alone; a fault fails both times.
-	@$(IN_VENV) -m pytest -q --numprocesses=auto -m 'not localcloud' \
-		|| $(IN_VENV) -m pytest -q --last-failed --last-failed-no-failures=none -m 'not localcloud'
+	@$(IN_VENV) -m pytest -q --numprocesses=auto -m 'not localcloud'
 
 .PHONY: format
 format: venv ## let ruff put imports and format right

@@ -26,7 +26,8 @@ REPORT = "var/lib/k3s-aws/report.json"
 # A boot program that takes its result from the machine's folder.
 BOOT_PROGRAM = """import pathlib, shutil, sys
 reports = pathlib.Path(sys.argv[0]).parents[2] / "var/lib/k3s-aws"
-shutil.copy(reports / "next.json", reports / "report.json")
+shutil.copy(reports / "next.json", reports / "report.new")
+(reports / "report.new").replace(reports / "report.json")
 """
 _TOOLS = {
     "sudo": '#!/bin/sh\n[ "$1" = -n ] && shift\nexec "$@"\n',
@@ -91,8 +92,10 @@ class FakeMachine:
     def put(self, path: str, content: str) -> Path:
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(content)
-        return file
+        # As boot.py does: whoever reads meanwhile sees the old file or the new one, never a part.
+        new = file.with_name(f".{file.name}.{threading.get_ident()}")
+        new.write_text(content)
+        return new.replace(file)
 
     def content_of(self, path: str) -> str:
         return (self.root / path).read_text()
@@ -149,7 +152,7 @@ class FakeMachine:
             channel.sendall(ran.stdout)
             channel.send_exit_status(ran.returncode)
             channel.close()
-        except OSError:
+        except (EOFError, OSError, paramiko.SSHException):
             return  # the caller hung up
 
     def _input(self, channel: paramiko.Channel) -> bytes:
