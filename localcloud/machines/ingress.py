@@ -24,6 +24,8 @@ def render(rules: Sequence[Ingress]) -> str:
         ":FORWARD ACCEPT [0:0]",
         ":OUTPUT ACCEPT [0:0]",
         "-A INPUT -i lo -j ACCEPT",
+        # The machine's own services stand on such addresses; a neighbour may not route to them.
+        "-A INPUT -i eth0 -d 169.254.0.0/16 -j DROP",
         "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
         # What the machine's own pods send to it never crosses a security group.
         "-A INPUT ! -i eth0 -j ACCEPT",

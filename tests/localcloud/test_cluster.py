@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import os
 import subprocess
@@ -190,6 +191,11 @@ def _is_ready_and_usable(stack: Stack) -> None:
     assert "[secret]" in stack.pulumi("stack", "output", "kubeconfig")
     endpoint = json.loads(stack.pulumi("stack", "output", "apiEndpoint", "--json"))
     assert endpoint in stack.pulumi("stack", "output", "kubeconfig", "--show-secrets")
+    for node in stack.nodes():
+        # 2 would be "done, with recoverable errors", 1 is an error.
+        stack.docker(
+            "exec", f"k3saws-{stack.cloud_id}-{node['instanceId']}", "cloud-init", "status"
+        )
 
 
 def _changes_nothing_when_nothing_changed(stack: Stack) -> None:
@@ -243,8 +249,6 @@ def _in_a_certificate(line: str, values: list[str]) -> bool:
 
 
 def _unpacked(user_data: str) -> str:
-    import gzip
-
     return gzip.decompress(base64.b64decode(user_data)).decode()
 
 
