@@ -108,12 +108,9 @@ class Plugin(ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=inputs, failures=failures)
 
     def Diff(self, request: Any, context: grpc.ServicerContext) -> Any:
+        # What the program ignores, the engine has put back to its old value already.
         kind = self._kind(request, context)
         old, new = load(request.old_inputs), load(request.news)
-        for path in request.ignoreChanges:
-            top = path.partition(".")[0].partition("[")[0]
-            if top in old:
-                new[top] = old[top]
         found = [each for each in differences(old, new) if not each[0].startswith("__defaults")]
         detailed, replaces = {}, []
         for path, change in found:
@@ -163,7 +160,7 @@ class Plugin(ResourceProviderServicer):
             context,
             f"{kind.token} {request.name or request.id}",
             lambda: kind.read(self._aws, request.id, {**known, **inputs}),
-            gone=None,
+            gone_is_fine=True,
         )
         if found is None:
             return provider_pb2.ReadResponse()
@@ -198,7 +195,10 @@ class Plugin(ResourceProviderServicer):
 
         # What depended on it may be a moment from gone; the real plugin tries again too.
         self._said_plainly(
-            context, subject, lambda: self._aws.wait(subject, BUSY_SECONDS, still_used), gone=None
+            context,
+            subject,
+            lambda: self._aws.wait(subject, BUSY_SECONDS, still_used),
+            gone_is_fine=True,
         )
         return Empty()
 
@@ -218,15 +218,19 @@ class Plugin(ResourceProviderServicer):
 
     @staticmethod
     def _said_plainly(
-        context: grpc.ServicerContext, subject: str, call: Callable[[], Any], **gone: Any
+        context: grpc.ServicerContext,
+        subject: str,
+        call: Callable[[], Any],
+        *,
+        gone_is_fine: bool = False,
     ) -> Any:
         """The call's result; an expected error ends the request with its text, no traceback."""
         try:
             return call()
         except EXPECTED as error:
             missing = isinstance(error, botocore.exceptions.ClientError) and is_gone(error)
-            if gone and missing:
-                return gone["gone"]
+            if gone_is_fine and missing:
+                return None
             _abort(context, _plain(subject, error))
 
 

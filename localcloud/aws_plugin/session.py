@@ -97,9 +97,4 @@ class Session:
 def is_gone(error: botocore.exceptions.ClientError) -> bool:
     """Whether AWS said that the thing does not exist."""
     code = error.response["Error"]["Code"]
-    return "NotFound" in code or code in (
-        "NoSuchEntity",
-        "InvalidAllocationID.NotFound",
-        "InvalidRoute.NotFound",
-        "ParameterNotFound",
-    )
+    return "NotFound" in code or code == "NoSuchEntity"

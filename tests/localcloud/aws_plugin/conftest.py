@@ -1,0 +1,144 @@
+"""The plugin as the engine meets it: gRPC on loopback, moto behind it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent import futures
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import grpc
+import pytest
+from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.proto import provider_pb2
+from pulumi.runtime.proto.provider_pb2_grpc import (
+    ResourceProviderStub,
+    add_ResourceProviderServicer_to_server,
+)
+
+from localcloud.aws_plugin.servicer import Plugin
+from localcloud.aws_plugin.values import dump, load
+
+REGION = "us-east-1"
+
+
+@dataclass
+class Engine:
+    """Calls the plugin as the engine does."""
+
+    stub: Any
+    endpoint: str
+
+    def check(self, token: str, news: dict[str, Any], olds: dict[str, Any] | None = None) -> Any:
+        return self.stub.Check(
+            provider_pb2.CheckRequest(
+                type=token,
+                name="thing",
+                urn=f"urn:pulumi:dev::p::{token}::thing",
+                news=dump(news),
+                olds=dump(olds or {}),
+                randomSeed=bytes(range(32)),
+            )
+        )
+
+    def create(self, token: str, inputs: dict[str, Any]) -> tuple[str, Struct]:
+        """A checked resource; its id and its raw state."""
+        made = self.stub.Create(
+            provider_pb2.CreateRequest(
+                type=token, name="thing", properties=self.check(token, inputs).inputs
+            )
+        )
+        return made.id, made.properties
+
+    def diff(self, token: str, old: dict[str, Any], new: dict[str, Any]) -> Any:
+        return self.stub.Diff(
+            provider_pb2.DiffRequest(type=token, id="x", old_inputs=dump(old), news=dump(new))
+        )
+
+    def read(self, token: str, id_: str, inputs: dict[str, Any]) -> Any:
+        return self.stub.Read(
+            provider_pb2.ReadRequest(
+                type=token, id=id_, inputs=dump(inputs), properties=dump(inputs)
+            )
+        )
+
+    def update(self, token: str, id_: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+        self.stub.Update(
+            provider_pb2.UpdateRequest(
+                type=token, id=id_, old_inputs=dump(old), olds=dump(old), news=dump(new)
+            )
+        )
+
+    def delete(self, token: str, id_: str, state: Struct) -> None:
+        self.stub.Delete(provider_pb2.DeleteRequest(type=token, id=id_, properties=state))
+
+    def invoke(self, token: str, args: dict[str, Any]) -> dict[str, Any]:
+        answer = self.stub.Invoke(provider_pb2.InvokeRequest(tok=token, args=dump(args)))
+        return load(getattr(answer, "return"))
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    # A process of its own: moto reads its images when it is imported, and the daemon's tests
+    # in this process have images of their own.
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            wait_for(port, server)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.kill()
+
+
+def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(f"moto does not answer on {port}; it ended with {server.poll()}")
+
+
+@pytest.fixture
+def engine(endpoint: str) -> Iterator[Engine]:
+    server = grpc.server(futures.ThreadPoolExecutor(4))
+    add_ResourceProviderServicer_to_server(Plugin(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = ResourceProviderStub(channel)
+        services = ("ec2", "iam", "ssm", "sts")
+        stub.Configure(
+            provider_pb2.ConfigureRequest(
+                args=dump(
+                    {
+                        "region": REGION,
+                        "accessKey": "test",
+                        "secretKey": "test",
+                        "endpoints": json.dumps([dict.fromkeys(services, endpoint)]),
+                    }
+                )
+            )
+        )
+        yield Engine(stub, endpoint)
+    server.stop(0).wait()

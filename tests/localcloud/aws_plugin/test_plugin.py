@@ -1,0 +1,200 @@
+"""What the stand-in aws plugin does with each kind of call."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.empty_pb2 import Empty
+from pulumi.runtime.proto import provider_pb2
+
+from localcloud.aws_plugin.resources import KINDS
+from localcloud.aws_plugin.values import SECRET, SIGNATURE, dump, load
+from tests.localcloud.aws_plugin.conftest import Engine
+
+VPC = "aws:ec2/vpc:Vpc"
+SUBNET = "aws:ec2/subnet:Subnet"
+GROUP = "aws:ec2/securityGroup:SecurityGroup"
+INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+INSTANCE = "aws:ec2/instance:Instance"
+ROLE = "aws:iam/role:Role"
+PARAMETER = "aws:ssm/parameter:Parameter"
+IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+
+
+def refusal(caught: pytest.ExceptionInfo[Any]) -> tuple[grpc.StatusCode, str]:
+    return caught.value.code(), caught.value.details()
+
+
+def test_an_unknown_type_is_refused_by_name_with_what_is_known(engine: Engine) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        engine.check("aws:rds/instance:Instance", {})
+    code, text = refusal(caught)
+    assert code == grpc.StatusCode.FAILED_PRECONDITION
+    assert "does not know the resource type aws:rds/instance:Instance" in text
+    assert all(token in text for token in KINDS)
+
+
+def test_an_unknown_look_up_is_refused_by_name(engine: Engine) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        engine.invoke("aws:ec2/getVpc:getVpc", {})
+    assert "does not know the look-up aws:ec2/getVpc:getVpc" in refusal(caught)[1]
+
+
+def test_a_property_it_would_have_to_drop_is_refused(engine: Engine) -> None:
+    failures = engine.check(VPC, {"cidrBlock": "10.9.0.0/16", "ipv6CidrBlock": "::/56"}).failures
+    assert [failure.property for failure in failures] == ["ipv6CidrBlock"]
+
+
+def test_a_generated_name_is_kept_at_the_next_check(engine: Engine) -> None:
+    first = load(engine.check(ROLE, {"assumeRolePolicy": "{}"}).inputs)
+    assert first["name"] == "thing-0001020"
+    again = engine.check(ROLE, {"assumeRolePolicy": "{}"}, {"name": "thing-abcdef0"})
+    assert load(again.inputs)["name"] == "thing-abcdef0"
+
+
+@pytest.mark.parametrize(
+    ("token", "old", "new", "replaces"),
+    [
+        (VPC, {"cidrBlock": "10.1.0.0/16"}, {"cidrBlock": "10.2.0.0/16"}, ["cidrBlock"]),
+        (VPC, {"tags": {"a": "1"}}, {"tags": {"a": "2"}}, []),
+        (INSTANCE, {"ami": "ami-1"}, {"ami": "ami-2"}, ["ami"]),
+        (INSTANCE, {"instanceType": "t3.small"}, {"instanceType": "t3.large"}, []),
+        (INSTANCE, {"userDataBase64": "YQ=="}, {"userDataBase64": "Yg=="}, []),
+        (
+            INSTANCE,
+            {"userDataBase64": "YQ==", "userDataReplaceOnChange": True},
+            {"userDataBase64": "Yg==", "userDataReplaceOnChange": True},
+            ["userDataBase64"],
+        ),
+        (
+            INSTANCE,
+            {"rootBlockDevice": {"encrypted": True, "volumeSize": 8}},
+            {"rootBlockDevice": {"encrypted": False, "volumeSize": 8}},
+            ["rootBlockDevice"],
+        ),
+        (
+            INSTANCE,
+            {"rootBlockDevice": {"encrypted": True, "volumeSize": 8}},
+            {"rootBlockDevice": {"encrypted": True, "volumeSize": 9}},
+            [],
+        ),
+        (GROUP, {"description": "a"}, {"description": "b"}, ["description"]),
+        (INGRESS, {"fromPort": 22}, {"fromPort": 23}, []),
+        (PARAMETER, {"value": "a"}, {"value": "b"}, []),
+        (ROLE, {"name": "a"}, {"name": "b"}, ["name"]),
+    ],
+)
+def test_what_replaces_a_resource_is_what_replaces_it_on_aws(
+    engine: Engine, token: str, old: dict[str, object], new: dict[str, object], replaces: list[str]
+) -> None:
+    found = engine.diff(token, old, new)
+    assert found.changes == provider_pb2.DiffResponse.DIFF_SOME
+    assert list(found.replaces) == replaces
+
+
+def test_nothing_null_and_empty_are_the_same(engine: Engine) -> None:
+    found = engine.diff(VPC, {"cidrBlock": "10.1.0.0/16", "tags": {}}, {"cidrBlock": "10.1.0.0/16"})
+    assert found.changes == provider_pb2.DiffResponse.DIFF_NONE
+
+
+def test_a_subnet_lives_from_creation_to_a_second_deletion(engine: Engine) -> None:
+    vpc, vpc_state = engine.create(VPC, {"cidrBlock": "10.20.0.0/16", "enableDnsHostnames": True})
+    inputs = {"vpcId": vpc, "cidrBlock": "10.20.0.0/20", "tags": {"a": "1", "gone": "x"}}
+    subnet, state = engine.create(SUBNET, inputs)
+    assert load(vpc_state)["enableDnsHostnames"] is True
+    assert load(state)["tagsAll"] == {"a": "1", "gone": "x"}
+
+    changed = {**inputs, "tags": {"a": "2"}}
+    engine.update(SUBNET, subnet, inputs, changed)
+    assert load(engine.read(SUBNET, subnet, changed).inputs) == changed
+
+    engine.delete(SUBNET, subnet, state)
+    assert engine.read(SUBNET, subnet, changed).id == ""
+    engine.delete(SUBNET, subnet, state)
+    engine.delete(VPC, vpc, vpc_state)
+
+
+def test_a_change_behind_its_back_is_found_by_a_refresh(engine: Engine) -> None:
+    inputs = {"name": "/x/drift", "type": "SecureString", "value": "before"}
+    name, state = engine.create(PARAMETER, inputs)
+    engine.client("ssm").put_parameter(
+        Name=name, Value="after", Type="SecureString", Overwrite=True
+    )
+    assert load(engine.read(PARAMETER, name, inputs).inputs)["value"] == "after"
+    engine.delete(PARAMETER, name, state)
+
+
+def test_the_value_of_a_parameter_is_marked_secret(engine: Engine) -> None:
+    inputs = {"name": "/x/secret", "type": "SecureString", "value": "hush"}
+    name, state = engine.create(PARAMETER, inputs)
+    assert dict(state["value"])[SIGNATURE] == SECRET
+    engine.delete(PARAMETER, name, state)
+
+
+def test_a_refused_creation_says_what_aws_said_and_no_traceback(engine: Engine) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        engine.create(SUBNET, {"vpcId": "vpc-0badbadbad", "cidrBlock": "10.0.0.0/20"})
+    code, text = refusal(caught)
+    assert code == grpc.StatusCode.FAILED_PRECONDITION
+    assert text.startswith(f"{SUBNET} thing: ")
+    assert "InvalidVpcID.NotFound" in text
+    assert "Traceback" not in text
+
+
+def test_a_terminated_instance_is_gone(engine: Engine) -> None:
+    image = engine.invoke("aws:ssm/getParameter:getParameter", {"name": IMAGE})["value"]
+    inputs = {
+        "ami": image,
+        "instanceType": "t3.small",
+        "userDataBase64": "YQ==",
+        "metadataOptions": {"httpTokens": "required", "httpPutResponseHopLimit": 1},
+    }
+    instance, state = engine.create(INSTANCE, inputs)
+    assert load(state)["instanceState"] == "running"
+    assert load(engine.read(INSTANCE, instance, inputs).inputs) == inputs
+    engine.client("ec2").terminate_instances(InstanceIds=[instance])
+    assert engine.read(INSTANCE, instance, inputs).id == ""
+
+
+def test_another_instance_type_restarts_the_machine_and_keeps_it(engine: Engine) -> None:
+    image = engine.invoke("aws:ssm/getParameter:getParameter", {"name": IMAGE})["value"]
+    inputs = {"ami": image, "instanceType": "t3.small"}
+    instance, state = engine.create(INSTANCE, inputs)
+    engine.update(INSTANCE, instance, inputs, {**inputs, "instanceType": "t3.large"})
+    found = load(engine.read(INSTANCE, instance, inputs).properties)
+    assert (found["instanceType"], found["instanceState"]) == ("t3.large", "running")
+    engine.delete(INSTANCE, instance, state)
+
+
+def test_cancelling_ends_a_wait_at_once(engine: Engine) -> None:
+    vpc, _ = engine.create(VPC, {"cidrBlock": "10.30.0.0/16"})
+    subnet, _ = engine.create(SUBNET, {"vpcId": vpc, "cidrBlock": "10.30.0.0/20"})
+    interface = engine.client("ec2").create_network_interface(SubnetId=subnet)["NetworkInterface"]
+    image = engine.invoke("aws:ssm/getParameter:getParameter", {"name": IMAGE})["value"]
+    name = interface["NetworkInterfaceId"]
+    engine.create(
+        INSTANCE,
+        {
+            "ami": image,
+            "instanceType": "t3.small",
+            "primaryNetworkInterface": {"networkInterfaceId": name},
+        },
+    )
+    threading.Timer(0.3, engine.stub.Cancel, [Empty()]).start()
+    began = time.monotonic()
+    with pytest.raises(grpc.RpcError) as caught:
+        # In use by a running instance: this would be waited for a minute.
+        engine.delete("aws:ec2/networkInterface:NetworkInterface", name, dump({}))
+    assert "cancelled while waiting for network interface" in refusal(caught)[1]
+    assert time.monotonic() - began < 5
+
+
+def test_without_an_endpoint_it_does_not_reach_for_aws(engine: Engine) -> None:
+    engine.stub.Configure(provider_pb2.ConfigureRequest(args=dump({"region": "eu-central-1"})))
+    with pytest.raises(grpc.RpcError) as caught:
+        engine.create(VPC, {"cidrBlock": "10.9.0.0/16"})
+    assert "aws:endpoints names no endpoint for ec2" in refusal(caught)[1]
