@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 DEBIAN = "136693071363"
-CANONICAL = "099720109477"
-AMAZON = "137112412989"
 
 
 @dataclass(frozen=True, kw_only=True)
