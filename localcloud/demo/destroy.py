@@ -66,5 +66,5 @@ def _destroy_stack(folder: Folder, host: Host, cloud: Cloud, tell: Say) -> None:
         return
     cli = pulumi_cli.provide(folder.places, host, os.environ["PATH"], tell)
     stack = Stack(folder, environment.complete(folder, cli.folder, os.environ))
-    stack.release_lock(tell)
+    stack.take_over(tell)
     stack.destroy()

@@ -32,12 +32,18 @@ def _orphans(pulumi_home: Path, processes: Path) -> Iterator[tuple[int, str]]:
     home = f"PULUMI_HOME={pulumi_home}".encode()
     for folder in processes.glob("[0-9]*"):
         try:
-            name = _plugin((folder / "cmdline").read_bytes().split(b"\0"))
+            name = _plugin(_words(folder))
             # A shell that read env.sh has the same home, but is no plugin.
             if name and home in (folder / "environ").read_bytes().split(b"\0"):
-                yield int(folder.name), name
+                parent = processes / (folder / "stat").read_text().rsplit(")", 1)[1].split()[1]
+                if not _words(parent)[0].endswith(b"pulumi"):
+                    yield int(folder.name), name
         except OSError:
             continue
+
+
+def _words(process: Path) -> list[bytes]:
+    return (process / "cmdline").read_bytes().split(b"\0")
 
 
 def _plugin(words: list[bytes]) -> str | None:

@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import recovery.stack as recovery
+from localcloud.demo import orphans
 from localcloud.demo.environment import write_private
 from localcloud.demo.folder import STACK, Folder
 from localcloud.errors import LocalCloudError
+from recovery.errors import RecoveryError
+from recovery.recover import recover
 from toolchain.progress import Say
 
 OUTPUT_SECONDS = 60
@@ -32,7 +36,8 @@ class Stack:
 
     def up(self) -> None:
         """Creates or updates everything."""
-        self._openly("up", "--yes", "--skip-preview", "--stack", STACK)
+        # The outputs, boot reports among them, would push everything else off the screen.
+        self._openly("up", "--yes", "--skip-preview", "--suppress-outputs", "--stack", STACK)
 
     def destroy(self) -> None:
         """Destroys everything."""
@@ -43,12 +48,26 @@ class Stack:
         words = ["stack", "output", "kubeconfig", "--show-secrets", "--stack", STACK]
         write_private(self.folder.kubeconfig, self._quietly(*words))
 
-    def release_lock(self, say: Say) -> None:
+    def take_over(self, say: Say) -> None:
         """
-        Takes away the lock of a run that was killed; nothing but this machine uses this state.
+        Takes away what a run that was killed left: its lock, its plugins, its half-made resources.
 
-        Raises LocalCloudError when the run that holds it is alive.
+        Nothing but this machine uses this state, and nothing but the demo this cloud. Raises
+        LocalCloudError when the run that holds the lock is alive.
         """
+        self.release_lock(say)
+        for name in orphans.end(self.folder.pulumi_home):
+            say(f"left behind by a pulumi that was killed, ended: {name}")
+        if interrupted(self.folder.state):
+            say("a run that was killed may have left something: python -m recovery")
+            killed = recovery.Stack(self.folder.places.root, STACK, self.environment)
+            try:
+                recover(killed, lambda _: True, say)
+            except RecoveryError as error:
+                raise LocalCloudError(str(error)) from None
+
+    def release_lock(self, say: Say) -> None:
+        """Takes away the lock of a run that was killed."""
         require_idle(self.folder.state)
         if locks(self.folder.state):
             say("a run that was killed left its lock behind: pulumi cancel")
@@ -94,16 +113,27 @@ class Stack:
 
 def resources(state: Path) -> int:
     """How many resources the state remembers, without asking pulumi."""
+    try:
+        remembered = _latest(state).get("resources") or []
+    except (ValueError, KeyError):
+        # A state nobody can read is no reason to forget what it held.
+        return 1
+    return len([each for each in remembered if not each["type"].startswith("pulumi:")])
+
+
+def interrupted(state: Path) -> bool:
+    """Whether a creation had begun when a run was killed."""
+    try:
+        pending = _latest(state).get("pending_operations") or []
+    except (ValueError, KeyError):
+        return False
+    return any(each["type"] == "creating" for each in pending)
+
+
+def _latest(state: Path) -> dict[str, Any]:
     for file in state.glob(f".pulumi/stacks/*/{STACK}.json"):
-        try:
-            content: dict[str, Any] = json.loads(file.read_text())
-            latest = content["checkpoint"].get("latest") or {}
-        except (ValueError, KeyError):
-            # A state nobody can read is no reason to forget what it held.
-            return 1
-        remembered = latest.get("resources") or []
-        return len([each for each in remembered if not each["type"].startswith("pulumi:")])
-    return 0
+        return json.loads(file.read_text())["checkpoint"].get("latest") or {}
+    return {}
 
 
 def require_idle(state: Path) -> None:

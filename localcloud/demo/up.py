@@ -112,5 +112,5 @@ def _stack(
     )
     environment.write_shell(folder, pulumi, ambient)
     stack.select()
-    stack.release_lock(tell)
+    stack.take_over(tell)
     return stack

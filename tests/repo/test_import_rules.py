@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("cluster", "cloud-init", "components", "provider", "localcloud", "toolchain")
+FOLDERS = ("cluster", "cloud-init", "components", "provider", "localcloud", "recovery", "toolchain")
 EFFECTS = {"socket", "subprocess", "time", "random", "secrets", "urllib", "http", "threading", "os"}
 MAY_IMPORT_PULUMI = {"components", "provider", "localcloud", "policy"}
 
@@ -73,7 +73,7 @@ def test_the_provider_stands_without_the_program() -> None:
         assert not imported(file) & {"components", "pulumi_aws", "localcloud"}, file
 
 
-@pytest.mark.parametrize("folder", ["cluster", "cloud-init", "components", "provider"])
+@pytest.mark.parametrize("folder", ["cluster", "cloud-init", "components", "provider", "recovery"])
 def test_the_program_knows_nothing_of_the_local_cloud(folder: str) -> None:
     for file in (each for each in (ROOT / folder).rglob("*") if each.is_file()):
         if "__pycache__" in file.parts:
@@ -85,6 +85,12 @@ def test_the_program_knows_nothing_of_the_local_cloud(folder: str) -> None:
 
 def test_localcloud_is_imported_by_itself_only() -> None:
     assert users_of("localcloud") <= {"localcloud"}
+
+
+def test_recovery_stands_without_the_program() -> None:
+    ours = set(FOLDERS) - {"recovery"}
+    for file in python_files("recovery"):
+        assert not imported(file) & {*ours, "pulumi", "pulumi_aws"}, file
 
 
 def test_the_root_holds_no_module_but_the_program() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -226,11 +227,14 @@ class Route(Kind):
 
     def create(self, aws: Session, inputs: Inputs) -> str:
         aws.client("ec2").create_route(**self._arguments(inputs))
-        return f"r-{inputs['routeTableId']}-{inputs['destinationCidrBlock']}"
+        # A route has no id in AWS; this is the one the real provider makes up.
+        destination = zlib.crc32(inputs["destinationCidrBlock"].encode())
+        return f"r-{inputs['routeTableId']}{destination}"
 
     def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
-        table = known.get("routeTableId") or id_[2:].rpartition("-")[0]
-        destination = known.get("destinationCidrBlock") or id_.rpartition("-")[2]
+        # An import names the route as `<route table>_<destination>`.
+        table = known.get("routeTableId") or id_.partition("_")[0]
+        destination = known.get("destinationCidrBlock") or id_.partition("_")[2]
         found = aws.client("ec2").describe_route_tables(RouteTableIds=[table])["RouteTables"][0]
         for route in found["Routes"]:
             if route.get("DestinationCidrBlock") == destination:

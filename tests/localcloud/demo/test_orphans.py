@@ -66,3 +66,20 @@ def test_a_shell_with_the_demos_environment_is_left_alone(tmp_path: Path, start:
     process = start("bash", home=tmp_path)
     assert orphans.end(tmp_path) == []
     assert process.poll() is None
+
+
+def test_a_plugin_whose_pulumi_is_alive_is_left_alone(tmp_path: Path) -> None:
+    # A preview by hand holds no lock, but needs its plugins.
+    script = "(exec -a pulumi-resource-aws bash -c 'echo; read _; :'); :"
+    with subprocess.Popen(
+        ["pulumi", "-c", script],
+        executable="/bin/bash",
+        env={"PULUMI_HOME": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as pulumi:
+        assert pulumi.stdout
+        pulumi.stdout.read(1)
+        assert orphans.end(tmp_path) == []
+        pulumi.communicate(b"\n")
+        assert pulumi.returncode == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.demo.folder import Folder
-from localcloud.demo.stack import Stack, resources
+from localcloud.demo.stack import Stack, interrupted, resources
 from localcloud.errors import LocalCloudError
 from tests.toolchain.conftest import Machine
 
@@ -77,6 +77,30 @@ def test_the_lock_of_a_run_that_is_alive_is_respected(
     assert machine.calls == []
 
 
+def test_a_creation_that_had_begun_was_interrupted(folder: Folder) -> None:
+    pending = [{"type": "creating", "resource": {}}]
+    has_state(folder, json.dumps({"checkpoint": {"latest": {"pending_operations": pending}}}))
+    assert interrupted(folder.state)
+
+
+@pytest.mark.parametrize("text", ["{", '{"checkpoint": {"latest": {}}}'])
+def test_without_a_begun_creation_nothing_was_interrupted(folder: Folder, text: str) -> None:
+    has_state(folder, text)
+    assert not interrupted(folder.state)
+
+
+def test_an_interrupted_run_is_recovered_and_what_fails_is_told(
+    machine: Machine, folder: Folder, stack: Stack
+) -> None:
+    pending = [{"type": "creating", "resource": {}}]
+    has_state(folder, json.dumps({"checkpoint": {"latest": {"pending_operations": pending}}}))
+    machine.has("pulumi", "echo 'no such stack' >&2; exit 255")
+    with pytest.raises(LocalCloudError, match="`pulumi stack export` failed\nno such stack"):
+        stack.take_over(machine.say)
+    assert machine.said == ["a run that was killed may have left something: python -m recovery"]
+    assert machine.calls == ["pulumi stack export --stack demo --non-interactive"]
+
+
 def test_the_kubeconfig_is_written_for_its_owner_alone(
     machine: Machine, folder: Folder, stack: Stack
 ) -> None:
@@ -91,7 +115,7 @@ def test_a_failed_up_points_at_what_pulumi_said(machine: Machine, stack: Stack) 
     with pytest.raises(LocalCloudError) as caught:
         stack.up()
     assert str(caught.value) == "`pulumi up` ended with 255; see what it says above"
-    assert machine.calls == ["pulumi up --yes --skip-preview --stack demo"]
+    assert machine.calls == ["pulumi up --yes --skip-preview --suppress-outputs --stack demo"]
 
 
 def test_ctrl_c_waits_until_pulumi_has_ended_in_order(machine: Machine, stack: Stack) -> None:

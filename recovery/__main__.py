@@ -1,0 +1,45 @@
+"""`python -m recovery`: after a `pulumi up` that was killed and a `pulumi cancel`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from recovery.errors import RecoveryError
+from recovery.leftovers import Leftover
+from recovery.recover import recover
+from recovery.stack import Stack
+
+ROOT = Path(__file__).parents[1]
+
+
+def agree(left: Sequence[Leftover]) -> bool:
+    """Asks the operator."""
+    for each in left:
+        print(f"  {each}")
+    if not sys.stdin.isatty():
+        raise RecoveryError("nobody can be asked here\n    --yes removes them without asking")
+    return input("These are in AWS and in no state. Remove them? [yes/no] ").strip() == "yes"
+
+
+def main(words: list[str]) -> int:
+    """Recovers one stack; an operator's error is one message and status 1."""
+    parser = argparse.ArgumentParser(prog="python -m recovery", description=__doc__)
+    parser.add_argument("--stack", help="the stack's name, else the selected one")
+    parser.add_argument("--yes", action="store_true", help="remove without asking")
+    chosen = parser.parse_args(words)
+    try:
+        recover(Stack(ROOT, chosen.stack), (lambda _: True) if chosen.yes else agree, print)
+    except RecoveryError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; run it again", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,52 @@
+"""The creations that had begun when `pulumi` was killed, as its stack export tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from recovery.errors import RecoveryError
+
+STACK_TYPE = "pulumi:pulumi:Stack"
+
+
+@dataclass(frozen=True)
+class Creation:
+    """One resource whose creation had begun: its type, as in its URN, and its inputs."""
+
+    kind: str
+    inputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """The interrupted creations of a stack, next to everything the stack knows."""
+
+    creations: Sequence[Creation]
+    known: frozenset[str]
+    stack_urn: str
+
+
+def read(export: Mapping[str, Any]) -> Interrupted | None:
+    """
+    What was interrupted; None when nothing was.
+
+    Takes the document of `pulumi stack export`. Raises RecoveryError when it is another one.
+    """
+    if export.get("version") not in (3, 4):
+        raise RecoveryError(
+            f"the stack's export has version {export.get('version')!r}, known are 3 and 4\n"
+            "    use the Pulumi CLI that last updated the stack"
+        )
+    deployment = export.get("deployment") or {}
+    pending = deployment.get("pending_operations") or []
+    begun = [each["resource"] for each in pending if each["type"] == "creating"]
+    if not begun:
+        return None
+    resources = deployment.get("resources") or []
+    return Interrupted(
+        creations=[Creation(each["type"], each.get("inputs") or {}) for each in begun],
+        known=frozenset(each["id"] for each in resources if each.get("id")),
+        stack_urn=next(each["urn"] for each in resources if each["type"] == STACK_TYPE),
+    )

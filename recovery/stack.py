@@ -1,0 +1,82 @@
+"""The stack that is recovered, read and changed by the `pulumi` on PATH."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recovery.errors import RecoveryError
+
+COMMAND_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Stack:
+    """
+    One stack of the project in `folder`, None being the selected one.
+
+    `environment` None means this process's own. Every method raises RecoveryError with what
+    `pulumi` said when it fails.
+    """
+
+    folder: Path
+    name: str | None = None
+    environment: Mapping[str, str] | None = None
+
+    def export(self) -> dict[str, Any]:
+        """The stack's state, its secrets still encrypted."""
+        content: dict[str, Any] = json.loads(self._pulumi("stack", "export"))
+        return content
+
+    def aws_config(self) -> dict[str, Any]:
+        """How the stack's own provider reaches AWS: its configuration, without `aws:`."""
+        content = json.loads(self._pulumi("config", "--json", "--show-secrets"))
+        return {
+            key.removeprefix("aws:"): each.get("objectValue", each["value"])
+            for key, each in content.items()
+            if key.startswith("aws:")
+        }
+
+    def require_unlocked(self, stack_urn: str) -> None:
+        """Takes the stack's lock for a moment: an `up` that is alive must not be recovered."""
+        self._refresh(stack_urn, "--skip-pending-creates")
+
+    def forget_creations(self, stack_urn: str) -> None:
+        """Takes the interrupted creations out of the state."""
+        self._refresh(stack_urn, "--clear-pending-creates")
+
+    def _refresh(self, stack_urn: str, pending: str) -> None:
+        # Of the stack alone: what it holds need not answer for this.
+        words = ["--target", stack_urn, "--yes", "--skip-preview", "--suppress-outputs"]
+        self._pulumi("refresh", pending, *words)
+
+    def _pulumi(self, *words: str) -> str:
+        selected = ["--stack", self.name] if self.name else []
+        command = ["pulumi", *words, *selected, "--non-interactive"]
+        try:
+            done = subprocess.run(
+                command,
+                cwd=self.folder,
+                env=dict(self.environment) if self.environment is not None else None,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=COMMAND_SECONDS,
+                check=False,
+            )
+        except FileNotFoundError:
+            raise RecoveryError(
+                "there is no `pulumi` on PATH\n    install the Pulumi CLI, 3.150 or newer"
+            ) from None
+        except subprocess.TimeoutExpired:
+            raise RecoveryError(
+                f"`pulumi {' '.join(words[:2])}` was not done within {COMMAND_SECONDS} s"
+            ) from None
+        if done.returncode != 0:
+            said = (done.stderr or done.stdout).strip()
+            raise RecoveryError(f"`pulumi {' '.join(words[:2])}` failed\n{said}")
+        return done.stdout

@@ -1,0 +1,235 @@
+"""What interrupted creations leave is found, and nothing that is somebody's is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from recovery.interrupted import Creation, Interrupted
+from recovery.leftovers import KINDS, find, unknown_kinds
+from tests.recovery.conftest import OTHER_TAGS, POLICY, TAGS, TRUST, Account, client, tagged
+
+Inputs = dict[str, Any]
+# Makes what the creation was to make, as the provider does; its id in the state, and the inputs.
+Make = Callable[[Account], tuple[str, Inputs]]
+
+
+def instance(account: Account) -> tuple[str, Inputs]:
+    # Which images there are depends on who imported moto first in this process.
+    images = account.ec2.describe_images()["Images"]
+    made = account.ec2.run_instances(
+        ImageId=next(each["ImageId"] for each in images if each["Architecture"] == "x86_64"),
+        InstanceType="t3.small",
+        MinCount=1,
+        MaxCount=1,
+        NetworkInterfaces=[{"DeviceIndex": 0, "NetworkInterfaceId": account.interface}],
+    )
+    inputs = {"primaryNetworkInterface": {"networkInterfaceId": account.interface}, "tags": TAGS}
+    return made["Instances"][0]["InstanceId"], inputs
+
+
+def elastic_ip(account: Account) -> tuple[str, Inputs]:
+    made = account.ec2.allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip", TAGS))
+    return made["AllocationId"], {"networkInterface": account.interface, "tags": TAGS}
+
+
+def elastic_ip_in_place(account: Account) -> tuple[str, Inputs]:
+    made, inputs = elastic_ip(account)
+    account.ec2.associate_address(AllocationId=made, NetworkInterfaceId=account.interface)
+    return made, inputs
+
+
+def interface(account: Account) -> tuple[str, Inputs]:
+    made = account.ec2.create_network_interface(
+        SubnetId=account.subnet, TagSpecifications=tagged("network-interface", TAGS)
+    )
+    inputs = {"subnetId": account.subnet, "tags": TAGS}
+    return made["NetworkInterface"]["NetworkInterfaceId"], inputs
+
+
+def _rule(account: Account, direction: str) -> tuple[str, Inputs]:
+    permission = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 2}
+    ranges = [{"CidrIp": "192.0.2.0/24"}]
+    made = getattr(account.ec2, f"authorize_security_group_{direction}")(
+        GroupId=account.group,
+        IpPermissions=[{**permission, "IpRanges": ranges}],
+        TagSpecifications=tagged("security-group-rule", TAGS),
+    )
+    inputs = {"securityGroupId": account.group, "tags": TAGS}
+    return made["SecurityGroupRules"][0]["SecurityGroupRuleId"], inputs
+
+
+def ingress_rule(account: Account) -> tuple[str, Inputs]:
+    return _rule(account, "ingress")
+
+
+def egress_rule(account: Account) -> tuple[str, Inputs]:
+    return _rule(account, "egress")
+
+
+def group(account: Account) -> tuple[str, Inputs]:
+    made = account.ec2.create_security_group(
+        VpcId=account.vpc, GroupName="blue-server-1a2b3c4", Description="k3s server"
+    )
+    return made["GroupId"], {"vpcId": account.vpc, "name": "blue-server-1a2b3c4"}
+
+
+def association(account: Account) -> tuple[str, Inputs]:
+    made = account.ec2.associate_route_table(RouteTableId=account.table, SubnetId=account.subnet)
+    inputs = {"routeTableId": account.table, "subnetId": account.subnet}
+    return made["AssociationId"], inputs
+
+
+def route(account: Account) -> tuple[str, Inputs]:
+    account.ec2.attach_internet_gateway(InternetGatewayId=account.gateway, VpcId=account.vpc)
+    everywhere = "0.0.0.0/0"
+    account.ec2.create_route(
+        RouteTableId=account.table, DestinationCidrBlock=everywhere, GatewayId=account.gateway
+    )
+    inputs = {"routeTableId": account.table, "destinationCidrBlock": everywhere}
+    return f"r-{account.table}1080289494", inputs
+
+
+def table(account: Account) -> tuple[str, Inputs]:
+    made = account.ec2.create_route_table(
+        VpcId=account.vpc, TagSpecifications=tagged("route-table", TAGS)
+    )
+    return made["RouteTable"]["RouteTableId"], {"vpcId": account.vpc, "tags": TAGS}
+
+
+def gateway(account: Account) -> tuple[str, Inputs]:
+    made = account.ec2.create_internet_gateway(TagSpecifications=tagged("internet-gateway", TAGS))
+    return made["InternetGateway"]["InternetGatewayId"], {"vpcId": account.vpc, "tags": TAGS}
+
+
+def gateway_in_place(account: Account) -> tuple[str, Inputs]:
+    made, inputs = gateway(account)
+    account.ec2.attach_internet_gateway(InternetGatewayId=made, VpcId=account.vpc)
+    return made, inputs
+
+
+def subnet(account: Account) -> tuple[str, Inputs]:
+    cidr = "10.9.1.0/24"
+    made = account.ec2.create_subnet(VpcId=account.vpc, CidrBlock=cidr)
+    return made["Subnet"]["SubnetId"], {"vpcId": account.vpc, "cidrBlock": cidr}
+
+
+def vpc(account: Account) -> tuple[str, Inputs]:
+    made = account.ec2.create_vpc(CidrBlock="10.9.0.0/16", TagSpecifications=tagged("vpc", TAGS))
+    return made["Vpc"]["VpcId"], {"tags": TAGS}
+
+
+def profile(account: Account) -> tuple[str, Inputs]:
+    account.iam.create_instance_profile(InstanceProfileName="blue-9f8e7d6")
+    return "blue-9f8e7d6", {"name": "blue-9f8e7d6", "role": "known"}
+
+
+def profile_with_its_role(account: Account) -> tuple[str, Inputs]:
+    made, inputs = profile(account)
+    account.iam.add_role_to_instance_profile(InstanceProfileName=made, RoleName="known")
+    return made, inputs
+
+
+def policy(account: Account) -> tuple[str, Inputs]:
+    account.iam.put_role_policy(RoleName="known", PolicyName="blue-5", PolicyDocument=POLICY)
+    return "known:blue-5", {"role": "known", "name": "blue-5"}
+
+
+def role(account: Account) -> tuple[str, Inputs]:
+    account.iam.create_role(RoleName="blue-6", AssumeRolePolicyDocument=TRUST)
+    return "blue-6", {"name": "blue-6"}
+
+
+def parameter(account: Account) -> tuple[str, Inputs]:
+    name = "/k3s-aws/blue-dev/agent/token"
+    account.ssm.put_parameter(Name=name, Value="hidden", Type="SecureString")
+    return name, {"name": name}
+
+
+MADE: list[tuple[str, Make]] = [
+    ("aws:ec2/instance:Instance", instance),
+    ("aws:ec2/eip:Eip", elastic_ip),
+    ("aws:ec2/eip:Eip", elastic_ip_in_place),
+    ("aws:ec2/networkInterface:NetworkInterface", interface),
+    ("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", ingress_rule),
+    ("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule", egress_rule),
+    ("aws:ec2/securityGroup:SecurityGroup", group),
+    ("aws:ec2/routeTableAssociation:RouteTableAssociation", association),
+    ("aws:ec2/route:Route", route),
+    ("aws:ec2/routeTable:RouteTable", table),
+    ("aws:ec2/internetGateway:InternetGateway", gateway),
+    ("aws:ec2/internetGateway:InternetGateway", gateway_in_place),
+    ("aws:ec2/subnet:Subnet", subnet),
+    ("aws:ec2/vpc:Vpc", vpc),
+    ("aws:iam/instanceProfile:InstanceProfile", profile),
+    ("aws:iam/instanceProfile:InstanceProfile", profile_with_its_role),
+    ("aws:iam/rolePolicy:RolePolicy", policy),
+    ("aws:iam/role:Role", role),
+    ("aws:ssm/parameter:Parameter", parameter),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "make"), [pytest.param(*each, id=each[1].__name__) for each in MADE]
+)
+def test_what_no_state_knows_is_found_and_can_be_removed(
+    account: Account, kind: str, make: Make
+) -> None:
+    made, inputs = make(account)
+    assert account.left_by(kind, inputs, made) == []
+    (left,) = account.left_by(kind, inputs)
+    assert left.id == made
+    left.remove()
+    assert account.left_by(kind, inputs) == []
+
+
+def test_every_kind_is_tried_here() -> None:
+    assert {kind for kind, _ in MADE} == set(KINDS)
+
+
+def test_an_address_of_another_interface_is_somebodys(account: Account) -> None:
+    made, inputs = elastic_ip(account)
+    other = account.ec2.create_network_interface(SubnetId=account.subnet)["NetworkInterface"]
+    account.ec2.associate_address(AllocationId=made, NetworkInterfaceId=other["NetworkInterfaceId"])
+    assert account.left_by("aws:ec2/eip:Eip", inputs) == []
+
+
+def test_the_tags_of_another_stack_are_somebodys(account: Account) -> None:
+    made, inputs = elastic_ip(account)
+    assert account.left_by("aws:ec2/eip:Eip", {**inputs, "tags": OTHER_TAGS}) == []
+    assert made
+
+
+def test_a_vpc_with_a_subnet_is_somebodys(account: Account) -> None:
+    made, inputs = vpc(account)
+    account.ec2.create_subnet(VpcId=made, CidrBlock="10.9.3.0/24")
+    assert account.left_by("aws:ec2/vpc:Vpc", inputs) == []
+
+
+def test_a_gateway_of_another_vpc_is_somebodys(account: Account) -> None:
+    made, inputs = gateway(account)
+    other = account.ec2.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
+    account.ec2.attach_internet_gateway(InternetGatewayId=made, VpcId=other)
+    assert account.left_by("aws:ec2/internetGateway:InternetGateway", inputs) == []
+
+
+def test_an_instance_that_has_ended_is_no_leftover(account: Account) -> None:
+    made, inputs = instance(account)
+    account.ec2.terminate_instances(InstanceIds=[made])
+    assert account.left_by("aws:ec2/instance:Instance", inputs) == []
+
+
+def test_what_uses_something_goes_before_what_it_uses(account: Account) -> None:
+    kinds = dict(MADE)
+    wanted = ["aws:ec2/networkInterface:NetworkInterface", "aws:ec2/instance:Instance"]
+    creations = [Creation(kind, kinds[kind](account)[1]) for kind in wanted]
+    found = find(Interrupted(creations, account.known, "urn"), client)
+    assert [each.what for each in found] == ["instance", "network interface"]
+
+
+def test_kinds_nobody_can_look_for_are_named() -> None:
+    kinds = ["k3s:index:Node", "aws:s3/bucket:Bucket", "aws:ec2/vpc:Vpc", "aws:s3/bucket:Bucket"]
+    found = Interrupted([Creation(kind, {}) for kind in kinds], frozenset(), "urn")
+    assert unknown_kinds(found) == ["aws:s3/bucket:Bucket"]

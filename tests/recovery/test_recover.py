@@ -1,0 +1,193 @@
+"""Recovery in its order: nothing is removed under a living run, nothing forgotten too early."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recovery import account as accounts
+from recovery.__main__ import main
+from recovery.errors import RecoveryError
+from recovery.interrupted import read
+from recovery.recover import recover
+from recovery.stack import Stack
+from tests.recovery.conftest import Account
+from tests.recovery.test_leftovers import instance, interface
+
+URN = "urn:pulumi:dev::k3s-aws::pulumi:pulumi:Stack::k3s-aws-dev"
+CONFIG = {
+    "aws:region": {"value": "us-east-1"},
+    "aws:accessKey": {"value": "test"},
+    "aws:secretKey": {"value": "test"},
+}
+Pulumi = Callable[..., Stack]
+
+
+def exported(account: Account, *creations: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    known = [{"type": "x", "urn": "u", "id": name} for name in account.known]
+    return {
+        "version": 3,
+        "deployment": {
+            "resources": [{"type": "pulumi:pulumi:Stack", "urn": URN}, *known],
+            "pending_operations": [
+                {"type": "creating", "resource": {"type": kind, "inputs": inputs}}
+                for kind, inputs in creations
+            ],
+        },
+    }
+
+
+@pytest.fixture
+def pulumi(tmp_path: Path) -> Pulumi:
+    """A `pulumi` that answers from a file and writes down what it was asked."""
+
+    def make(export: dict[str, Any], *, refresh: str = "true") -> Stack:
+        (tmp_path / "export.json").write_text(json.dumps(export))
+        (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+        command = tmp_path / "pulumi"
+        command.write_text(
+            "#!/bin/sh\n"
+            f'echo "$*" >> {tmp_path}/calls\n'
+            f'case "$1" in stack) cat {tmp_path}/export.json;;\n'
+            f"config) cat {tmp_path}/config.json;;\n"
+            f"refresh) {refresh};; esac\n"
+        )
+        command.chmod(0o755)
+        return Stack(tmp_path, "dev", {"PATH": f"{tmp_path}:/usr/bin:/bin"})
+
+    return make
+
+
+def calls(tmp_path: Path) -> list[str]:
+    """The first words of each call."""
+    return [" ".join(line.split()[:2]) for line in (tmp_path / "calls").read_text().splitlines()]
+
+
+def test_a_stack_nobody_interrupted_is_left_alone(
+    account: Account, pulumi: Pulumi, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    recover(pulumi(exported(account)), lambda _: True, said.append)
+    assert said == ["no creation was interrupted: nothing to recover"]
+    assert calls(tmp_path) == ["stack export"]
+
+
+def test_leftovers_are_removed_before_the_creations_are_forgotten(
+    account: Account, pulumi: Pulumi, tmp_path: Path
+) -> None:
+    made, inputs = instance(account)
+    said: list[str] = []
+    stack = pulumi(exported(account, ("aws:ec2/instance:Instance", inputs)))
+    recover(stack, lambda _: True, said.append)
+    assert said == [
+        "1 creations were interrupted, 1 left something in AWS",
+        f"removing instance {made}",
+        "1 interrupted creations are out of the state: run pulumi up again",
+    ]
+    assert calls(tmp_path) == [
+        "stack export",
+        "refresh --skip-pending-creates",
+        "config --json",
+        "refresh --clear-pending-creates",
+    ]
+    assert f"--target {URN} " in (tmp_path / "calls").read_text()
+
+
+def test_who_does_not_agree_keeps_everything(
+    account: Account, pulumi: Pulumi, tmp_path: Path
+) -> None:
+    kind = "aws:ec2/networkInterface:NetworkInterface"
+    made, inputs = interface(account)
+    shown: list[str] = []
+
+    def refuse(left: Any) -> bool:
+        shown.extend(str(each) for each in left)
+        return False
+
+    recover(pulumi(exported(account, (kind, inputs))), refuse, print)
+    assert shown == [f"network interface {made}"]
+    assert len(account.left_by(kind, inputs)) == 1
+    assert "refresh --clear-pending-creates" not in calls(tmp_path)
+
+
+def test_under_a_run_that_is_alive_nothing_is_removed(account: Account, pulumi: Pulumi) -> None:
+    kind = "aws:ec2/networkInterface:NetworkInterface"
+    _, inputs = interface(account)
+    stack = pulumi(
+        exported(account, (kind, inputs)), refresh="echo 'locked by 1 lock(s)' >&2; exit 255"
+    )
+    with pytest.raises(RecoveryError, match=r"`pulumi refresh --skip.*` failed\nlocked by 1 lock"):
+        recover(stack, lambda _: True, print)
+    assert len(account.left_by(kind, inputs)) == 1
+
+
+def test_a_creation_nobody_can_look_for_is_named_and_nothing_forgotten(
+    account: Account, pulumi: Pulumi, tmp_path: Path
+) -> None:
+    stack = pulumi(exported(account, ("aws:s3/bucket:Bucket", {})))
+    with pytest.raises(RecoveryError) as caught:
+        recover(stack, lambda _: True, print)
+    assert str(caught.value) == (
+        "cannot look for aws:s3/bucket:Bucket\n"
+        "    `pulumi refresh` asks for each interrupted creation what became of it"
+    )
+    assert "refresh --clear-pending-creates" not in calls(tmp_path)
+
+
+def test_what_aws_refuses_is_an_error_and_nothing_is_forgotten(
+    account: Account, pulumi: Pulumi, tmp_path: Path
+) -> None:
+    gone = {"primaryNetworkInterface": {"networkInterfaceId": "eni-0123456789abcdef0"}}
+    stack = pulumi(exported(account, ("aws:ec2/instance:Instance", gone)))
+    with pytest.raises(RecoveryError, match=r"AWS refused: .*eni-0123456789abcdef0"):
+        recover(stack, lambda _: True, print)
+    assert "refresh --clear-pending-creates" not in calls(tmp_path)
+
+
+def test_an_export_of_an_unknown_version_is_refused() -> None:
+    with pytest.raises(RecoveryError, match="the stack's export has version 9, known are 3 and 4"):
+        read({"version": 9})
+
+
+def test_without_pulumi_the_command_says_what_to_install(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["--stack", "dev", "--yes"]) == 1
+    assert capsys.readouterr().err == (
+        "error: there is no `pulumi` on PATH\n    install the Pulumi CLI, 3.150 or newer\n"
+    )
+
+
+def test_the_region_endpoints_and_keys_are_the_stacks_own() -> None:
+    config = {
+        "region": "eu-west-1",
+        "accessKey": "AKIDEXAMPLE",
+        "secretKey": "hidden",
+        "endpoints": [{"ec2": "http://127.0.0.1:1"}],
+    }
+    client = accounts.clients(config, {"AWS_REGION": "us-west-2"})
+    assert client("ec2").meta.endpoint_url == "http://127.0.0.1:1"
+    assert client("ssm").meta.endpoint_url == "https://ssm.eu-west-1.amazonaws.com"
+
+
+def test_the_region_may_come_from_the_environment() -> None:
+    client = accounts.clients({}, {"AWS_REGION": "us-west-2"})
+    assert client("ssm").meta.region_name == "us-west-2"
+
+
+def test_roles_are_assumed_as_the_provider_does(account: Account) -> None:
+    config = {
+        "region": "us-east-1",
+        "accessKey": "test",
+        "secretKey": "test",
+        "assumeRoles": [
+            {"roleArn": "arn:aws:iam::210987654321:role/deploy", "externalId": "shared"}
+        ],
+    }
+    who = accounts.clients(config, {})("sts").get_caller_identity()
+    assert who["Arn"] == "arn:aws:sts::210987654321:assumed-role/deploy/recovery"
