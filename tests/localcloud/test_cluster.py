@@ -6,8 +6,10 @@ import base64
 import gzip
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,7 @@ import boto3
 import pytest
 import yaml
 
-from localcloud.demo import stack_config
+from localcloud.demo import orphans, stack_config
 from localcloud.demo.aws_plugin import WRAPPER
 from localcloud.lifecycle import Cloud
 from toolchain import k3s, pulumi_cli
@@ -144,9 +146,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     try:
         made.pulumi("stack", "init")
         _write_config(made, running, binary)
-        made.pulumi("up", "--yes", "--skip-preview")
         yield made
     finally:
+        # A run that was killed leaves its plugins for minutes.
+        orphans.end(folder / "home")
         cloud.stop(print)
         made.config_file.unlink(missing_ok=True)
 
@@ -167,6 +170,8 @@ def _write_config(made: Stack, running: Mapping[str, Any], binary: k3s.K3s) -> N
 
 
 def test_the_life_of_a_cluster(stack: Stack) -> None:
+    _is_recovered_after_a_kill(stack)
+    _goes_on_after_an_interrupt(stack)
     assert len(stack.nodes()) == 3
     _is_ready_and_usable(stack)
     _changes_nothing_when_nothing_changed(stack)
@@ -175,6 +180,57 @@ def test_the_life_of_a_cluster(stack: Stack) -> None:
     _names_a_wrong_token(stack)
     _refuses_another_host_key(stack)
     _leaves_nothing(stack)
+
+
+def _is_recovered_after_a_kill(stack: Stack) -> None:
+    run = _up_until_an_instance_exists(stack)
+    run.kill()
+    run.wait()
+    # An instance's creation takes until it runs: this one stands in no state.
+    (reservation, *_) = stack.client("ec2").describe_instances()["Reservations"]
+    assert reservation["Instances"][0]["InstanceId"] not in stack.pulumi("stack", "export")
+    stack.pulumi("cancel", "--yes")
+    recovered = subprocess.run(
+        [sys.executable, "-m", "recovery", "--stack", STACK, "--yes"],
+        cwd=ROOT,
+        env=dict(stack.environment),
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )
+    assert recovered.returncode == 0, recovered.stderr
+    assert "removing instance i-" in recovered.stdout
+    assert "pending_operations" not in json.loads(stack.pulumi("stack", "export"))["deployment"]
+
+
+def _goes_on_after_an_interrupt(stack: Stack) -> None:
+    run = _up_until_an_instance_exists(stack)
+    run.send_signal(signal.SIGINT)
+    assert run.wait(60) != 0
+    stack.pulumi("up", "--yes", "--skip-preview")
+
+
+def _up_until_an_instance_exists(stack: Stack) -> subprocess.Popen[bytes]:
+    run = subprocess.Popen(
+        ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", STACK],
+        cwd=ROOT,
+        env=dict(stack.environment),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + COMMAND_SECONDS
+    while not _living_instances(stack):
+        assert run.poll() is None, "pulumi up ended before it made an instance"
+        assert time.monotonic() < deadline, "pulumi up made no instance"
+        time.sleep(0.05)
+    return run
+
+
+def _living_instances(stack: Stack) -> list[Any]:
+    states = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
+    found: list[Any] = stack.client("ec2").describe_instances(Filters=states)["Reservations"]
+    return found
 
 
 def _is_ready_and_usable(stack: Stack) -> None:
@@ -221,7 +277,7 @@ def _keeps_its_secrets(stack: Stack) -> None:
     # Certificates are public; only what stands between PRIVATE KEY lines, and the tokens, are not.
     private = {line for line in needles if not _in_a_certificate(line, values)}
     seen = [stack.pulumi("stack", "export")]
-    for instance in stack.client("ec2").describe_instances()["Reservations"]:
+    for instance in _living_instances(stack):
         name = instance["Instances"][0]["InstanceId"]
         answer = stack.client("ec2").describe_instance_attribute(
             InstanceId=name, Attribute="userData"
