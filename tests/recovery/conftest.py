@@ -1,18 +1,18 @@
-"""An AWS account in this process, with a network in it that the stack's state knows."""
+"""An AWS account, moto's, with a network in it that the stack's state knows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import urllib.request
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from recovery.interrupted import Creation, Interrupted
 from recovery.leftovers import Leftover, find
+from tests.localcloud.aws_plugin.conftest import endpoint  # noqa: F401 - a fixture
 
 TAGS = {"k3s-aws:cluster": "blue", "k3s-aws:stack": "dev", "Name": "blue-thing"}
 OTHER_TAGS = {**TAGS, "k3s-aws:stack": "prod"}
@@ -22,9 +22,10 @@ POLICY = """{"Version": "2012-10-17", "Statement":
 
 
 @cache
-def client(service: str) -> Any:
+def client(endpoint_url: str, service: str) -> Any:
     return boto3.client(
         service,  # type: ignore[call-overload]
+        endpoint_url=endpoint_url,
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
@@ -40,6 +41,7 @@ def tagged(kind: str, tags: dict[str, str]) -> list[dict[str, Any]]:
 class Account:
     """What stood before, in the state of the stack."""
 
+    endpoint: str
     ec2: Any
     iam: Any
     ssm: Any
@@ -50,6 +52,9 @@ class Account:
     gateway: str
     interface: str
 
+    def client(self, service: str) -> Any:
+        return client(self.endpoint, service)
+
     @property
     def known(self) -> frozenset[str]:
         return frozenset([self.vpc, self.subnet, self.group, self.table, self.gateway])
@@ -57,23 +62,24 @@ class Account:
     def left_by(self, kind: str, inputs: dict[str, Any], *known: str) -> list[Leftover]:
         """What recovery finds of one interrupted creation."""
         creations = [Creation(kind, inputs)]
-        return find(Interrupted(creations, self.known | frozenset(known), "urn"), client)
+        return find(Interrupted(creations, self.known | frozenset(known), "urn"), self.client)
 
 
 @pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+def account(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Account:  # noqa: F811
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    with mock_aws():
-        ec2, iam, ssm = client("ec2"), client("iam"), client("ssm")
-        vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16", TagSpecifications=tagged("vpc", TAGS))
-        vpc_id = vpc["Vpc"]["VpcId"]
-        subnet = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
-        group = ec2.create_security_group(VpcId=vpc_id, GroupName="known", Description="k3s")
-        table = ec2.create_route_table(VpcId=vpc_id)["RouteTable"]["RouteTableId"]
-        gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-        interface = ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]
-        iam.create_role(RoleName="known", AssumeRolePolicyDocument=TRUST)
-        yield Account(
-            *(ec2, iam, ssm, vpc_id, subnet, group["GroupId"], table, gateway),
-            interface["NetworkInterfaceId"],
-        )
+    request = urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")  # noqa: S310
+    urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
+    ec2, iam, ssm = (client(endpoint, service) for service in ("ec2", "iam", "ssm"))
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16", TagSpecifications=tagged("vpc", TAGS))
+    vpc_id = vpc["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(VpcId=vpc_id, GroupName="known", Description="k3s")
+    table = ec2.create_route_table(VpcId=vpc_id)["RouteTable"]["RouteTableId"]
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    interface = ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]
+    iam.create_role(RoleName="known", AssumeRolePolicyDocument=TRUST)
+    return Account(
+        *(endpoint, ec2, iam, ssm, vpc_id, subnet, group["GroupId"], table, gateway),
+        interface["NetworkInterfaceId"],
+    )

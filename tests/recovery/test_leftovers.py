@@ -9,7 +9,7 @@ import pytest
 
 from recovery.interrupted import Creation, Interrupted
 from recovery.leftovers import KINDS, find, unknown_kinds
-from tests.recovery.conftest import OTHER_TAGS, POLICY, TAGS, TRUST, Account, client, tagged
+from tests.recovery.conftest import OTHER_TAGS, POLICY, TAGS, TRUST, Account, tagged
 
 Inputs = dict[str, Any]
 # Makes what the creation was to make, as the provider does; its id in the state, and the inputs.
@@ -17,7 +17,6 @@ Make = Callable[[Account], tuple[str, Inputs]]
 
 
 def instance(account: Account) -> tuple[str, Inputs]:
-    # Which images there are depends on who imported moto first in this process.
     images = account.ec2.describe_images()["Images"]
     made = account.ec2.run_instances(
         ImageId=next(each["ImageId"] for each in images if each["Architecture"] == "x86_64"),
@@ -225,7 +224,7 @@ def test_what_uses_something_goes_before_what_it_uses(account: Account) -> None:
     kinds = dict(MADE)
     wanted = ["aws:ec2/networkInterface:NetworkInterface", "aws:ec2/instance:Instance"]
     creations = [Creation(kind, kinds[kind](account)[1]) for kind in wanted]
-    found = find(Interrupted(creations, account.known, "urn"), client)
+    found = find(Interrupted(creations, account.known, "urn"), account.client)
     assert [each.what for each in found] == ["instance", "network interface"]
 
 

@@ -19,12 +19,12 @@ from tests.recovery.conftest import Account
 from tests.recovery.test_leftovers import instance, interface
 
 URN = "urn:pulumi:dev::k3s-aws::pulumi:pulumi:Stack::k3s-aws-dev"
-CONFIG = {
-    "aws:region": {"value": "us-east-1"},
-    "aws:accessKey": {"value": "test"},
-    "aws:secretKey": {"value": "test"},
-}
+KEYS = {"region": "us-east-1", "accessKey": "test", "secretKey": "test"}
 Pulumi = Callable[..., Stack]
+
+
+def endpoints(account: Account) -> list[dict[str, str]]:
+    return [dict.fromkeys(("ec2", "iam", "ssm", "sts"), account.endpoint)]
 
 
 def exported(account: Account, *creations: tuple[str, dict[str, Any]]) -> dict[str, Any]:
@@ -42,12 +42,14 @@ def exported(account: Account, *creations: tuple[str, dict[str, Any]]) -> dict[s
 
 
 @pytest.fixture
-def pulumi(tmp_path: Path) -> Pulumi:
+def pulumi(account: Account, tmp_path: Path) -> Pulumi:
     """A `pulumi` that answers from a file and writes down what it was asked."""
 
     def make(export: dict[str, Any], *, refresh: str = "true") -> Stack:
         (tmp_path / "export.json").write_text(json.dumps(export))
-        (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+        config: dict[str, Any] = {f"aws:{key}": {"value": value} for key, value in KEYS.items()}
+        config["aws:endpoints"] = {"value": "[...]", "objectValue": endpoints(account)}
+        (tmp_path / "config.json").write_text(json.dumps(config))
         command = tmp_path / "pulumi"
         command.write_text(
             "#!/bin/sh\n"
@@ -181,13 +183,7 @@ def test_the_region_may_come_from_the_environment() -> None:
 
 
 def test_roles_are_assumed_as_the_provider_does(account: Account) -> None:
-    config = {
-        "region": "us-east-1",
-        "accessKey": "test",
-        "secretKey": "test",
-        "assumeRoles": [
-            {"roleArn": "arn:aws:iam::210987654321:role/deploy", "externalId": "shared"}
-        ],
-    }
+    role = {"roleArn": "arn:aws:iam::210987654321:role/deploy", "externalId": "shared"}
+    config = {**KEYS, "endpoints": endpoints(account), "assumeRoles": [role]}
     who = accounts.clients(config, {})("sts").get_caller_identity()
     assert who["Arn"] == "arn:aws:sts::210987654321:assumed-role/deploy/recovery"
