@@ -40,13 +40,21 @@ def read(export: Mapping[str, Any]) -> Interrupted | None:
             "    use the Pulumi CLI that last updated the stack"
         )
     deployment = export.get("deployment") or {}
-    pending = deployment.get("pending_operations") or []
-    begun = [each["resource"] for each in pending if each["type"] == "creating"]
-    if not begun:
+    creations = begun(deployment)
+    if not creations:
         return None
     resources = deployment.get("resources") or []
     return Interrupted(
-        creations=[Creation(each["type"], each.get("inputs") or {}) for each in begun],
+        creations=creations,
         known=frozenset(each["id"] for each in resources if each.get("id")),
         stack_urn=next(each["urn"] for each in resources if each["type"] == STACK_TYPE),
     )
+
+
+def begun(deployment: Mapping[str, Any]) -> list[Creation]:
+    """The creations a deployment (or the checkpoint of a file backend) says had begun."""
+    return [
+        Creation(each["resource"]["type"], each["resource"].get("inputs") or {})
+        for each in deployment.get("pending_operations") or []
+        if each["type"] == "creating"
+    ]

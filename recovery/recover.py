@@ -25,14 +25,16 @@ def recover(stack: Stack, agree: Agree, say: Say) -> None:
     found again. Raises RecoveryError, also while another run holds the stack's lock.
     """
     found = interrupted.read(stack.export())
-    if found is None:
+    if found:
+        stack.require_unlocked(found.stack_urn)
+        # A run that was alive may have ended in between: what it made is known only now.
+        found = interrupted.read(stack.export())
+    if not found:
         say("no creation was interrupted: nothing to recover")
         return
-    stack.require_unlocked(found.stack_urn)
     _require_known(found)
-    environment = os.environ if stack.environment is None else stack.environment
     try:
-        client = account.clients(stack.aws_config(), environment)
+        client = account.clients(stack.aws_config(), os.environ)
         if not _remove(found, client, agree, say):
             return
     except (BotoCoreError, ClientError) as error:
@@ -40,7 +42,7 @@ def recover(stack: Stack, agree: Agree, say: Say) -> None:
             f"AWS refused: {error}\n    mend it and run this again; nothing is forgotten yet"
         ) from None
     stack.forget_creations(found.stack_urn)
-    say(f"{len(found.creations)} interrupted creations are out of the state: run pulumi up again")
+    say("the interrupted creations are out of the state: run pulumi up again")
 
 
 def _require_known(found: Interrupted) -> None:
@@ -54,7 +56,7 @@ def _require_known(found: Interrupted) -> None:
 
 def _remove(found: Interrupted, client: Client, agree: Agree, say: Say) -> bool:
     left = leftovers.find(found, client)
-    say(f"{len(found.creations)} creations were interrupted, {len(left)} left something in AWS")
+    say(f"interrupted creations: {len(found.creations)}, left in AWS: {len(left)}")
     if left and not agree(left):
         say("nothing was removed, nothing forgotten")
         return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,13 @@ COMMAND_SECONDS = 120
 @dataclass(frozen=True)
 class Stack:
     """
-    One stack of the project in `folder`, None being the selected one.
+    One stack of the project in `folder`; no name means the selected one.
 
-    `environment` None means this process's own. Every method raises RecoveryError with what
-    `pulumi` said when it fails.
+    Every method raises RecoveryError with what `pulumi` said when it fails.
     """
 
     folder: Path
     name: str | None = None
-    environment: Mapping[str, str] | None = None
 
     def export(self) -> dict[str, Any]:
         """The stack's state, its secrets still encrypted."""
@@ -61,7 +58,6 @@ class Stack:
             done = subprocess.run(
                 command,
                 cwd=self.folder,
-                env=dict(self.environment) if self.environment is not None else None,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import recovery.stack as recovery
 from localcloud.demo import orphans
 from localcloud.demo.environment import write_private
 from localcloud.demo.folder import STACK, Folder
 from localcloud.errors import LocalCloudError
-from recovery.errors import RecoveryError
-from recovery.recover import recover
+from recovery.interrupted import begun
 from toolchain.progress import Say
 
 OUTPUT_SECONDS = 60
+# Longer than the end of one instance may take.
+RECOVERY_SECONDS = 400
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,9 @@ class Stack:
             say(f"left behind by a pulumi that was killed, ended: {name}")
         if interrupted(self.folder.state):
             say("a run that was killed may have left something: python -m recovery")
-            killed = recovery.Stack(self.folder.places.root, STACK, self.environment)
-            try:
-                recover(killed, lambda _: True, say)
-            except RecoveryError as error:
-                raise LocalCloudError(str(error)) from None
+            words = ["python", "-m", "recovery", "--stack", STACK, "--yes"]
+            for line in self._run(*words, seconds=RECOVERY_SECONDS).splitlines():
+                say(line)
 
     def release_lock(self, say: Say) -> None:
         """Takes away the lock of a run that was killed."""
@@ -91,23 +89,25 @@ class Stack:
             )
 
     def _quietly(self, *words: str) -> str:
+        return self._run("pulumi", *words, "--non-interactive", seconds=OUTPUT_SECONDS)
+
+    def _run(self, *command: str, seconds: int) -> str:
+        named = " ".join(command[:3])
         try:
             done = subprocess.run(
-                ["pulumi", *words, "--non-interactive"],
+                command,
                 cwd=self.folder.places.root,
                 env=dict(self.environment),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
-                timeout=OUTPUT_SECONDS,
+                timeout=seconds,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise LocalCloudError(
-                f"`pulumi {' '.join(words[:2])}` was not done within {OUTPUT_SECONDS} s"
-            ) from None
+            raise LocalCloudError(f"`{named}` was not done within {seconds} s") from None
         if done.returncode != 0:
-            raise LocalCloudError(f"`pulumi {' '.join(words[:2])}` failed\n{done.stderr.strip()}")
+            raise LocalCloudError(f"`{named}` failed\n{done.stderr.strip()}")
         return done.stdout
 
 
@@ -124,10 +124,9 @@ def resources(state: Path) -> int:
 def interrupted(state: Path) -> bool:
     """Whether a creation had begun when a run was killed."""
     try:
-        pending = _latest(state).get("pending_operations") or []
+        return bool(begun(_latest(state)))
     except (ValueError, KeyError):
         return False
-    return any(each["type"] == "creating" for each in pending)
 
 
 def _latest(state: Path) -> dict[str, Any]:

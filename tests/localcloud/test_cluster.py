@@ -189,8 +189,20 @@ def _is_recovered_after_a_kill(stack: Stack) -> None:
     # An instance's creation takes until it runs: this one stands in no state.
     (reservation, *_) = stack.client("ec2").describe_instances()["Reservations"]
     assert reservation["Instances"][0]["InstanceId"] not in stack.pulumi("stack", "export")
+    refused = _recovered(stack)
+    # The lock says that a run may be alive.
+    assert refused.returncode == 1
+    assert "locked by 1 lock" in refused.stderr
+    assert _living_instances(stack)
     stack.pulumi("cancel", "--yes")
-    recovered = subprocess.run(
+    recovered = _recovered(stack)
+    assert recovered.returncode == 0, recovered.stderr
+    assert "removing instance i-" in recovered.stdout
+    assert "pending_operations" not in json.loads(stack.pulumi("stack", "export"))["deployment"]
+
+
+def _recovered(stack: Stack) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-m", "recovery", "--stack", STACK, "--yes"],
         cwd=ROOT,
         env=dict(stack.environment),
@@ -199,9 +211,6 @@ def _is_recovered_after_a_kill(stack: Stack) -> None:
         timeout=COMMAND_SECONDS,
         check=False,
     )
-    assert recovered.returncode == 0, recovered.stderr
-    assert "removing instance i-" in recovered.stdout
-    assert "pending_operations" not in json.loads(stack.pulumi("stack", "export"))["deployment"]
 
 
 def _goes_on_after_an_interrupt(stack: Stack) -> None:

@@ -12,7 +12,9 @@ import pytest
 
 from recovery.interrupted import Creation, Interrupted
 from recovery.leftovers import Leftover, find
-from tests.localcloud.aws_plugin.conftest import endpoint  # noqa: F401 - a fixture
+from tests.localcloud.aws_plugin.conftest import endpoint
+
+__all__ = ["endpoint"]
 
 TAGS = {"k3s-aws:cluster": "blue", "k3s-aws:stack": "dev", "Name": "blue-thing"}
 OTHER_TAGS = {**TAGS, "k3s-aws:stack": "prod"}
@@ -66,7 +68,7 @@ class Account:
 
 
 @pytest.fixture
-def account(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Account:  # noqa: F811
+def account(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Account:
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     request = urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")  # noqa: S310
     urllib.request.urlopen(request, timeout=10).close()  # noqa: S310

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from localcloud.aws_plugin import resources
 from recovery.interrupted import Creation, Interrupted
 from recovery.leftovers import KINDS, find, unknown_kinds
 from tests.recovery.conftest import OTHER_TAGS, POLICY, TAGS, TRUST, Account, tagged
@@ -184,6 +185,11 @@ def test_what_no_state_knows_is_found_and_can_be_removed(
     assert account.left_by(kind, inputs) == []
 
 
+def test_every_kind_the_program_creates_can_be_looked_for() -> None:
+    # The stand-in of the provider has these and no more.
+    assert set(KINDS) == set(resources.KINDS)
+
+
 def test_every_kind_is_tried_here() -> None:
     assert {kind for kind, _ in MADE} == set(KINDS)
 
@@ -196,9 +202,8 @@ def test_an_address_of_another_interface_is_somebodys(account: Account) -> None:
 
 
 def test_the_tags_of_another_stack_are_somebodys(account: Account) -> None:
-    made, inputs = elastic_ip(account)
+    _, inputs = elastic_ip(account)
     assert account.left_by("aws:ec2/eip:Eip", {**inputs, "tags": OTHER_TAGS}) == []
-    assert made
 
 
 def test_a_vpc_with_a_subnet_is_somebodys(account: Account) -> None:

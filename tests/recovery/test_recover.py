@@ -42,7 +42,7 @@ def exported(account: Account, *creations: tuple[str, dict[str, Any]]) -> dict[s
 
 
 @pytest.fixture
-def pulumi(account: Account, tmp_path: Path) -> Pulumi:
+def pulumi(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pulumi:
     """A `pulumi` that answers from a file and writes down what it was asked."""
 
     def make(export: dict[str, Any], *, refresh: str = "true") -> Stack:
@@ -59,7 +59,8 @@ def pulumi(account: Account, tmp_path: Path) -> Pulumi:
             f"refresh) {refresh};; esac\n"
         )
         command.chmod(0o755)
-        return Stack(tmp_path, "dev", {"PATH": f"{tmp_path}:/usr/bin:/bin"})
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        return Stack(tmp_path, "dev")
 
     return make
 
@@ -86,13 +87,14 @@ def test_leftovers_are_removed_before_the_creations_are_forgotten(
     stack = pulumi(exported(account, ("aws:ec2/instance:Instance", inputs)))
     recover(stack, lambda _: True, said.append)
     assert said == [
-        "1 creations were interrupted, 1 left something in AWS",
+        "interrupted creations: 1, left in AWS: 1",
         f"removing instance {made}",
-        "1 interrupted creations are out of the state: run pulumi up again",
+        "the interrupted creations are out of the state: run pulumi up again",
     ]
     assert calls(tmp_path) == [
         "stack export",
         "refresh --skip-pending-creates",
+        "stack export",
         "config --json",
         "refresh --clear-pending-creates",
     ]
@@ -125,6 +127,19 @@ def test_under_a_run_that_is_alive_nothing_is_removed(account: Account, pulumi: 
     with pytest.raises(RecoveryError, match=r"`pulumi refresh --skip.*` failed\nlocked by 1 lock"):
         recover(stack, lambda _: True, print)
     assert len(account.left_by(kind, inputs)) == 1
+
+
+def test_what_a_run_that_just_ended_has_made_is_no_leftover(
+    account: Account, pulumi: Pulumi, tmp_path: Path
+) -> None:
+    kind = "aws:ec2/networkInterface:NetworkInterface"
+    made, inputs = interface(account)
+    (tmp_path / "ended.json").write_text(json.dumps(exported(account)))
+    ends = f"cp {tmp_path}/ended.json {tmp_path}/export.json"
+    said: list[str] = []
+    recover(pulumi(exported(account, (kind, inputs)), refresh=ends), lambda _: True, said.append)
+    assert said == ["no creation was interrupted: nothing to recover"]
+    assert [left.id for left in account.left_by(kind, inputs)] == [made]
 
 
 def test_a_creation_nobody_can_look_for_is_named_and_nothing_forgotten(

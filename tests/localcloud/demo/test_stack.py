@@ -77,28 +77,42 @@ def test_the_lock_of_a_run_that_is_alive_is_respected(
     assert machine.calls == []
 
 
-def test_a_creation_that_had_begun_was_interrupted(folder: Folder) -> None:
-    pending = [{"type": "creating", "resource": {}}]
-    has_state(folder, json.dumps({"checkpoint": {"latest": {"pending_operations": pending}}}))
-    assert interrupted(folder.state)
-
-
 @pytest.mark.parametrize("text", ["{", '{"checkpoint": {"latest": {}}}'])
 def test_without_a_begun_creation_nothing_was_interrupted(folder: Folder, text: str) -> None:
     has_state(folder, text)
     assert not interrupted(folder.state)
 
 
-def test_an_interrupted_run_is_recovered_and_what_fails_is_told(
+def was_interrupted(folder: Folder) -> None:
+    pending = [{"type": "creating", "resource": {"type": "aws:ec2/vpc:Vpc"}}]
+    has_state(folder, json.dumps({"checkpoint": {"latest": {"pending_operations": pending}}}))
+
+
+def test_an_interrupted_run_is_recovered(machine: Machine, folder: Folder, stack: Stack) -> None:
+    was_interrupted(folder)
+    machine.has("python", "echo 'removing VPC vpc-1'")
+    stack.take_over(machine.say)
+    assert machine.calls == ["python -m recovery --stack demo --yes"]
+    assert machine.said == [
+        "a run that was killed may have left something: python -m recovery",
+        "removing VPC vpc-1",
+    ]
+
+
+def test_what_recovery_refuses_is_told(machine: Machine, folder: Folder, stack: Stack) -> None:
+    was_interrupted(folder)
+    machine.has("python", "echo 'error: AWS refused' >&2; exit 1")
+    with pytest.raises(LocalCloudError, match="`python -m recovery` failed\nerror: AWS refused"):
+        stack.take_over(machine.say)
+
+
+def test_where_nothing_was_interrupted_nothing_is_recovered(
     machine: Machine, folder: Folder, stack: Stack
 ) -> None:
-    pending = [{"type": "creating", "resource": {}}]
-    has_state(folder, json.dumps({"checkpoint": {"latest": {"pending_operations": pending}}}))
-    machine.has("pulumi", "echo 'no such stack' >&2; exit 255")
-    with pytest.raises(LocalCloudError, match="`pulumi stack export` failed\nno such stack"):
-        stack.take_over(machine.say)
-    assert machine.said == ["a run that was killed may have left something: python -m recovery"]
-    assert machine.calls == ["pulumi stack export --stack demo --non-interactive"]
+    has_state(folder, state_of("aws:ec2/vpc:Vpc"))
+    machine.has("python", "")
+    stack.take_over(machine.say)
+    assert machine.calls == []
 
 
 def test_the_kubeconfig_is_written_for_its_owner_alone(
