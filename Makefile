@@ -40,7 +40,7 @@ test: check ## everything: check, then the stand-in's Go tests, then the tests o
 
 .PHONY: check
 check: venv ## the fast part: lint, types, tests that need no local cloud
-	@$(MAKE) --no-print-directory lint types unit
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target lint types unit
 
 .PHONY: lint
 lint: venv ## ruff: style, imports, format

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+import gc
+import os
+
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+# Loading the SDKs makes millions of objects that stay: looking through them again and again for
+# garbage is a fifth of all the time.
+gc.set_threshold(200_000, 20, 100)
 
 FOREIGN = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+# What takes seconds to load or to start is used by one of the processes that run the tests.
+IN_ONE_PROCESS = {
+    "components": "pulumi_aws",
+    "localcloud/aws_plugin": "moto's server",
+    "localcloud/cloud": "moto",
+    "recovery": "moto's server",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -12,3 +28,22 @@ def _no_account_of_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in FOREIGN:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than can compute at once: many tests wait for a server or a deadline."""
+    return (os.cpu_count() or 1) + 1
+
+
+class OneProcessForEachGroup(LoadScopeScheduling):
+    """Every test goes to the next process that is free, those of a group to the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        for folder, name in IN_ONE_PROCESS.items():
+            if nodeid.startswith(f"tests/{folder}/"):
+                return name
+        return nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return OneProcessForEachGroup(config, log)

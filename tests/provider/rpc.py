@@ -40,7 +40,7 @@ class FastClock:
         return NOW
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        if event.wait(0.02 if seconds < 0.5 else 0.005):
+        if event.wait(0.01 if seconds < 0.5 else 0.005):
             return True
         with self._lock:
             self._seconds += seconds

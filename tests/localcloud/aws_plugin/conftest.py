@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from pulumi.runtime.proto.provider_pb2_grpc import (
 
 from localcloud.aws_plugin.servicer import Plugin
 from localcloud.aws_plugin.values import dump, load
+from localcloud.cloud import catalogue
 
 REGION = "us-east-1"
 
@@ -93,13 +95,20 @@ class Engine:
 
 
 @pytest.fixture(scope="session")
-def endpoint() -> Iterator[str]:
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # A process of its own: moto reads its images when it is imported, and the daemon's tests
-    # in this process have images of their own.
+    # in this process put others in their place. Its own thousands take it a second to list.
+    amis = tmp_path_factory.mktemp("moto") / "amis.json"
+    catalogue.write_amis(amis)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     words = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    with subprocess.Popen(
+        words,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "MOTO_AMIS_PATH": str(amis)},
+    ) as server:
         try:
             wait_for(port, server)
             yield f"http://127.0.0.1:{port}"
