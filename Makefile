@@ -38,6 +38,10 @@ test: check ## everything: check, then the stand-in's Go tests, then the tests o
 	(cd $(STANDIN) && go vet ./... && go test ./...); \
 	$(IN_VENV) -m pytest -m localcloud
 
+.PHONY: bench
+bench: venv ## measure start-up, preview and up against their floors; writes bench/results.json
+	@$(IN_VENV) -m bench
+
 .PHONY: check
 check: venv ## the fast part: lint, types, tests that need no local cloud
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target lint types unit

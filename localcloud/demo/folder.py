@@ -13,19 +13,24 @@ STACK = "demo"
 
 @dataclass(frozen=True)
 class Folder:
-    """The demo's files of one checkout: `.local/demo/` and the stack's configuration."""
+    """
+    What one stack on the local cloud keeps in a checkout: `.local/<name>/` and its configuration.
+
+    The demo's is called `demo`.
+    """
 
     places: Places
+    name: str = STACK
 
     @property
     def path(self) -> Path:
         """The folder itself."""
-        return self.places.local / "demo"
+        return self.places.local / self.name
 
     @property
     def stack_config(self) -> Path:
         """In the root, where `pulumi preview` by hand looks for it."""
-        return self.places.root / f"Pulumi.{STACK}.yaml"
+        return self.places.root / f"Pulumi.{self.name}.yaml"
 
     @property
     def state(self) -> Path:
@@ -34,7 +39,7 @@ class Folder:
 
     @property
     def pulumi_home(self) -> Path:
-        """Plugins and credentials of the demo alone."""
+        """Plugins and credentials of this stack alone."""
         return self.path / "pulumi-home"
 
     @property

@@ -31,7 +31,7 @@ def up(folder: Folder, host: Host, say: Say) -> None:
     stages = Stages(say)
     cloud = Cloud(folder.places.local / "cloud")
     require_same_cloud(folder, cloud.endpoint())
-    _prepare_host(folder, host, stages)
+    prepare_host(folder, host, stages)
     with stages.stage("Pulumi CLI") as tell:
         cli = pulumi_cli.provide(folder.places, host, os.environ["PATH"], tell)
         tell(f"Pulumi {cli.version}, {cli.way}")
@@ -74,7 +74,8 @@ def require_same_cloud(folder: Folder, running: dict[str, Any] | None) -> None:
         )
 
 
-def _prepare_host(folder: Folder, host: Host, stages: Stages) -> None:
+def prepare_host(folder: Folder, host: Host, stages: Stages) -> None:
+    """Installs the system packages that are missing and starts Docker. Raises ToolchainError."""
     path = os.environ["PATH"]
     with stages.stage("system packages") as tell:
         answers = bool(docker_engine.ask().version)

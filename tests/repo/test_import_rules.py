@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("cluster", "cloud-init", "components", "provider", "localcloud", "recovery", "toolchain")
+FOLDERS = (
+    *("cluster", "cloud-init", "components", "provider"),
+    *("localcloud", "recovery", "toolchain", "bench"),
+)
 EFFECTS = {"socket", "subprocess", "time", "random", "secrets", "urllib", "http", "threading", "os"}
-MAY_IMPORT_PULUMI = {"components", "provider", "localcloud", "policy"}
+MAY_IMPORT_PULUMI = {"components", "provider", "localcloud", "policy", "bench"}
 
 
 def python_files(folder: str) -> Iterator[Path]:
@@ -63,7 +66,8 @@ def test_the_boot_program_needs_the_standard_library_only() -> None:
 
 def test_pulumi_is_imported_only_where_it_may_be() -> None:
     assert users_of("pulumi") <= MAY_IMPORT_PULUMI
-    assert users_of("pulumi_aws") <= {"components"}
+    # The plain program of the measurements is nothing but AWS resources.
+    assert users_of("pulumi_aws") <= {"components", "bench"}
 
 
 def test_paramiko_is_imported_only_in_the_provider() -> None:
@@ -85,8 +89,9 @@ def test_the_program_knows_nothing_of_the_local_cloud(folder: str) -> None:
         assert "moto" not in text.split(), file
 
 
-def test_localcloud_is_imported_by_itself_only() -> None:
-    assert users_of("localcloud") <= {"localcloud"}
+def test_localcloud_is_imported_by_itself_and_the_measurements_only() -> None:
+    assert users_of("localcloud") <= {"localcloud", "bench"}
+    assert users_of("bench") <= {"bench"}
 
 
 def test_recovery_stands_without_the_program() -> None:

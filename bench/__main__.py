@@ -1,0 +1,61 @@
+"""`python -m bench`: what `make bench` runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from bench import results
+from bench.laboratory import laboratory
+from bench.startup import StartUps
+from bench.unchanged import unchanged
+from localcloud.demo.folder import Folder
+from localcloud.errors import LocalCloudError
+from toolchain.errors import ToolchainError
+from toolchain.host import this_host
+from toolchain.places import Places
+
+START_UPS = 3
+REPEATS = 5
+
+
+def measure(folder: Folder, say: Callable[[str], None]) -> results.Results:
+    """Measures everything, floor and program in turn. Raises LocalCloudError, ToolchainError."""
+    with laboratory(folder, this_host(), say) as lab:
+        starts = StartUps(lab)
+        for number in range(1, START_UPS + 1):
+            say(f"==> start-up {number} of {START_UPS}")
+            starts.by_hand()
+            starts.by_program(leave=number == START_UPS)
+        say("==> without changes")
+        same = unchanged(lab, REPEATS)
+        return results.Results(
+            k3s=f"{lab.k3s.kind}, {lab.k3s.version}",
+            aws_plugin=lab.aws_plugin,
+            processors=os.cpu_count() or 1,
+            comparisons=[starts.comparison, *same],
+            boot=starts.boot,
+            up_seconds=starts.up_seconds,
+        )
+
+
+def main() -> int:
+    """Measures, prints and writes; an operator's error is one message and status 1."""
+    folder = Folder(Places(), "bench")
+    try:
+        measured = measure(folder, lambda text: print(text, flush=True))
+    except (LocalCloudError, ToolchainError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; nothing of it is left", file=sys.stderr)
+        return 130
+    file = folder.places.root / "bench" / "results.json"
+    file.write_text(measured.json)
+    print(f"\n{measured}\n\nwritten to {file}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

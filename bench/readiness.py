@@ -1,0 +1,115 @@
+"""When every node of a cluster on the local cloud's machines is Ready, seen from outside."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import docker.errors
+import kubernetes
+import requests.exceptions
+import urllib3.exceptions
+import yaml
+
+from localcloud.errors import LocalCloudError
+from localcloud.machines.containers import LABEL
+
+KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
+DEADLINE_SECONDS = 180.0
+POLL_SECONDS = 0.1
+ANSWER_SECONDS = 5.0
+
+
+class Watch:
+    """
+    Watches the machines of one cloud: asks Docker for the server's kubeconfig, then the API.
+
+    Both ways of starting a cluster are watched alike. Raises LocalCloudError at the deadline.
+    """
+
+    def __init__(self, engine: Any, cloud_id: str, count: int) -> None:
+        self._engine, self._label, self._count = engine, f"{LABEL}={cloud_id}", count
+        self._api: Any = None
+
+    @property
+    def started(self) -> float:
+        """When the first of the machines that run was started, in seconds since the epoch."""
+        began = [each.attrs["State"]["StartedAt"] for each in self._machines()]
+        return min(datetime.fromisoformat(each).timestamp() for each in began)
+
+    def until_ready(self, goes_on: Callable[[], bool] = lambda: True) -> float:
+        """The time at which all nodes were Ready; gives up early when it does not go on."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        ready = 0
+        while time.monotonic() < deadline:
+            alive = goes_on()
+            ready = self._ready()
+            if ready == self._count:
+                return time.time()
+            if not alive:
+                break
+            time.sleep(POLL_SECONDS)
+        raise LocalCloudError(
+            f"{ready} of {self._count} nodes were Ready when the measurement ended\n"
+            f"    its deadline is {DEADLINE_SECONDS:.0f} s"
+        )
+
+    def _ready(self) -> int:
+        try:
+            if self._api is None:
+                self._api = self._server()
+            if self._api is None:
+                return 0
+            nodes = self._api.list_node(_request_timeout=ANSWER_SECONDS).items
+        except (
+            docker.errors.APIError,
+            requests.exceptions.RequestException,
+            urllib3.exceptions.HTTPError,
+            kubernetes.client.ApiException,
+        ):
+            return 0
+        return sum(
+            condition.type == "Ready" and condition.status == "True"
+            for node in nodes
+            for condition in node.status.conditions or []
+        )
+
+    def _machines(self) -> list[Any]:
+        found: list[Any] = self._engine.containers.list(
+            filters={"label": self._label}, ignore_removed=True
+        )
+        return found
+
+    def _server(self) -> Any:
+        for machine in self._machines():
+            try:
+                stream, _ = machine.get_archive(KUBECONFIG)
+            except docker.errors.NotFound:
+                continue
+            (network,) = machine.attrs["NetworkSettings"]["Networks"].values()
+            return api(unpacked(b"".join(stream)), network["IPAddress"])
+        return None
+
+
+def unpacked(archive: bytes) -> str:
+    """The only file in a tar archive, as Docker hands it out."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+        (member,) = opened.getmembers()
+        content = opened.extractfile(member)
+        return content.read().decode() if content else ""
+
+
+def api(kubeconfig: str, address: str) -> Any:
+    """A client of the server at this address; None while its kubeconfig is not whole."""
+    content = yaml.safe_load(kubeconfig)
+    if not content:
+        return None
+    content["clusters"][0]["cluster"]["server"] = f"https://{address}:6443"
+    client = kubernetes.config.new_client_from_config_dict(content, persist_config=False)
+    # A port that is not open yet is asked again here, at our own pace.
+    client.rest_client.pool_manager.connection_pool_kw["retries"] = False
+    return kubernetes.client.CoreV1Api(client)

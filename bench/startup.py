@@ -1,0 +1,140 @@
+"""From the start of the first machine to every node Ready: by hand, and by the program."""
+
+from __future__ import annotations
+
+import io
+import json
+import secrets
+import tarfile
+import time
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import Any
+
+from bench.laboratory import NODES, Laboratory
+from bench.readiness import Watch
+from bench.results import Comparison
+from cluster import boot_report
+from localcloud.cloud.authority import Authority
+from localcloud.cloud.services import METADATA
+from localcloud.machines import MachineSpec
+from localcloud.machines.containers import connect
+
+GOAL = 1.5
+SUBNET = "10.63.0.0/24"
+SERVER = "10.63.0.10"
+LOG = "/var/log/by-hand.log"
+# Not before its container is set up, and an agent not before the server listens.
+BOOTED = "until [ -d /run/systemd/system ]; do sleep 0.05; done"
+LISTENS = f"until (: </dev/tcp/{SERVER}/6443) 2>/dev/null; do sleep 0.05; done"
+
+
+class StartUps:
+    """Starts clusters one after the other and remembers how long each took."""
+
+    def __init__(self, lab: Laboratory) -> None:
+        self._lab = lab
+        self._by_hand: list[float] = []
+        self._by_program: list[float] = []
+        self.up_seconds: list[float] = []
+        self.boot: dict[str, list[float]] = defaultdict(list)
+
+    @property
+    def comparison(self) -> Comparison:
+        """What was measured so far."""
+        return Comparison(
+            what=f"start of {NODES} machines to all Ready",
+            floor="the same k3s started by hand",
+            floor_seconds=self._by_hand,
+            program_seconds=self._by_program,
+            goal=GOAL,
+        )
+
+    def by_hand(self) -> None:
+        """
+        The floor: the same containers, k3s already in them, started by two commands.
+
+        No metadata service, no cloud-init, no download, no report, nothing checked.
+        """
+        machines, token = self._lab.machines, secrets.token_hex(16)
+        names = [f"machine-{index}" for index in range(NODES)]
+        for index, name in enumerate(names):
+            self._make(name, index)
+        watch = Watch(connect(), machines.cloud_id, NODES)
+        listeners = []
+        for name in names:
+            machines.start(name)
+            # The machine waits for the service to be there; nobody asks it anything.
+            listeners.append(machines.listen(name, *METADATA))
+            k3s = f"k3s server --token {token}"
+            if name != names[0]:
+                k3s = f"{LISTENS}; k3s agent --server https://{SERVER}:6443 --token {token}"
+            _container(machines.cloud_id, name).exec_run(
+                ["bash", "-c", f"({BOOTED}; {k3s}) >{LOG} 2>&1"], detach=True
+            )
+        seconds = watch.until_ready() - watch.started
+        self._by_hand.append(seconds)
+        self._lab.say(f"    by hand      {seconds:6.2f} s")
+        for listener in listeners:
+            listener.close()
+        machines.remove_everything()
+
+    def by_program(self, *, leave: bool) -> None:
+        """The program's own `pulumi up`, on a stack that holds nothing; destroyed unless left."""
+        program, began = self._lab.program, time.monotonic()
+        run = program.start("up", "--yes", "--skip-preview", "--suppress-outputs")
+        watch = Watch(connect(), self._lab.cloud_id, NODES)
+        try:
+            ready = watch.until_ready(lambda: run.poll() is None)
+        finally:
+            program.end(run, "up")
+        self.up_seconds.append(time.monotonic() - began)
+        self._by_program.append(ready - watch.started)
+        self._lab.say(f"    by program   {ready - watch.started:6.2f} s")
+        self._take_apart(watch.started, ready)
+        if not leave:
+            program.seconds("destroy", "--yes", "--skip-preview")
+
+    def _take_apart(self, started: float, ready: float) -> None:
+        reports = json.loads(self._lab.program.answer("stack", "output", "bootReport", "--json"))
+        (server,) = (each for each in reports.values() if each["role"] == "server")
+        report = boot_report.parse(json.dumps(server))
+        began = report.phases[0].started_at.timestamp()
+        self.boot["server: until boot.py begins"].append(began - started)
+        for phase in report.phases:
+            self.boot[f"server: {phase.name}"].append(phase.seconds or 0.0)
+        last = report.phases[-1]
+        ended = last.started_at.timestamp() + (last.seconds or 0.0)
+        self.boot["after it: all nodes Ready"].append(ready - ended)
+
+    def _make(self, name: str, index: int) -> None:
+        machines = self._lab.machines
+        machines.create(
+            MachineSpec(
+                instance_id=name,
+                hostname=name,
+                private_ip=f"10.63.0.{10 + index}",
+                mac=f"02:00:00:00:63:{index:02x}",
+                network="by-hand",
+                subnet_cidr=SUBNET,
+                names={},
+                ca_certificate=Authority(datetime.now(UTC)).certificate,
+            )
+        )
+        container = _container(machines.cloud_id, name)
+        put(container, "/usr/local/bin/k3s", self._lab.k3s.path.read_bytes(), 0o755)
+        put(container, "/etc/cloud/cloud-init.disabled", b"", 0o644)
+
+
+def _container(cloud_id: str, name: str) -> Any:
+    return connect().containers.get(f"k3saws-{cloud_id}-{name}")
+
+
+def put(container: Any, path: str, content: bytes, mode: int) -> None:
+    """Lays a file into a machine that does not run."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        entry = tarfile.TarInfo(path.lstrip("/"))
+        entry.size, entry.mode = len(content), mode
+        archive.addfile(entry, io.BytesIO(content))
+    container.put_archive("/", buffer.getvalue())
