@@ -471,8 +471,15 @@ class Boot:
         text, unit = json.dumps(config, indent=1) + "\n", UNIT.format(role=self.role)
         write(self.home / "config.yaml", text, 0o600)
         write(self.root / f"etc/systemd/system/{self.unit}.service", unit, 0o644)
+        # Here, so that an agent has it behind itself when its server is there.
+        self.systemctl("daemon-reload")
         seen = "\n".join([self.node["k3s"]["sha256"], text, unit])
         self.wanted = hashlib.sha256(seen.encode()).hexdigest()
+
+    def systemctl(self, *words: str) -> None:
+        code, _ = self.run(["systemctl", *words])
+        if code != 0:
+            raise Failure(f"systemctl {' '.join(words)} ended with {code}")
 
     def wait_for_server(self) -> None:
         """Asks more often than k3s would, and tells a refused token from no answer."""
@@ -501,14 +508,9 @@ class Boot:
 
     def start_k3s(self) -> None:
         since = int(self.clock.time())
-        for words in (
-            ["daemon-reload"],
-            ["enable", self.unit],
-            ["restart", "--no-block", self.unit],
-        ):
-            code, _ = self.run(["systemctl", *words])
-            if code != 0:
-                raise Failure(f"systemctl {' '.join(words)} ended with {code}")
+        self.systemctl("restart", "--no-block", self.unit)
+        # While k3s starts.
+        self.systemctl("enable", self.unit)
 
         def attempt() -> None:
             state = self.unit_state(self.unit)

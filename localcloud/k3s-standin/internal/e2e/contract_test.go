@@ -30,6 +30,7 @@ func TestTheContract(t *testing.T) {
 		name string
 		test func(*testing.T, *cluster)
 	}{
+		{"nodes may join a server that said it is ready", readyForNodes},
 		{"the server's files have the places and modes of k3s", serverFiles},
 		{"anybody is told who the server is and nothing else", anonymous},
 		{"the join token opens the supervisor", joinToken},
@@ -69,6 +70,14 @@ apiVersion: helm.cattle.io/v1
 metadata: {name: chart, namespace: kube-system}
 spec: {valuesContent: "a: b"}
 `
+
+func readyForNodes(t *testing.T, c *cluster) {
+	code, _ := c.get(t, "/v1-k3s/readyz", func(r *http.Request) { r.SetBasicAuth("node", agentSecret) })
+	equal(t, http.StatusOK, code)
+	if kubeconfig := c.read("k3s.yaml"); !strings.Contains(kubeconfig, c.url) {
+		t.Errorf("k3s.yaml does not name %s", c.url)
+	}
+}
 
 func serverFiles(t *testing.T, c *cluster) {
 	for path, mode := range map[string]os.FileMode{

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -29,6 +30,7 @@ import (
 const (
 	readyEvery   = 100 * time.Millisecond
 	readyTimeout = 5 * time.Minute
+	notifySocket = "NOTIFY_SOCKET"
 )
 
 // server is one run of `k3s server`.
@@ -38,6 +40,7 @@ type server struct {
 	supervisor *supervisor.Supervisor
 	rest       *rest.Config
 	client     kubernetes.Interface
+	systemd    string // where systemd listens for READY=1
 }
 
 // Run serves until the context ends or a part of the control plane fails.
@@ -45,6 +48,12 @@ func Run(ctx context.Context, c *config.Server) error {
 	logrus.Infof("Starting k3s %s (a stand-in for k3s: nodes run no containers)", version.Kubernetes)
 	s, err := newServer(c)
 	if err != nil {
+		return err
+	}
+	// The API server would tell systemd that it is ready as soon as it listens. k3s hides the socket
+	// from it too.
+	s.systemd = os.Getenv(notifySocket)
+	if err := os.Unsetenv(notifySocket); err != nil {
 		return err
 	}
 	datastore, err := controlplane.StartDatastore(s.files.path("db"))
@@ -162,7 +171,10 @@ func (s *server) announce() {
 	logrus.Infof("Agent node token is available at %s", s.files.path("agent-token"))
 	logrus.Infof("Wrote kubeconfig %s", s.config.Kubeconfig)
 	logrus.Info("k3s is up and running")
-	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
+	if err := os.Setenv(notifySocket, s.systemd); err != nil {
+		logrus.Errorf("sd_notify: %v", err)
+	}
+	if _, err := daemon.SdNotify(true, daemon.SdNotifyReady); err != nil {
 		logrus.Errorf("sd_notify: %v", err)
 	}
 }
