@@ -13,14 +13,15 @@ try:
     cluster = lookups.resolve(
         config.load(pulumi.Config().get_object("cluster"), stack=pulumi.get_stack())
     )
-except ConfigError as error:
+    facts = lookups.look_up(cluster)
+except (ConfigError, lookups.LookupFailed) as error:
     raise pulumi.RunError(str(error)) from None
 
 k3s = K3sCluster(
     cluster.name,
     K3sClusterArgs(
         cluster=cluster,
-        facts=lookups.look_up(cluster),
+        facts=facts,
         boot_program=user_data.BOOT_PROGRAM.read_text(),
     ),
 )

@@ -236,7 +236,10 @@ class Plugin(ResourceProviderServicer):
 
 def _plain(subject: str, error: Exception) -> str:
     """What an operator reads: what it was about, and AWS's own words."""
-    return f"{subject}: {error}"
+    text = f"{subject}: {error}"
+    if isinstance(error, botocore.exceptions.EndpointConnectionError):
+        text += "\n    the local cloud has ended, or is another one now: make demo says what to do"
+    return text
 
 
 def _unknown(what: str, token: str, known: Mapping[str, Any]) -> str:

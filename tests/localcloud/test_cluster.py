@@ -180,6 +180,7 @@ def test_the_life_of_a_cluster(stack: Stack) -> None:
     _names_a_wrong_token(stack)
     _refuses_another_host_key(stack)
     _leaves_nothing(stack)
+    _tells_of_a_cloud_that_has_ended(stack)
 
 
 def _is_recovered_after_a_kill(stack: Stack) -> None:
@@ -362,3 +363,10 @@ def _leaves_nothing(stack: Stack) -> None:
     assert stack.docker("network", "ls", "--quiet", "--filter", label) == ""
     assert stack.parameters() == []
     assert stack.client("iam").list_roles()["Roles"] == []
+
+
+def _tells_of_a_cloud_that_has_ended(stack: Stack) -> None:
+    Cloud(stack.folder / "cloud").stop(print)
+    said = stack.pulumi("preview", fails=True)
+    assert "the local cloud has ended" in said
+    assert "Traceback" not in said

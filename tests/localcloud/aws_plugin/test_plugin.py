@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from typing import Any
@@ -198,3 +199,15 @@ def test_without_an_endpoint_it_does_not_reach_for_aws(engine: Engine) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         engine.create(VPC, {"cidrBlock": "10.9.0.0/16"})
     assert "aws:endpoints names no endpoint for ec2" in refusal(caught)[1]
+
+
+def test_a_local_cloud_that_has_ended_is_named_with_the_way_out(engine: Engine) -> None:
+    gone = json.dumps([{"ec2": "http://127.0.0.1:1"}])
+    arguments = {"region": "us-east-1", "accessKey": "test", "secretKey": "test", "endpoints": gone}
+    engine.stub.Configure(provider_pb2.ConfigureRequest(args=dump(arguments)))
+    with pytest.raises(grpc.RpcError) as caught:
+        engine.invoke("aws:ec2/getInstanceType:getInstanceType", {"instanceType": "t3.small"})
+    assert refusal(caught)[1].endswith(
+        'Could not connect to the endpoint URL: "http://127.0.0.1:1/"\n'
+        "    the local cloud has ended, or is another one now: make demo says what to do"
+    )
