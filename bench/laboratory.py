@@ -62,11 +62,12 @@ def laboratory(folder: Folder, host: Host, say: Say) -> Iterator[Laboratory]:
             environment.make_passphrase(folder)
             folder.state.mkdir(parents=True, exist_ok=True)
             complete = environment.complete(folder, cli.folder, os.environ)
-            plugin = aws_plugin.provide(folder, host, complete, Path.home() / ".pulumi", tell)
+            operator_home = environment.operator_home(os.environ)
+            plugin = aws_plugin.provide(folder, host, complete, operator_home, tell)
             _configure(folder, host, running, binary)
         yield Laboratory(
-            program=_program(folder, folder.places.root, complete),
-            plain=_program(folder, _plain(folder), complete),
+            program=_program("program", folder, folder.places.root, complete),
+            plain=_program("plain", folder, _plain(folder), complete),
             cloud_id=cloud.id,
             machines=Machines(by_hand.id, ensure_image(say)),
             k3s=binary,
@@ -92,8 +93,8 @@ def _plain(folder: Folder) -> Path:
     return folder.places.root / "bench" / "plain"
 
 
-def _program(folder: Folder, root: Path, complete: dict[str, str]) -> Program:
-    made = Program(root, folder.name, complete, folder.path / f"{root.name}.log")
+def _program(name: str, folder: Folder, root: Path, complete: dict[str, str]) -> Program:
+    made = Program(root, folder.name, complete, folder.path / f"{name}.log")
     made.answer("stack", "select", "--create")
     return made
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from localcloud.demo.stack import answer
 from localcloud.errors import LocalCloudError
 
 RUN_SECONDS = 600
@@ -64,19 +65,7 @@ class Program:
 
     def answer(self, *words: str) -> str:
         """What a command printed."""
-        done = subprocess.run(
-            self._command(words),
-            cwd=self.folder,
-            env=dict(self.environment),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=RUN_SECONDS,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise LocalCloudError(f"`pulumi {' '.join(words)}` failed\n{done.stderr.strip()}")
-        return done.stdout
+        return answer(self._command(words), self.folder, self.environment, seconds=RUN_SECONDS)
 
     def _command(self, words: tuple[str, ...]) -> list[str]:
         return ["pulumi", *words, "--non-interactive", "--stack", self.stack]

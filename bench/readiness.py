@@ -31,8 +31,11 @@ class Watch:
     Both ways of starting a cluster are watched alike. Raises LocalCloudError at the deadline.
     """
 
-    def __init__(self, engine: Any, cloud_id: str, count: int) -> None:
+    def __init__(
+        self, engine: Any, cloud_id: str, count: int, deadline_seconds: float = DEADLINE_SECONDS
+    ) -> None:
         self._engine, self._label, self._count = engine, f"{LABEL}={cloud_id}", count
+        self._deadline_seconds = deadline_seconds
         self._api: Any = None
 
     @property
@@ -43,7 +46,7 @@ class Watch:
 
     def until_ready(self, goes_on: Callable[[], bool] = lambda: True) -> float:
         """The time at which all nodes were Ready; gives up early when it does not go on."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        deadline = time.monotonic() + self._deadline_seconds
         ready = 0
         while time.monotonic() < deadline:
             alive = goes_on()
@@ -51,11 +54,10 @@ class Watch:
             if ready == self._count:
                 return time.time()
             if not alive:
-                break
+                raise LocalCloudError(f"it ended with {ready} of {self._count} nodes Ready")
             time.sleep(POLL_SECONDS)
         raise LocalCloudError(
-            f"{ready} of {self._count} nodes were Ready when the measurement ended\n"
-            f"    its deadline is {DEADLINE_SECONDS:.0f} s"
+            f"{ready} of {self._count} nodes were Ready after {self._deadline_seconds:.0f} s"
         )
 
     def _ready(self) -> int:
@@ -109,7 +111,10 @@ def api(kubeconfig: str, address: str) -> Any:
     if not content:
         return None
     content["clusters"][0]["cluster"]["server"] = f"https://{address}:6443"
-    client = kubernetes.config.new_client_from_config_dict(content, persist_config=False)
-    # A port that is not open yet is asked again here, at our own pace.
-    client.rest_client.pool_manager.connection_pool_kw["retries"] = False
-    return kubernetes.client.CoreV1Api(client)
+    configuration = kubernetes.client.Configuration()
+    # A port that is not open yet is asked again at our own pace.
+    configuration.retries = False
+    kubernetes.config.load_kube_config_from_dict(
+        content, client_configuration=configuration, persist_config=False
+    )
+    return kubernetes.client.CoreV1Api(kubernetes.client.ApiClient(configuration))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 import secrets
-import tarfile
+import signal
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from bench.laboratory import NODES, Laboratory
 from bench.readiness import Watch
@@ -17,8 +16,9 @@ from bench.results import Comparison
 from cluster import boot_report
 from localcloud.cloud.authority import Authority
 from localcloud.cloud.services import METADATA
+from localcloud.errors import LocalCloudError
 from localcloud.machines import MachineSpec
-from localcloud.machines.containers import connect
+from localcloud.machines.containers import archive, connect
 
 GOAL = 1.5
 SUBNET = "10.63.0.0/24"
@@ -33,7 +33,7 @@ class StartUps:
     """Starts clusters one after the other and remembers how long each took."""
 
     def __init__(self, lab: Laboratory) -> None:
-        self._lab = lab
+        self._lab, self._engine = lab, connect()
         self._by_hand: list[float] = []
         self._by_program: list[float] = []
         self.up_seconds: list[float] = []
@@ -60,7 +60,7 @@ class StartUps:
         names = [f"machine-{index}" for index in range(NODES)]
         for index, name in enumerate(names):
             self._make(name, index)
-        watch = Watch(connect(), machines.cloud_id, NODES)
+        watch = Watch(self._engine, machines.cloud_id, NODES)
         listeners = []
         for name in names:
             machines.start(name)
@@ -69,10 +69,13 @@ class StartUps:
             k3s = f"k3s server --token {token}"
             if name != names[0]:
                 k3s = f"{LISTENS}; k3s agent --server https://{SERVER}:6443 --token {token}"
-            _container(machines.cloud_id, name).exec_run(
+            machines.container(name).exec_run(
                 ["bash", "-c", f"({BOOTED}; {k3s}) >{LOG} 2>&1"], detach=True
             )
-        seconds = watch.until_ready() - watch.started
+        try:
+            seconds = watch.until_ready() - watch.started
+        except LocalCloudError as error:
+            raise LocalCloudError(f"started by hand, {error}{self._last_words(names)}") from None
         self._by_hand.append(seconds)
         self._lab.say(f"    by hand      {seconds:6.2f} s")
         for listener in listeners:
@@ -83,11 +86,15 @@ class StartUps:
         """The program's own `pulumi up`, on a stack that holds nothing; destroyed unless left."""
         program, began = self._lab.program, time.monotonic()
         run = program.start("up", "--yes", "--skip-preview", "--suppress-outputs")
-        watch = Watch(connect(), self._lab.cloud_id, NODES)
+        watch = Watch(self._engine, self._lab.cloud_id, NODES)
         try:
             ready = watch.until_ready(lambda: run.poll() is None)
-        finally:
+        except BaseException:
+            # Its own last words tell more; it need not wait for a deadline of its own.
+            run.send_signal(signal.SIGINT)
             program.end(run, "up")
+            raise
+        program.end(run, "up")
         self.up_seconds.append(time.monotonic() - began)
         self._by_program.append(ready - watch.started)
         self._lab.say(f"    by program   {ready - watch.started:6.2f} s")
@@ -121,20 +128,15 @@ class StartUps:
                 ca_certificate=Authority(datetime.now(UTC)).certificate,
             )
         )
-        container = _container(machines.cloud_id, name)
-        put(container, "/usr/local/bin/k3s", self._lab.k3s.path.read_bytes(), 0o755)
-        put(container, "/etc/cloud/cloud-init.disabled", b"", 0o644)
+        container = machines.container(name)
+        k3s = archive("k3s", self._lab.k3s.path.read_bytes(), 0o755)
+        container.put_archive("/usr/local/bin", k3s)
+        container.put_archive("/etc/cloud", archive("cloud-init.disabled", b""))
 
-
-def _container(cloud_id: str, name: str) -> Any:
-    return connect().containers.get(f"k3saws-{cloud_id}-{name}")
-
-
-def put(container: Any, path: str, content: bytes, mode: int) -> None:
-    """Lays a file into a machine that does not run."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        entry = tarfile.TarInfo(path.lstrip("/"))
-        entry.size, entry.mode = len(content), mode
-        archive.addfile(entry, io.BytesIO(content))
-    container.put_archive("/", buffer.getvalue())
+    def _last_words(self, names: Sequence[str]) -> str:
+        """What k3s said last on each machine."""
+        lines = []
+        for name in names:
+            said = self._lab.machines.container(name).exec_run(["tail", "-n", "3", LOG]).output
+            lines += [f"\n    {name} | {line}" for line in said.decode().splitlines()]
+        return "".join(lines)

@@ -57,7 +57,7 @@ def _was_left(folder: Folder, cloud: Cloud) -> bool:
 
 
 def _destroy_stack(folder: Folder, host: Host, cloud: Cloud, tell: Say) -> None:
-    count = resources(folder.state)
+    count = resources(folder)
     if not count:
         tell("the stack holds no resources")
         return

@@ -33,6 +33,11 @@ def variables(folder: Folder) -> dict[str, str]:
     }
 
 
+def operator_home(ambient: Mapping[str, str]) -> Path:
+    """The operator's own Pulumi home, whose plugins may be used."""
+    return Path(ambient.get("PULUMI_HOME") or Path.home() / ".pulumi")
+
+
 def complete(folder: Folder, pulumi: Path, ambient: Mapping[str, str]) -> dict[str, str]:
     """The whole environment of a Pulumi run, free of the operator's accounts."""
     kept = {name: value for name, value in ambient.items() if not name.startswith(FOREIGN)}

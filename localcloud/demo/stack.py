@@ -12,7 +12,7 @@ from typing import Any
 
 from localcloud.demo import orphans
 from localcloud.demo.environment import write_private
-from localcloud.demo.folder import STACK, Folder
+from localcloud.demo.folder import Folder
 from localcloud.errors import LocalCloudError
 from recovery.interrupted import begun
 from toolchain.progress import Say
@@ -32,20 +32,20 @@ class Stack:
     def select(self) -> None:
         """Makes the stack where there is none, and the one that commands by hand mean."""
         self.folder.state.mkdir(parents=True, exist_ok=True)
-        self._quietly("stack", "select", STACK, "--create")
+        self._quietly("stack", "select", self.folder.name, "--create")
 
     def up(self) -> None:
         """Creates or updates everything."""
         # The outputs, boot reports among them, would push everything else off the screen.
-        self._openly("up", "--yes", "--skip-preview", "--suppress-outputs", "--stack", STACK)
+        self._openly("up", "--yes", "--skip-preview", "--suppress-outputs")
 
     def destroy(self) -> None:
         """Destroys everything."""
-        self._openly("destroy", "--yes", "--skip-preview", "--stack", STACK)
+        self._openly("destroy", "--yes", "--skip-preview")
 
     def export_kubeconfig(self) -> None:
         """Writes the kubeconfig, which is a secret output, to its file."""
-        words = ["stack", "output", "kubeconfig", "--show-secrets", "--stack", STACK]
+        words = ["stack", "output", "kubeconfig", "--show-secrets", "--stack", self.folder.name]
         write_private(self.folder.kubeconfig, self._quietly(*words))
 
     def take_over(self, say: Say) -> None:
@@ -58,9 +58,9 @@ class Stack:
         self.release_lock(say)
         for name in orphans.end(self.folder.pulumi_home):
             say(f"left behind by a pulumi that was killed, ended: {name}")
-        if interrupted(self.folder.state):
+        if interrupted(self.folder):
             say("a run that was killed may have left something: python -m recovery")
-            words = ["python", "-m", "recovery", "--stack", STACK, "--yes"]
+            words = ["python", "-m", "recovery", "--stack", self.folder.name, "--yes"]
             for line in self._run(*words, seconds=RECOVERY_SECONDS).splitlines():
                 say(line)
 
@@ -69,15 +69,16 @@ class Stack:
         require_idle(self.folder.state)
         if locks(self.folder.state):
             say("a run that was killed left its lock behind: pulumi cancel")
-            self._quietly("cancel", "--yes", "--stack", STACK)
+            self._quietly("cancel", "--yes", "--stack", self.folder.name)
 
     def _openly(self, *words: str) -> None:
         """With the operator's terminal. Ctrl-C reaches pulumi itself, which then ends in order."""
         interrupted: list[int] = []
+        command = ["pulumi", *words, "--stack", self.folder.name]
         before = signal.signal(signal.SIGINT, lambda number, _: interrupted.append(number))
         try:
             status = subprocess.call(
-                ["pulumi", *words], cwd=self.folder.places.root, env=dict(self.environment)
+                command, cwd=self.folder.places.root, env=dict(self.environment)
             )
         finally:
             signal.signal(signal.SIGINT, before)
@@ -92,45 +93,53 @@ class Stack:
         return self._run("pulumi", *words, "--non-interactive", seconds=OUTPUT_SECONDS)
 
     def _run(self, *command: str, seconds: int) -> str:
-        named = " ".join(command[:3])
-        try:
-            done = subprocess.run(
-                command,
-                cwd=self.folder.places.root,
-                env=dict(self.environment),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise LocalCloudError(f"`{named}` was not done within {seconds} s") from None
-        if done.returncode != 0:
-            raise LocalCloudError(f"`{named}` failed\n{done.stderr.strip()}")
-        return done.stdout
+        root = self.folder.places.root
+        return answer(command, root, self.environment, seconds=seconds)
 
 
-def resources(state: Path) -> int:
+def answer(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], *, seconds: int
+) -> str:
+    """What a command printed. Raises LocalCloudError with its words when it fails."""
+    named = " ".join(command[:3])
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise LocalCloudError(f"`{named}` was not done within {seconds} s") from None
+    if done.returncode != 0:
+        raise LocalCloudError(f"`{named}` failed\n{done.stderr.strip()}")
+    return done.stdout
+
+
+def resources(folder: Folder) -> int:
     """How many resources the state remembers, without asking pulumi."""
     try:
-        remembered = _latest(state).get("resources") or []
+        remembered = _latest(folder).get("resources") or []
     except (ValueError, KeyError):
         # A state nobody can read is no reason to forget what it held.
         return 1
     return len([each for each in remembered if not each["type"].startswith("pulumi:")])
 
 
-def interrupted(state: Path) -> bool:
+def interrupted(folder: Folder) -> bool:
     """Whether a creation had begun when a run was killed."""
     try:
-        return bool(begun(_latest(state)))
+        return bool(begun(_latest(folder)))
     except (ValueError, KeyError):
         return False
 
 
-def _latest(state: Path) -> dict[str, Any]:
-    for file in state.glob(f".pulumi/stacks/*/{STACK}.json"):
+def _latest(folder: Folder) -> dict[str, Any]:
+    for file in folder.state.glob(f".pulumi/stacks/*/{folder.name}.json"):
         return json.loads(file.read_text())["checkpoint"].get("latest") or {}
     return {}
 

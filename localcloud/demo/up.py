@@ -67,7 +67,7 @@ def require_usable(host: Host) -> None:
 
 def require_same_cloud(folder: Folder, running: dict[str, Any] | None) -> None:
     """A cluster whose cloud has ended cannot be updated, only forgotten."""
-    if resources(folder.state) and not origin.is_same(folder, running):
+    if resources(folder) and not origin.is_same(folder, running):
         raise LocalCloudError(
             "the local cloud that held the demo's cluster has ended, and its machines with it\n"
             "    make demo-destroy forgets the cluster, make demo then makes a new one"
@@ -89,7 +89,7 @@ def prepare_host(folder: Folder, host: Host, stages: Stages) -> None:
 def _k3s(folder: Folder, host: Host, tell: Say) -> k3s.K3s:
     named = os.environ.get(k3s.VARIABLE)
     # A cluster keeps the kind it was made with, whatever can be reached today.
-    if not named and resources(folder.state) and origin.k3s_kind(folder) == k3s.THE_STANDIN:
+    if not named and resources(folder) and origin.k3s_kind(folder) == k3s.THE_STANDIN:
         return k3s.standin(folder.places, tell)
     return k3s.provide(folder.places, host, named, tell)
 
@@ -102,7 +102,7 @@ def _stack(
     origin.remember(folder, running, binary)
     ambient = dict(os.environ)
     stack = Stack(folder, environment.complete(folder, pulumi, ambient))
-    operator_home = Path(ambient.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    operator_home = environment.operator_home(ambient)
     tell(aws_plugin.provide(folder, host, stack.environment, operator_home, tell))
     stack_config.write(
         folder,

@@ -79,7 +79,7 @@ class Machines:
     def start(self, instance_id: str) -> None:
         """Boots the machine; it waits for its metadata service before systemd starts."""
         with said_plainly(f"machine {instance_id}"):
-            self._get(instance_id).start()
+            self.container(instance_id).start()
 
     def stop(self, instance_id: str, grace_seconds: int = 10) -> None:
         """Shuts the machine down; its disk and addresses stay."""
@@ -105,6 +105,13 @@ class Machines:
         """The instance id of each machine, running or not."""
         with said_plainly("the machines"):
             return {each.labels[INSTANCE_LABEL] for each in self._containers(all=True)}
+
+    def container(self, instance_id: str) -> Any:
+        """The container a machine is. Raises MachineError when there is none."""
+        container = self._find(instance_id)
+        if container is None:
+            raise MachineError(f"machine {instance_id} does not exist")
+        return container
 
     def listen(self, instance_id: str, address: str, port: int) -> Any:
         """A listening socket inside the machine's network namespace."""
@@ -150,18 +157,12 @@ class Machines:
         except docker.errors.NotFound:
             return None
 
-    def _get(self, instance_id: str) -> Any:
-        container = self._find(instance_id)
-        if container is None:
-            raise MachineError(f"machine {instance_id} does not exist")
-        return container
-
     def _pid(self, container: Any) -> int:
         pid: int = self._docker.api.inspect_container(container.id)["State"]["Pid"]
         return pid
 
     def _running_pid(self, instance_id: str) -> int:
-        pid = self._pid(self._get(instance_id))
+        pid = self._pid(self.container(instance_id))
         if pid == 0:
             raise MachineError(f"machine {instance_id} does not run")
         return pid
@@ -183,7 +184,7 @@ class Machines:
                 {network: api.create_endpoint_config(ipv4_address=spec.private_ip)}
             ),
         )
-        authority = _archive("local-cloud.crt", spec.ca_certificate)
+        authority = archive("local-cloud.crt", spec.ca_certificate.encode())
         api.put_archive(container["Id"], "/usr/local/share/ca-certificates", authority)
 
     def _host_config(self, spec: MachineSpec) -> Any:
@@ -269,12 +270,11 @@ def said_plainly(subject: str) -> Iterator[None]:
         raise MachineError(f"{subject}: the Docker Engine does not answer: {error}") from None
 
 
-def _archive(name: str, text: str) -> bytes:
+def archive(name: str, content: bytes, mode: int = 0o644) -> bytes:
     """A tar archive with one file, as Docker takes it."""
     buffer = io.BytesIO()
-    content = text.encode()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
+    with tarfile.open(fileobj=buffer, mode="w") as opened:
         entry = tarfile.TarInfo(name)
-        entry.size, entry.mode = len(content), 0o644
-        archive.addfile(entry, io.BytesIO(content))
+        entry.size, entry.mode = len(content), mode
+        opened.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()

@@ -32,18 +32,18 @@ def state_of(*types: str) -> str:
 
 def test_the_stack_and_its_providers_hold_nothing(folder: Folder) -> None:
     has_state(folder, state_of("pulumi:pulumi:Stack", "pulumi:providers:aws", "aws:ec2/vpc:Vpc"))
-    assert resources(folder.state) == 1
+    assert resources(folder) == 1
 
 
 @pytest.mark.parametrize("text", ['{"checkpoint": {}}', '{"checkpoint": {"latest": null}}'])
 def test_a_new_stack_holds_nothing(folder: Folder, text: str) -> None:
     has_state(folder, text)
-    assert resources(folder.state) == 0
+    assert resources(folder) == 0
 
 
 def test_a_state_nobody_can_read_counts_as_holding_something(folder: Folder) -> None:
     has_state(folder, "{")
-    assert resources(folder.state) == 1
+    assert resources(folder) == 1
 
 
 def test_without_a_lock_nothing_is_cancelled(machine: Machine, stack: Stack) -> None:
@@ -80,7 +80,7 @@ def test_the_lock_of_a_run_that_is_alive_is_respected(
 @pytest.mark.parametrize("text", ["{", '{"checkpoint": {"latest": {}}}'])
 def test_without_a_begun_creation_nothing_was_interrupted(folder: Folder, text: str) -> None:
     has_state(folder, text)
-    assert not interrupted(folder.state)
+    assert not interrupted(folder)
 
 
 def was_interrupted(folder: Folder) -> None:
