@@ -10,18 +10,17 @@ from datetime import datetime
 from typing import Any
 
 import docker.errors
-import kubernetes
 import requests.exceptions
-import urllib3.exceptions
-import yaml
 
+from cluster import kubeconfig
+from cluster.errors import KubeconfigError
 from localcloud.errors import LocalCloudError
 from localcloud.machines.containers import LABEL
+from provider.api import Access, Api, Unreachable
 
 KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
 DEADLINE_SECONDS = 180.0
 POLL_SECONDS = 0.1
-ANSWER_SECONDS = 5.0
 
 
 class Watch:
@@ -36,7 +35,8 @@ class Watch:
     ) -> None:
         self._engine, self._label, self._count = engine, f"{LABEL}={cloud_id}", count
         self._deadline_seconds = deadline_seconds
-        self._api: Any = None
+        self._api: Api | None = None
+        self._seen = "no kubeconfig"
 
     @property
     def started(self) -> float:
@@ -57,7 +57,8 @@ class Watch:
                 raise LocalCloudError(f"it ended with {ready} of {self._count} nodes Ready")
             time.sleep(POLL_SECONDS)
         raise LocalCloudError(
-            f"{ready} of {self._count} nodes were Ready after {self._deadline_seconds:.0f} s"
+            f"{ready} of {self._count} nodes were Ready after {self._deadline_seconds:.0f} s\n"
+            f"    last seen: {self._seen}"
         )
 
     def _ready(self) -> int:
@@ -66,19 +67,17 @@ class Watch:
                 self._api = self._server()
             if self._api is None:
                 return 0
-            nodes = self._api.list_node(_request_timeout=ANSWER_SECONDS).items
+            nodes = self._api.nodes()
         except (
             docker.errors.APIError,
             requests.exceptions.RequestException,
-            urllib3.exceptions.HTTPError,
-            kubernetes.client.ApiException,
-        ):
+            KubeconfigError,
+            Unreachable,
+        ) as error:
+            self._seen = str(error)
             return 0
-        return sum(
-            condition.type == "Ready" and condition.status == "True"
-            for node in nodes
-            for condition in node.status.conditions or []
-        )
+        self._seen = f"nodes {', '.join(nodes)}"
+        return sum(node.ready for node in nodes.values())
 
     def _machines(self) -> list[Any]:
         found: list[Any] = self._engine.containers.list(
@@ -86,7 +85,7 @@ class Watch:
         )
         return found
 
-    def _server(self) -> Any:
+    def _server(self) -> Api | None:
         for machine in self._machines():
             try:
                 stream, _ = machine.get_archive(KUBECONFIG)
@@ -105,16 +104,18 @@ def unpacked(archive: bytes) -> str:
         return content.read().decode() if content else ""
 
 
-def api(kubeconfig: str, address: str) -> Any:
-    """A client of the server at this address; None while its kubeconfig is not whole."""
-    content = yaml.safe_load(kubeconfig)
-    if not content:
-        return None
-    content["clusters"][0]["cluster"]["server"] = f"https://{address}:6443"
-    configuration = kubernetes.client.Configuration()
-    # A port that is not open yet is asked again at our own pace.
-    configuration.retries = False
-    kubernetes.config.load_kube_config_from_dict(
-        content, client_configuration=configuration, persist_config=False
+def api(text: str, address: str) -> Api:
+    """
+    A client of the server at this address, as its kubeconfig's user.
+
+    Raises KubeconfigError while the file is not whole.
+    """
+    parts = kubeconfig.parse(text)
+    return Api(
+        Access(
+            endpoint=f"https://{address}:6443",
+            server_ca=parts.certificate_authority,
+            client_certificate=parts.client_certificate,
+            client_key=parts.client_key,
+        )
     )
-    return kubernetes.client.CoreV1Api(kubernetes.client.ApiClient(configuration))

@@ -1,7 +1,7 @@
 """
 The Kubernetes API of one cluster, asked with a client certificate. Retries nothing.
 
-Six plain calls, so no client library: its models refuse an object that lacks a field nobody asks
+Seven plain calls, so no client library: its models refuse an object that lacks a field nobody asks
 for. Certificates come as text: the key is on disk only while OpenSSL reads it.
 """
 
@@ -122,6 +122,11 @@ class Api:
         """The Node; nothing when there is none of this name."""
         answer = self._call("GET", f"/api/v1/nodes/{name}", but=(404,))
         return _state(answer.json()) if answer.status == 200 else None
+
+    def nodes(self) -> Mapping[str, NodeState]:
+        """Every Node, by name."""
+        listed = self._call("GET", "/api/v1/nodes").json()["items"]
+        return {each["metadata"]["name"]: _state(each) for each in listed}
 
     def cordon(self, name: str) -> bool:
         """Takes no new pods on the Node; whether there is one of this name."""

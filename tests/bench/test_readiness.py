@@ -6,23 +6,27 @@ from types import SimpleNamespace
 from typing import Any
 
 import docker.errors
-import kubernetes
 import pytest
-import yaml
 
 from bench import readiness
-from bench.readiness import Watch, api
+from bench.readiness import Watch
+from cluster import kubeconfig
+from cluster.errors import KubeconfigError
 from localcloud.errors import LocalCloudError
 from localcloud.machines.containers import LABEL, archive
+from provider import api as provider_api
+from provider.api import Access, NodeState, Unreachable
 
 CLOUD = "0badcafe"
-KUBECONFIG = yaml.safe_dump(
-    {
-        "clusters": [{"name": "default", "cluster": {"server": "https://127.0.0.1:6443"}}],
-        "contexts": [{"name": "default", "context": {"cluster": "default", "user": "default"}}],
-        "current-context": "default",
-        "users": [{"name": "default", "user": {}}],
-    }
+KUBECONFIG = kubeconfig.render(
+    kubeconfig.Parts(
+        server="https://127.0.0.1:6443",
+        certificate_authority="an authority",
+        client_certificate="a certificate",
+        client_key="a key",
+    ),
+    endpoint="https://127.0.0.1:6443",
+    name="default",
 )
 
 
@@ -54,35 +58,30 @@ AGENT = Container("10.0.0.2", "2026-11-24T12:00:01.5Z")
 SERVER = Container("10.0.0.1", "2026-11-24T12:00:00.123456789Z", KUBECONFIG)
 
 
-class Api:
-    """An API whose nodes are Ready one after the other, each time it is asked."""
+class NodesOneAfterTheOther:
+    """An API with two nodes of which so many are Ready, each time it is asked."""
 
     def __init__(self, *answers: int | Exception) -> None:
         self._answers = list(answers)
 
-    def list_node(self, **_: Any) -> Any:
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+    def nodes(self) -> dict[str, NodeState]:
+        answer = self._answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        states = ["True"] * answer + ["False"] * (2 - answer)
-        return SimpleNamespace(items=[node(state) for state in states])
+        return {name: state(ready=number < answer) for number, name in enumerate("ab")}
 
 
-def node(ready: str) -> Any:
-    conditions = [
-        SimpleNamespace(type="DiskPressure", status="True"),
-        SimpleNamespace(type="Ready", status=ready),
-    ]
-    return SimpleNamespace(status=SimpleNamespace(conditions=conditions))
+def state(*, ready: bool) -> NodeState:
+    return NodeState(ready=ready, why="", kubelet_version="", architecture="", internal_ip="")
 
 
 @pytest.fixture
 def reached(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """At which addresses an API was looked for; it has one node Ready, fails, then has two."""
     addresses: list[str] = []
-    answers = Api(1, kubernetes.client.ApiException(status=503), 2)
+    answers = NodesOneAfterTheOther(1, Unreachable("the API does not answer"), 2)
 
-    def client(_: str, address: str) -> Api:
+    def client(_: str, address: str) -> NodesOneAfterTheOther:
         addresses.append(address)
         return answers
 
@@ -108,7 +107,7 @@ def test_the_start_is_that_of_the_first_machine() -> None:
 def test_without_a_server_the_deadline_ends_it(reached: list[str]) -> None:
     with pytest.raises(LocalCloudError) as ended:
         Watch(engine(AGENT), CLOUD, 2, deadline_seconds=0.05).until_ready()
-    assert str(ended.value) == "0 of 2 nodes were Ready after 0 s"
+    assert str(ended.value) == "0 of 2 nodes were Ready after 0 s\n    last seen: no kubeconfig"
     assert reached == []
 
 
@@ -118,12 +117,22 @@ def test_what_no_longer_goes_on_is_not_waited_for(reached: list[str]) -> None:
     assert str(ended.value) == "it ended with 1 of 2 nodes Ready"
 
 
-def test_the_api_is_asked_at_the_machines_own_address_and_not_again_by_the_library() -> None:
-    made = api(KUBECONFIG, "10.0.0.1")
-    assert made.api_client.configuration.host == "https://10.0.0.1:6443"
-    pools = made.api_client.rest_client.pool_manager
-    assert pools.connection_pool_kw["retries"].total is False
+def test_the_api_is_asked_at_the_machines_own_address_as_the_kubeconfigs_user(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Access] = []
+    monkeypatch.setattr(provider_api, "_trust", asked.append)
+    readiness.api(KUBECONFIG, "10.0.0.1")
+    (access,) = asked
+    assert access.endpoint == "https://10.0.0.1:6443"
+    assert access.server_ca == "an authority"
+    assert (access.client_certificate, access.client_key) == ("a certificate", "a key")
 
 
-def test_a_kubeconfig_that_is_not_written_yet_is_none() -> None:
-    assert api("", "10.0.0.1") is None
+def test_a_kubeconfig_that_is_never_whole_is_the_cause_at_the_deadline() -> None:
+    server = Container("10.0.0.1", "2026-11-24T12:00:00Z", "")
+    with pytest.raises(LocalCloudError) as ended:
+        Watch(engine(server), CLOUD, 2, deadline_seconds=0.05).until_ready()
+    with pytest.raises(KubeconfigError) as broken:
+        kubeconfig.parse("")
+    assert str(ended.value).endswith(f"last seen: {broken.value}")

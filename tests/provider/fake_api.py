@@ -99,6 +99,8 @@ class FakeApi:
         words = path.strip("/").split("/")
         if path == "/readyz":
             return 200, "ok"
+        if words[2:] == ["nodes"]:
+            return 200, {"kind": "NodeList", "items": list(self.nodes.values())}
         if words[2] == "nodes":
             return self._node(method, words[3], body)
         if words[2:] == ["pods"]:

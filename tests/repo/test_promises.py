@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import yaml
+
+from tests.repo.test_import_rules import imported
 
 ROOT = Path(__file__).parents[2]
 REFUSED_WORDS = re.compile(r"\b(master|masters|slave|slaves|worker node|worker nodes)\b", re.I)
@@ -90,3 +94,23 @@ def test_every_decision_names_its_context_and_consequences() -> None:
     for page in pages:
         text = page.read_text()
         assert all(f"**{part}.**" in text for part in ("Context", "Decision", "Consequences")), page
+
+
+def test_every_library_that_is_imported_is_required() -> None:
+    # One that is only by chance in somebody's environment is missing in everybody else's.
+    text = "\n".join(each.read_text() for each in ROOT.glob("requirements*.txt"))
+    pinned = {_normal(name) for name in re.findall(r"^([\w.-]+)(?:\[.*\])?==", text, re.M)}
+    ours = {each.name for each in ROOT.iterdir() if each.is_dir()}
+    homes = packages_distributions()
+    missing = {
+        f"{file.relative_to(ROOT)}: {name}"
+        for file in tracked()
+        if file.suffix == ".py" and "image" not in file.parts
+        for name in imported(file) - ours - sys.stdlib_module_names
+        if not {_normal(each) for each in homes.get(name, [])} & pinned
+    }
+    assert missing == set()
+
+
+def _normal(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
