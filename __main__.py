@@ -17,6 +17,9 @@ try:
 except (ConfigError, lookups.LookupFailed) as error:
     raise pulumi.RunError(str(error)) from None
 
+for warning in cluster.warnings:
+    pulumi.log.warn(str(warning))
+
 k3s = K3sCluster(
     cluster.name,
     K3sClusterArgs(

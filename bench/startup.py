@@ -124,6 +124,7 @@ class StartUps:
                 mac=f"02:00:00:00:63:{index:02x}",
                 network="by-hand",
                 subnet_cidr=SUBNET,
+                vpc_cidr=SUBNET,
                 names={},
                 ca_certificate=Authority(datetime.now(UTC)).certificate,
             )

@@ -469,11 +469,14 @@ class Boot:
         else:
             config["server"] = self.node["join"]["url"]
         text, unit = json.dumps(config, indent=1) + "\n", UNIT.format(role=self.role)
+        registries = json.dumps(self.node["registries"]) if "registries" in self.node else ""
         write(self.home / "config.yaml", text, 0o600)
+        if registries or (self.home / "registries.yaml").exists():
+            write(self.home / "registries.yaml", registries, 0o600)
         write(self.root / f"etc/systemd/system/{self.unit}.service", unit, 0o644)
         # Here, so that an agent has it behind itself when its server is there.
         self.systemctl("daemon-reload")
-        seen = "\n".join([self.node["k3s"]["sha256"], text, unit])
+        seen = "\n".join([self.node["k3s"]["sha256"], text, unit, *filter(None, [registries])])
         self.wanted = hashlib.sha256(seen.encode()).hexdigest()
 
     def systemctl(self, *words: str) -> None:

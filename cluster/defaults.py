@@ -16,5 +16,7 @@ VPC_CIDR = "10.64.0.0/16"
 # k3s's own.
 CLUSTER_CIDR = "10.42.0.0/16"
 SERVICE_CIDR = "10.43.0.0/16"
+# Amazon's own; answers with the address that asked.
+CALLER_ADDRESS_URL = "https://checkip.amazonaws.com"
 NODE_DEADLINE_SECONDS = 600
 DRAIN_SECONDS = 120

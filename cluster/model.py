@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network
-from typing import Literal
+from typing import Any, Literal
 
+from cluster.errors import Problem
 from cluster.images import Image
 
 Role = Literal["server", "agent"]
@@ -21,28 +22,78 @@ Architecture = Literal["arm64", "x86_64"]
 SERVERS = "servers"
 """The pool all servers belong to; no pool of agents may have this name."""
 
+CALLER = "caller"
+"""In an allow-list: the address the program's own requests come from."""
+
+TAG_PREFIX = "k3s-aws:"
+
 # Raised when machines of an older release of this program cannot be brought up to date in place.
 MACHINE_SCHEMA = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class K3s:
-    """Which k3s, where it is downloaded, and what the file of each architecture must hash to."""
+    """
+    Which k3s, where it is downloaded, what the file of each architecture must hash to, and what
+    it is told: the packaged components that are off, and keys of its own for each role.
+    """
 
     version: str
     download_url: str
     sha256: Mapping[Architecture, str]
+    disabled: tuple[str, ...] = ()
+    flannel_backend: str = "vxlan"
+    secrets_encryption: bool = True
+    registries: Mapping[str, Any] = field(default_factory=dict)
+    server: Mapping[str, Any] = field(default_factory=dict)
+    agent: Mapping[str, Any] = field(default_factory=dict)
+
+    def keys_of(self, role: Role) -> Mapping[str, Any]:
+        """The keys that pass through to k3s on every node of the role."""
+        return self.server if role == "server" else self.agent
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """The address ranges, and who may reach the API and the SSH port."""
+    """
+    The address ranges, where in them machines stand, and who may reach the API and the SSH port.
+
+    An entry of an allow-list is a range or CALLER, until answers.resolve has put the caller's
+    address in its place.
+    """
 
     vpc_cidr: IPv4Network
+    availability_zones: tuple[str, ...]
+    subnet_ids: tuple[str, ...]
+    public_addresses: bool
     cluster_cidr: IPv4Network
     service_cidr: IPv4Network
     api_allowed_cidrs: tuple[str, ...]
     ssh_allowed_cidrs: tuple[str, ...]
+    caller_address_url: str
+
+    @property
+    def asks_for_caller(self) -> bool:
+        return CALLER in (*self.api_allowed_cidrs, *self.ssh_allowed_cidrs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taint:
+    """A taint of a node; the value may be empty."""
+
+    key: str
+    value: str
+    effect: str
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}:{self.effect}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spot:
+    """Spot instances, for at most `max_price` US dollars an hour."""
+
+    max_price: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +105,21 @@ class NodePool:
     count: int
     instance_type: str
     root_volume_gib: int
+    image: Image
     path: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[Taint, ...] = ()
+    spot: Spot | None = None
+    k3s: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subnet:
+    """One of the subnets machines stand in: its zone, and its range or the id it has already."""
+
+    zone: str
+    cidr: IPv4Network | None = None
+    id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,19 +127,22 @@ class Node:
     """One machine of the cluster, before anybody knows its instance id."""
 
     cluster: str
-    role: Role
-    pool: str
+    pool: NodePool
     index: int
-    instance_type: str
     architecture: Architecture
-    root_volume_gib: int
+    subnet: int
+    """Which of the cluster's subnets it stands in."""
     generation: str
     """Changes exactly when the machine has to be made anew."""
 
     @property
+    def role(self) -> Role:
+        return self.pool.role
+
+    @property
     def suffix(self) -> str:
         """What follows a component's name in the names of this node's resources: `agents-1`."""
-        return f"{self.pool}-{self.index}"
+        return f"{self.pool.name}-{self.index}"
 
     @property
     def logical_name(self) -> str:
@@ -84,7 +152,7 @@ class Node:
     @property
     def name_prefix(self) -> str:
         """What every Kubernetes name of this node's pool begins with: `demo-agents`."""
-        return f"{self.cluster}-{self.pool}"
+        return f"{self.cluster}-{self.pool.name}"
 
     def name_on(self, instance_id: str) -> str:
         """
@@ -97,18 +165,33 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """Everything the configuration says. `architectures` (by instance type) come from EC2."""
+    """
+    Everything the configuration says. `architectures` (by instance type) and `subnets` come from
+    AWS; answers.resolve puts them in.
+    """
 
     name: str
     stack: str
     k3s: K3s
-    image: Image
     servers: NodePool
     pools: tuple[NodePool, ...]
     network: Network
     node_deadline_seconds: int
     drain_seconds: int
+    own_tags: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
     architectures: Mapping[str, Architecture] | None = None
+    subnets: tuple[Subnet, ...] = ()
+    vpc_id: str | None = None
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of every resource that can have some."""
+        return {
+            **self.own_tags,
+            f"{TAG_PREFIX}cluster": self.name,
+            f"{TAG_PREFIX}stack": self.stack,
+        }
 
     @property
     def all_pools(self) -> tuple[NodePool, ...]:
@@ -121,39 +204,66 @@ class Cluster:
         return tuple(dict.fromkeys(pool.instance_type for pool in self.all_pools))
 
     @property
-    def nodes(self) -> tuple[Node, ...]:
-        """Every machine, the servers first. Needs `architectures.resolve` before."""
+    def own_images(self) -> tuple[str, ...]:
+        """Each AMI that the configuration names, once."""
+        return tuple(dict.fromkeys(pool.image.ami for pool in self.all_pools if pool.image.ami))
+
+    @property
+    def image_parameters(self) -> tuple[str, ...]:
+        """Each SSM parameter that names an image for a machine of the cluster, once."""
         return tuple(
-            self._node(pool, index) for pool in self.all_pools for index in range(pool.count)
+            dict.fromkeys(
+                pool.image.parameters[self.architecture_of(pool)]
+                for pool in self.all_pools
+                if pool.image.ami is None
+            )
         )
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Every machine, the servers first. Needs `answers.resolve` before."""
+        return tuple(node for pool in self.all_pools for node in self.nodes_of(pool))
 
     def nodes_of(self, pool: NodePool) -> tuple[Node, ...]:
-        """The machines of one pool, by their index."""
-        return tuple(self._node(pool, index) for index in range(pool.count))
-
-    def _node(self, pool: NodePool, index: int) -> Node:
-        if self.architectures is None:
-            raise LookupError("the architectures are not known yet: call architectures.resolve")
-        architecture = self.architectures[pool.instance_type]
-        return Node(
-            cluster=self.name,
-            role=pool.role,
-            pool=pool.name,
-            index=index,
-            instance_type=pool.instance_type,
-            architecture=architecture,
-            root_volume_gib=pool.root_volume_gib,
-            generation=self._generation(architecture),
+        """The machines of one pool, by their index, in each subnet in turn."""
+        architecture = self.architecture_of(pool)
+        generation = self._generation(pool, architecture)
+        return tuple(
+            Node(
+                cluster=self.name,
+                pool=pool,
+                index=index,
+                architecture=architecture,
+                subnet=index % len(self.subnets),
+                generation=generation,
+            )
+            for index in range(pool.count)
         )
 
-    def _generation(self, architecture: Architecture) -> str:
+    def architecture_of(self, pool: NodePool) -> Architecture:
+        if self.architectures is None:
+            raise LookupError("the architectures are not known yet: call answers.resolve")
+        return self.architectures[pool.instance_type]
+
+    def _generation(self, pool: NodePool, architecture: Architecture) -> str:
         # Everything else about a node is applied to the running machine. The ranges of pods and
-        # services are fixed in the datastore when the cluster is founded.
-        needs_a_new_machine = {
+        # services and the encryption are fixed in the datastore when the cluster is founded. What
+        # came with a later release of the program counts only where it is not the default: else
+        # every machine of every user would be replaced.
+        needs_a_new_machine: dict[str, Any] = {
             "schema": MACHINE_SCHEMA,
-            "image": self.image.name,
+            "image": pool.image.name,
             "architecture": architecture,
             "clusterCidr": str(self.network.cluster_cidr),
             "serviceCidr": str(self.network.service_cidr),
         }
+        if pool.image.generation != 1:
+            needs_a_new_machine["imageGeneration"] = pool.image.generation
+        if self.k3s.flannel_backend != "vxlan":
+            needs_a_new_machine["flannelBackend"] = self.k3s.flannel_backend
+        if pool.role == "server" and not self.k3s.secrets_encryption:
+            needs_a_new_machine["secretsEncryption"] = False
+        if pool.spot:
+            # A spot instance cannot be stopped, so it cannot become another type either.
+            needs_a_new_machine["instanceType"] = pool.instance_type
         return hashlib.sha256(json.dumps(needs_a_new_machine).encode()).hexdigest()[:12]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
@@ -10,10 +11,14 @@ from cluster.model import Cluster, Role
 from cluster.model import Network as Ranges
 
 SUBNET_PREFIX = 20
+SMALLEST_SUBNET_PREFIX = 28
 # EC2 keeps the first four addresses and the last one of a subnet to itself.
 RESERVED_ADDRESSES = 5
 # The controller manager hands a /24 of the cluster range to each node.
 NODE_PREFIX = 24
+
+# https://docs.k3s.io/installation/requirements#inbound-rules-for-k3s-nodes
+_TUNNELS = {"vxlan": ("vxlan", 8472), "wireguard-native": ("wireguard", 51820)}
 
 ROLES: tuple[Role, ...] = ("server", "agent")
 
@@ -26,22 +31,27 @@ class IngressRule:
     role: Role
     description: str
     protocol: str
-    from_port: int
-    to_port: int
+    from_port: int | None
+    to_port: int | None
     cidr: str | None = None
     source_role: Role | None = None
 
 
-def subnet_cidr(vpc_cidr: IPv4Network) -> IPv4Network:
-    """The one public subnet: the first /20 of the VPC, or all of a smaller one."""
-    if vpc_cidr.prefixlen >= SUBNET_PREFIX:
-        return vpc_cidr
-    return next(vpc_cidr.subnets(new_prefix=SUBNET_PREFIX))
+def subnet_cidrs(vpc_cidr: IPv4Network, number: int) -> tuple[IPv4Network, ...]:
+    """The subnets of a VPC of our own: a /20 each, or equal parts of a smaller VPC."""
+    prefix = max(SUBNET_PREFIX, vpc_cidr.prefixlen + (number - 1).bit_length())
+    return tuple(itertools.islice(vpc_cidr.subnets(new_prefix=prefix), number))
 
 
-def machines_in(vpc_cidr: IPv4Network) -> int:
-    """How many machines the subnet has addresses for."""
-    return subnet_cidr(vpc_cidr).num_addresses - RESERVED_ADDRESSES
+def most_subnets(vpc_cidr: IPv4Network) -> int:
+    """How many subnets fit into the VPC; EC2's smallest is a /28."""
+    return 1 << (SMALLEST_SUBNET_PREFIX - vpc_cidr.prefixlen)
+
+
+def machines_in(vpc_cidr: IPv4Network, subnets: int = 1) -> int:
+    """How many machines each of so many subnets has addresses for."""
+    subnets = min(subnets, most_subnets(vpc_cidr))
+    return subnet_cidrs(vpc_cidr, subnets)[0].num_addresses - RESERVED_ADDRESSES
 
 
 def nodes_in(cluster_cidr: IPv4Network) -> int:
@@ -51,7 +61,7 @@ def nodes_in(cluster_cidr: IPv4Network) -> int:
 
 def ingress_rules(cluster: Cluster) -> tuple[IngressRule, ...]:
     """Every rule, named so that adding one moves no other."""
-    return (*_from_outside(cluster.network), *_between_nodes())
+    return (*_from_outside(cluster.network), *_between_nodes(cluster))
 
 
 def _from_outside(ranges: Ranges) -> Iterator[IngressRule]:
@@ -74,13 +84,42 @@ def _from_cidr(role: Role, service: str, port: int, cidr: str) -> IngressRule:
     )
 
 
-def _between_nodes() -> Iterator[IngressRule]:
+def source_dest_check(cluster: Cluster) -> bool:
+    """Whether EC2 drops packets that neither come from nor go to the machine's own address."""
+    return cluster.k3s.flannel_backend != "host-gw"
+
+
+def _between_nodes(cluster: Cluster) -> Iterator[IngressRule]:
     for source in ROLES:
         yield _from_role("server", "api", "tcp", 6443, source)
+    backend = cluster.k3s.flannel_backend
     for role in ROLES:
+        if backend == "host-gw":
+            # Packets of pods come as they are; a group as the source means machines' addresses.
+            yield _all_from(role, "pods", str(cluster.network.cluster_cidr), None)
         for source in ROLES:
-            yield _from_role(role, "vxlan", "udp", 8472, source)
+            if backend == "none":
+                # Which ports the network needs that a manifest brings is not ours to know.
+                yield _all_from(role, "all", None, source)
+                continue
+            if backend in _TUNNELS:
+                name, port = _TUNNELS[backend]
+                yield _from_role(role, name, "udp", port, source)
             yield _from_role(role, "kubelet", "tcp", 10250, source)
+
+
+def _all_from(role: Role, what: str, cidr: str | None, source: Role | None) -> IngressRule:
+    origin = cidr or f"the {source}s"
+    return IngressRule(
+        name=f"{role}-{what}" + (f"-{source}s" if source else ""),
+        role=role,
+        description=f"everything from {origin}",
+        protocol="-1",
+        from_port=None,
+        to_port=None,
+        cidr=cidr,
+        source_role=source,
+    )
 
 
 def _from_role(role: Role, service: str, protocol: str, port: int, source: Role) -> IngressRule:

@@ -25,7 +25,7 @@ def render(
         "schema": SCHEMA,
         "cluster": cluster.name,
         "role": node.role,
-        "pool": node.pool,
+        "pool": node.pool.name,
         "nodeNamePrefix": node.name_prefix,
         "region": region,
         "parameters": _parameters(cluster, node),
@@ -41,6 +41,8 @@ def render(
         "config": k3s_config.of(cluster, node, addresses),
         "deadlineSeconds": cluster.node_deadline_seconds,
     }
+    if cluster.k3s.registries:
+        content["registries"] = cluster.k3s.registries
     if node.role == "agent":
         content["join"] = {"url": f"https://{server_private_ip}:6443"}
     return json.dumps(content, indent=1) + "\n"

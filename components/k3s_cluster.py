@@ -51,7 +51,7 @@ class K3sCluster(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self._name, self._args = name, args
         cluster = args.cluster
-        self._tags = {"k3s-aws:cluster": cluster.name, "k3s-aws:stack": cluster.stack}
+        self._tags = cluster.tags
         self._network = self._create_network()
         self._credentials = Credentials(
             name, CredentialsArgs(cluster=cluster, tags=self._tags), self._child
@@ -60,7 +60,7 @@ class K3sCluster(pulumi.ComponentResource):
         self._addresses = {node.suffix: self._create_address(node) for node in cluster.nodes}
         first = self._addresses[cluster.nodes[0].suffix]
         self._join_address = first.private_ip
-        self.api_endpoint = pulumi.Output.format("https://{0}:6443", first.public_ip)
+        self.api_endpoint = pulumi.Output.format("https://{0}:6443", first.reached_at)
         self._access = self._grant_access()
 
         machines = self._create_machines()
@@ -77,8 +77,8 @@ class K3sCluster(pulumi.ComponentResource):
             self._name,
             NetworkArgs(
                 vpc_cidr=str(cluster.network.vpc_cidr),
-                subnet_cidr=str(network.subnet_cidr(cluster.network.vpc_cidr)),
-                availability_zone=self._args.facts.availability_zone,
+                vpc_id=cluster.vpc_id,
+                subnets=cluster.subnets,
                 ingress=network.ingress_rules(cluster),
                 tags=self._tags,
             ),
@@ -105,7 +105,14 @@ class K3sCluster(pulumi.ComponentResource):
     def _create_address(self, node: Node) -> Address:
         return Address(
             f"{self._name}-{node.suffix}",
-            AddressArgs(network=self._network, role=node.role, tags=self._tags),
+            AddressArgs(
+                network=self._network,
+                subnet=node.subnet,
+                role=node.role,
+                public=self._args.cluster.network.public_addresses,
+                source_dest_check=network.source_dest_check(self._args.cluster),
+                tags=self._tags,
+            ),
             self._child,
         )
 
@@ -113,7 +120,6 @@ class K3sCluster(pulumi.ComponentResource):
         authority = self._credentials.authority
         return Access(
             login_key=self._credentials.login_key,
-            login_user=self._args.cluster.image.login_user,
             api={
                 "endpoint": self.api_endpoint,
                 "serverCaCertificate": authority.serverCaCertificate,
@@ -146,7 +152,7 @@ class K3sCluster(pulumi.ComponentResource):
                 node=node,
                 address=self._addresses[node.suffix],
                 profile_name=self._roles[node.role].profile_name,
-                image_id=self._args.facts.image_ids[node.architecture],
+                image_id=self._args.facts.image_of(self._args.cluster, node.pool),
                 boot_program=self._args.boot_program,
                 node_config=self._node_config(node),
                 access=self._access,
@@ -162,7 +168,7 @@ class K3sCluster(pulumi.ComponentResource):
     def _node_config(self, node: Node) -> pulumi.Output[str]:
         address = self._addresses[node.suffix]
 
-        def render(known: list[str]) -> str:
+        def render(known: list[Any]) -> str:
             return node_config.render(
                 self._args.cluster,
                 node,

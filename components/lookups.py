@@ -1,18 +1,23 @@
-"""What the program asks AWS before it creates anything: architectures, images, where it is."""
+"""What the program asks AWS before it creates anything: instance types, images, where it is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import ipaddress
+import urllib.request
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 import pulumi
 import pulumi_aws as aws
 
-from cluster import architectures
-from cluster.model import Cluster
+from cluster import answers
+from cluster.answers import Answers, ExistingSubnet, InstanceType
+from cluster.model import Cluster, NodePool
 
 T = TypeVar("T")
+
+CALLER_SECONDS = 10
 
 
 class LookupFailed(Exception):  # noqa: N818 - reads as the fact it states
@@ -21,25 +26,40 @@ class LookupFailed(Exception):  # noqa: N818 - reads as the fact it states
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """The account's coordinates, and the image id for each architecture in use."""
+    """The account's coordinates, and the image id for each SSM parameter in use."""
 
     region: str
     account_id: str
     partition: str
-    availability_zone: str
     image_ids: Mapping[str, str]
+
+    def image_of(self, cluster: Cluster, pool: NodePool) -> str:
+        """The image a machine of the pool is made from."""
+        image = pool.image
+        return image.ami or self.image_ids[image.parameters[cluster.architecture_of(pool)]]
 
 
 def resolve(cluster: Cluster) -> Cluster:
     """
-    The cluster with the architecture EC2 gives for each of its instance types.
+    The cluster with everything about it that only AWS knows.
 
-    Raises ConfigError with every type that is not offered or that no pinned k3s fits, LookupFailed
+    Raises ConfigError with all that AWS does not have or that does not fit together, LookupFailed
     when AWS does not say.
     """
-    return architectures.resolve(
-        cluster, {name: _supported_architectures(name) for name in cluster.instance_types}
+    place = cluster.network
+    types = {name: _instance_type(name) for name in cluster.instance_types}
+    subnets = {each: _subnet(each) for each in place.subnet_ids}
+    vpcs = {subnet.vpc_id for subnet in subnets.values() if subnet}
+    zones = _asked("its zones", lambda: aws.get_availability_zones(state="available"))
+    given = Answers(
+        instance_types=types,
+        zones=zones.names,
+        images={ami: _architecture(ami) for ami in cluster.own_images},
+        subnets=subnets,
+        vpc_ranges=[each for vpc in sorted(vpcs) for each in _vpc_ranges(vpc)],
+        caller=_caller(place.caller_address_url) if place.asks_for_caller else None,
     )
+    return answers.resolve(cluster, given)
 
 
 def look_up(cluster: Cluster) -> Facts:
@@ -48,17 +68,11 @@ def look_up(cluster: Cluster) -> Facts:
 
     Raises LookupFailed.
     """
-    zones = _asked("its zones", lambda: aws.get_availability_zones(state="available"))
-    wanted = sorted({node.architecture for node in cluster.nodes})
     return Facts(
         region=_asked("its region", aws.get_region).region,
         account_id=_asked("the account", aws.get_caller_identity).account_id,
         partition=_asked("its partition", aws.get_partition).partition,
-        availability_zone=min(zones.names),
-        image_ids={
-            architecture: _image_id(cluster.image.parameters[architecture])
-            for architecture in wanted
-        },
+        image_ids={name: _image_id(name) for name in cluster.image_parameters},
     )
 
 
@@ -67,18 +81,76 @@ def _image_id(parameter: str) -> str:
     return found.value
 
 
-def _supported_architectures(instance_type: str) -> Sequence[str]:
+def _architecture(ami: str) -> str | None:
+    """The architecture of an image; None when there is no such image."""
+    found = _known(
+        f"the image {ami}",
+        ("returned no results", "InvalidAMIID"),
+        lambda: aws.ec2.get_ami(filters=[{"name": "image-id", "values": [ami]}]),
+    )
+    return found.architecture if found else None
+
+
+def _subnet(id_: str) -> ExistingSubnet | None:
+    found = _known(
+        f"the subnet {id_}",
+        ("InvalidSubnetID", "no matching EC2 Subnet"),
+        lambda: aws.ec2.get_subnet(id=id_),
+    )
+    if found is None:
+        return None
+    return ExistingSubnet(
+        vpc_id=found.vpc_id,
+        zone=found.availability_zone,
+        free_addresses=found.available_ip_address_count,
+    )
+
+
+def _vpc_ranges(id_: str) -> list[ipaddress.IPv4Network]:
+    found = _asked(f"the VPC {id_}", lambda: aws.ec2.get_vpc(id=id_))
+    return [ipaddress.IPv4Network(each.cidr_block) for each in found.cidr_block_associations]
+
+
+def _instance_type(name: str) -> InstanceType | None:
+    found = _known(
+        f"the instance type {name}",
+        ("InvalidInstanceType",),
+        lambda: aws.ec2.get_instance_type(instance_type=name),
+    )
+    if found is None:
+        return None
+    return InstanceType(
+        architectures=found.supported_architectures,
+        vcpus=found.default_vcpus,
+        memory_mib=found.memory_size,
+        spot="spot" in found.supported_usages_classes,
+    )
+
+
+def _caller(url: str) -> str:
+    """The range of the one address this program is seen from."""
+    request = urllib.request.Request(url)  # noqa: S310 - the configuration's, http or https
     try:
-        found = _asked(
-            f"the instance type {instance_type}",
-            lambda: aws.ec2.get_instance_type(instance_type=instance_type),
-        )
+        with urllib.request.urlopen(request, timeout=CALLER_SECONDS) as answer:  # noqa: S310
+            text = answer.read(256).decode(errors="replace").strip()
+        return f"{ipaddress.IPv4Address(text)}/32"
+    except (OSError, ValueError) as error:
+        raise LookupFailed(
+            f'{url} was asked for the address behind "caller": {error}\n'
+            "    write the range itself into the allow-lists, or set "
+            "cluster.network.callerAddressUrl to a service that answers with an IPv4 address"
+        ) from None
+
+
+def _known(what: str, unknown: tuple[str, ...], look_up: Callable[[], T]) -> T | None:
+    """The answer; None when AWS says one of the words for not knowing the thing."""
+    try:
+        return _asked(what, look_up)
     except LookupFailed as error:
-        if "InvalidInstanceType" not in str(error):
+        if not any(word in str(error) for word in unknown):
             raise
-        pulumi.log.debug(f"EC2 does not know {instance_type}: {error}")
-        return []
-    return found.supported_architectures
+        pulumi.log.debug(f"AWS does not know {what}: {error}")
+        return None
 
 
 def _asked(what: str, look_up: Callable[[], T]) -> T:

@@ -10,7 +10,7 @@ import pulumi
 import pulumi_aws as aws
 
 from cluster import parameters, user_data
-from cluster.model import Cluster, Node
+from cluster.model import Cluster, Node, Spot
 from components import plugin
 from components.address import Address
 
@@ -20,7 +20,6 @@ class Access:
     """How the provider reaches a machine and the cluster: the login key and our own certificate."""
 
     login_key: plugin.SshKey
-    login_user: str
     api: Mapping[str, pulumi.Input[str]]
 
 
@@ -75,9 +74,9 @@ class Machine(pulumi.ComponentResource):
         )
         self.instance = self._instance(name, args, host_key_parameter)
         self.ssh = {
-            "host": args.address.public_ip,
+            "host": args.address.reached_at,
             "port": 22,
-            "user": args.access.login_user,
+            "user": args.node.pool.image.login_user,
             "privateKey": args.access.login_key.privateKey,
             "hostKey": host_key.publicKey,
         }
@@ -121,7 +120,7 @@ class Machine(pulumi.ComponentResource):
         return aws.ec2.Instance(
             name,
             ami=template.imageId,
-            instance_type=args.node.instance_type,
+            instance_type=args.node.pool.instance_type,
             user_data_base64=template.userData,
             user_data_replace_on_change=True,
             primary_network_interface={"network_interface_id": args.address.interface_id},
@@ -134,16 +133,18 @@ class Machine(pulumi.ComponentResource):
             root_block_device={
                 "encrypted": True,
                 "volume_type": "gp3",
-                "volume_size": args.node.root_volume_gib,
+                "volume_size": args.node.pool.root_volume_gib,
                 "delete_on_termination": True,
+                "tags": {**args.tags, "Name": name},
             },
+            instance_market_options=_market(args.node.pool.spot),
             tags={**args.tags, "Name": name},
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # The interface can stand on one instance at a time.
                 delete_before_replace=True,
                 # Nothing of the instance names these, but its first second asks for them.
-                depends_on=[host_key_parameter, args.address.association, *args.ready_to_boot],
+                depends_on=[host_key_parameter, args.address.ready, *args.ready_to_boot],
             ),
         )
 
@@ -151,7 +152,7 @@ class Machine(pulumi.ComponentResource):
         return pulumi.Output.all(
             name=self.node.nodeName,
             role=args.node.role,
-            pool=args.node.pool,
+            pool=args.node.pool.name,
             instanceId=self.instance.id,
             architecture=args.node.architecture,
             publicIp=args.address.public_ip,
@@ -159,3 +160,17 @@ class Machine(pulumi.ComponentResource):
             k3sVersion=self.node.kubeletVersion,
             readySeconds=self.node.readySeconds,
         )
+
+
+def _market(spot: Spot | None) -> aws.ec2.InstanceInstanceMarketOptionsArgs | None:
+    if spot is None:
+        return None
+    return aws.ec2.InstanceInstanceMarketOptionsArgs(
+        market_type="spot",
+        spot_options=aws.ec2.InstanceInstanceMarketOptionsSpotOptionsArgs(
+            # A persistent request would start a machine nobody knows of after an interruption.
+            spot_instance_type="one-time",
+            instance_interruption_behavior="terminate",
+            max_price=spot.max_price,
+        ),
+    )

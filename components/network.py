@@ -8,30 +8,35 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from cluster.model import Subnet
 from cluster.network import IngressRule
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
-    """The ranges, and for each role (`server`, `agent`) what its machines let in."""
+    """
+    The subnets, and for each role (`server`, `agent`) what its machines let in.
+
+    With `vpc_id` the subnets are those of a VPC that exists; else `vpc_cidr` is that of a new one.
+    """
 
     vpc_cidr: str
-    subnet_cidr: str
-    availability_zone: pulumi.Input[str]
+    vpc_id: str | None
+    subnets: Sequence[Subnet]
     ingress: Sequence[IngressRule]
     tags: Mapping[str, str]
 
 
 class Network(pulumi.ComponentResource):
     """
-    A VPC with one public subnet, and a security group for each role (k3s:aws:Network).
+    A VPC with public subnets, and a security group for each role (k3s:aws:Network).
 
-    Creates: VPC, internet gateway, subnet, route table with the default route, two security groups
-    and one rule resource for each rule. A rule changes in place; another `vpc_cidr` replaces
-    everything, the machines too.
+    Creates: VPC, internet gateway, subnets, route table with the default route; in an existing VPC
+    none of these. Then two security groups and one rule resource for each rule. A rule changes in
+    place; another `vpc_cidr` replaces everything, the machines too.
     """
 
-    subnet_id: pulumi.Output[str]
+    subnet_ids: list[pulumi.Input[str]]
     security_group_ids: dict[str, pulumi.Output[str]]
 
     def __init__(
@@ -40,37 +45,33 @@ class Network(pulumi.ComponentResource):
         super().__init__("k3s:aws:Network", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self._name, self._args = name, args
+        if args.vpc_id is None:
+            vpc_id: pulumi.Input[str] = self._own_vpc()
+        else:
+            vpc_id = args.vpc_id
+            self.subnet_ids = [subnet.id for subnet in args.subnets if subnet.id]
+        groups = {role: self._security_group(role, vpc_id) for role in ("server", "agent")}
+        self.security_group_ids = {role: group.id for role, group in groups.items()}
+        for rule in args.ingress:
+            self._ingress(rule)
+        self.register_outputs({"subnetIds": self.subnet_ids})
+
+    def _tags(self, suffix: str) -> dict[str, str]:
+        return {**self._args.tags, "Name": f"{self._name}-{suffix}"}
+
+    def _own_vpc(self) -> pulumi.Output[str]:
         vpc = aws.ec2.Vpc(
-            f"{name}-vpc",
-            cidr_block=args.vpc_cidr,
+            f"{self._name}-vpc",
+            cidr_block=self._args.vpc_cidr,
             enable_dns_support=True,
             enable_dns_hostnames=True,
             tags=self._tags("vpc"),
             opts=self._child,
         )
-        self.subnet_id = self._public_subnet(vpc)
-        groups = {role: self._security_group(role, vpc) for role in ("server", "agent")}
-        self.security_group_ids = {role: group.id for role, group in groups.items()}
-        for rule in args.ingress:
-            self._ingress(rule)
-        self.register_outputs({"subnetId": self.subnet_id})
-
-    def _tags(self, suffix: str) -> dict[str, str]:
-        return {**self._args.tags, "Name": f"{self._name}-{suffix}"}
-
-    def _public_subnet(self, vpc: aws.ec2.Vpc) -> pulumi.Output[str]:
         gateway = aws.ec2.InternetGateway(
             f"{self._name}-gateway",
             vpc_id=vpc.id,
             tags=self._tags("gateway"),
-            opts=self._child,
-        )
-        subnet = aws.ec2.Subnet(
-            f"{self._name}-public",
-            vpc_id=vpc.id,
-            cidr_block=self._args.subnet_cidr,
-            availability_zone=self._args.availability_zone,
-            tags=self._tags("public"),
             opts=self._child,
         )
         table = aws.ec2.RouteTable(
@@ -86,19 +87,36 @@ class Network(pulumi.ComponentResource):
             gateway_id=gateway.id,
             opts=self._child,
         )
+        self.subnet_ids = [
+            self._public_subnet(subnet, f"public-{index}" if index else "public", vpc, table)
+            for index, subnet in enumerate(self._args.subnets)
+        ]
+        return vpc.id
+
+    def _public_subnet(
+        self, wanted: Subnet, suffix: str, vpc: aws.ec2.Vpc, table: aws.ec2.RouteTable
+    ) -> pulumi.Output[str]:
+        subnet = aws.ec2.Subnet(
+            f"{self._name}-{suffix}",
+            vpc_id=vpc.id,
+            cidr_block=str(wanted.cidr),
+            availability_zone=wanted.zone,
+            tags=self._tags(suffix),
+            opts=self._child,
+        )
         aws.ec2.RouteTableAssociation(
-            f"{self._name}-public",
+            f"{self._name}-{suffix}",
             route_table_id=table.id,
             subnet_id=subnet.id,
             opts=self._child,
         )
         return subnet.id
 
-    def _security_group(self, role: str, vpc: aws.ec2.Vpc) -> aws.ec2.SecurityGroup:
+    def _security_group(self, role: str, vpc_id: pulumi.Input[str]) -> aws.ec2.SecurityGroup:
         # A description cannot be changed later (it replaces the group), so it says only the role.
         group = aws.ec2.SecurityGroup(
             f"{self._name}-{role}",
-            vpc_id=vpc.id,
+            vpc_id=vpc_id,
             description=f"k3s {role}",
             tags=self._tags(role),
             opts=self._child,

@@ -1,7 +1,7 @@
 """
 The Kubernetes API of one cluster, asked with a client certificate. Retries nothing.
 
-Seven plain calls, so no client library: its models refuse an object that lacks a field nobody asks
+A few plain calls, so no client library: its models refuse an object that lacks a field nobody asks
 for. Certificates come as text: the key is on disk only while OpenSSL reads it.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import ssl
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -132,6 +132,30 @@ class Api:
         """Takes no new pods on the Node; whether there is one of this name."""
         patch = {"spec": {"unschedulable": True}}
         return self._call("PATCH", f"/api/v1/nodes/{name}", patch, but=(404,)).status == 200
+
+    def mark(
+        self,
+        name: str,
+        labels: Mapping[str, str | None],
+        replaced: Collection[tuple[str, str]],
+        taints: Sequence[tuple[str, str, str]],
+    ) -> None:
+        """
+        Sets labels (None removes one), and these taints in place of those replaced.
+
+        `replaced` are keys and effects, `taints` keys, values and effects. Declined with 409 when
+        somebody else changed the Node meanwhile.
+        """
+        node = self._call("GET", f"/api/v1/nodes/{name}").json()
+        present = node["spec"].get("taints", ())
+        kept = [each for each in present if (each["key"], each["effect"]) not in replaced]
+        ours = [{"key": key, "value": value, "effect": effect} for key, value, effect in taints]
+        version = node["metadata"].get("resourceVersion")
+        patch = {
+            "metadata": {"labels": labels, "resourceVersion": version},
+            "spec": {"taints": [*kept, *ours]},
+        }
+        self._call("PATCH", f"/api/v1/nodes/{name}", patch)
 
     def pods_to_move(self, node: str) -> Sequence[Pod]:
         """The pods a drain has to move: not those of DaemonSets, of files, or that have ended."""

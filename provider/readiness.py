@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cluster.boot_report import BootReport
+from provider import node_marks
 from provider.api import Access, Api, Foreign, NodeState, Unfit, Unreachable
 from provider.errors import Refused
 from provider.machine import POLL_SECONDS, Machine, deadline_told
@@ -69,10 +70,15 @@ class Readiness:
                 report = self._set_up()
             return self._ready(report)
 
-    def of_running_machine(self, version_before: str | None) -> Ready:
+    def of_running_machine(self, config_before: str, version_before: str | None) -> Ready:
         """Sets the machine up by our node configuration, then waits for the Node."""
         with self._limited():
-            return self._ready(self._set_up(), version_before)
+            ready = self._ready(self._set_up(), version_before)
+            with contextlib.closing(self._api()) as api:
+                node_marks.change(
+                    api, self._wait, self._name, config_before, self._inputs["nodeConfig"]
+                )
+            return ready
 
     @contextlib.contextmanager
     def _limited(self) -> Iterator[None]:

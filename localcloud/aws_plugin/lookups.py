@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from localcloud.aws_plugin.session import Session
+from localcloud.aws_plugin.session import NoSuchThingError, Session
 from localcloud.aws_plugin.values import Values
 
 Lookup = Callable[[Session, Mapping[str, Any]], Values]
@@ -37,10 +37,59 @@ def get_instance_type(aws: Session, args: Mapping[str, Any]) -> Values:
         "id": name,
         "instanceType": name,
         "supportedArchitectures": found["ProcessorInfo"]["SupportedArchitectures"],
+        "supportedUsagesClasses": found["SupportedUsageClasses"],
         "defaultVcpus": found["VCpuInfo"]["DefaultVCpus"],
         "memorySize": found["MemoryInfo"]["SizeInMiB"],
         "burstablePerformanceSupported": found["BurstablePerformanceSupported"],
         "currentGeneration": found["CurrentGeneration"],
+        "region": aws.region,
+    }
+
+
+def get_ami(aws: Session, args: Mapping[str, Any]) -> Values:
+    """aws.ec2.get_ami"""
+    filters = [{"Name": each["name"], "Values": each["values"]} for each in args["filters"]]
+    images = aws.client("ec2").describe_images(Filters=filters)["Images"]
+    if len(images) != 1:
+        raise NoSuchThingError(f"Your query returned {len(images) or 'no'} results")
+    found = images[0]
+    return {
+        "id": found["ImageId"],
+        "imageId": found["ImageId"],
+        "architecture": found["Architecture"],
+        "name": found["Name"],
+        "ownerId": found["OwnerId"],
+        "region": aws.region,
+    }
+
+
+def get_subnet(aws: Session, args: Mapping[str, Any]) -> Values:
+    """aws.ec2.get_subnet"""
+    found = aws.client("ec2").describe_subnets(SubnetIds=[args["id"]])["Subnets"][0]
+    return {
+        "id": found["SubnetId"],
+        "vpcId": found["VpcId"],
+        "cidrBlock": found["CidrBlock"],
+        "availabilityZone": found["AvailabilityZone"],
+        "availableIpAddressCount": found["AvailableIpAddressCount"],
+        "region": aws.region,
+    }
+
+
+def get_vpc(aws: Session, args: Mapping[str, Any]) -> Values:
+    """aws.ec2.get_vpc"""
+    found = aws.client("ec2").describe_vpcs(VpcIds=[args["id"]])["Vpcs"][0]
+    return {
+        "id": found["VpcId"],
+        "cidrBlock": found["CidrBlock"],
+        "cidrBlockAssociations": [
+            {
+                "associationId": each["AssociationId"],
+                "cidrBlock": each["CidrBlock"],
+                "state": each["CidrBlockState"]["State"],
+            }
+            for each in found["CidrBlockAssociationSet"]
+        ],
         "region": aws.region,
     }
 
@@ -93,6 +142,9 @@ def get_caller_identity(aws: Session, args: Mapping[str, Any]) -> Values:
 LOOKUPS: Mapping[str, Lookup] = {
     "aws:ssm/getParameter:getParameter": get_parameter,
     "aws:ec2/getInstanceType:getInstanceType": get_instance_type,
+    "aws:ec2/getAmi:getAmi": get_ami,
+    "aws:ec2/getSubnet:getSubnet": get_subnet,
+    "aws:ec2/getVpc:getVpc": get_vpc,
     "aws:index/getAvailabilityZones:getAvailabilityZones": get_availability_zones,
     "aws:index/getRegion:getRegion": get_region,
     "aws:index/getPartition:getPartition": get_partition,

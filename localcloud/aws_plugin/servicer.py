@@ -22,6 +22,7 @@ from localcloud.aws_plugin.resources.kind import Kind
 from localcloud.aws_plugin.session import (
     CancelledError,
     ConfigurationError,
+    NoSuchThingError,
     Session,
     StillWaitingError,
     is_gone,
@@ -37,6 +38,7 @@ EXPECTED = (
     CancelledError,
     ConfigurationError,
     InstanceEndedError,
+    NoSuchThingError,
     StillWaitingError,
 )
 DIFFERENCE = {

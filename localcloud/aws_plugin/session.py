@@ -28,6 +28,10 @@ class ConfigurationError(Exception):
     """The provider's configuration cannot be used; the text names the key."""
 
 
+class NoSuchThingError(Exception):
+    """AWS has nothing that fits the question."""
+
+
 @dataclass
 class Session:
     """Clients by service, each made once. `cancelled` ends every wait."""

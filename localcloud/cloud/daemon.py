@@ -199,6 +199,7 @@ class Daemon:
             mac=facts.mac,
             network=facts.subnet_id,
             subnet_cidr=facts.subnet_cidr,
+            vpc_cidr=facts.vpc_cidr,
             names=dict.fromkeys(services.names(REGION), address),
             ca_certificate=self._authority.certificate,
         )

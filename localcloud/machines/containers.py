@@ -17,7 +17,7 @@ import docker.types
 import requests.exceptions
 
 from localcloud.errors import MachineError
-from localcloud.machines import elastic_ips, ingress, sockets
+from localcloud.machines import elastic_ips, ingress, sockets, vpcs
 from localcloud.machines.commands import inside
 from localcloud.machines.ingress import Ingress
 
@@ -48,6 +48,7 @@ class MachineSpec:
     mac: str
     network: str
     subnet_cidr: str
+    vpc_cidr: str
     names: Mapping[str, str]
     ca_certificate: str
 
@@ -136,7 +137,7 @@ class Machines:
             for network in self._docker.networks.list(filters={"label": self._label}):
                 network.remove()
                 removed.append(f"network {network.name}")
-        return removed + elastic_ips.withdraw(self.cloud_id)
+        return removed + elastic_ips.withdraw(self.cloud_id) + vpcs.withdraw(self.cloud_id)
 
     @property
     def _label(self) -> str:
@@ -218,6 +219,7 @@ class Machines:
                 except docker.errors.APIError as error:
                     raise MachineError(self._why_no_network(spec, error)) from None
                 elastic_ips.route_loopback(bridge)
+                vpcs.join(self.cloud_id, spec.vpc_cidr)
         return name
 
     def _why_no_network(self, spec: MachineSpec, error: docker.errors.APIError) -> str:

@@ -96,7 +96,7 @@ class Node(Resource):
         before = None
         if _version_in(known["nodeConfig"]) != _version_in(inputs["nodeConfig"]):
             before = known.get("kubeletVersion")
-        return Readiness(task, inputs).of_running_machine(before).outputs
+        return Readiness(task, inputs).of_running_machine(known["nodeConfig"], before).outputs
 
     def read(self, task: Task, known: Values) -> Values | None:
         from provider import node_object

@@ -117,6 +117,24 @@ def test_an_agent_gets_nothing_of_the_servers(world: World) -> None:
     assert not (world.root / "var/lib/rancher").exists()
 
 
+def test_registries_are_written_for_root_alone_and_another_one_restarts_k3s(world: World) -> None:
+    mirrors = {"mirrors": {"docker.io": {"endpoint": ["https://mirror.example.com"]}}}
+    path = world.root / "etc/rancher/k3s/registries.yaml"
+    world.configure("agent", registries=mirrors)
+    world.boot()
+    assert (json.loads(path.read_text()), mode(path)) == (mirrors, 0o600)
+    before = len(restarts(world))
+    world.boot()
+    assert len(restarts(world)) == before
+    world.configure("agent")
+    world.boot()
+    assert (path.read_text(), len(restarts(world))) == ("", before + 1)
+
+
+def restarts(world: World) -> list[list[str]]:
+    return [words for words in world.systemd.commands if "--no-block" in words]
+
+
 @pytest.mark.parametrize(("role", "unit"), [("server", "k3s"), ("agent", "k3s-agent")])
 def test_the_unit_runs_k3s_in_its_role_and_is_started_without_blocking(
     world: World, role: str, unit: str

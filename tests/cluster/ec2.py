@@ -1,15 +1,52 @@
-"""What EC2 answers about instance types, as far as the tests ask."""
+"""What AWS answers about a configuration, as far as the tests ask."""
 
 from __future__ import annotations
 
-SUPPORTED_ARCHITECTURES = {
-    "t3.small": ["x86_64"],
-    "c7i.large": ["x86_64"],
-    "t1.micro": ["i386", "x86_64"],
-    "t4g.small": ["arm64"],
-    "t4g.medium": ["arm64"],
-    "m7g.large": ["arm64"],
-    "mac1.metal": ["x86_64_mac"],
-    # A type the region does not have.
-    "t9z.small": [],
+from ipaddress import IPv4Network
+
+from cluster.answers import Answers, ExistingSubnet, InstanceType
+from cluster.model import Cluster
+
+INSTANCE_TYPES = {
+    "t3.nano": InstanceType(architectures=["x86_64"], vcpus=2, memory_mib=512),
+    "t3.small": InstanceType(architectures=["x86_64"], vcpus=2, memory_mib=2048),
+    "t3.medium": InstanceType(architectures=["x86_64"], vcpus=2, memory_mib=4096),
+    "c7i.large": InstanceType(architectures=["x86_64"], vcpus=2, memory_mib=4096),
+    "t1.micro": InstanceType(architectures=["i386", "x86_64"], vcpus=1, memory_mib=613),
+    "t4g.nano": InstanceType(architectures=["arm64"], vcpus=2, memory_mib=512),
+    "t4g.small": InstanceType(architectures=["arm64"], vcpus=2, memory_mib=2048),
+    "t4g.medium": InstanceType(architectures=["arm64"], vcpus=2, memory_mib=4096),
+    "m7g.large": InstanceType(architectures=["arm64"], vcpus=2, memory_mib=8192),
+    "m7i.large": InstanceType(architectures=["x86_64"], vcpus=2, memory_mib=8192),
+    "mac1.metal": InstanceType(architectures=["x86_64_mac"], vcpus=12, memory_mib=32768),
+    "u-3tb1.56xlarge": InstanceType(
+        architectures=["x86_64"], vcpus=224, memory_mib=3145728, spot=False
+    ),
 }
+IMAGES = {"ami-0aaaaaaaaaaaaaaaa": "x86_64", "ami-0bbbbbbbbbbbbbbbb": "arm64"}
+ZONES = ("eu-central-1a", "eu-central-1b", "eu-central-1c")
+SUBNETS = {
+    "subnet-0aaaaaaaaaaaaaaaa": ExistingSubnet(
+        vpc_id="vpc-0a", zone="eu-central-1a", free_addresses=200
+    ),
+    "subnet-0bbbbbbbbbbbbbbbb": ExistingSubnet(
+        vpc_id="vpc-0a", zone="eu-central-1b", free_addresses=2
+    ),
+    "subnet-0cccccccccccccccc": ExistingSubnet(
+        vpc_id="vpc-0b", zone="eu-central-1a", free_addresses=200
+    ),
+}
+VPC_RANGES = (IPv4Network("10.0.0.0/16"), IPv4Network("10.200.0.0/16"))
+
+
+def answers_about(cluster: Cluster) -> Answers:
+    """What AWS says when it is asked about this cluster."""
+    subnets = {each: SUBNETS.get(each) for each in cluster.network.subnet_ids}
+    return Answers(
+        instance_types={name: INSTANCE_TYPES.get(name) for name in cluster.instance_types},
+        zones=ZONES,
+        images={ami: IMAGES.get(ami) for ami in cluster.own_images},
+        subnets=subnets,
+        vpc_ranges=VPC_RANGES if any(subnets.values()) else (),
+        caller="198.51.100.9/32" if cluster.network.asks_for_caller else None,
+    )

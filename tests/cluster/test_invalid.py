@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster import architectures, config
+from cluster import answers, config
 from cluster.errors import ConfigError
-from tests.cluster.ec2 import SUPPORTED_ARCHITECTURES
+from cluster.model import Cluster
+from tests.cluster.ec2 import answers_about
 
 INVALID = Path(__file__).parent.parent / "invalid"
 FAULTS = sorted(path.stem for path in INVALID.glob("*.yaml"))
@@ -19,8 +20,13 @@ FAULTS = sorted(path.stem for path in INVALID.glob("*.yaml"))
 def test_a_wrong_configuration_is_refused_with_its_message(fault: str) -> None:
     raw = yaml.safe_load((INVALID / f"{fault}.yaml").read_text())
     with pytest.raises(ConfigError) as refusal:
-        architectures.resolve(config.load(raw, stack="dev"), SUPPORTED_ARCHITECTURES)
+        resolved(raw)
     assert f"{refusal.value}\n" == (INVALID / f"{fault}.txt").read_text()
+
+
+def resolved(raw: object) -> Cluster:
+    cluster = config.load(raw, stack="dev")
+    return answers.resolve(cluster, answers_about(cluster))
 
 
 def test_every_expected_message_has_its_configuration() -> None:

@@ -6,16 +6,17 @@ from typing import Any
 
 import pytest
 
-from cluster import architectures, config, parameters, releases
+from cluster import answers, config, parameters, releases
 from cluster.model import Cluster
-from tests.cluster.ec2 import SUPPORTED_ARCHITECTURES
+from tests.cluster.ec2 import answers_about
 
 CLOSED = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
 
 
 def load(**keys: Any) -> Cluster:
     raw = {"name": "demo", "network": CLOSED, **keys}
-    return architectures.resolve(config.load(raw, stack="dev"), SUPPORTED_ARCHITECTURES)
+    cluster = config.load(raw, stack="dev")
+    return answers.resolve(cluster, answers_about(cluster))
 
 
 def generation(**keys: Any) -> str:
@@ -54,8 +55,13 @@ def test_nodes_of_an_unresolved_cluster_are_a_bug() -> None:
         {"servers": {"instanceType": "t3.small"}},
         {"network": CLOSED | {"clusterCidr": "10.200.0.0/16"}},
         {"network": CLOSED | {"serviceCidr": "10.201.0.0/16"}},
+        {"image": {"os": "ubuntu-24.04"}},
+        {"image": {"generation": 2}},
+        {"image": {"id": "ami-0bbbbbbbbbbbbbbbb"}},
+        {"k3s": {"flannelBackend": "host-gw"}},
+        {"k3s": {"secretsEncryption": False}},
     ],
-    ids=["architecture", "pods", "services"],
+    ids=["architecture", "pods", "services", "os", "newest", "own", "flannel", "encryption"],
 )
 def test_what_needs_a_new_machine_changes_the_generation(change: dict[str, Any]) -> None:
     assert generation(**change) != generation()
@@ -68,11 +74,34 @@ def test_what_needs_a_new_machine_changes_the_generation(change: dict[str, Any])
         {"k3s": {"version": "v1.37.1+k3s1"}},
         {"pools": [{"name": "agents", "count": 5}]},
         {"nodeDeadlineSeconds": 900, "drainSeconds": 1},
+        {"servers": {"labels": {"a": "b"}, "taints": [{"key": "a", "effect": "NoExecute"}]}},
+        {"k3s": {"components": {"traefik": False}, "server": {"debug": True}}},
+        {"tags": {"a": "b"}, "owner": "me", "expiry": "2027-01-31"},
+        {"network": CLOSED | {"availabilityZones": ["eu-central-1b"]}},
     ],
-    ids=["size", "k3s", "pools", "seconds"],
+    ids=["size", "k3s", "pools", "seconds", "marks", "components", "tags", "zones"],
 )
 def test_what_a_running_machine_can_take_leaves_the_generation(change: dict[str, Any]) -> None:
     assert generation(**change) == generation()
+
+
+def test_only_a_spot_instance_is_made_anew_for_another_type() -> None:
+    def agents(**pool: Any) -> str:
+        return load(pools=[{"name": "agents", **pool}]).nodes[1].generation
+
+    assert agents(instanceType="t4g.medium") == agents()
+    assert agents(instanceType="t4g.medium", spot=True) != agents(spot=True)
+
+
+def test_tags_carry_cluster_stack_owner_and_expiry() -> None:
+    cluster = load(tags={"a": "b"}, owner="me", expiry="2027-01-31T18:00Z")
+    assert cluster.tags == {
+        "a": "b",
+        "k3s-aws:owner": "me",
+        "k3s-aws:expiry": "2027-01-31T18:00Z",
+        "k3s-aws:cluster": "demo",
+        "k3s-aws:stack": "dev",
+    }
 
 
 def test_the_generation_is_the_same_in_every_run() -> None:

@@ -19,7 +19,7 @@ from tests.golden import rendering
     ],
 )
 def test_the_subnet_is_the_first_20_or_the_whole_vpc(vpc: str, subnet: str, machines: int) -> None:
-    assert network.subnet_cidr(IPv4Network(vpc)) == IPv4Network(subnet)
+    assert network.subnet_cidrs(IPv4Network(vpc), 1) == (IPv4Network(subnet),)
     assert network.machines_in(IPv4Network(vpc)) == machines
 
 

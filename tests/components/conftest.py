@@ -137,7 +137,10 @@ MADE: Mapping[str, Callable[[str], dict[str, Any]]] = {
 }
 FOUND: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "aws:ec2/getInstanceType:getInstanceType": lambda args: {
-        "supportedArchitectures": ARCHITECTURES[args["instanceType"]]
+        "supportedArchitectures": ARCHITECTURES[args["instanceType"]],
+        "supportedUsagesClasses": ["on-demand", "spot"],
+        "defaultVcpus": 2,
+        "memorySize": 2048,
     },
     "aws:index/getAvailabilityZones:getAvailabilityZones": lambda _: {
         "names": ["eu-central-1b", "eu-central-1a"]

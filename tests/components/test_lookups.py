@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pulumi_aws as aws
@@ -25,6 +26,8 @@ def refuse(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
         raise error
 
     monkeypatch.setattr(aws.ec2, "get_instance_type", get_instance_type)
+    zones = SimpleNamespace(names=["eu-central-1a"])
+    monkeypatch.setattr(aws, "get_availability_zones", lambda **_: zones)
 
 
 def test_what_aws_refuses_is_told_with_the_way_out(

@@ -9,15 +9,16 @@ from typing import Any
 
 import yaml
 
-from cluster import architectures, config, k3s_config, network, node_config, parameters, policies
+from cluster import answers, config, k3s_config, network, node_config, parameters, policies
 from cluster import user_data as user_data_text
 from cluster.k3s_config import Addresses
 from cluster.model import Cluster, Node
-from tests.cluster.ec2 import SUPPORTED_ARCHITECTURES
+from tests.cluster.ec2 import answers_about
 
 GOLDEN = Path(__file__).parent
 EXAMPLES = GOLDEN.parent.parent / "examples"
-NAMES = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
+FILES = {path.stem.removeprefix("Pulumi."): path for path in EXAMPLES.rglob("*.yaml")}
+NAMES = sorted(FILES)
 
 REGION = "eu-central-1"
 # Its text would repeat in every golden; the tests of cloud-init/ are about it.
@@ -25,11 +26,17 @@ BOOT_PROGRAM = "# the text of cloud-init/boot.py\n"
 LOGIN_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample login"
 
 
+def configuration(example: str) -> dict[str, Any]:
+    """What the example says under `k3s-aws:cluster`."""
+    content: dict[str, Any] = yaml.safe_load(FILES[example].read_text())
+    cluster: dict[str, Any] = content["config"]["k3s-aws:cluster"]
+    return cluster
+
+
 def load(example: str) -> Cluster:
     """The resolved model of an example."""
-    raw = yaml.safe_load((EXAMPLES / f"{example}.yaml").read_text())
-    cluster = config.load(raw["k3s-aws:cluster"], stack="dev")
-    return architectures.resolve(cluster, SUPPORTED_ARCHITECTURES)
+    cluster = config.load(configuration(example), stack=example)
+    return answers.resolve(cluster, answers_about(cluster))
 
 
 def render(example: str) -> dict[str, str]:
@@ -62,20 +69,26 @@ def _node(cluster: Cluster, node: Node, position: int) -> dict[str, str]:
 
 
 def _addresses(cluster: Cluster, position: int) -> Addresses:
-    subnet = network.subnet_cidr(cluster.network.vpc_cidr)
-    return Addresses(private_ip=str(subnet[10 + position]), public_ip=f"198.51.100.{10 + position}")
+    subnet = network.subnet_cidrs(cluster.network.vpc_cidr, 1)[0]
+    public = f"198.51.100.{10 + position}" if cluster.network.public_addresses else None
+    return Addresses(private_ip=str(subnet[10 + position]), public_ip=public)
 
 
 def _outline(cluster: Cluster) -> dict[str, Any]:
     return {
-        "subnet": str(network.subnet_cidr(cluster.network.vpc_cidr)),
+        "subnets": [str(each.cidr or each.id) for each in cluster.subnets],
+        "tags": cluster.tags,
+        "warnings": [str(each) for each in cluster.warnings],
         "nodes": {
             node.logical_name: {
                 "nodeName": node.name_on("i-0123456789abcdef0"),
-                "instanceType": node.instance_type,
-                "image": cluster.image.parameters[node.architecture],
-                "rootVolumeGib": node.root_volume_gib,
+                "instanceType": node.pool.instance_type,
+                "image": node.pool.image.ami or node.pool.image.parameters[node.architecture],
+                "rootVolumeGib": node.pool.root_volume_gib,
                 "generation": node.generation,
+                "zone": cluster.subnets[node.subnet].zone,
+                "loginUser": node.pool.image.login_user,
+                "spot": dataclasses.asdict(node.pool.spot) if node.pool.spot else None,
             }
             for node in cluster.nodes
         },

@@ -1,5 +1,5 @@
 """
-Writes tests/golden/ anew: `python -m tests.golden.rewrite`.
+Writes tests/golden/ and what docs/ tells about the keys: `python -m tests.golden.rewrite`.
 
 Ends with an error when anything changed, so that nobody commits the result unread.
 """
@@ -10,6 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from cluster import reference
 from tests.golden import rendering
 
 
@@ -36,14 +37,30 @@ def contents(golden: Path) -> dict[str, str]:
     }
 
 
+def rewrite_reference(docs: Path) -> list[str]:
+    """Brings what docs/ tells about the keys up to date; returns the files that changed."""
+    page, schema = docs / "configuration.md", docs / "stack.schema.json"
+    wanted = {
+        page: reference.with_tables(page.read_text()),
+        schema: reference.stack_schema(),
+    }
+    changed = [
+        file for file, text in wanted.items() if not file.exists() or file.read_text() != text
+    ]
+    for file in changed:
+        file.write_text(wanted[file])
+    return [str(file) for file in changed]
+
+
 def main() -> int:
-    changed = rewrite(rendering.GOLDEN)
+    changed = [f"tests/golden/{file}" for file in rewrite(rendering.GOLDEN)]
+    changed += rewrite_reference(Path("docs"))
     if not changed:
-        print("tests/golden is up to date")
+        print("tests/golden and docs are up to date")
         return 0
     print(f"{len(changed)} files changed; read the diff before you commit it:", file=sys.stderr)
     for file in changed:
-        print(f"    tests/golden/{file}", file=sys.stderr)
+        print(f"    {file}", file=sys.stderr)
     return 1
 
 

@@ -112,6 +112,12 @@ class FakeApi:
             return 404, {"kind": "Status", "reason": "NotFound"}
         if method == "PATCH":
             self.nodes[name]["spec"].update(body["spec"])
+            labels = self.nodes[name]["metadata"].setdefault("labels", {})
+            for key, value in body.get("metadata", {}).get("labels", {}).items():
+                if value is None:
+                    labels.pop(key, None)
+                else:
+                    labels[key] = value
         if method == "DELETE":
             del self.nodes[name]
             return 200, {"kind": "Status", "status": "Success"}

@@ -8,8 +8,8 @@ from typing import Any
 
 import botocore.exceptions
 
-from localcloud.aws_plugin.resources.kind import Inputs, properties
-from localcloud.aws_plugin.resources.network import Ec2Kind, own_tags, tag_specification
+from localcloud.aws_plugin.resources.kind import Inputs, as_mapping, properties
+from localcloud.aws_plugin.resources.network import Ec2Kind, own_tags, retag, tag_specification
 from localcloud.aws_plugin.session import Session, is_gone
 from localcloud.aws_plugin.values import Values
 
@@ -36,9 +36,11 @@ class Instance(Ec2Kind):
     token = "aws:ec2/instance:Instance"
     inputs = properties(
         "ami instanceType userDataBase64 userDataReplaceOnChange primaryNetworkInterface "
-        "iamInstanceProfile metadataOptions rootBlockDevice tags"
+        "iamInstanceProfile metadataOptions rootBlockDevice instanceMarketOptions tags"
     )
-    replaces = properties("ami primaryNetworkInterface rootBlockDevice.encrypted")
+    replaces = properties(
+        "ami primaryNetworkInterface rootBlockDevice.encrypted instanceMarketOptions"
+    )
 
     def replaced_by(self, path: str, new: Inputs) -> bool:
         user_data = path == "userDataBase64" and bool(new.get("userDataReplaceOnChange"))
@@ -49,6 +51,7 @@ class Instance(Ec2Kind):
         return str(made["Instances"][0]["InstanceId"])
 
     def finish(self, aws: Session, id_: str, inputs: Inputs) -> None:
+        _retag_root_volume(aws, id_, {}, inputs)
         aws.wait(f"instance {id_}", CREATE_SECONDS, lambda: self._not_yet(aws, id_, "running"))
 
     def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
@@ -76,6 +79,8 @@ class Instance(Ec2Kind):
             "privateIp": found.get("PrivateIpAddress"),
             "publicDns": found.get("PublicDnsName"),
             "publicIp": found.get("PublicIpAddress"),
+            "instanceLifecycle": found.get("InstanceLifecycle"),
+            "instanceMarketOptions": known.get("instanceMarketOptions"),
             "rootBlockDevice": _root_volume(aws, found, known.get("rootBlockDevice") or {}),
             "subnetId": interface["SubnetId"],
             "userDataBase64": _user_data(aws, id_),
@@ -92,6 +97,7 @@ class Instance(Ec2Kind):
             ec2.modify_instance_metadata_options(InstanceId=id_, **options)
         if new.get("iamInstanceProfile") != old.get("iamInstanceProfile"):
             _change_profile(aws, id_, new.get("iamInstanceProfile"))
+        _retag_root_volume(aws, id_, old, new)
         # EC2 changes these on a stopped instance only, so the machine restarts once.
         stopped = ("instanceType", "userDataBase64")
         if any(new.get(key) != old.get(key) for key in stopped):
@@ -159,8 +165,10 @@ def _request(aws: Session, inputs: Inputs) -> dict[str, Any]:
     if volume := inputs.get("rootBlockDevice"):
         image = aws.client("ec2").describe_images(ImageIds=[inputs["ami"]])["Images"][0]
         request["BlockDeviceMappings"] = [
-            {"DeviceName": image["RootDeviceName"], "Ebs": _renamed(volume, VOLUME)}
+            {"DeviceName": image["RootDeviceName"], "Ebs": _renamed(_without_tags(volume), VOLUME)}
         ]
+    if market := inputs.get("instanceMarketOptions"):
+        request["InstanceMarketOptions"] = _market(market)
     return request
 
 
@@ -179,8 +187,33 @@ def _root_volume(aws: Session, found: Mapping[str, Any], wanted: Inputs) -> Valu
                 "volumeType": volume["VolumeType"],
                 "deleteOnTermination": ebs["DeleteOnTermination"],
             }
-            return {key: actual[key] for key in wanted}
+            own = {key: actual[key] for key in actual if key in wanted}
+            return {**own, **({"tags": as_mapping(volume.get("Tags"))} if "tags" in wanted else {})}
     return None
+
+
+def _without_tags(volume: Inputs) -> dict[str, Any]:
+    return {key: value for key, value in volume.items() if key != "tags"}
+
+
+def _retag_root_volume(aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+    before, after = old.get("rootBlockDevice") or {}, new.get("rootBlockDevice") or {}
+    if before.get("tags") == after.get("tags"):
+        return
+    found = _describe(aws, id_) or {}
+    for mapping in found.get("BlockDeviceMappings", []):
+        if mapping["DeviceName"] == found.get("RootDeviceName"):
+            retag(aws, mapping["Ebs"]["VolumeId"], before, after)
+
+
+def _market(options: Inputs) -> dict[str, Any]:
+    spot = options.get("spotOptions") or {}
+    names = {
+        "maxPrice": "MaxPrice",
+        "spotInstanceType": "SpotInstanceType",
+        "instanceInterruptionBehavior": "InstanceInterruptionBehavior",
+    }
+    return {"MarketType": options["marketType"], "SpotOptions": _renamed(spot, names)}
 
 
 def _user_data(aws: Session, id_: str) -> str | None:

@@ -14,6 +14,7 @@ from pulumi.runtime.proto import provider_pb2
 
 from localcloud.aws_plugin.resources import KINDS
 from localcloud.aws_plugin.values import SECRET, SIGNATURE, dump, load
+from localcloud.cloud import catalogue
 from tests.localcloud.aws_plugin.conftest import Engine
 
 VPC = "aws:ec2/vpc:Vpc"
@@ -41,8 +42,8 @@ def test_an_unknown_type_is_refused_by_name_with_what_is_known(engine: Engine) -
 
 def test_an_unknown_look_up_is_refused_by_name(engine: Engine) -> None:
     with pytest.raises(grpc.RpcError) as caught:
-        engine.invoke("aws:ec2/getVpc:getVpc", {})
-    assert "does not know the look-up aws:ec2/getVpc:getVpc" in refusal(caught)[1]
+        engine.invoke("aws:rds/getInstance:getInstance", {})
+    assert "does not know the look-up aws:rds/getInstance:getInstance" in refusal(caught)[1]
 
 
 def test_a_property_it_would_have_to_drop_is_refused(engine: Engine) -> None:
@@ -211,3 +212,54 @@ def test_a_local_cloud_that_has_ended_is_named_with_the_way_out(engine: Engine) 
         'Could not connect to the endpoint URL: "http://127.0.0.1:1/"\n'
         "    the local cloud has ended, or is another one now: make demo says what to do"
     )
+
+
+def test_a_spot_instance_is_one_and_its_volume_has_the_tags_it_is_given(engine: Engine) -> None:
+    image = catalogue.IMAGES[0].ami
+    inputs = {
+        "ami": image,
+        "instanceType": "t3.small",
+        "rootBlockDevice": {"volumeSize": 20, "tags": {"owner": "a", "gone": "x"}},
+        "instanceMarketOptions": {
+            "marketType": "spot",
+            "spotOptions": {"maxPrice": "0.01", "spotInstanceType": "one-time"},
+        },
+    }
+    instance, state = engine.create(INSTANCE, inputs)
+    assert load(state)["instanceLifecycle"] == "spot"
+    changed = {**inputs, "rootBlockDevice": {"volumeSize": 20, "tags": {"owner": "b"}}}
+    engine.update(INSTANCE, instance, inputs, changed)
+    assert load(engine.read(INSTANCE, instance, changed).inputs) == changed
+    assert list(engine.diff(INSTANCE, inputs, {**inputs, "instanceMarketOptions": None}).replaces)
+    engine.delete(INSTANCE, instance, state)
+
+
+def test_an_image_a_subnet_and_its_vpc_are_found_by_their_ids(engine: Engine) -> None:
+    image = catalogue.IMAGES[0].ami
+    named = {"filters": [{"name": "image-id", "values": [image]}]}
+    assert engine.invoke("aws:ec2/getAmi:getAmi", named)["architecture"] == "x86_64"
+    vpc, _ = engine.create(VPC, {"cidrBlock": "10.77.0.0/16"})
+    subnet, _ = engine.create(SUBNET, {"vpcId": vpc, "cidrBlock": "10.77.0.0/20"})
+    found = engine.invoke("aws:ec2/getSubnet:getSubnet", {"id": subnet})
+    assert (found["vpcId"], found["availableIpAddressCount"]) == (vpc, 4091)
+    ranges = engine.invoke("aws:ec2/getVpc:getVpc", {"id": vpc})["cidrBlockAssociations"]
+    assert [each["cidrBlock"] for each in ranges] == ["10.77.0.0/16"]
+
+
+@pytest.mark.parametrize(
+    ("token", "args", "said"),
+    [
+        (
+            "aws:ec2/getAmi:getAmi",
+            {"filters": [{"name": "image-id", "values": ["ami-0badbadbad"]}]},
+            "Your query returned no results",
+        ),
+        ("aws:ec2/getSubnet:getSubnet", {"id": "subnet-0badbadbad"}, "InvalidSubnetID.NotFound"),
+    ],
+)
+def test_what_is_not_there_is_said_in_the_words_of_aws(
+    engine: Engine, token: str, args: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        engine.invoke(token, args)
+    assert said in refusal(caught)[1]

@@ -12,7 +12,7 @@ import pytest
 import requests.exceptions
 
 from localcloud.errors import MachineError
-from localcloud.machines import containers, elastic_ips
+from localcloud.machines import containers, elastic_ips, vpcs
 from localcloud.machines.containers import Machines, MachineSpec
 from localcloud.machines.ingress import Ingress, render
 from tests.localcloud.machines.engine import Engine, Network
@@ -25,6 +25,7 @@ SPEC = MachineSpec(
     mac="02:00:00:00:00:01",
     network="subnet-0123456789abcdef",
     subnet_cidr="10.64.0.0/20",
+    vpc_cidr="10.64.0.0/16",
     names={"ssm.us-east-1.amazonaws.com": "169.254.0.2"},
     ca_certificate="-----BEGIN CERTIFICATE-----\n",
 )
@@ -43,6 +44,7 @@ def bridges(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The bridges that may carry traffic from loopback."""
     routed: list[str] = []
     monkeypatch.setattr(elastic_ips, "route_loopback", routed.append)
+    monkeypatch.setattr(vpcs, "join", lambda *_: None)
     return routed
 
 
@@ -227,12 +229,14 @@ def test_everything_of_a_cloud_is_removed_and_named(
     machines: Machines, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(elastic_ips, "withdraw", lambda cloud_id: [f"chain K3SAWS-{cloud_id}"])
+    monkeypatch.setattr(vpcs, "withdraw", lambda cloud_id: [f"chain K3SAWS-{cloud_id}-VPC"])
     machines.create(SPEC)
     machines.start("i-1")
     assert machines.remove_everything() == [
         "machine i-1",
         f"network k3saws-{CLOUD}-{SPEC.network}",
         f"chain K3SAWS-{CLOUD}",
+        f"chain K3SAWS-{CLOUD}-VPC",
     ]
     assert (engine.containers.made, engine.networks.made) == ([], [])
 

@@ -1,0 +1,142 @@
+"""Docs, schema and validator say the same: all three follow reading/keys.py."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from cluster import config, reference
+from cluster.errors import ConfigError
+from cluster.reading.declared import Group, Groups, Key
+from cluster.reading.keys import TOP
+from tests.golden import rendering, rewrite
+
+DOCS = Path(__file__).parents[2] / "docs"
+INVALID = Path(__file__).parents[1] / "invalid"
+OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
+SCHEMA = json.loads(reference.stack_schema())
+# A list where none is meant is wrong for every type but lists, a number for those.
+WRONG: tuple[Any, ...] = ([], 7)
+
+
+def declared(keys: Mapping[str, Key], path: tuple[str | int, ...]) -> Iterator[Any]:
+    for name, key in keys.items():
+        yield (*path, name)
+        if isinstance(key, Group):
+            yield from declared(key.keys, (*path, name))
+        elif isinstance(key, Groups):
+            yield from declared(key.keys, (*path, name, 0))
+
+
+ALL = list(declared(TOP.keys, ()))
+
+
+def with_value(path: tuple[str | int, ...], value: Any) -> Any:
+    """A sound configuration but for the value at the path."""
+    raw: Any = {"network": dict(OPEN), "pools": [{"name": "agents"}], "servers": {}}
+    here = raw
+    for step, following in itertools.pairwise(path):
+        if isinstance(step, int):
+            while len(here) <= step:
+                here.append({})
+            here = here[step]
+        else:
+            here = here.setdefault(step, [] if isinstance(following, int) else {})
+    here[path[-1]] = value
+    return raw
+
+
+def as_path(path: tuple[str | int, ...]) -> str:
+    steps = (f"[{each}]" if isinstance(each, int) else f".{each}" for each in path)
+    return "cluster" + "".join(steps)
+
+
+@pytest.mark.parametrize("path", ALL, ids=map(as_path, ALL))
+def test_the_validator_reads_every_declared_key_at_its_path(path: tuple[str | int, ...]) -> None:
+    found = set()
+    for value in WRONG:
+        try:
+            config.load(with_value(path, value), stack="dev")
+        except ConfigError as error:
+            found |= {problem.path for problem in error.problems}
+    assert as_path(path) in found
+
+
+@pytest.mark.parametrize("path", ALL, ids=map(as_path, ALL))
+def test_the_schema_refuses_the_same_wrong_types(path: tuple[str | int, ...]) -> None:
+    stacks = [{"config": {"k3s-aws:cluster": with_value(path, value)}} for value in WRONG]
+    assert not all(jsonschema.Draft7Validator(SCHEMA).is_valid(stack) for stack in stacks)
+
+
+def test_the_page_and_the_schema_in_docs_are_as_the_keys_are(tmp_path: Path) -> None:
+    for name in ("configuration.md", "stack.schema.json"):
+        (tmp_path / name).write_text((DOCS / name).read_text())
+    assert rewrite.rewrite_reference(tmp_path) == []
+
+
+def test_the_page_has_a_section_for_every_mapping() -> None:
+    marks = re.findall(r"^<!-- keys of (.+) -->$", (DOCS / "configuration.md").read_text(), re.M)
+    assert sorted(marks) == sorted(reference.sections())
+
+
+def test_the_page_has_a_row_for_every_key() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \|", (DOCS / "configuration.md").read_text(), re.M)
+    names = [path.rsplit(".", 1)[1] for path in reference.paths()]
+    assert sorted(set(names)) == sorted(set(rows) & set(names))
+    assert len(names) <= len(rows)
+
+
+def test_every_key_says_what_it_is() -> None:
+    assert [path for path, key in _leaves() if len(key.what) < 4] == []
+
+
+def test_every_value_says_what_changing_it_does() -> None:
+    silent = [path for path, key in _leaves() if not key.change]
+    assert silent == ["cluster.servers.count"]
+
+
+def _leaves() -> Iterator[tuple[str, Key]]:
+    def below(keys: Mapping[str, Key], path: str) -> Iterator[tuple[str, Key]]:
+        for name, key in keys.items():
+            if isinstance(key, Group | Groups) and key.keys:
+                yield from below(key.keys, f"{path}.{name}")
+            else:
+                yield f"{path}.{name}", key
+
+    return below(TOP.keys, "cluster")
+
+
+@pytest.mark.parametrize("example", rendering.NAMES)
+def test_every_example_passes_the_schema(example: str) -> None:
+    stack = yaml.safe_load(rendering.FILES[example].read_text())
+    assert [str(each) for each in jsonschema.Draft7Validator(SCHEMA).iter_errors(stack)] == []
+
+
+@pytest.mark.parametrize("fault", ["wrong-types", "misspelt-key", "nothing-set", "yaml-numbers"])
+def test_what_has_the_wrong_shape_fails_the_schema_too(fault: str) -> None:
+    raw = yaml.safe_load((INVALID / f"{fault}.yaml").read_text())
+    stack = {"config": {"k3s-aws:cluster": raw}}
+    assert not jsonschema.Draft7Validator(SCHEMA).is_valid(stack)
+
+
+def test_a_table_that_was_changed_by_hand_is_brought_back() -> None:
+    page = (DOCS / "configuration.md").read_text()
+    changed = page.replace("| `drainSeconds` |", "| `drainMinutes` |")
+    assert changed != page
+    assert reference.with_tables(changed) == page
+
+
+def test_reading_changes_nothing_of_what_it_reads() -> None:
+    raw = rendering.configuration("prod")
+    before = copy.deepcopy(raw)
+    config.load(raw, stack="prod")
+    assert raw == before

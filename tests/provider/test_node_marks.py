@@ -1,0 +1,99 @@
+"""Labels and taints of a node that stands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from tests.provider.fake_api import FakeApi, node
+from tests.provider.fake_machine import BOOT_PROGRAM, FakeMachine, report
+from tests.provider.rpc import FastClock, plugin
+
+NODE = "k3s:index:Node"
+NAME = "demo-agents-1a2b3c4d"
+LEARNED = {
+    "bootReport": {"state": "done"},
+    "kubeletVersion": "v1.36.5+k3s1",
+    "architecture": "x86_64",
+    "internalIp": "10.64.0.10",
+    "readySeconds": 12.5,
+}
+THEIRS = {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute"}
+Inputs = dict[str, Any]
+MakeInputs = Callable[..., Inputs]
+
+
+def config(labels: list[str], taints: list[str]) -> str:
+    return json.dumps({"schema": 1, "config": {"node-label": labels, "node-taint": taints}})
+
+
+def changed(
+    machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs, before: str, after: str
+) -> Any:
+    old, new = node_inputs(nodeConfig=before), node_inputs(nodeConfig=after)
+    machine.will_report_after_boot(report(), report("done", ("start-k3s", 2.0)))
+    with plugin(FastClock(), BOOT_PROGRAM) as rpc:
+        rpc.update(NODE, {**old, **LEARNED}, old, new)
+    return api.nodes[NAME]
+
+
+def standing(api: FakeApi, labels: dict[str, str], taints: list[dict[str, str]]) -> None:
+    api.nodes[NAME] = node(NAME)
+    api.nodes[NAME]["metadata"]["labels"] = labels
+    api.nodes[NAME]["spec"]["taints"] = taints
+
+
+def test_labels_change_and_those_of_others_stay(
+    machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    standing(api, {"a": "1", "gone": "x", "theirs": "t"}, [])
+    found = changed(
+        machine, api, node_inputs, config(["a=1", "gone=x"], []), config(["a=2", "b="], [])
+    )
+    assert found["metadata"]["labels"] == {"a": "2", "b": "", "theirs": "t"}
+
+
+def test_taints_change_and_those_of_others_stay(
+    machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    old = {"key": "only", "value": "x86", "effect": "NoSchedule"}
+    standing(api, {}, [old, THEIRS])
+    found = changed(
+        machine,
+        api,
+        node_inputs,
+        config([], ["only=x86:NoSchedule"]),
+        config([], ["example.com/only=arm:NoExecute"]),
+    )
+    assert found["spec"]["taints"] == [
+        THEIRS,
+        {"key": "example.com/only", "value": "arm", "effect": "NoExecute"},
+    ]
+
+
+def test_a_change_of_somebody_else_at_the_same_time_is_no_failure(
+    machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    standing(api, {}, [])
+    refused: list[int] = []
+
+    def refuse_the_first_change(calls: int) -> int | None:
+        if api.calls[-1].startswith("PATCH") and not refused:
+            refused.append(calls)
+            return 409
+        return None
+
+    api.before_answer = refuse_the_first_change
+    found = changed(machine, api, node_inputs, config([], []), config(["a=1"], []))
+    assert refused
+    assert found["metadata"]["labels"] == {"a": "1"}
+
+
+def test_the_same_marks_change_nothing(
+    machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    standing(api, {"a": "1"}, [])
+    other = json.loads(config(["a=1"], [])) | {"deadlineSeconds": 60}
+    changed(machine, api, node_inputs, config(["a=1"], []), json.dumps(other))
+    assert [call for call in api.calls if call.startswith("PATCH")] == []
