@@ -107,6 +107,7 @@ def _configure(folder: Folder, host: Host, running: dict[str, Any], binary: k3s.
         endpoint=running["endpoint"],
         region=running["region"],
         k3s=binary,
+        sha256=running["k3sSha256"],
     )
     content["config"][stack_config.CLUSTER]["network"]["vpcCidr"] = VPC_CIDR
     folder.stack_config.write_text(yaml.safe_dump(content))

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from localcloud.cloud import foreign
 from localcloud.cloud.services import Artifact
 from localcloud.errors import LocalCloudError
 from localcloud.lifecycle import Cloud
@@ -52,6 +53,7 @@ def status(cloud: Cloud, *, as_json: bool) -> int:
     elif running:
         print(f"local cloud {cloud.id} (a stand-in for AWS) at {running['endpoint']}")
         print(f"up {told['uptimeSeconds']} s, k3s {running['k3sVersion']}")
+        print(foreign.NOTICE)
         print("\n".join(described(told)))
     else:
         print(f"local cloud {cloud.id} does not run")
@@ -101,7 +103,8 @@ def main(words: list[str]) -> int:
             case "serve":
                 from localcloud.cloud import daemon
 
-                artifact = Artifact(version=arguments.k3s_version, path=arguments.k3s_binary)
+                found = foreign.files(arguments.k3s_binary, cloud.home)
+                artifact = Artifact(version=arguments.k3s_version, files=found)
                 daemon.serve(cloud.home, cloud.id, arguments.image, artifact, arguments.port)
             case "stop":
                 cloud.stop(say)

@@ -22,6 +22,7 @@ from localcloud.errors import LocalCloudError
 # What never changes a machine; every other EC2 or IAM call wakes the reconciler.
 READING = ("Describe", "Get", "List")
 STATUS_PATH = "/local-cloud/status"
+CALLER_PATH = "/local-cloud/caller"
 # Credential=<key>/<date>/<region>/<service>/aws4_request
 SCOPE = re.compile(r"Credential=[^/]+/\d{8}/([^/]+)/ec2/")
 
@@ -98,12 +99,14 @@ def port_in_use(port: int) -> str:
 
 
 def attended(moto: Wsgi, listener: Listener) -> Wsgi:
-    """moto with the listener around it, and the cloud's own status page."""
+    """moto with the listener around it, and the cloud's own pages."""
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ.get("PATH_INFO") == STATUS_PATH:
             content = json.dumps(listener.status())
             return _plain(start_response, "200 OK", "application/json", content)
+        if environ.get("PATH_INFO") == CALLER_PATH:
+            return _plain(start_response, "200 OK", "text/plain", f"{environ['REMOTE_ADDR']}\n")
         arguments = _arguments(environ)
         action = arguments.get("Action", [""])[0]
         if not action or action.startswith(READING):

@@ -1,4 +1,8 @@
-"""The images the local cloud offers, and the public SSM parameters that name them."""
+"""
+The images the local cloud offers, and the public SSM parameters that name them.
+
+All of them boot one machine image, Debian 12 with the login user of the image it stands in for.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 DEBIAN = "136693071363"
+CANONICAL = "099720109477"
+AMAZON = "137112412989"
+_UBUNTU = "/aws/service/canonical/ubuntu/server/24.04/stable/current"
+_AL2023 = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +28,7 @@ class PublicImage:
     architecture: str
     parameter: str
     root_device: str
+    login_user: str
 
 
 IMAGES = (
@@ -30,6 +39,7 @@ IMAGES = (
         architecture="x86_64",
         parameter="/aws/service/debian/release/12/latest/amd64",
         root_device="/dev/xvda",
+        login_user="admin",
     ),
     PublicImage(
         ami="ami-0debian1200arm64a",
@@ -38,8 +48,48 @@ IMAGES = (
         architecture="arm64",
         parameter="/aws/service/debian/release/12/latest/arm64",
         root_device="/dev/xvda",
+        login_user="admin",
+    ),
+    PublicImage(
+        ami="ami-0ubuntu2404x8664a",
+        name="ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20261101",
+        owner=CANONICAL,
+        architecture="x86_64",
+        parameter=f"{_UBUNTU}/amd64/hvm/ebs-gp3/ami-id",
+        root_device="/dev/sda1",
+        login_user="ubuntu",
+    ),
+    PublicImage(
+        ami="ami-0ubuntu2404arm64a",
+        name="ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-arm64-server-20261101",
+        owner=CANONICAL,
+        architecture="arm64",
+        parameter=f"{_UBUNTU}/arm64/hvm/ebs-gp3/ami-id",
+        root_device="/dev/sda1",
+        login_user="ubuntu",
+    ),
+    PublicImage(
+        ami="ami-0amazon2023x8664a",
+        name="al2023-ami-2023.9.20261103.0-kernel-6.1-x86_64",
+        owner=AMAZON,
+        architecture="x86_64",
+        parameter=f"{_AL2023}-x86_64",
+        root_device="/dev/xvda",
+        login_user="ec2-user",
+    ),
+    PublicImage(
+        ami="ami-0amazon2023arm64a",
+        name="al2023-ami-2023.9.20261103.0-kernel-6.1-arm64",
+        owner=AMAZON,
+        architecture="arm64",
+        parameter=f"{_AL2023}-arm64",
+        root_device="/dev/xvda",
+        login_user="ec2-user",
     ),
 )
+
+
+LOGIN_USERS = {image.ami: image.login_user for image in IMAGES}
 
 
 def write_amis(path: Path) -> None:

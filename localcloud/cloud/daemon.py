@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
-from localcloud.cloud import addresses, api, catalogue, descriptions, services
+from localcloud.cloud import addresses, api, catalogue, descriptions, foreign, services
 from localcloud.cloud.authority import Authority
 from localcloud.cloud.authorization import Caller
 from localcloud.cloud.credentials import Issuer
@@ -184,7 +184,8 @@ class Daemon:
             "pid": os.getpid(),
             "id": self._cloud_id,
             "k3sVersion": self._services.artifact.version,
-            "k3sBinary": str(self._services.artifact.path),
+            "k3sBinary": str(self._services.artifact.files[foreign.HERE]),
+            "k3sSha256": foreign.sha256_of(self._services.artifact.files),
         }
         new = self._home / "endpoint.json.new"
         new.write_text(json.dumps(content, indent=1) + "\n")
@@ -202,6 +203,7 @@ class Daemon:
             vpc_cidr=facts.vpc_cidr,
             names=dict.fromkeys(services.names(REGION), address),
             ca_certificate=self._authority.certificate,
+            login_user=catalogue.LOGIN_USERS[facts.image_id],
         )
 
     def _refuse(self, action: str, arguments: Arguments) -> Refusal | None:

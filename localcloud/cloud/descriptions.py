@@ -1,4 +1,4 @@
-"""Descriptions of security group rules: moto forgets those of rules that name another group."""
+"""What moto describes otherwise than EC2: rules that name a group, and where an instance stands."""
 
 from __future__ import annotations
 
@@ -6,11 +6,25 @@ from typing import Any
 
 
 def install() -> None:
-    """Makes moto tell a rule's description whatever its source is, as EC2 does."""
+    """Makes moto describe both as EC2 does."""
+    from moto.ec2.models.instances import Instance
     from moto.ec2.models.security_groups import SecurityGroupRule
 
-    def description(rule: Any) -> str | None:
-        found = rule.ip_range.get("Description") or rule.source_group.get("Description")
-        return str(found) if found else None
+    SecurityGroupRule.description = property(_description)
+    Instance.placement = property(_placement)
+    Instance.availability_zone = property(lambda instance: _placement(instance).zone)
 
-    SecurityGroupRule.description = property(description)
+
+def _description(rule: Any) -> str | None:
+    """A rule's description, whatever its source is."""
+    found = rule.ip_range.get("Description") or rule.source_group.get("Description")
+    return str(found) if found else None
+
+
+def _placement(instance: Any) -> Any:
+    """The zone is that of the subnet its interface is in; moto knows only a subnet it is told."""
+    placement = instance._placement
+    # While moto makes the instance, it has no interfaces yet.
+    for interface in getattr(instance, "nics", {}).values():
+        placement.zone = interface.subnet.availability_zone
+    return placement

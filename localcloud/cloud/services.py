@@ -22,6 +22,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from localcloud.cloud.authorization import Caller, Request, judge
+from localcloud.cloud.foreign import ASSETS
 from localcloud.cloud.metadata import MetadataService
 
 log = logging.getLogger("localcloud.services")
@@ -48,16 +49,18 @@ def certified(region: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """The k3s a machine can download: one binary, under the version it has."""
+    """The k3s a machine can download: the file of each architecture, under its version."""
 
     version: str
-    path: Path
+    files: Mapping[str, Path]
 
     def find(self, path: str) -> Path | None:
         """The file at `/k3s/<version>/<asset>`, if it is that version's."""
         parts = unquote(path).strip("/").split("/")
-        known = parts[:2] == ["k3s", self.version] and parts[2:] in (["k3s"], ["k3s-arm64"])
-        return self.path if known else None
+        if parts[:2] != ["k3s", self.version]:
+            return None
+        asked = (name for name, asset in ASSETS.items() if parts[2:] == [asset])
+        return self.files.get(next(asked, ""))
 
 
 class Listening(ThreadingHTTPServer):

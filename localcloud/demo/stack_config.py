@@ -13,9 +13,10 @@ from typing import Any
 
 import yaml
 
+from localcloud.cloud.api import CALLER_PATH
 from localcloud.demo.folder import Folder
 from toolchain.host import Architecture
-from toolchain.k3s import K3s
+from toolchain.k3s import THE_RELEASE, K3s
 
 CLUSTER = "k3s-aws:cluster"
 DOWNLOAD_URL = "https://artifacts.localcloud.internal/k3s"
@@ -66,25 +67,36 @@ def merged(
     endpoint: str,
     region: str,
     k3s: K3s,
+    sha256: Mapping[str, str],
 ) -> dict[str, Any]:
     """
-    The content of Pulumi.demo.yaml, given what it was.
+    The content of Pulumi.demo.yaml, given what it was; `sha256` are the files the cloud serves.
 
-    Endpoint and k3s follow the local cloud. The cluster, once written, is its owner's to change,
-    and everything else in the file (the salt of the stack's secrets) stays.
+    Endpoint, release and the place that tells a caller's address follow the local cloud. The
+    cluster, once written, is its owner's to change, and everything else in the file (the salt of
+    the stack's secrets) stays.
     """
     config = dict(before.get("config") or {})
     owned = dict(config.get(CLUSTER) or cluster(architecture, root))
+    owned["network"] = {**owned["network"], "callerAddressUrl": endpoint + CALLER_PATH}
     owned["k3s"] = {
+        **(owned.get("k3s") or {}),
         "version": k3s.version,
         "downloadUrl": DOWNLOAD_URL,
-        "sha256": {architecture: k3s.sha256},
+        # The release is pinned for both; its file for the other architecture is not to be had.
+        "sha256": {architecture: k3s.sha256} if k3s.kind == THE_RELEASE else dict(sha256),
     }
     return {**before, "config": {**config, **aws(endpoint, region), CLUSTER: owned}}
 
 
 def write(
-    folder: Folder, *, architecture: Architecture, endpoint: str, region: str, k3s: K3s
+    folder: Folder,
+    *,
+    architecture: Architecture,
+    endpoint: str,
+    region: str,
+    k3s: K3s,
+    sha256: Mapping[str, str],
 ) -> None:
     """Brings Pulumi.demo.yaml up to date, touching it only when something changes."""
     file = folder.stack_config
@@ -96,6 +108,7 @@ def write(
         endpoint=endpoint,
         region=region,
         k3s=k3s,
+        sha256=sha256,
     )
     if after != before:
         file.write_text(yaml.safe_dump(after, sort_keys=False))

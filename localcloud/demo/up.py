@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from localcloud.cloud.foreign import NOTICE
 from localcloud.demo import aws_plugin, environment, nodes, origin, stack_config
 from localcloud.demo.folder import Folder
 from localcloud.demo.stack import Stack, resources
@@ -40,7 +41,7 @@ def up(folder: Folder, host: Host, say: Say) -> None:
         tell(f"{binary.kind}, {binary.version}")
     with stages.stage("local cloud") as tell:
         running = cloud.start(k3s_binary=binary.path, k3s_version=binary.version, port=0, say=tell)
-        tell(f"at {running['endpoint']}")
+        tell(f"at {running['endpoint']}; {NOTICE}")
     with stages.stage("pulumi up") as tell:
         stack = _stack(folder, host, cli.folder, running, binary, tell)
         stack.up()
@@ -110,6 +111,7 @@ def _stack(
         endpoint=running["endpoint"],
         region=running["region"],
         k3s=binary,
+        sha256=running["k3sSha256"],
     )
     environment.write_shell(folder, pulumi, ambient)
     stack.select()

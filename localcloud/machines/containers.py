@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import ipaddress
+import json
 import tarfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,6 +52,7 @@ class MachineSpec:
     vpc_cidr: str
     names: Mapping[str, str]
     ca_certificate: str
+    login_user: str = "admin"
 
     @property
     def gateway(self) -> str:
@@ -187,6 +189,9 @@ class Machines:
         )
         authority = archive("local-cloud.crt", spec.ca_certificate.encode())
         api.put_archive(container["Id"], "/usr/local/share/ca-certificates", authority)
+        user = json.dumps({"system_info": {"default_user": {"name": spec.login_user}}})
+        login = archive("95-login-user.cfg", user.encode())
+        api.put_archive(container["Id"], "/etc/cloud/cloud.cfg.d", login)
 
     def _host_config(self, spec: MachineSpec) -> Any:
         config = self._docker.api.create_host_config(

@@ -5,168 +5,31 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 import yaml
 
-from localcloud.demo import orphans, stack_config
-from localcloud.demo.aws_plugin import WRAPPER
 from localcloud.lifecycle import Cloud
-from toolchain import k3s, pulumi_cli
-from toolchain.host import this_host
-from toolchain.places import Places
+from tests.localcloud.stack import CLUSTER, COMMAND_SECONDS, ROOT, Stack, laboratory
 
 pytestmark = pytest.mark.localcloud
-ROOT = Path(__file__).parents[2]
 STACK = "test"
-COMMAND_SECONDS = 240
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A stack of its own on a cloud of its own."""
-
-    folder: Path
-    environment: Mapping[str, str]
-    endpoint: str
-    cloud_id: str
-    k3s: Path
-
-    @property
-    def config_file(self) -> Path:
-        return ROOT / f"Pulumi.{STACK}.yaml"
-
-    def pulumi(self, *words: str, fails: bool = False) -> str:
-        done = subprocess.run(
-            ["pulumi", *words, "--non-interactive", "--stack", STACK],
-            cwd=ROOT,
-            env=dict(self.environment),
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_SECONDS,
-            check=False,
-        )
-        said = done.stdout + done.stderr
-        assert (done.returncode != 0) is fails, said
-        return done.stdout if words[0] == "stack" else said
-
-    def summary(self, *words: str) -> dict[str, int]:
-        """What a preview would do, by operation."""
-        said = self.pulumi("preview", "--json", *words)
-        found: dict[str, int] = json.loads(said[said.index("{") :])["changeSummary"]
-        return found
-
-    def nodes(self) -> list[dict[str, Any]]:
-        said = self.pulumi("stack", "output", "nodes", "--json")
-        found: list[dict[str, Any]] = json.loads(said)
-        return found
-
-    def kubectl(self, *words: str) -> str:
-        kubeconfig = self.folder / "kubeconfig"
-        kubeconfig.touch(mode=0o600)
-        kubeconfig.write_text(self.pulumi("stack", "output", "kubeconfig", "--show-secrets"))
-        return subprocess.run(
-            [str(self.k3s), "kubectl", "--kubeconfig", str(kubeconfig), *words],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        ).stdout
-
-    def client(self, service: str) -> Any:
-        return boto3.client(
-            service,  # type: ignore[call-overload]
-            endpoint_url=self.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-
-    def parameters(self) -> list[str]:
-        """The stack's parameters, without the public ones."""
-        found = self.client("ssm").describe_parameters()["Parameters"]
-        return [each["Name"] for each in found if each["Name"].startswith("/k3s-aws/")]
-
-    def docker(self, *words: str) -> str:
-        return subprocess.run(
-            ["docker", *words], capture_output=True, text=True, timeout=60, check=True
-        ).stdout
-
-    def configure(self, **changes: Any) -> None:
-        content = yaml.safe_load(self.config_file.read_text())
-        content["config"]["k3s-aws:cluster"] |= changes
-        self.config_file.write_text(yaml.safe_dump(content))
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("stack")
-    places, host = Places(ROOT), this_host()
-    cli = pulumi_cli.provide(places, host, os.environ["PATH"], print)
-    binary = k3s.provide(places, host, os.environ.get("K3S_BINARY"), print)
-    cloud = Cloud(folder / "cloud")
-    words = ["--home", str(cloud.home), "start", "--k3s-binary", str(binary.path)]
-    subprocess.run(
-        [sys.executable, "-m", "localcloud", *words, "--k3s-version", binary.version],
-        cwd=ROOT,
-        timeout=300,
-        check=True,
-    )
-    running = cloud.endpoint()
-    assert running is not None
-    plugin = folder / "home" / "plugins" / "resource-aws-v7.51.1" / "pulumi-resource-aws"
-    plugin.parent.mkdir(parents=True)
-    plugin.write_text(WRAPPER.format(root=ROOT, python=sys.executable))
-    plugin.chmod(0o755)
-    (folder / "passphrase").write_text("a passphrase of this test\n")
-    (folder / "state").mkdir()
-    environment = {
-        **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PULUMI_"))},
-        "PATH": f"{cli.folder}:{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "VIRTUAL_ENV": str(Path(sys.executable).parents[1]),
-        "PULUMI_HOME": str(folder / "home"),
-        "PULUMI_BACKEND_URL": f"file://{folder}/state",
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(folder / "passphrase"),
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "PULUMI_DISABLE_REGISTRY_RESOLVE": "true",
-    }
-    made = Stack(folder, environment, running["endpoint"], cloud.id, binary.path)
-    made.config_file.unlink(missing_ok=True)
-    try:
-        made.pulumi("stack", "init")
-        _write_config(made, running, binary)
-        yield made
-    finally:
-        # A run that was killed leaves its plugins for minutes.
-        orphans.end(folder / "home")
-        cloud.stop(print)
-        made.config_file.unlink(missing_ok=True)
-
-
-def _write_config(made: Stack, running: Mapping[str, Any], binary: k3s.K3s) -> None:
-    # `stack init` has written the salt of the stack's secrets.
-    content = stack_config.merged(
-        yaml.safe_load(made.config_file.read_text()),
-        root=ROOT,
-        architecture=this_host().architecture,
-        endpoint=running["endpoint"],
-        region=running["region"],
-        k3s=binary,
-    )
-    # A demo of the same checkout may stand beside the test.
-    content["config"]["k3s-aws:cluster"]["network"]["vpcCidr"] = "10.61.0.0/16"
-    made.config_file.write_text(yaml.safe_dump(content))
+    with laboratory(tmp_path_factory.mktemp("stack")) as made:
+        stack = made.stack(STACK)
+        network = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]["network"]
+        # A demo of the same checkout may stand beside the test.
+        stack.configure(network={**network, "vpcCidr": "10.61.0.0/16"})
+        yield stack
 
 
 def test_the_life_of_a_cluster(stack: Stack) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.cloud import api
+from localcloud.cloud import api, foreign
 from localcloud.cloud.daemon import Daemon
 from localcloud.cloud.reconciler import Pace
 from localcloud.cloud.services import Artifact
@@ -42,7 +42,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     binary = tmp_path / "k3s"
     binary.write_bytes(BINARY)
     machines = RecordingMachines()
-    artifact = Artifact(version=VERSION, path=binary)
+    other = tmp_path / "k3s-of-the-other-architecture"
+    other.write_bytes(BINARY[::-1])
+    files = {foreign.HERE: binary, foreign.OTHER: other}
+    artifact = Artifact(version=VERSION, files=files)
     pace = Pace(round_seconds=0.2, retry_seconds=0.01)
     daemon = Daemon(tmp_path, "0badcafe", machines, artifact, 0, pace)
     daemon.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import logging
@@ -173,6 +174,16 @@ def test_k3s_is_downloaded_whole_or_from_where_it_broke_off(world: World, instan
     assert beyond.status == 416
     odd, content = ask(world, instance_id, host, "GET", K3S, {"Range": "bytes=-5"})
     assert (odd.status, content) == (200, BINARY)
+
+
+def test_each_architecture_gets_a_file_of_its_own(world: World, instance_id: str) -> None:
+    host = "artifacts.localcloud.internal"
+    _, x86_64 = ask(world, instance_id, host, "GET", K3S)
+    _, arm64 = ask(world, instance_id, host, "GET", f"{K3S}-arm64")
+    served = {"x86_64": hashlib.sha256(x86_64), "arm64": hashlib.sha256(arm64)}
+    announced = json.loads((world.home / "endpoint.json").read_text())["k3sSha256"]
+    assert announced == {name: digest.hexdigest() for name, digest in served.items()}
+    assert x86_64 != arm64
 
 
 def test_the_size_is_known_without_a_download(world: World, instance_id: str) -> None:

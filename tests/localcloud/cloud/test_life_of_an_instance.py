@@ -212,3 +212,15 @@ def test_a_machine_outside_the_one_region_is_refused(world: World) -> None:
             ImageId=world.image(), MinCount=1, MaxCount=1
         )
     assert refused.value.response["Error"]["Code"] == "Unsupported"
+
+
+def test_an_instance_stands_in_the_zone_of_its_interface(world: World) -> None:
+    ec2 = world.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.99.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.99.0.0/20", AvailabilityZone="us-east-1c")[
+        "Subnet"
+    ]["SubnetId"]
+    instance_id = world.run(world.interface(subnet)["NetworkInterfaceId"])
+    found = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+    assert found["Placement"]["AvailabilityZone"] == "us-east-1c"
+    assert world.daemon.view.instance(instance_id).zone == "us-east-1c"

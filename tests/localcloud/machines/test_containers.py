@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 from dataclasses import replace
 
@@ -89,14 +90,31 @@ def test_a_machine_has_what_systemd_and_k3s_need_and_not_the_whole_host(
 
 def test_a_machine_trusts_the_local_clouds_authority(machines: Machines, engine: Engine) -> None:
     machines.create(SPEC)
-    ((folder, archive),) = engine.containers.made[0].archives
-    assert folder == "/usr/local/share/ca-certificates"
+    assert laid(engine, "/usr/local/share/ca-certificates") == (
+        "local-cloud.crt",
+        0o644,
+        SPEC.ca_certificate,
+    )
+
+
+def test_a_machine_logs_in_as_the_image_it_stands_in_for(
+    machines: Machines, engine: Engine
+) -> None:
+    machines.create(replace(SPEC, login_user="ec2-user"))
+    name, _, content = laid(engine, "/etc/cloud/cloud.cfg.d")
+    # Read last, so it wins over the image's own.
+    assert name > "90-machine.cfg"
+    assert json.loads(content) == {"system_info": {"default_user": {"name": "ec2-user"}}}
+
+
+def laid(engine: Engine, folder: str) -> tuple[str, int, str]:
+    """Name, mode and content of the one file that was laid into the folder."""
+    (archive,) = [found for place, found in engine.containers.made[0].archives if place == folder]
     with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
         (entry,) = opened.getmembers()
         content = opened.extractfile(entry)
         assert content is not None
-        assert (entry.name, entry.mode) == ("local-cloud.crt", 0o644)
-        assert content.read().decode() == SPEC.ca_certificate
+        return entry.name, entry.mode, content.read().decode()
 
 
 def test_making_a_machine_again_changes_nothing(machines: Machines, engine: Engine) -> None:

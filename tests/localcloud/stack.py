@@ -1,0 +1,183 @@
+"""A local cloud of the tests' own, and stacks of the program on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import yaml
+
+from localcloud.demo import orphans, stack_config
+from localcloud.demo.aws_plugin import WRAPPER
+from localcloud.lifecycle import Cloud
+from toolchain import k3s, pulumi_cli
+from toolchain.host import this_host
+from toolchain.places import Places
+
+ROOT = Path(__file__).parents[2]
+COMMAND_SECONDS = 240
+CLUSTER = stack_config.CLUSTER
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One stack on the local cloud of a laboratory."""
+
+    name: str
+    folder: Path
+    environment: Mapping[str, str]
+    endpoint: str
+    cloud_id: str
+    k3s: Path
+
+    @property
+    def config_file(self) -> Path:
+        return ROOT / f"Pulumi.{self.name}.yaml"
+
+    def pulumi(self, *words: str, fails: bool = False) -> str:
+        done = subprocess.run(
+            ["pulumi", *words, "--non-interactive", "--stack", self.name],
+            cwd=ROOT,
+            env=dict(self.environment),
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        said = done.stdout + done.stderr
+        assert (done.returncode != 0) is fails, said
+        return done.stdout if words[0] == "stack" else said
+
+    def summary(self, *words: str) -> dict[str, int]:
+        """What a preview would do, by operation."""
+        said = self.pulumi("preview", "--json", *words)
+        found: dict[str, int] = json.loads(said[said.index("{") :])["changeSummary"]
+        return found
+
+    def nodes(self) -> list[dict[str, Any]]:
+        said = self.pulumi("stack", "output", "nodes", "--json")
+        found: list[dict[str, Any]] = json.loads(said)
+        return found
+
+    def kubectl(self, *words: str) -> str:
+        kubeconfig = self.folder / f"{self.name}.kubeconfig"
+        kubeconfig.touch(mode=0o600)
+        kubeconfig.write_text(self.pulumi("stack", "output", "kubeconfig", "--show-secrets"))
+        return subprocess.run(
+            [str(self.k3s), "kubectl", "--kubeconfig", str(kubeconfig), *words],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def parameters(self) -> list[str]:
+        """The stack's parameters, without the public ones."""
+        found = self.client("ssm").describe_parameters()["Parameters"]
+        return [each["Name"] for each in found if each["Name"].startswith("/k3s-aws/")]
+
+    def docker(self, *words: str) -> str:
+        return subprocess.run(
+            ["docker", *words], capture_output=True, text=True, timeout=60, check=True
+        ).stdout
+
+    def configure(self, **changes: Any) -> None:
+        content = yaml.safe_load(self.config_file.read_text())
+        content["config"]["k3s-aws:cluster"] |= changes
+        self.config_file.write_text(yaml.safe_dump(content))
+
+
+@dataclass
+class Laboratory:
+    """A local cloud that runs, with a Pulumi home and a state of its own."""
+
+    folder: Path
+    cloud: Cloud
+    running: Mapping[str, Any]
+    environment: Mapping[str, str]
+    binary: k3s.K3s
+    stacks: list[Stack] = field(default_factory=list)
+
+    def stack(self, name: str, cluster: Mapping[str, Any] | None = None) -> Stack:
+        """A new stack, configured for the cloud; of the demo's cluster unless told otherwise."""
+        endpoint = self.running["endpoint"]
+        made = Stack(name, self.folder, self.environment, endpoint, self.cloud.id, self.binary.path)
+        self.stacks.append(made)
+        made.config_file.unlink(missing_ok=True)
+        made.pulumi("stack", "init")
+        # `stack init` has written the salt of the stack's secrets.
+        before = yaml.safe_load(made.config_file.read_text())
+        if cluster is not None:
+            before["config"] = {CLUSTER: cluster}
+        content = stack_config.merged(
+            before,
+            root=ROOT,
+            architecture=this_host().architecture,
+            endpoint=endpoint,
+            region=self.running["region"],
+            k3s=self.binary,
+            sha256=self.running["k3sSha256"],
+        )
+        made.config_file.write_text(yaml.safe_dump(content))
+        return made
+
+
+@contextmanager
+def laboratory(folder: Path) -> Iterator[Laboratory]:
+    """A laboratory in the folder, ended and cleared away afterwards."""
+    places, host = Places(ROOT), this_host()
+    cli = pulumi_cli.provide(places, host, os.environ["PATH"], print)
+    binary = k3s.provide(places, host, os.environ.get("K3S_BINARY"), print)
+    cloud = Cloud(folder / "cloud")
+    words = ["--home", str(cloud.home), "start", "--k3s-binary", str(binary.path)]
+    subprocess.run(
+        [sys.executable, "-m", "localcloud", *words, "--k3s-version", binary.version],
+        cwd=ROOT,
+        timeout=300,
+        check=True,
+    )
+    running = cloud.endpoint()
+    assert running is not None
+    plugin = folder / "home" / "plugins" / "resource-aws-v7.51.1" / "pulumi-resource-aws"
+    plugin.parent.mkdir(parents=True)
+    plugin.write_text(WRAPPER.format(root=ROOT, python=sys.executable))
+    plugin.chmod(0o755)
+    (folder / "passphrase").write_text("a passphrase of this test\n")
+    (folder / "state").mkdir()
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PULUMI_"))},
+        "PATH": f"{cli.folder}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "VIRTUAL_ENV": str(Path(sys.executable).parents[1]),
+        "PULUMI_HOME": str(folder / "home"),
+        "PULUMI_BACKEND_URL": f"file://{folder}/state",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(folder / "passphrase"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_DISABLE_REGISTRY_RESOLVE": "true",
+    }
+    made = Laboratory(folder, cloud, running, environment, binary)
+    try:
+        yield made
+    finally:
+        # A run that was killed leaves its plugins for minutes.
+        orphans.end(folder / "home")
+        cloud.stop(print)
+        for stack in made.stacks:
+            stack.config_file.unlink(missing_ok=True)

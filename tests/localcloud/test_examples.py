@@ -1,0 +1,182 @@
+"""The examples, brought up on the local cloud as they are but for where they stand."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.golden import rendering
+from tests.localcloud.stack import Laboratory, Stack, laboratory
+
+pytestmark = pytest.mark.localcloud
+
+# Where the local cloud's outside is: the machine the tests run on.
+HERE = "127.0.0.0/8"
+UP = ("up", "--yes", "--skip-preview")
+DESTROY = ("destroy", "--yes", "--skip-preview")
+ASSETS = {"x86_64": "k3s", "arm64": "k3s-arm64"}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    with laboratory(tmp_path_factory.mktemp("examples")) as made:
+        yield made
+
+
+def example(name: str, vpc_cidr: str, **network: Any) -> dict[str, Any]:
+    """The example's cluster, in the local cloud's region and admitting this machine."""
+    cluster = copy.deepcopy(rendering.configuration(name))
+    own = cluster["network"]
+    zones = [zone.replace("eu-central-1", "us-east-1") for zone in own.get("availabilityZones", [])]
+    moved: dict[str, Any] = {"availabilityZones": zones} if zones else {}
+    if "subnetIds" not in own:
+        moved["vpcCidr"] = vpc_cidr
+    for key in ("apiAllowedCidrs", "sshAllowedCidrs"):
+        moved[key] = own[key] if own[key] == ["caller"] else [*own[key], HERE]
+    cluster["network"] = {**own, **moved, **network}
+    return cluster
+
+
+def kubernetes_nodes(stack: Stack) -> dict[str, dict[str, Any]]:
+    """The Node objects by name, all of them Ready."""
+    listed = json.loads(stack.kubectl("get", "nodes", "-o", "json"))["items"]
+    for node in listed:
+        conditions = {each["type"]: each["status"] for each in node["status"]["conditions"]}
+        assert conditions["Ready"] == "True", node["metadata"]["name"]
+    return {node["metadata"]["name"]: node for node in listed}
+
+
+def on_machine(stack: Stack, node: dict[str, Any], command: str) -> str:
+    return stack.docker(
+        "exec", f"k3saws-{stack.cloud_id}-{node['instanceId']}", "sh", "-c", command
+    )
+
+
+def test_two_stacks_stand_side_by_side_and_do_not_disturb_each_other(lab: Laboratory) -> None:
+    trial = lab.stack("trial", example("laptop", "10.57.0.0/16"))
+    arm = lab.stack("arm", example("one-arm-server", "10.58.0.0/22"))
+    with ThreadPoolExecutor() as side_by_side:
+        list(side_by_side.map(lambda each: each.pulumi(*UP), [trial, arm]))
+    for stack in (trial, arm):
+        assert set(kubernetes_nodes(stack)) == {node["name"] for node in stack.nodes()}
+    assert not set(kubernetes_nodes(trial)) & set(kubernetes_nodes(arm))
+    _is_what_the_one_arm_server_says(arm)
+    _carries_its_tags(trial)
+    arm.pulumi(*DESTROY)
+    assert len(kubernetes_nodes(trial)) == 1
+    trial.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
+    trial.pulumi(*DESTROY)
+
+
+def _is_what_the_one_arm_server_says(stack: Stack) -> None:
+    (node,) = stack.nodes()
+    told = json.loads(on_machine(stack, node, "cat /etc/rancher/k3s/config.yaml"))
+    assert told["disable"] == ["traefik", "servicelb", "local-storage"]
+    assert told["kube-apiserver-arg"] == ["audit-log-maxage=7"]
+    assert told["cluster-cidr"] == "10.200.0.0/16"
+    # Ubuntu's user is the one the program logged in as.
+    assert "ubuntu" in on_machine(stack, node, "cat /etc/passwd")
+
+
+def _carries_its_tags(stack: Stack) -> None:
+    (node,) = stack.nodes()
+    ec2 = stack.client("ec2")
+    instance = ec2.describe_instances(InstanceIds=[node["instanceId"]])["Reservations"][0]
+    (found,) = instance["Instances"]
+    volume = found["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+    named = {"resource-id": [node["instanceId"], volume, found["VpcId"], found["SubnetId"]]}
+    listed = ec2.describe_tags(Filters=[{"Name": k, "Values": v} for k, v in named.items()])["Tags"]
+    tagged = {
+        each["ResourceId"] for each in listed if each["Value"] in ("ada@example.com", "2027-01-31")
+    }
+    assert tagged == set(named["resource-id"])
+
+
+def test_arm_and_x86_spot_agents_stand_in_one_cluster_over_two_zones(lab: Laboratory) -> None:
+    cluster = example("mixed-spot", "10.59.0.0/16")
+    stack = lab.stack("mixed", cluster)
+    stack.pulumi(*UP)
+    nodes = stack.nodes()
+    assert sorted((node["pool"], node["architecture"]) for node in nodes) == [
+        ("arm", "arm64"),
+        ("arm", "arm64"),
+        ("servers", "arm64"),
+        ("x86", "x86_64"),
+    ]
+    _have_their_architectures_files_and_images(lab, stack)
+    _are_spot_in_both_zones(stack)
+    _are_labelled_and_tainted(stack)
+    _take_other_labels_in_place(stack, cluster)
+    stack.pulumi(*DESTROY)
+
+
+def _have_their_architectures_files_and_images(lab: Laboratory, stack: Stack) -> None:
+    for node in stack.nodes():
+        architecture = node["architecture"]
+        (digest, _) = on_machine(stack, node, "sha256sum /usr/local/bin/k3s").split()
+        assert digest == lab.running["k3sSha256"][architecture]
+        told = json.loads(on_machine(stack, node, "cat /etc/k3s-aws/node.json"))["k3s"]
+        assert [source.rsplit("/", 1)[1] for source in told["sources"]] == [ASSETS[architecture]]
+        ec2 = stack.client("ec2")
+        instance = ec2.describe_instances(InstanceIds=[node["instanceId"]])["Reservations"][0]
+        ami = instance["Instances"][0]["ImageId"]
+        (image,) = ec2.describe_images(ImageIds=[ami])["Images"]
+        assert image["Architecture"] == architecture
+        assert image["Name"].startswith("al2023" if node["pool"] == "x86" else "debian-12")
+
+
+def _are_spot_in_both_zones(stack: Stack) -> None:
+    ids = {node["instanceId"]: node for node in stack.nodes()}
+    listed = stack.client("ec2").describe_instances(InstanceIds=list(ids))["Reservations"]
+    found = [each for reservation in listed for each in reservation["Instances"]]
+    spot = {ids[each["InstanceId"]]["pool"] for each in found if "InstanceLifecycle" in each}
+    assert spot == {"arm", "x86"}
+    assert {each["Placement"]["AvailabilityZone"] for each in found} == {"us-east-1a", "us-east-1b"}
+
+
+def _are_labelled_and_tainted(stack: Stack) -> None:
+    found = kubernetes_nodes(stack)
+    for node in stack.nodes():
+        shown = found[node["name"]]
+        label = shown["metadata"]["labels"].get("example.com/pool")
+        assert label == (None if node["pool"] == "servers" else node["pool"])
+        taints = [each["key"] for each in shown["spec"].get("taints", [])]
+        assert taints == (["example.com/only"] if node["pool"] == "x86" else [])
+
+
+def _take_other_labels_in_place(stack: Stack, cluster: dict[str, Any]) -> None:
+    pools = copy.deepcopy(cluster["pools"])
+    pools[1]["labels"] = {"example.com/pool": "amd"}
+    del pools[1]["taints"]
+    stack.configure(pools=pools)
+    assert "replace" not in stack.summary()
+    stack.pulumi(*UP)
+    (node,) = [each for each in stack.nodes() if each["pool"] == "x86"]
+    shown = kubernetes_nodes(stack)[node["name"]]
+    assert shown["metadata"]["labels"]["example.com/pool"] == "amd"
+    assert shown["spec"].get("taints", []) == []
+
+
+def test_a_private_cluster_stands_in_a_vpc_that_exists_and_leaves_it_alone(lab: Laboratory) -> None:
+    stack = lab.stack("inner", example("private", "", subnetIds=["subnet-0aaaaaaaaaaaaaaaa"]))
+    ec2 = stack.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.60.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=zone)["Subnet"]["SubnetId"]
+        for cidr, zone in (("10.60.0.0/20", "us-east-1a"), ("10.60.16.0/20", "us-east-1b"))
+    ]
+    stack.configure(network=example("private", "", subnetIds=subnets)["network"])
+    stack.pulumi(*UP)
+    nodes = stack.nodes()
+    assert len(kubernetes_nodes(stack)) == 3
+    assert {node.get("publicIp") for node in nodes} == {None}
+    endpoint = json.loads(stack.pulumi("stack", "output", "apiEndpoint", "--json"))
+    assert endpoint.startswith("https://10.60.")
+    assert ec2.describe_addresses()["Addresses"] == []
+    stack.pulumi(*DESTROY)
+    assert len(ec2.describe_subnets(SubnetIds=subnets)["Subnets"]) == 2
