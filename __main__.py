@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pulumi
 
 from cluster import config, user_data
 from cluster.errors import ConfigError
-from components import lookups
+from cluster.reading import registry_auth
+from components import lookups, release_files
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
 
+given = pulumi.Config()
+
 try:
+    auth = registry_auth.check(
+        given.get_object(registry_auth.KEY),
+        is_secret=pulumi.runtime.config.is_config_secret(f"k3s-aws:{registry_auth.KEY}"),
+    )
     cluster = lookups.resolve(
-        config.load(pulumi.Config().get_object("cluster"), stack=pulumi.get_stack())
+        config.load(
+            given.get_object("cluster"),
+            stack=pulumi.get_stack(),
+            read_file=lambda name: Path(name).read_text(),
+        )
     )
     facts = lookups.look_up(cluster)
+    files = release_files.provide(cluster) if cluster.k3s.from_bucket else {}
 except (ConfigError, lookups.LookupFailed) as error:
     raise pulumi.RunError(str(error)) from None
 
@@ -26,6 +40,8 @@ k3s = K3sCluster(
         cluster=cluster,
         facts=facts,
         boot_program=user_data.BOOT_PROGRAM.read_text(),
+        k3s_files=files,
+        registry_auth=auth,
     ),
 )
 

@@ -129,10 +129,10 @@ def ask(request: Request, context: ssl.SSLContext | None = None) -> tuple[int, A
 
 
 def sign(
-    url: str, headers: Mapping[str, str], body: bytes, *,
+    url: str, headers: Mapping[str, str], body: bytes, *, method: str = "POST",
     credentials: Mapping[str, str], region: str, service: str, when: datetime,
 ) -> dict[str, str]:  # fmt: skip
-    """The headers of a POST to `/`, signed: AWS Signature Version 4."""
+    """The headers of a request without a query, signed: AWS Signature Version 4."""
     stamp = when.strftime("%Y%m%dT%H%M%SZ")
     scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
     signed = {**headers, "Host": urlsplit(url).netloc, "X-Amz-Date": stamp}
@@ -141,7 +141,7 @@ def sign(
     lowered = sorted((name.lower(), value.strip()) for name, value in signed.items())
     names = ";".join(name for name, _ in lowered)
     lines = [f"{name}:{value}" for name, value in lowered]
-    request = ["POST", "/", "", *lines, "", names, hashlib.sha256(body).hexdigest()]
+    request = [method, urlsplit(url).path, "", *lines, "", names, hashlib.sha256(body).hexdigest()]
     digest = hashlib.sha256("\n".join(request).encode()).hexdigest()
     key = f"AWS4{credentials['SecretAccessKey']}".encode()
     for part in scope.split("/"):
@@ -237,10 +237,10 @@ class Wait:
 
 
 class Aws:
-    """What this machine may ask: the metadata service, and SSM as its role."""
+    """What this machine may ask: the metadata service, and as its role SSM and S3."""
 
-    def __init__(self, metadata: str, ssm: str, wait: Wait, report: Report) -> None:
-        self.metadata_url, self.ssm_url = metadata, ssm
+    def __init__(self, metadata: str, ssm: str, s3: str, wait: Wait, report: Report) -> None:
+        self.metadata_url, self.ssm_url, self.s3_url = metadata, ssm, s3
         self.wait, self.report = wait, report
         self.skew = 0.0
 
@@ -272,6 +272,33 @@ class Aws:
         self.report.keep_secret(found["Token"])
         return found
 
+    def signed(
+        self, url: str, headers: Mapping[str, str], body: bytes, method: str, region: str,
+        service: str,
+    ) -> dict[str, str]:  # fmt: skip
+        when = datetime.fromtimestamp(self.wait.clock.time() + self.skew, timezone.utc)  # noqa: UP017
+        return sign(
+            url, headers, body, method=method,
+            credentials=self.credentials(), region=region, service=service, when=when,
+        )  # fmt: skip
+
+    def learn_time(self, answered: Any) -> None:
+        """A clock that is off makes good signatures invalid; AWS tells the right time."""
+        if answered["Date"]:
+            now = parsedate_to_datetime(answered["Date"]).timestamp()
+            self.skew = now - self.wait.clock.time()
+
+    def request(self, source: str, headers: Mapping[str, str]) -> Request:
+        """The request for a source: `s3://<bucket>/<key>` as the role, all else as it is."""
+        if not source.startswith("s3://"):
+            return Request(source, headers=dict(headers))  # noqa: S310
+        bucket, _, key = source[len("s3://") :].partition("/")
+        region = self.metadata("placement/region")
+        domain = self.metadata("services/domain")
+        url = self.s3_url.format(bucket=bucket, region=region, domain=domain) + key
+        empty = {**headers, "X-Amz-Content-SHA256": hashlib.sha256(b"").hexdigest()}
+        return Request(url, headers=self.signed(url, empty, b"", "GET", region, "s3"))  # noqa: S310
+
     def parameters(self, names: Sequence[str]) -> dict[str, str]:
         """The values of SSM parameters, decrypted; all are remembered as secret."""
         region = self.metadata("placement/region")
@@ -283,11 +310,7 @@ class Aws:
         }
 
         def attempt() -> Any:
-            when = datetime.fromtimestamp(self.wait.clock.time() + self.skew, timezone.utc)  # noqa: UP017
-            signed = sign(
-                url, headers, body,
-                credentials=self.credentials(), region=region, service="ssm", when=when,
-            )  # fmt: skip
+            signed = self.signed(url, headers, body, "POST", region, "ssm")
             status, answered, text = ask(Request(url, body, signed))  # noqa: S310
             if status == 200:
                 return json.loads(text)
@@ -295,10 +318,7 @@ class Aws:
             refusal = f"SSM answered {status}: {reason}"
             if status >= 500 or status == 429 or "Throttl" in refusal:
                 raise NotYet(refusal)
-            if answered["Date"]:
-                # A clock that is off makes good signatures invalid; AWS tells the right time.
-                now = parsedate_to_datetime(answered["Date"]).timestamp()
-                self.skew = now - self.wait.clock.time()
+            self.learn_time(answered)
             raise NotYet(refusal, IAM_SECONDS)
 
         answer = self.wait.until(attempt, f"no secrets from {url}", growth=1.5)
@@ -319,6 +339,7 @@ class Boot:
         root: Path = Path("/"),
         metadata: str = "http://169.254.169.254",
         ssm: str = "https://ssm.{region}.{domain}/",
+        s3: str = "https://{bucket}.s3.{region}.{domain}/",
         run: Callable[[Sequence[str]], tuple[int, str]] = run_command,
         clock: Any = time,
         free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
@@ -326,9 +347,10 @@ class Boot:
     ) -> None:  # fmt: skip
         self.root, self.home = root, root / "etc/rancher/k3s"
         self.run, self.clock, self.free = run, clock, free
+        self.applied = root / "var/lib/rancher/k3s/server/manifests/k3s-aws"
         self.report = Report(root / "var/lib/k3s-aws/report.json", clock, say)
         self.wait = Wait(clock)
-        self.aws = Aws(metadata, ssm, self.wait, self.report)
+        self.aws = Aws(metadata, ssm, s3, self.wait, self.report)
 
     def identify(self) -> None:
         """Who this machine is: node.json, and what the metadata service says."""
@@ -370,6 +392,7 @@ class Boot:
         values = self.aws.parameters(list(names.values()))
         secret = {key: values[name] for key, name in names.items()}
         self.token = secret["token"]
+        self.registry_auth = json.loads(secret.get("registryAuth", "{}"))
         self.report.keep_secret(self.token.rsplit(":", 1)[-1])
         write(self.home / "token", self.token + "\n", 0o600)
         if self.role == "server":
@@ -394,14 +417,14 @@ class Boot:
         if not target.exists() or digest_of(target).hexdigest() != wanted["sha256"]:
             target.parent.mkdir(parents=True, exist_ok=True)
             part = target.with_name(".k3s.part")
-            self.download(wanted["sources"], wanted["sha256"], part)
+            self.download(wanted["sources"], wanted["sha256"], part, "k3s")
             part.chmod(0o755)
             part.replace(target)
         self.report.content["k3s"] = {"version": wanted["version"], "sha256": wanted["sha256"]}
         if not target.with_name("kubectl").exists():
             target.with_name("kubectl").symlink_to("k3s")
 
-    def download(self, sources: Sequence[str], sha256: str, part: Path) -> None:
+    def download(self, sources: Sequence[str], sha256: str, part: Path, what: str) -> None:
         """From the first source with the right file; what was received is kept for resuming."""
         faults: dict[str, str] = {}
 
@@ -411,21 +434,27 @@ class Boot:
                 try:
                     return self.receive(source, sha256, part)
                 except NotYet as reason:
-                    reasons.append(str(reason))
+                    reasons.append(reason)
                     self.report.log(str(reason))
                 except Failure as fault:
                     faults[source] = str(fault)
                     self.report.log(str(fault))
             if reasons:
-                raise NotYet("; ".join(reasons))
+                # With a source that may come back at any time there is patience to the end.
+                limits = [reason.patience for reason in reasons]
+                patience = None if None in limits else max(filter(None, limits))
+                raise NotYet("; ".join(map(str, reasons)), patience)
             raise Failure("; ".join(faults.values()))
 
-        self.wait.until(attempt, "k3s was not downloaded", growth=1.5)
+        self.wait.until(attempt, f"{what} was not downloaded", growth=1.5)
 
     def receive(self, source: str, sha256: str, part: Path) -> None:
         have = part.stat().st_size if part.exists() else 0
-        request = Request(source, headers={"Range": f"bytes={have}-"} if have else {})  # noqa: S310
+        request = self.aws.request(source, {"Range": f"bytes={have}-"} if have else {})
         with answer_to(request) as answer:
+            if answer.status == 403 and source.startswith("s3://"):
+                self.aws.learn_time(answer.headers)
+                raise NotYet(f"{source} answered 403", IAM_SECONDS)
             if answer.status == 416:
                 part.unlink()
                 raise NotYet(f"{source} is not longer than what was received; beginning again")
@@ -446,7 +475,7 @@ class Boot:
         length, received = int(answer.headers["Content-Length"] or 0), 0
         free = self.free(part.parent)
         if free < length + SPARE_BYTES:
-            raise Failure(f"{part.parent} has {free >> 20} MiB free, k3s needs {length >> 20} MiB")
+            raise Failure(f"{part.parent} has {free >> 20} MiB free, {length >> 20} MiB are needed")
         end = "the connection ended"
         try:
             with part.open("ab" if resumed else "wb") as file:
@@ -469,7 +498,7 @@ class Boot:
         else:
             config["server"] = self.node["join"]["url"]
         text, unit = json.dumps(config, indent=1) + "\n", UNIT.format(role=self.role)
-        registries = json.dumps(self.node["registries"]) if "registries" in self.node else ""
+        registries = json.dumps(self.registries()) if "registries" in self.node else ""
         write(self.home / "config.yaml", text, 0o600)
         if registries or (self.home / "registries.yaml").exists():
             write(self.home / "registries.yaml", registries, 0o600)
@@ -478,6 +507,29 @@ class Boot:
         self.systemctl("daemon-reload")
         seen = "\n".join([self.node["k3s"]["sha256"], text, unit, *filter(None, [registries])])
         self.wanted = hashlib.sha256(seen.encode()).hexdigest()
+
+    def registries(self) -> dict[str, Any]:
+        """registries.yaml with the passwords in it."""
+        found = dict(self.node["registries"])
+        configs = dict(found.get("configs", {}))
+        for host, auth in self.registry_auth.items():
+            configs[host] = {**configs.get(host, {}), "auth": auth}
+        return {**found, "configs": configs} if configs else found
+
+    def install_manifests(self) -> None:
+        """What k3s is to apply, in a folder of ours; what is no longer wanted is not re-applied."""
+        wanted = self.node.get("manifests", {})
+        for old in self.applied.glob("*"):
+            if old.name not in wanted:
+                old.unlink()
+        for name, manifest in wanted.items():
+            content = manifest.get("content")
+            if content is None:
+                part = self.root / "var/lib/k3s-aws/manifest.part"
+                self.download([manifest["source"]], manifest["sha256"], part, name)
+                content = part.read_text()
+                part.unlink()
+            write(self.applied / name, content, 0o600)
 
     def systemctl(self, *words: str) -> None:
         code, _ = self.run(["systemctl", *words])
@@ -554,6 +606,7 @@ class Boot:
             "host-key": self.install_host_key,
             "secrets": self.install_secrets,
             "download-k3s": self.install_k3s,
+            "manifests": self.install_manifests,
             "configure": self.configure,
             "wait-for-server": self.wait_for_server,
             "start-k3s": self.start_k3s,
@@ -561,9 +614,14 @@ class Boot:
         for name, act in phases.items():
             if name == "wait-for-server" and self.is_running():
                 return
-            if name != "wait-for-server" or self.role == "agent":
+            if self.applies(name):
                 with self.report.phase(name):
                     act()
+
+    def applies(self, phase: str) -> bool:
+        if phase == "manifests":
+            return self.role == "server" and ("manifests" in self.node or self.applied.exists())
+        return phase != "wait-for-server" or self.role == "agent"
 
     def lock(self, file: Any) -> None:
         try:

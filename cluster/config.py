@@ -7,16 +7,25 @@ What needs an answer of AWS, such as the architecture of an instance type, follo
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 
 from cluster.model import Cluster
-from cluster.reading import checks, k3s, network, pools, tags
+from cluster.reading import checks, k3s, manifests, network, pools, tags
 from cluster.reading.findings import Findings, Section, sure
 from cluster.reading.keys import TOP
 
 
-def load(raw: object, *, stack: str) -> Cluster:
-    """The cluster the configuration describes. Raises ConfigError with all its problems."""
+def _no_files(name: str) -> str:
+    raise FileNotFoundError(errno.ENOENT, "no files are read here", name)
+
+
+def load(raw: object, *, stack: str, read_file: manifests.ReadFile = _no_files) -> Cluster:
+    """
+    The cluster the configuration describes. Raises ConfigError with all its problems.
+
+    `read_file` gives the content of a manifest's file; it may raise OSError or ValueError.
+    """
     findings = Findings(raw)
     if raw is None:
         findings.add((), "is not set", f"copy a file of examples/ into Pulumi.{stack}.yaml")
@@ -32,6 +41,13 @@ def load(raw: object, *, stack: str) -> Cluster:
     place = top.section("network")
     ranges = network.read(place, wanted)
     own_tags = tags.read(top)
+    applied = manifests.read(top, read_file)
+    if applied and wanted and "helm-controller" in wanted.disabled and "charts" in top:
+        top.report(
+            "charts",
+            "charts are installed by the helm-controller, which is switched off",
+            "leave cluster.k3s.components.helm-controller on, or remove the charts",
+        )
     deadline, drain = top.number("nodeDeadlineSeconds"), top.number("drainSeconds")
     if ranges is not None and None not in (servers, *agents):
         checks.room(place, [sure(pool) for pool in (servers, *agents)], ranges)
@@ -39,6 +55,7 @@ def load(raw: object, *, stack: str) -> Cluster:
     return Cluster(
         name=sure(name),
         stack=stack,
+        manifests=applied,
         own_tags=own_tags,
         k3s=sure(wanted),
         servers=sure(servers),

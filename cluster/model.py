@@ -45,6 +45,7 @@ class K3s:
     flannel_backend: str = "vxlan"
     secrets_encryption: bool = True
     registries: Mapping[str, Any] = field(default_factory=dict)
+    from_bucket: bool = False
     server: Mapping[str, Any] = field(default_factory=dict)
     agent: Mapping[str, Any] = field(default_factory=dict)
 
@@ -114,6 +115,18 @@ class NodePool:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """A file of Kubernetes objects that k3s applies."""
+
+    name: str
+    content: str
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content.encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Subnet:
     """One of the subnets machines stand in: its zone, and its range or the id it has already."""
 
@@ -178,6 +191,7 @@ class Cluster:
     network: Network
     node_deadline_seconds: int
     drain_seconds: int
+    manifests: tuple[Manifest, ...] = ()
     own_tags: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     architectures: Mapping[str, Architecture] | None = None

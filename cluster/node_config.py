@@ -8,18 +8,28 @@ to a running machine: the provider sends it again when it changes.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
-from cluster import k3s_config, parameters, releases
+from cluster import bucket, k3s_config, parameters, releases
 from cluster.k3s_config import Addresses
 from cluster.model import Cluster, Node
 
 SCHEMA = 1
 
 
-def render(
-    cluster: Cluster, node: Node, *, region: str, addresses: Addresses, server_private_ip: str
-) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What is known once the cluster's other resources are there."""
+
+    region: str
+    server_private_ip: str
+    bucket: str | None = None
+    registry_auth: str | None = None
+    """The version of the parameter with the registries' passwords, if there are any."""
+
+
+def render(cluster: Cluster, node: Node, addresses: Addresses, around: Surroundings) -> str:
     """The node configuration of one machine, `addresses` being its own."""
     content: dict[str, Any] = {
         "schema": SCHEMA,
@@ -27,34 +37,55 @@ def render(
         "role": node.role,
         "pool": node.pool.name,
         "nodeNamePrefix": node.name_prefix,
-        "region": region,
-        "parameters": _parameters(cluster, node),
+        "region": around.region,
+        "parameters": _parameters(cluster, node, around),
         "k3s": {
             "version": cluster.k3s.version,
-            "sources": [
-                releases.binary_url(
-                    cluster.k3s.download_url, cluster.k3s.version, node.architecture
-                )
-            ],
+            "sources": [_source(cluster, node, around)],
             "sha256": cluster.k3s.sha256[node.architecture],
         },
         "config": k3s_config.of(cluster, node, addresses),
         "deadlineSeconds": cluster.node_deadline_seconds,
     }
-    if cluster.k3s.registries:
+    if cluster.k3s.registries or around.registry_auth:
         content["registries"] = cluster.k3s.registries
+    if around.registry_auth:
+        # Another password is another version, and so a change of the node.
+        content["registryAuthVersion"] = around.registry_auth
     if node.role == "agent":
-        content["join"] = {"url": f"https://{server_private_ip}:6443"}
+        content["join"] = {"url": f"https://{around.server_private_ip}:6443"}
+    elif cluster.manifests:
+        content["manifests"] = _manifests(cluster, around)
     return json.dumps(content, indent=1) + "\n"
 
 
-def _parameters(cluster: Cluster, node: Node) -> dict[str, str]:
-    names = parameters.of(cluster)
-    host_key = parameters.host_key(cluster, node)
-    if node.role == "agent":
-        return {"hostKey": host_key, "token": names.agent_token}
+def _source(cluster: Cluster, node: Node, around: Surroundings) -> str:
+    if cluster.k3s.from_bucket and around.bucket:
+        return bucket.url(around.bucket, bucket.k3s_key(cluster, node.architecture))
+    return releases.binary_url(cluster.k3s.download_url, cluster.k3s.version, node.architecture)
+
+
+def _manifests(cluster: Cluster, around: Surroundings) -> dict[str, Any]:
+    stored = bucket.stored_manifests(cluster) if around.bucket else ()
     return {
-        "hostKey": host_key,
+        each.name: (
+            {"source": bucket.url(around.bucket, bucket.manifest_key(each)), "sha256": each.sha256}
+            if around.bucket and each in stored
+            else {"content": each.content}
+        )
+        for each in cluster.manifests
+    }
+
+
+def _parameters(cluster: Cluster, node: Node, around: Surroundings) -> dict[str, str]:
+    names = parameters.of(cluster)
+    own = {"hostKey": parameters.host_key(cluster, node)}
+    if around.registry_auth:
+        own["registryAuth"] = parameters.registry_auth(cluster, node.role)
+    if node.role == "agent":
+        return {**own, "token": names.agent_token}
+    return {
+        **own,
         "token": names.server_token,
         "agentToken": names.server_agent_token,
         "authority": names.server_authority,

@@ -32,10 +32,15 @@ def host_key(cluster: Cluster, node: Node) -> str:
     return f"{_home(cluster, node.role)}/host-keys/{node.suffix}"
 
 
-def readable_by(cluster: Cluster, role: Role) -> tuple[str, ...]:
+def registry_auth(cluster: Cluster, role: Role) -> str:
+    """The parameter with the passwords of image registries."""
+    return f"{_home(cluster, role)}/registry-auth"
+
+
+def readable_by(cluster: Cluster, role: Role, *, registries: bool = False) -> tuple[str, ...]:
     """
     Every parameter a machine of the role may read, host keys as a pattern; agents read nothing of
-    the servers'.
+    the servers'. `registries`: whether there are passwords of image registries.
 
     Naming each host key would grow the policy with the pools, past IAM's 10,240 characters at
     about a hundred machines, and change it whenever a machine is added.
@@ -45,7 +50,8 @@ def readable_by(cluster: Cluster, role: Role) -> tuple[str, ...]:
         "server": (names.server_token, names.server_agent_token, names.server_authority),
         "agent": (names.agent_token,),
     }[role]
-    return (*shared, f"{_home(cluster, role)}/host-keys/*")
+    of_registries = (registry_auth(cluster, role),) if registries else ()
+    return (*shared, *of_registries, f"{_home(cluster, role)}/host-keys/*")
 
 
 def arn(name: str, *, partition: str, region: str, account_id: str) -> str:

@@ -20,19 +20,21 @@ def trust_policy() -> dict[str, Any]:
     }
 
 
-def read_parameters(arns: Sequence[str]) -> dict[str, Any]:
+def read(parameters: Sequence[str], objects: Sequence[str] = ()) -> dict[str, Any]:
     """
-    Reading exactly these SSM parameters, and nothing else.
+    Reading exactly these SSM parameters and S3 objects, all by ARN, and nothing else.
 
     Decryption needs no statement: the key of the account, `aws/ssm`, admits whoever may read.
     """
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": ["ssm:GetParameter", "ssm:GetParameters"],
-                "Resource": sorted(arns),
-            }
-        ],
-    }
+    statements = [
+        {
+            "Effect": "Allow",
+            "Action": ["ssm:GetParameter", "ssm:GetParameters"],
+            "Resource": sorted(parameters),
+        }
+    ]
+    if objects:
+        statements.append(
+            {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": sorted(objects)}
+        )
+    return {"Version": "2012-10-17", "Statement": statements}

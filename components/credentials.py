@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
-from cluster import parameters
-from cluster.model import Cluster
+from cluster import network, parameters
+from cluster.model import Cluster, Role
 from components import plugin
 
 # Longer than any cluster we expect to see; a certificate authority cannot be renewed in place.
@@ -18,9 +20,10 @@ AUTHORITY_VALIDITY_DAYS = 3650
 
 @dataclass(frozen=True, kw_only=True)
 class CredentialsArgs:
-    """The cluster they are for."""
+    """The cluster they are for, and the passwords of image registries (secret)."""
 
     cluster: Cluster
+    registry_auth: Mapping[str, Any]
     tags: Mapping[str, str]
 
 
@@ -35,6 +38,8 @@ class Credentials(pulumi.ComponentResource):
     login_key: plugin.SshKey
     authority: plugin.Authority
     parameters: Mapping[str, list[aws.ssm.Parameter]]
+    registry_auth_version: Mapping[str, pulumi.Output[str] | None]
+    """By role; another password is another version."""
 
     def __init__(
         self, name: str, args: CredentialsArgs, opts: pulumi.ResourceOptions | None = None
@@ -76,7 +81,26 @@ class Credentials(pulumi.ComponentResource):
             ]
             for role, held in secrets.items()
         }
+        self.registry_auth_version = {
+            role: self._give_registry_auth(name, role, args) for role in network.ROLES
+        }
         self.register_outputs({"caHash": self.authority.caHash})
+
+    def _give_registry_auth(
+        self, name: str, role: Role, args: CredentialsArgs
+    ) -> pulumi.Output[str] | None:
+        if not args.registry_auth:
+            return None
+        given = aws.ssm.Parameter(
+            f"{name}-{role}-registry-auth",
+            name=parameters.registry_auth(args.cluster, role),
+            type="SecureString",
+            value=pulumi.Output.secret(json.dumps(dict(args.registry_auth))),
+            tags=dict(args.tags),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.parameters[role].append(given)
+        return given.version.apply(str)
 
     def _authority_files(self) -> pulumi.Output[str]:
         """Named as k3s expects them under server/tls (reference: k3s docs, custom CA)."""

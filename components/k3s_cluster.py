@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pulumi
 
-from cluster import network, node_config, parameters
+from cluster import bucket, network, node_config, parameters
 from cluster.k3s_config import Addresses
-from cluster.model import Cluster, Node, Role
+from cluster.model import Architecture, Cluster, Node, Role
 from cluster.model import NodePool as PoolPlan
+from cluster.node_config import Surroundings
 from components import plugin
 from components.address import Address, AddressArgs
+from components.bucket import Bucket, BucketArgs
 from components.control_plane import ControlPlane, ControlPlaneArgs
 from components.credentials import Credentials, CredentialsArgs
 from components.lookups import Facts
@@ -29,6 +33,10 @@ class K3sClusterArgs:
     cluster: Cluster
     facts: Facts
     boot_program: str
+    k3s_files: Mapping[Architecture, Path] = field(default_factory=dict)
+    """What goes into the bucket where k3s is to come from it."""
+    registry_auth: Mapping[str, Any] = field(default_factory=dict)
+    """Passwords of image registries; secret."""
 
 
 class K3sCluster(pulumi.ComponentResource):
@@ -54,8 +62,11 @@ class K3sCluster(pulumi.ComponentResource):
         self._tags = cluster.tags
         self._network = self._create_network()
         self._credentials = Credentials(
-            name, CredentialsArgs(cluster=cluster, tags=self._tags), self._child
+            name,
+            CredentialsArgs(cluster=cluster, registry_auth=args.registry_auth, tags=self._tags),
+            self._child,
         )
+        self._bucket = self._create_bucket()
         self._roles = {role: self._create_role(role) for role in network.ROLES}
         self._addresses = {node.suffix: self._create_address(node) for node in cluster.nodes}
         first = self._addresses[cluster.nodes[0].suffix]
@@ -85,6 +96,25 @@ class K3sCluster(pulumi.ComponentResource):
             self._child,
         )
 
+    def _create_bucket(self) -> Bucket | None:
+        cluster = self._args.cluster
+        if not bucket.needed(cluster):
+            return None
+        objects: dict[str, str | pulumi.FileAsset] = {
+            bucket.manifest_key(each): each.content for each in bucket.stored_manifests(cluster)
+        }
+        for architecture, path in self._args.k3s_files.items():
+            objects[bucket.k3s_key(cluster, architecture)] = pulumi.FileAsset(str(path))
+        return Bucket(
+            f"{self._name}-files", BucketArgs(objects=objects, tags=self._tags), self._child
+        )
+
+    def _readable_objects(self, role: Role) -> list[pulumi.Input[str]]:
+        if self._bucket is None:
+            return []
+        folders = bucket.READABLE[role]
+        return [pulumi.Output.concat(self._bucket.arn, f"/{each}/*") for each in folders]
+
     def _create_role(self, role: Role) -> MachineRole:
         facts = self._args.facts
         arns = [
@@ -94,11 +124,15 @@ class K3sCluster(pulumi.ComponentResource):
                 region=facts.region,
                 account_id=facts.account_id,
             )
-            for name in parameters.readable_by(self._args.cluster, role)
+            for name in parameters.readable_by(
+                self._args.cluster, role, registries=bool(self._args.registry_auth)
+            )
         ]
         return MachineRole(
             f"{self._name}-{role}",
-            MachineRoleArgs(parameter_arns=arns, tags=self._tags),
+            MachineRoleArgs(
+                parameter_arns=arns, object_arns=self._readable_objects(role), tags=self._tags
+            ),
             self._child,
         )
 
@@ -159,6 +193,7 @@ class K3sCluster(pulumi.ComponentResource):
                 ready_to_boot=[
                     self._roles[node.role].policy,
                     *self._credentials.parameters[node.role],
+                    *(self._bucket.objects if self._bucket else ()),
                 ],
                 tags=self._tags,
             )
@@ -168,18 +203,23 @@ class K3sCluster(pulumi.ComponentResource):
     def _node_config(self, node: Node) -> pulumi.Output[str]:
         address = self._addresses[node.suffix]
 
-        def render(known: list[Any]) -> str:
-            return node_config.render(
-                self._args.cluster,
-                node,
+        def render(known: Mapping[str, Any]) -> str:
+            around = Surroundings(
                 region=self._args.facts.region,
-                addresses=Addresses(private_ip=known[0], public_ip=known[1]),
-                server_private_ip=known[2],
+                server_private_ip=known["server"],
+                bucket=known["bucket"],
+                registry_auth=known["auth"],
             )
+            addresses = Addresses(private_ip=known["private"], public_ip=known["public"])
+            return node_config.render(self._args.cluster, node, addresses, around)
 
-        return pulumi.Output.all(address.private_ip, address.public_ip, self._join_address).apply(
-            render
-        )
+        return pulumi.Output.all(
+            private=address.private_ip,
+            public=address.public_ip,
+            server=self._join_address,
+            bucket=self._bucket.bucket_name if self._bucket else None,
+            auth=self._credentials.registry_auth_version[node.role],
+        ).apply(render)
 
     def _read_kubeconfig(self, server: Machine) -> pulumi.Output[str]:
         kubeconfig = plugin.Kubeconfig(

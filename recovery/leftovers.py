@@ -53,7 +53,7 @@ def find(interrupted: Interrupted, client: Client) -> list[Leftover]:
 def unknown_kinds(interrupted: Interrupted) -> list[str]:
     """The AWS types among the interrupted creations that nothing here can look for."""
     kinds = {each.kind for each in interrupted.creations if each.kind.startswith("aws:")}
-    return sorted(kinds - KINDS.keys())
+    return sorted(kinds - KINDS.keys() - REPEATABLE)
 
 
 def _instances(client: Client, inputs: Inputs) -> Iterator[Leftover]:
@@ -228,6 +228,13 @@ def _roles(client: Client, inputs: Inputs) -> Iterator[Leftover]:
     yield Leftover("role", name, partial(iam.delete_role, RoleName=name))
 
 
+def _buckets(client: Client, inputs: Inputs) -> Iterator[Leftover]:
+    s3, name = client("s3"), inputs["bucket"]
+    if name in [each["Name"] for each in s3.list_buckets()["Buckets"]]:
+        # Nothing is in it yet: its objects come after it is in the state.
+        yield Leftover("bucket", name, partial(s3.delete_bucket, Bucket=name))
+
+
 def _pages(
     ec2: Any, operation: str, key: str, filters: list[dict[str, Any]]
 ) -> Iterator[dict[str, Any]]:
@@ -260,4 +267,10 @@ KINDS: Mapping[str, Callable[[Client, Inputs], Iterator[Leftover]]] = {
     "aws:iam/rolePolicy:RolePolicy": _policies,
     "aws:iam/role:Role": _roles,
     "aws:ssm/parameter:Parameter": _parameters,
+    "aws:s3/bucket:Bucket": _buckets,
 }
+REPEATABLE = {
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+    "aws:s3/bucketObjectv2:BucketObjectv2",
+}
+"""What is simply put in its place once more."""

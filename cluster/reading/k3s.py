@@ -40,6 +40,7 @@ def read(section: Section) -> K3s | None:
     sha256 = _sha256(section, version)
     backend = section.text("flannelBackend")
     encryption = section.flag("secretsEncryption")
+    bucket = section.flag("bucket")
     disabled = _disabled(section.section("components"))
     server = passed_through(section, "server", "server")
     agent = passed_through(section, "agent", "agent")
@@ -51,6 +52,7 @@ def read(section: Section) -> K3s | None:
         or backend is None
         or encryption is None
         or disabled is None
+        or bucket is None
     ):
         return None
     return K3s(
@@ -61,6 +63,7 @@ def read(section: Section) -> K3s | None:
         flannel_backend=backend,
         secrets_encryption=encryption,
         registries=registries or {},
+        from_bucket=bucket,
         server=server or {},
         agent=agent or {},
     )

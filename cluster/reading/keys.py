@@ -271,6 +271,12 @@ K3S = Group(
             shown="the release page of k3s",
             example=defaults.K3S_DOWNLOAD_URL,
         ),
+        "bucket": Flag(
+            what="the program fetches k3s from `downloadUrl` and puts it into a bucket of this "
+            "stack, from which the machines take it with their role",
+            change="in place, no restart of its own",
+            default=False,
+        ),
         "sha256": Group(
             what="of files that are not pinned, or not for this architecture",
             shown="the pins",
@@ -324,6 +330,68 @@ K3S = Group(
     },
 )
 
+MANIFESTS = Groups(
+    what="files of Kubernetes objects that k3s applies when the first server starts, and again "
+    "when they change",
+    default=[],
+    keys={
+        "name": Text(
+            what="of the file; each once",
+            change="applies it under the new name; the objects stay",
+            required=True,
+            example="namespaces",
+            shape=NAME_SHAPE,
+        ),
+        "content": Text(
+            what="the objects as YAML text, or `file`",
+            change="applied; what is no longer in it stays in the cluster",
+            shown="`file`",
+            example="apiVersion: v1 ...",
+        ),
+        "file": Text(
+            what="a file with the objects, from the project's folder",
+            change="applied; what is no longer in it stays in the cluster",
+            shown="`content`",
+            example="manifests/namespaces.yaml",
+        ),
+    },
+)
+
+CHARTS = Groups(
+    what="Helm charts that k3s's Helm controller installs",
+    default=[],
+    keys={
+        "name": Text(
+            what="of the release; each once",
+            change="installs another release; the old one stays",
+            required=True,
+            example="podinfo",
+            shape=NAME_SHAPE,
+        ),
+        "chart": Text(
+            what="its name in `repo`, or an `oci://` or `https://` address",
+            change="applied",
+            required=True,
+            example="podinfo",
+        ),
+        "repo": Text(
+            what="the chart repository",
+            change="applied",
+            shown="none",
+            example="https://stefanprodan.github.io/podinfo",
+        ),
+        "version": Text(what="of the chart", change="applied", shown="the newest", example="6.7.1"),
+        "namespace": Text(
+            what="where its objects go; made when it is missing",
+            change="applied",
+            shown="`default`",
+            example="podinfo",
+            shape=NAME_SHAPE,
+        ),
+        "values": Free(what="the chart's values", change="applied", default={}),
+    },
+)
+
 TOP = Group(
     what="The cluster; every key is described in docs/configuration.md",
     keys={
@@ -353,6 +421,8 @@ TOP = Group(
         "servers": SERVERS,
         "pools": POOLS,
         "network": NETWORK,
+        "manifests": MANIFESTS,
+        "charts": CHARTS,
         "nodeDeadlineSeconds": Number(
             what="how long a node may take from its creation to Ready, and any later change of it",
             change=IN_PLACE,

@@ -101,4 +101,4 @@ class Session:
 def is_gone(error: botocore.exceptions.ClientError) -> bool:
     """Whether AWS said that the thing does not exist."""
     code = error.response["Error"]["Code"]
-    return "NotFound" in code or code == "NoSuchEntity"
+    return "NotFound" in code or code == "404" or code.startswith("NoSuch")

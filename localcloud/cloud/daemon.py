@@ -201,7 +201,7 @@ class Daemon:
             network=facts.subnet_id,
             subnet_cidr=facts.subnet_cidr,
             vpc_cidr=facts.vpc_cidr,
-            names=dict.fromkeys(services.names(REGION), address),
+            names=dict.fromkeys(services.names(REGION, self.view.buckets()), address),
             ca_certificate=self._authority.certificate,
             login_user=catalogue.LOGIN_USERS[facts.image_id],
         )

@@ -13,7 +13,7 @@ import socket
 import ssl
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -36,9 +36,10 @@ FROM = re.compile(r"^bytes=(\d+)-$")
 BLOCK = 1 << 20
 
 
-def names(region: str) -> tuple[str, ...]:
+def names(region: str, buckets: Iterable[str] = ()) -> tuple[str, ...]:
     """The host names a machine finds at the endpoints' address."""
-    return (ARTIFACTS, *(f"{each}.{region}.amazonaws.com" for each in SERVICES))
+    hosts = (*SERVICES, *(f"{bucket}.s3" for bucket in buckets))
+    return (ARTIFACTS, *(f"{each}.{region}.amazonaws.com" for each in hosts))
 
 
 def certified(region: str) -> tuple[str, ...]:

@@ -80,6 +80,12 @@ class View:
 
         return ssm_backends[self.account_id][self.region]
 
+    def buckets(self) -> list[str]:
+        """The name of every bucket."""
+        from moto.s3.models import s3_backends
+
+        return sorted(s3_backends[self.account_id]["aws"].buckets)
+
     def instances(self) -> list[InstanceFacts]:
         """Every instance that is not terminated."""
         return [

@@ -21,7 +21,7 @@ from toolchain.k3s import THE_RELEASE, K3s
 CLUSTER = "k3s-aws:cluster"
 DOWNLOAD_URL = "https://artifacts.localcloud.internal/k3s"
 INSTANCE_TYPES: Mapping[Architecture, str] = {"x86_64": "t3.small", "arm64": "t4g.small"}
-SERVICES = ("ec2", "iam", "ssm", "sts")
+SERVICES = ("ec2", "iam", "s3", "ssm", "sts")
 # Where the local cloud's outside is: the one machine it runs on.
 THIS_MACHINE = "127.0.0.0/8"
 
@@ -34,6 +34,7 @@ def aws(endpoint: str, region: str) -> dict[str, Any]:
         "aws:accessKey": "test",
         "aws:secretKey": "test",
         "aws:endpoints": [dict.fromkeys(SERVICES, endpoint)],
+        "aws:s3UsePathStyle": "true",
         "aws:skipCredentialsValidation": "true",
         "aws:skipMetadataApiCheck": "true",
         "aws:skipRegionValidation": "true",

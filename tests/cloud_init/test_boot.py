@@ -131,6 +131,88 @@ def test_registries_are_written_for_root_alone_and_another_one_restarts_k3s(worl
     assert (path.read_text(), len(restarts(world))) == ("", before + 1)
 
 
+def test_passwords_of_registries_come_from_their_parameter_into_the_file_alone(
+    world: World,
+) -> None:
+    auth = {"registry.example.com": {"username": "ci", "password": "hunter2-hunter2"}}
+    world.parameters["/demo/registry-auth"] = json.dumps(auth)
+    own = {
+        "hostKey": "/demo/host-key",
+        "token": "/demo/agent-token",
+        "registryAuth": "/demo/registry-auth",
+    }
+    tls = {"configs": {"registry.example.com": {"tls": {"ca_file": "/ca.pem"}}}}
+    world.configure("agent", registries=tls, parameters=own)
+    assert world.boot() == 0
+    path = world.root / "etc/rancher/k3s/registries.yaml"
+    assert json.loads(path.read_text()) == {
+        "configs": {
+            "registry.example.com": {
+                "tls": {"ca_file": "/ca.pem"},
+                "auth": auth["registry.example.com"],
+            }
+        }
+    }
+    assert mode(path) == 0o600
+    assert "hunter2" not in "\n".join(world.said)
+
+
+def test_manifests_lie_where_k3s_applies_them_and_restart_nothing(world: World) -> None:
+    folder = world.root / "var/lib/rancher/k3s/server/manifests/k3s-aws"
+    world.configure("server", manifests={"a.yaml": {"content": "a"}, "b.yaml": {"content": "b"}})
+    assert world.boot() == 0
+    assert {each.name: each.read_text() for each in folder.iterdir()} == {
+        "a.yaml": "a",
+        "b.yaml": "b",
+    }
+    assert {mode(each) for each in folder.iterdir()} == {0o600}
+    before = len(restarts(world))
+    world.configure("server", manifests={"b.yaml": {"content": "c"}})
+    world.boot()
+    assert {each.name: each.read_text() for each in folder.iterdir()} == {"b.yaml": "c"}
+    world.configure("server")
+    world.boot()
+    assert list(folder.iterdir()) == []
+    assert len(restarts(world)) == before
+
+
+def test_what_is_in_the_bucket_is_fetched_as_the_role_and_compared(world: World) -> None:
+    content = b"kind: Namespace"
+    world.objects["/the-bucket/manifests/x/big.yaml"] = content
+    world.objects["/the-bucket/k3s/y/k3s"] = K3S
+    world.refused_objects = 1
+    world.configure(
+        "server",
+        k3s={
+            "version": "v1.36.4+k3s1",
+            "sources": ["s3://the-bucket/k3s/y/k3s"],
+            "sha256": hashlib.sha256(K3S).hexdigest(),
+        },
+        manifests={
+            "big.yaml": {
+                "source": "s3://the-bucket/manifests/x/big.yaml",
+                "sha256": hashlib.sha256(content).hexdigest(),
+            }
+        },
+    )
+    assert world.boot() == 0, world.cause()
+    folder = world.root / "var/lib/rancher/k3s/server/manifests/k3s-aws"
+    assert (folder / "big.yaml").read_bytes() == content
+    assert (world.root / "usr/local/bin/k3s").read_bytes() == K3S
+
+
+def test_a_bucket_that_stays_closed_is_named_after_a_minute(world: World) -> None:
+    world.refused_objects = 1000
+    world.configure(
+        "server",
+        k3s={"version": "v1", "sources": ["s3://the-bucket/k3s/y/k3s"], "sha256": "0" * 64},
+    )
+    began = world.clock.now
+    assert world.boot() == 1
+    assert world.cause() == ("download-k3s", "s3://the-bucket/k3s/y/k3s answered 403")
+    assert 60 <= world.clock.now - began < 80
+
+
 def restarts(world: World) -> list[list[str]]:
     return [words for words in world.systemd.commands if "--no-block" in words]
 

@@ -101,5 +101,5 @@ def test_a_full_disk_is_named_before_anything_is_written(world: World) -> None:
     use(world, first=Download())
     assert world.boot() == 1
     place = world.root / "usr/local/bin"
-    assert ("download-k3s", f"{place} has 50 MiB free, k3s needs 0 MiB") == world.cause()
+    assert ("download-k3s", f"{place} has 50 MiB free, 0 MiB are needed") == world.cause()
     assert list(place.iterdir()) == []

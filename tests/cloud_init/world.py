@@ -116,6 +116,8 @@ class World:
         self.said: list[str] = []
         self.free = 1 << 40
         self.downloads = {"/good/k3s": Download()}
+        self.objects: dict[str, bytes] = {}
+        self.refused_objects = 0
         self.role_delay = 0
         self.refusals: list[tuple[int, str]] = []
         self.aws_clock_ahead = 0.0
@@ -193,6 +195,7 @@ class World:
             root=self.root,
             metadata=self.url,
             ssm=self.url + "/",
+            s3=self.url + "/{bucket}/",
             run=self.systemd.run,
             clock=self.clock,
             free=lambda _: self.free,
@@ -236,10 +239,26 @@ class _Aws(_Handler):
     def do_GET(self) -> None:
         if self.path in self.world.downloads:
             self._download(self.world.downloads[self.path])
+        elif self.path.startswith("/the-bucket/"):
+            self._object()
         elif self.headers["X-aws-ec2-metadata-token"] != "metadata-session-token":
             self.answer(401, b"")
         else:
             self._metadata(self.path.removeprefix("/latest/meta-data/"))
+
+    def _object(self) -> None:
+        signed = AWSRequest("GET", f"http://{self.headers['Host']}{self.path}")
+        # What Amazon requires of S3's requests, over what every signature covers.
+        for name in ("Host", "X-Amz-Content-SHA256"):
+            signed.headers[name] = self.headers[name]
+        stamp = self.headers["X-Amz-Date"]
+        if self.world.refused_objects > 0:
+            self.world.refused_objects -= 1
+            self.answer(403, b"")
+        elif self.headers["Authorization"] != botocore_signature(signed, "s3", stamp):
+            self.answer(403, b"SignatureDoesNotMatch")
+        else:
+            self.answer(200, self.world.objects[self.path])
 
     def _metadata(self, path: str) -> None:
         roles = "iam/security-credentials/"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -17,11 +18,12 @@ from google.protobuf import json_format
 from pulumi.runtime.mocks import MockMonitor
 
 from cluster import config
+from cluster.model import Architecture
 from components import lookups
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
 
 SECRET_MARK = "4dabf18193072939515e22adb298388d"
-CONFIGURATION = {
+CONFIGURATION: dict[str, Any] = {
     "name": "demo",
     "servers": {"count": 1, "instanceType": "t4g.small"},
     "pools": [
@@ -133,6 +135,8 @@ MADE: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "expiresAt": "2027",
     },
     "aws:ec2/networkInterface:NetworkInterface": lambda name: {"privateIp": f"private-{name}"},
+    "aws:s3/bucket:Bucket": lambda name: {"bucket": name, "arn": f"arn:aws:s3:::{name}"},
+    "aws:ssm/parameter:Parameter": lambda _: {"version": 7},
     "aws:ec2/eip:Eip": lambda name: {"publicIp": f"public-{name}"},
 }
 FOUND: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
@@ -141,6 +145,17 @@ FOUND: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
         "supportedUsagesClasses": ["on-demand", "spot"],
         "defaultVcpus": 2,
         "memorySize": 2048,
+    },
+    "aws:ec2/getAmi:getAmi": lambda _: {"architecture": "arm64"},
+    "aws:ec2/getSubnet:getSubnet": lambda args: {
+        "vpcId": "vpc-0a",
+        "availabilityZone": f"eu-central-1{args['id'][7]}",
+        "availableIpAddressCount": 250,
+    },
+    "aws:ec2/getVpc:getVpc": lambda _: {
+        "cidrBlockAssociations": [
+            {"cidrBlock": "10.0.0.0/16", "associationId": "a", "state": "associated"}
+        ]
     },
     "aws:index/getAvailabilityZones:getAvailabilityZones": lambda _: {
         "names": ["eu-central-1b", "eu-central-1a"]
@@ -173,20 +188,29 @@ def secrecy(output: pulumi.Output[Any]) -> pulumi.Output[bool]:
     return pulumi.Output.from_input(found)
 
 
-@pytest.fixture(scope="session")
-def built() -> Built:
+def build(
+    configuration: Mapping[str, Any],
+    *,
+    k3s_files: Mapping[Architecture, Path] | None = None,
+    registry_auth: Mapping[str, Any] | None = None,
+) -> Built:
+    """Everything the program makes of a configuration."""
     engine = Engine()
     monitor = Monitor(engine)
     pulumi.runtime.set_mocks(engine, project="k3s-aws", stack="dev", monitor=monitor)
     seen: dict[str, Any] = {}
 
     @pulumi.runtime.test  # type: ignore[untyped-decorator]
-    def build() -> pulumi.Output[Any]:
-        cluster = lookups.resolve(config.load(CONFIGURATION, stack="dev"))
+    def run() -> pulumi.Output[Any]:
+        cluster = lookups.resolve(config.load(configuration, stack="dev"))
         k3s = K3sCluster(
             cluster.name,
             K3sClusterArgs(
-                cluster=cluster, facts=lookups.look_up(cluster), boot_program="print('boot')"
+                cluster=cluster,
+                facts=lookups.look_up(cluster),
+                boot_program="print('boot')",
+                k3s_files=k3s_files or {},
+                registry_auth=registry_auth or {},
             ),
         )
         return pulumi.Output.all(
@@ -198,5 +222,10 @@ def built() -> Built:
             apiEndpointIsSecret=secrecy(k3s.api_endpoint),
         ).apply(seen.update)
 
-    build()
+    run()
     return Built(resources=tuple(monitor.recorded), looked_up=tuple(engine.looked_up), outputs=seen)
+
+
+@pytest.fixture(scope="session")
+def built() -> Built:
+    return build(CONFIGURATION)

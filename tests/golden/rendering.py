@@ -9,18 +9,24 @@ from typing import Any
 
 import yaml
 
-from cluster import answers, config, k3s_config, network, node_config, parameters, policies
+from cluster import answers, bucket, config, k3s_config, network, node_config, parameters, policies
 from cluster import user_data as user_data_text
 from cluster.k3s_config import Addresses
 from cluster.model import Cluster, Node
+from cluster.node_config import Surroundings
 from tests.cluster.ec2 import answers_about
 
 GOLDEN = Path(__file__).parent
 EXAMPLES = GOLDEN.parent.parent / "examples"
-FILES = {path.stem.removeprefix("Pulumi."): path for path in EXAMPLES.rglob("*.yaml")}
+FILES = {
+    path.stem.removeprefix("Pulumi."): path
+    for path in EXAMPLES.rglob("*.yaml")
+    if path.parent.name != "manifests"
+}
 NAMES = sorted(FILES)
 
 REGION = "eu-central-1"
+BUCKET = "the-bucket"
 # Its text would repeat in every golden; the tests of cloud-init/ are about it.
 BOOT_PROGRAM = "# the text of cloud-init/boot.py\n"
 LOGIN_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample login"
@@ -33,9 +39,14 @@ def configuration(example: str) -> dict[str, Any]:
     return cluster
 
 
+def read_file(name: str) -> str:
+    """As the program reads a manifest's file: from the project's folder."""
+    return (EXAMPLES.parent / name).read_text()
+
+
 def load(example: str) -> Cluster:
     """The resolved model of an example."""
-    cluster = config.load(configuration(example), stack=example)
+    cluster = config.load(configuration(example), stack=example, read_file=read_file)
     return answers.resolve(cluster, answers_about(cluster))
 
 
@@ -48,7 +59,9 @@ def render(example: str) -> dict[str, str]:
             parameters.arn(name, partition="aws", region=REGION, account_id="123456789012")
             for name in parameters.readable_by(cluster, role)
         ]
-        files[f"policy-{role}.json"] = _json(policies.read_parameters(arns))
+        folders = bucket.READABLE[role] if bucket.needed(cluster) else ()
+        objects = [f"arn:aws:s3:::{BUCKET}/{folder}/*" for folder in folders]
+        files[f"policy-{role}.json"] = _json(policies.read(arns, objects))
     files["policy-trust.json"] = _json(policies.trust_policy())
     for position, node in enumerate(cluster.nodes):
         if node.index == 0:
@@ -58,9 +71,12 @@ def render(example: str) -> dict[str, str]:
 
 def _node(cluster: Cluster, node: Node, position: int) -> dict[str, str]:
     server, own = _addresses(cluster, 0), _addresses(cluster, position)
-    text = node_config.render(
-        cluster, node, region=REGION, addresses=own, server_private_ip=server.private_ip
+    around = Surroundings(
+        region=REGION,
+        server_private_ip=server.private_ip,
+        bucket=BUCKET if bucket.needed(cluster) else None,
     )
+    text = node_config.render(cluster, node, own, around)
     return {
         f"{node.suffix}.node.json": text,
         f"{node.suffix}.k3s.yaml": _yaml(k3s_config.of(cluster, node, own)),

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import copy
 import json
+import random
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.golden import rendering
-from tests.localcloud.stack import Laboratory, Stack, laboratory
+from tests.localcloud.stack import CLUSTER, Laboratory, Stack, laboratory
 
 pytestmark = pytest.mark.localcloud
 
@@ -180,3 +187,89 @@ def test_a_private_cluster_stands_in_a_vpc_that_exists_and_leaves_it_alone(lab: 
     assert ec2.describe_addresses()["Addresses"] == []
     stack.pulumi(*DESTROY)
     assert len(ec2.describe_subnets(SubnetIds=subnets)["Subnets"]) == 2
+
+
+def test_k3s_and_big_manifests_come_from_the_stacks_own_bucket(
+    lab: Laboratory, tmp_path: Path
+) -> None:
+    cluster = example("with-charts", "10.56.0.0/16")
+    noise = random.Random(7).randbytes(5000).hex()
+    big = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "big"}}
+    cluster["manifests"].append(
+        {"name": "big", "content": yaml.safe_dump({**big, "data": {"noise": noise}})}
+    )
+    with served(lab, tmp_path) as url:
+        stack = lab.stack("shop", cluster)
+        k3s = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]["k3s"]
+        stack.configure(k3s={**k3s, "downloadUrl": url})
+        stack.pulumi(*UP)
+    told = json.loads(on_machine(stack, stack.nodes()[0], "cat /etc/k3s-aws/node.json"))
+    assert told["k3s"]["sources"][0].startswith("s3://shop-files-")
+    assert list(told["manifests"]["big.yaml"]) == ["source", "sha256"]
+    for kind, name, namespace in (
+        ("namespace", "staging", "default"),
+        ("resourcequota", "pods", "staging"),
+        ("limitrange", "memory", "default"),
+        ("configmap", "big", "default"),
+        ("helmcharts.helm.cattle.io", "podinfo", "kube-system"),
+    ):
+        stack.kubectl("wait", "--for=create", kind, name, "-n", namespace, "--timeout=40s")
+    _take_another_manifest_in_place(stack, cluster)
+    stack.pulumi(*DESTROY)
+    assert stack.client("s3").list_buckets()["Buckets"] == []
+
+
+def _take_another_manifest_in_place(stack: Stack, cluster: dict[str, Any]) -> None:
+    namespace = "{apiVersion: v1, kind: Namespace, metadata: {name: added}}"
+    stack.configure(manifests=[*cluster["manifests"], {"name": "more", "content": namespace}])
+    assert "replace" not in stack.summary()
+    stack.pulumi(*UP)
+    stack.kubectl("wait", "--for=create", "namespace", "added", "--timeout=40s")
+
+
+@contextmanager
+def served(lab: Laboratory, folder: Path) -> Iterator[str]:
+    """A download place on loopback, laid out as the release page is."""
+    release = folder / lab.binary.version
+    release.mkdir()
+    (release / "k3s").symlink_to(lab.binary.path)
+    handler = partial(Quiet, directory=str(folder))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Says nothing."""
+
+
+def test_passwords_of_registries_reach_the_machines_and_nothing_else(lab: Laboratory) -> None:
+    stack = lab.stack("login", example("laptop", "10.55.0.0/16"))
+    path = 'k3s-aws:registryAuth["registry.example.com"]'
+    stack.pulumi("config", "set", "--path", f"{path}.username", "ci")
+    said = stack.pulumi("preview", fails=True)
+    assert "registryAuth: is set in plain text" in said
+    assert "Traceback" not in said
+    stack.pulumi("config", "set", "--secret", "--path", f"{path}.password", "hunter2-hunter2")
+    stack.pulumi(*UP)
+    (node,) = stack.nodes()
+    found = json.loads(on_machine(stack, node, "cat /etc/rancher/k3s/registries.yaml"))
+    auth = {"username": "ci", "password": "hunter2-hunter2"}
+    assert found["configs"]["registry.example.com"]["auth"] == auth
+    stack.pulumi("config", "set", "--secret", "--path", f"{path}.password", "hunter3-hunter3")
+    assert "replace" not in stack.summary()
+    stack.pulumi(*UP)
+    text = on_machine(stack, node, "cat /etc/rancher/k3s/registries.yaml")
+    assert "hunter3-hunter3" in text
+    seen = [
+        stack.pulumi("stack", "export"),
+        on_machine(stack, node, "cat /etc/k3s-aws/node.json /var/lib/k3s-aws/report.json"),
+        on_machine(stack, node, "cat /var/log/cloud-init*.log; journalctl --no-pager"),
+    ]
+    assert [word for word in ("hunter2", "hunter3") for each in seen if word in each] == []
+    stack.pulumi(*DESTROY)

@@ -9,7 +9,7 @@ import pytest
 
 from localcloud.aws_plugin import resources
 from recovery.interrupted import Creation, Interrupted
-from recovery.leftovers import KINDS, find, unknown_kinds
+from recovery.leftovers import KINDS, REPEATABLE, find, unknown_kinds
 from tests.recovery.conftest import OTHER_TAGS, POLICY, TAGS, TRUST, Account, tagged
 
 Inputs = dict[str, Any]
@@ -148,6 +148,11 @@ def parameter(account: Account) -> tuple[str, Inputs]:
     return name, {"name": name}
 
 
+def bucket(account: Account) -> tuple[str, Inputs]:
+    account.client("s3").create_bucket(Bucket="demo-files-0123456")
+    return "demo-files-0123456", {"bucket": "demo-files-0123456"}
+
+
 MADE: list[tuple[str, Make]] = [
     ("aws:ec2/instance:Instance", instance),
     ("aws:ec2/eip:Eip", elastic_ip),
@@ -168,6 +173,7 @@ MADE: list[tuple[str, Make]] = [
     ("aws:iam/rolePolicy:RolePolicy", policy),
     ("aws:iam/role:Role", role),
     ("aws:ssm/parameter:Parameter", parameter),
+    ("aws:s3/bucket:Bucket", bucket),
 ]
 
 
@@ -187,7 +193,7 @@ def test_what_no_state_knows_is_found_and_can_be_removed(
 
 def test_every_kind_the_program_creates_can_be_looked_for() -> None:
     # The stand-in of the provider has these and no more.
-    assert set(KINDS) == set(resources.KINDS)
+    assert set(KINDS) | REPEATABLE == set(resources.KINDS)
 
 
 def test_every_kind_is_tried_here() -> None:
@@ -234,6 +240,17 @@ def test_what_uses_something_goes_before_what_it_uses(account: Account) -> None:
 
 
 def test_kinds_nobody_can_look_for_are_named() -> None:
-    kinds = ["k3s:index:Node", "aws:s3/bucket:Bucket", "aws:ec2/vpc:Vpc", "aws:s3/bucket:Bucket"]
+    kinds = [
+        "k3s:index:Node",
+        "aws:rds/instance:Instance",
+        "aws:ec2/vpc:Vpc",
+        "aws:rds/instance:Instance",
+    ]
     found = Interrupted([Creation(kind, {}) for kind in kinds], frozenset(), "urn")
-    assert unknown_kinds(found) == ["aws:s3/bucket:Bucket"]
+    assert unknown_kinds(found) == ["aws:rds/instance:Instance"]
+
+
+def test_what_is_put_once_more_is_nothing_to_look_for(account: Account) -> None:
+    creations = [Creation(kind, {"bucket": "demo"}) for kind in sorted(REPEATABLE)]
+    assert unknown_kinds(Interrupted(creations, frozenset(), "urn")) == []
+    assert find(Interrupted(creations, frozenset(), "urn"), account.client) == []

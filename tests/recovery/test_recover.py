@@ -145,11 +145,11 @@ def test_what_a_run_that_just_ended_has_made_is_no_leftover(
 def test_a_creation_nobody_can_look_for_is_named_and_nothing_forgotten(
     account: Account, pulumi: Pulumi, tmp_path: Path
 ) -> None:
-    stack = pulumi(exported(account, ("aws:s3/bucket:Bucket", {})))
+    stack = pulumi(exported(account, ("aws:rds/instance:Instance", {})))
     with pytest.raises(RecoveryError) as caught:
         recover(stack, lambda _: True, print)
     assert str(caught.value) == (
-        "cannot look for aws:s3/bucket:Bucket\n"
+        "cannot look for aws:rds/instance:Instance\n"
         "    `pulumi refresh` asks for each interrupted creation what became of it"
     )
     assert "refresh --clear-pending-creates" not in calls(tmp_path)

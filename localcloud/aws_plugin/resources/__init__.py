@@ -18,6 +18,7 @@ from localcloud.aws_plugin.resources.security_groups import (
     SecurityGroupEgressRule,
     SecurityGroupIngressRule,
 )
+from localcloud.aws_plugin.resources.storage import Bucket, BucketObject, BucketPublicAccessBlock
 
 KINDS: dict[str, Kind] = {
     kind.token: kind
@@ -38,5 +39,8 @@ KINDS: dict[str, Kind] = {
         RolePolicy(),
         InstanceProfile(),
         Parameter(),
+        Bucket(),
+        BucketPublicAccessBlock(),
+        BucketObject(),
     )
 }

@@ -136,7 +136,7 @@ def engine(endpoint: str) -> Iterator[Engine]:
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         stub = ResourceProviderStub(channel)
-        services = ("ec2", "iam", "ssm", "sts")
+        services = ("ec2", "iam", "s3", "ssm", "sts")
         stub.Configure(
             provider_pb2.ConfigureRequest(
                 args=dump(

@@ -1,0 +1,53 @@
+"""
+The stack's bucket: what machines fetch from it, by the hash of its content.
+
+There is one where k3s is to come from it, or where manifests are too big for user data.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping
+
+from cluster import releases
+from cluster.model import Architecture, Cluster, Manifest, Role
+
+# The boot program takes 9 KB of the 14 that user data may have, the node configuration 1.
+INLINE_BYTES = 3 * 1024
+
+READABLE: Mapping[Role, tuple[str, ...]] = {"server": ("k3s", "manifests"), "agent": ("k3s",)}
+"""The folders a machine of each role may read."""
+
+
+def needed(cluster: Cluster) -> bool:
+    """Whether the stack has a bucket at all."""
+    return cluster.k3s.from_bucket or bool(stored_manifests(cluster))
+
+
+def k3s_key(cluster: Cluster, architecture: Architecture) -> str:
+    """Where the k3s of an architecture lies."""
+    return f"k3s/{cluster.k3s.sha256[architecture]}/{releases.ASSETS[architecture]}"
+
+
+def manifest_key(manifest: Manifest) -> str:
+    """Where a manifest lies."""
+    return f"manifests/{manifest.sha256}/{manifest.name}"
+
+
+def url(bucket: str, key: str) -> str:
+    """The source as cloud-init/boot.py understands it."""
+    return f"s3://{bucket}/{key}"
+
+
+def stored_manifests(cluster: Cluster) -> tuple[Manifest, ...]:
+    """The manifests that do not fit into user data: the largest, until the rest does."""
+    left = sorted(cluster.manifests, key=lambda each: (packed_bytes([each]), each.name))
+    while left and packed_bytes(left) > INLINE_BYTES:
+        left.pop()
+    return tuple(each for each in cluster.manifests if each not in left)
+
+
+def packed_bytes(manifests: list[Manifest]) -> int:
+    """What the manifests take of user data, which is compressed as a whole."""
+    text = "".join(each.content for each in manifests)
+    return len(gzip.compress(text.encode(), compresslevel=9, mtime=0))

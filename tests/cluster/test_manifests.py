@@ -1,0 +1,124 @@
+"""Manifests and charts: what k3s applies, and how it gets there."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+import yaml
+
+from cluster import bucket, config
+from cluster.errors import ConfigError
+from cluster.model import Cluster, Manifest
+from cluster.reading import registry_auth
+
+OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
+NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n"
+
+
+def load(files: dict[str, str] | None = None, **keys: Any) -> Cluster:
+    def read_file(name: str) -> str:
+        if files is None or name not in files:
+            raise FileNotFoundError(2, "No such file or directory", name)
+        return files[name]
+
+    return config.load({"network": OPEN, **keys}, stack="dev", read_file=read_file)
+
+
+def test_a_manifest_is_given_in_the_file_or_beside_it() -> None:
+    given = [{"name": "one", "content": NAMESPACE}, {"name": "two", "file": "m/two.yaml"}]
+    cluster = load({"m/two.yaml": "---\n" + NAMESPACE}, manifests=given)
+    assert cluster.manifests == (
+        Manifest(name="one.yaml", content=NAMESPACE),
+        Manifest(name="two.yaml", content="---\n" + NAMESPACE),
+    )
+
+
+def test_a_chart_is_an_object_of_the_helm_controller() -> None:
+    chart = {
+        "name": "podinfo",
+        "chart": "podinfo",
+        "repo": "https://example.com/charts/",
+        "version": "6.7.1",
+        "namespace": "web",
+        "values": {"replicas": 2, "text": "on"},
+    }
+    (manifest,) = load(charts=[chart]).manifests
+    content = yaml.safe_load(manifest.content)
+    assert (manifest.name, content["kind"]) == ("chart-podinfo.yaml", "HelmChart")
+    assert content["metadata"] == {"name": "podinfo", "namespace": "kube-system"}
+    spec = content["spec"]
+    assert yaml.safe_load(spec.pop("valuesContent")) == chart["values"]
+    assert spec == {
+        "chart": "podinfo",
+        "repo": "https://example.com/charts",
+        "version": "6.7.1",
+        "targetNamespace": "web",
+        "createNamespace": True,
+    }
+
+
+def test_a_chart_of_a_registry_needs_no_repository() -> None:
+    (manifest,) = load(charts=[{"name": "a", "chart": "oci://example.com/a"}]).manifests
+    assert yaml.safe_load(manifest.content)["spec"] == {
+        "chart": "oci://example.com/a",
+        "targetNamespace": "default",
+        "createNamespace": True,
+    }
+
+
+def test_a_file_that_is_not_there_is_named_with_where_it_is_looked_for() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load(manifests=[{"name": "a", "file": "m/a.yaml"}])
+    assert [str(each) for each in refusal.value.problems] == [
+        'cluster.manifests[0].file: "m/a.yaml" cannot be read: No such file or directory\n'
+        "    name a file that is there, from the project's folder"
+    ]
+
+
+def test_only_what_does_not_fit_is_stored_the_largest_first() -> None:
+    def manifest(name: str, size: int) -> dict[str, str]:
+        noise = random.Random(size).randbytes(size).hex()
+        return {"name": name, "content": f"{NAMESPACE}# {noise}\n"}
+
+    given = [manifest("big", 2600), manifest("middle", 1200), manifest("small", 300)]
+    cluster = load(manifests=given)
+    assert [each.name for each in bucket.stored_manifests(cluster)] == ["big.yaml"]
+    assert bucket.needed(cluster)
+    assert not bucket.needed(load(manifests=given[1:]))
+
+
+@pytest.mark.parametrize(
+    ("raw", "secret", "problems"),
+    [
+        (
+            {"ghcr.io": {"username": "ci", "password": "hunter2"}},
+            False,
+            ["registryAuth: is set in plain text"],
+        ),
+        (["ghcr.io"], True, ["registryAuth: expected a mapping of hosts"]),
+        ({"ghcr.io": "hunter2"}, True, ['registryAuth["ghcr.io"]: expected a mapping']),
+        (
+            {"ghcr.io": {"user": "hunter2", "password": 7}},
+            True,
+            [
+                'registryAuth["ghcr.io"].user: unknown key',
+                'registryAuth["ghcr.io"].password: expected a text',
+            ],
+        ),
+    ],
+)
+def test_wrong_passwords_of_registries_are_refused_without_being_shown(
+    raw: Any, secret: bool, problems: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        registry_auth.check(raw, is_secret=secret)
+    assert [f"{each.path}: {each.what}" for each in refusal.value.problems] == problems
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_right_passwords_of_registries_are_handed_on() -> None:
+    raw = {"ghcr.io": {"username": "ci", "password": "hunter2"}}
+    assert registry_auth.check(raw, is_secret=True) == raw
+    assert registry_auth.check(None, is_secret=False) == {}

@@ -1,0 +1,204 @@
+"""What the program makes of less common configurations."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.components.conftest import CONFIGURATION, Built, build
+
+INSTANCE = "aws:ec2/instance:Instance"
+INTERFACE = "aws:ec2/networkInterface:NetworkInterface"
+OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
+OPEN = CONFIGURATION["network"]
+# Hardly smaller when compressed.
+NOISE = random.Random(4).randbytes(6000).hex()
+
+
+def node_config(built: Built, name: str) -> dict[str, Any]:
+    template = built.of("k3s:index:MachineTemplate")[name]
+    text = gzip.decompress(base64.b64decode(template.inputs["userData"])).decode()
+    files = {each["path"]: each["content"] for each in yaml.safe_load(text)["write_files"]}
+    content: dict[str, Any] = json.loads(files["/etc/k3s-aws/node.json"])
+    return content
+
+
+def statements(built: Built, name: str) -> list[dict[str, Any]]:
+    policy = built.of("aws:iam/rolePolicy:RolePolicy")[name]
+    found: list[dict[str, Any]] = json.loads(policy.inputs["policy"])["Statement"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def private() -> Built:
+    subnets = ["subnet-aaaaaaaaaaaaaaaaa", "subnet-bbbbbbbbbbbbbbbbb"]
+    network = {**OPEN, "subnetIds": subnets, "publicAddresses": False}
+    return build({**CONFIGURATION, "network": network})
+
+
+def test_in_an_existing_vpc_only_security_groups_are_made(private: Built) -> None:
+    kinds = {each.type for each in private.resources}
+    assert not {kind for kind in kinds if kind.split(":")[1] in ("ec2/vpc", "ec2/subnet")}
+    assert not {kind for kind in kinds if "Route" in kind or "InternetGateway" in kind}
+    groups = private.of("aws:ec2/securityGroup:SecurityGroup").values()
+    assert {group.inputs["vpcId"] for group in groups} == {"vpc-0a"}
+
+
+def test_machines_stand_in_the_existing_subnets_in_turn(private: Built) -> None:
+    found = {name: each.inputs["subnetId"] for name, each in private.of(INTERFACE).items()}
+    assert found == {
+        "demo-servers-0": "subnet-aaaaaaaaaaaaaaaaa",
+        "demo-agents-0": "subnet-aaaaaaaaaaaaaaaaa",
+        "demo-agents-1": "subnet-bbbbbbbbbbbbbbbbb",
+        "demo-builders-0": "subnet-aaaaaaaaaaaaaaaaa",
+    }
+
+
+def test_private_machines_are_reached_and_told_by_their_private_addresses(private: Built) -> None:
+    assert private.of("aws:ec2/eip:Eip") == {}
+    assert private.outputs["apiEndpoint"] == "https://private-demo-servers-0:6443"
+    told = node_config(private, "demo-servers-0")["config"]
+    assert "node-external-ip" not in told
+    assert told["tls-san"] == ["private-demo-servers-0"]
+    nodes = private.of("k3s:index:Node")
+    assert nodes["demo-agents-0"].inputs["ssh"]["host"] == "private-demo-agents-0"
+
+
+def test_each_zone_has_a_subnet_with_the_one_way_out() -> None:
+    zones = ["eu-central-1a", "eu-central-1b"]
+    built = build({**CONFIGURATION, "network": {**OPEN, "availabilityZones": zones}})
+    subnets = built.of("aws:ec2/subnet:Subnet")
+    found = {n: (s.inputs["availabilityZone"], s.inputs["cidrBlock"]) for n, s in subnets.items()}
+    assert found == {
+        "demo-public": ("eu-central-1a", "10.64.0.0/20"),
+        "demo-public-1": ("eu-central-1b", "10.64.16.0/20"),
+    }
+    assert len(built.of("aws:ec2/routeTableAssociation:RouteTableAssociation")) == 2
+
+
+def test_only_host_gw_switches_the_source_destination_check_off(built: Built) -> None:
+    assert [i.inputs.get("sourceDestCheck") for i in built.of(INTERFACE).values()] == [None] * 4
+    routed = build({**CONFIGURATION, "k3s": {"flannelBackend": "host-gw"}})
+    assert [i.inputs["sourceDestCheck"] for i in routed.of(INTERFACE).values()] == [False] * 4
+
+
+def test_spot_machines_are_asked_for_once_and_at_the_price() -> None:
+    pools = [{"name": "agents", "count": 1, "spot": True, "spotMaxPrice": "0.01"}]
+    instances = build({**CONFIGURATION, "pools": pools}).of(INSTANCE)
+    assert "instanceMarketOptions" not in instances["demo-servers-0"].inputs
+    assert instances["demo-agents-0"].inputs["instanceMarketOptions"] == {
+        "marketType": "spot",
+        "spotOptions": {
+            "maxPrice": "0.01",
+            "spotInstanceType": "one-time",
+            "instanceInterruptionBehavior": "terminate",
+        },
+    }
+
+
+def test_tags_are_on_everything_that_can_have_some() -> None:
+    built = build({**CONFIGURATION, "owner": "me", "tags": {"a": "b"}})
+    wanted = {"a": "b", "k3s-aws:owner": "me", "k3s-aws:cluster": "demo", "k3s-aws:stack": "dev"}
+    tagless = ("RolePolicy", "Route", "RouteTableAssociation", "BucketPublicAccessBlock")
+    bare = [
+        each.name
+        for each in built.resources
+        if each.type.startswith("aws:")
+        and each.type.rsplit(":", 1)[1] not in tagless
+        and not wanted.items() <= each.inputs.get("tags", {}).items()
+    ]
+    assert bare == []
+    for instance in built.of(INSTANCE).values():
+        assert wanted.items() <= instance.inputs["rootBlockDevice"]["tags"].items()
+
+
+def test_an_own_image_is_used_without_a_look_up_of_its_id() -> None:
+    image = {"id": "ami-0123456789abcdef0", "loginUser": "core"}
+    built = build({**CONFIGURATION, "image": image, "pools": []})
+    template = built.of("k3s:index:MachineTemplate")["demo-servers-0"]
+    assert template.inputs["imageId"] == "ami-0123456789abcdef0"
+    assert built.of("k3s:index:Node")["demo-servers-0"].inputs["ssh"]["user"] == "core"
+    assert not [args for token, args in built.looked_up if "getParameter" in token]
+
+
+def test_without_need_there_is_no_bucket(built: Built) -> None:
+    small = build({**CONFIGURATION, "manifests": [manifest("small", "x")]})
+    for each in (built, small):
+        assert not [one for one in each.resources if one.type.startswith("aws:s3")]
+        assert len(statements(each, "demo-server")) == 1
+    inline = node_config(small, "demo-servers-0")["manifests"]["small.yaml"]
+    assert list(inline) == ["content"]
+
+
+def manifest(name: str, text: str) -> dict[str, str]:
+    content = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
+    return {"name": name, "content": yaml.safe_dump({**content, "data": {"text": text}})}
+
+
+def test_a_manifest_too_big_for_user_data_goes_through_the_bucket_by_its_hash() -> None:
+    given = [manifest("small", "x"), manifest("big", NOISE)]
+    built = build({**CONFIGURATION, "manifests": given})
+    (stored,) = built.of(OBJECT).values()
+    told = node_config(built, "demo-servers-0")["manifests"]
+    assert list(told["small.yaml"]) == ["content"]
+    assert stored.inputs["key"] == f"manifests/{told['big.yaml']['sha256']}/big.yaml"
+    assert told["big.yaml"]["source"] == f"s3://demo-files/{stored.inputs['key']}"
+    assert stored.inputs["content"] == given[1]["content"]
+    assert "manifests" not in node_config(built, "demo-agents-0")
+
+
+def test_k3s_in_the_bucket_is_the_machines_only_source(tmp_path: Path) -> None:
+    file = tmp_path / "k3s"
+    file.write_bytes(b"k3s")
+    built = build(
+        {**CONFIGURATION, "k3s": {"bucket": True}}, k3s_files={"arm64": file, "x86_64": file}
+    )
+    keys = {each.inputs["key"] for each in built.of(OBJECT).values()}
+    sources = {
+        source
+        for name in built.of(INSTANCE)
+        for source in node_config(built, name)["k3s"]["sources"]
+    }
+    assert sources == {f"s3://demo-files/{key}" for key in keys}
+    assert len(keys) == 2
+    read = {name: statements(built, name)[1]["Resource"] for name in ("demo-server", "demo-agent")}
+    home = "arn:aws:s3:::demo-files"
+    assert read == {
+        "demo-server": [f"{home}/k3s/*", f"{home}/manifests/*"],
+        "demo-agent": [f"{home}/k3s/*"],
+    }
+
+
+def test_the_bucket_is_closed_to_the_public_and_goes_with_its_content() -> None:
+    built = build({**CONFIGURATION, "manifests": [manifest("big", NOISE)]})
+    (bucket,) = built.of("aws:s3/bucket:Bucket").values()
+    assert bucket.inputs["forceDestroy"] is True
+    (block,) = built.of("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock").values()
+    del block.inputs["bucket"]  # type: ignore[attr-defined]
+    assert set(block.inputs.values()) == {True}
+    assert len(block.inputs) == 4
+
+
+def test_passwords_of_registries_travel_as_secret_parameters_only() -> None:
+    auth = {"registry.example.com": {"username": "ci", "password": "hunter2"}}
+    built = build(CONFIGURATION, registry_auth=auth)
+    parameters = built.of("aws:ssm/parameter:Parameter")
+    for role in ("server", "agent"):
+        given = parameters[f"demo-{role}-registry-auth"]
+        assert given.is_secret("value")
+        assert json.loads(given.plain("value")) == auth
+        assert any(
+            name.endswith(f"/{role}/registry-auth")
+            for name in statements(built, f"demo-{role}")[0]["Resource"]
+        )
+    told = node_config(built, "demo-agents-0")
+    assert told["parameters"]["registryAuth"] == "/k3s-aws/demo-dev/agent/registry-auth"
+    assert told["registryAuthVersion"] == "7"
+    assert "hunter2" not in json.dumps(told)
