@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pulumi
 
-from cluster import config, user_data
-from cluster.errors import ConfigError
+from cluster import config, node_config, user_data
+from cluster.errors import ClusterError
 from cluster.reading import registry_auth
 from components import lookups, release_files
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
 
 given = pulumi.Config()
+boot_program = user_data.BOOT_PROGRAM.read_text()
 
 try:
     auth = registry_auth.check(
@@ -27,8 +28,9 @@ try:
         )
     )
     facts = lookups.look_up(cluster)
+    user_data.require_room(node_config.longest(cluster), boot_program)
     files = release_files.provide(cluster) if cluster.k3s.from_bucket else {}
-except (ConfigError, lookups.LookupFailed) as error:
+except (ClusterError, lookups.LookupFailed) as error:
     raise pulumi.RunError(str(error)) from None
 
 for warning in cluster.warnings:
@@ -39,7 +41,7 @@ k3s = K3sCluster(
     K3sClusterArgs(
         cluster=cluster,
         facts=facts,
-        boot_program=user_data.BOOT_PROGRAM.read_text(),
+        boot_program=boot_program,
         k3s_files=files,
         registry_auth=auth,
     ),

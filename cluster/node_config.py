@@ -8,6 +8,7 @@ to a running machine: the provider sends it again when it changes.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,20 @@ def render(cluster: Cluster, node: Node, addresses: Addresses, around: Surroundi
     elif cluster.manifests:
         content["manifests"] = _manifests(cluster, around)
     return json.dumps(content, indent=1) + "\n"
+
+
+def longest(cluster: Cluster) -> Iterator[str]:
+    """The node configuration of a machine of each pool, with the longest values it can get."""
+    address = "255.255.255.255"
+    around = Surroundings(
+        region="ap-southeast-99",
+        server_private_ip=address,
+        bucket="b" * 63 if bucket.needed(cluster) else None,
+        registry_auth="99",
+    )
+    for pool in cluster.all_pools:
+        for node in cluster.nodes_of(pool)[-1:]:
+            yield render(cluster, node, Addresses(private_ip=address, public_ip=address), around)
 
 
 def _source(cluster: Cluster, node: Node, around: Surroundings) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -24,20 +26,34 @@ BOOT_PROGRAM = CLOUD_INIT / "boot.py"
 # Stopping short of it leaves room for what a fork or a later release adds.
 LIMIT_BYTES = 14 * 1024
 
+# What cannot be compressed of a login key is its length: an Ed25519 key with a comment.
+LONGEST_LOGIN_KEY = "ssh-ed25519 " + "".join(map(chr, range(40, 108))) + " " + "x" * 32
+
 
 def render(node_config_text: str, boot_program_text: str, login_public_key: str) -> str:
     """The cloud-config of one machine."""
+    return _template().render(
+        node_config=node_config_text,
+        boot_program=boot_program_text,
+        login_public_key=login_public_key.strip(),
+    )
+
+
+@cache
+def _template() -> jinja2.Template:
     # Not HTML: every value goes through the JSON filter, which quotes it for YAML.
     environment = jinja2.Environment(  # noqa: S701
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True
     )
     # Jinja's own filter also escapes for HTML, which costs bytes and hides the text.
     environment.filters["tojson"] = json.dumps
-    return environment.from_string(TEMPLATE.read_text()).render(
-        node_config=node_config_text,
-        boot_program=boot_program_text,
-        login_public_key=login_public_key.strip(),
-    )
+    return environment.from_string(TEMPLATE.read_text())
+
+
+def require_room(node_configs: Iterable[str], boot_program_text: str) -> None:
+    """Raises UserDataTooLarge where one of these would not fit, before anything is created."""
+    for each in node_configs:
+        encode(render(each, boot_program_text, LONGEST_LOGIN_KEY))
 
 
 def encode(cloud_config: str) -> str:
@@ -47,6 +63,7 @@ def encode(cloud_config: str) -> str:
         raise UserDataTooLarge(
             f"the user data of a machine is {len(packed)} bytes after compression, "
             f"{len(packed) - LIMIT_BYTES} over the limit of {LIMIT_BYTES}\n"
-            "    shorten what cloud-init/ holds, or let the machine fetch it at boot"
+            "    shorten cluster.k3s.registries, the k3s keys, the labels or the taints; manifests "
+            "of any size go through the bucket"
         )
     return base64.b64encode(packed).decode()

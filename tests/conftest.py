@@ -6,12 +6,19 @@ import gc
 import os
 
 import pytest
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 # Loading the SDKs makes millions of objects that stay: looking through them again and again for
 # garbage is a fifth of all the time.
 gc.set_threshold(200_000, 20, 100)
+
+# The same examples in every run, and nothing of them kept.
+settings.register_profile(
+    "project", derandomize=True, database=None, deadline=None, max_examples=40
+)
+settings.load_profile("project")
 
 FOREIGN = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 # What takes seconds to load or to start is used by one of the processes that run the tests.

@@ -7,10 +7,11 @@ import dataclasses
 import json
 import os
 import sys
+from pathlib import Path
 
-from toolchain import docker_engine, doctor, k3s, packages, pulumi_cli, venv
+from toolchain import docker_engine, doctor, k3s, k3s_pins, packages, pulumi_cli, venv
 from toolchain.errors import ToolchainError
-from toolchain.host import Host, this_host
+from toolchain.host import Architecture, Host, this_host
 from toolchain.places import Places
 
 
@@ -30,6 +31,11 @@ def parser() -> argparse.ArgumentParser:
     docker.add_argument("action", choices=["start", "stop"])
     binary = commands.add_parser("k3s", help="the k3s of the local cloud; prints its path")
     binary.add_argument("--json", action="store_true", help="print path, version, kind, sha256")
+    pin = commands.add_parser("pin", help="pin another k3s release in cluster/releases.yaml")
+    pin.add_argument("version", help="in full, such as v1.36.4+k3s1")
+    pin.add_argument("--sums", type=Path, nargs="+", default=[], help="its sha256sum-*.txt files")
+    pin.add_argument("--x86-64", help="the SHA-256 of k3s, by hand")
+    pin.add_argument("--arm64", help="the SHA-256 of k3s-arm64, by hand")
     commands.add_parser("doctor", help="list what is there and what is missing")
     return top
 
@@ -54,11 +60,24 @@ def act(arguments: argparse.Namespace, places: Places, host: Host, path: str) ->
             say(f"k3s {found.version}, {found.kind}")
             as_json = json.dumps(dataclasses.asdict(found), default=str)
             print(as_json if arguments.json else found.path)
+        case "pin":
+            print(k3s_pins.add(places.root / k3s_pins.FILE, arguments.version, _hashes(arguments)))
         case "doctor":
             findings = list(doctor.examine(places, host, path))
             print("\n".join(str(finding) for finding in findings))
             return 0 if all(finding.there for finding in findings) else 1
     return 0
+
+
+def _hashes(arguments: argparse.Namespace) -> dict[Architecture, str]:
+    by_hand: dict[Architecture, str | None] = {
+        "x86_64": arguments.x86_64,
+        "arm64": arguments.arm64,
+    }
+    given = {each: digest for each, digest in by_hand.items() if digest}
+    if arguments.sums:
+        given |= k3s_pins.in_files(arguments.sums)
+    return given or k3s_pins.fetched(arguments.version, say)
 
 
 def provide_packages(places: Places, host: Host, path: str) -> None:

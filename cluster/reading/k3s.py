@@ -80,7 +80,7 @@ def _sha256(section: Section, version: str | None) -> Mapping[Architecture, str]
         section.report(
             "sha256",
             f"no SHA-256 is known for {version}",
-            f"python -m cluster.releases add {version}, or set sha256.x86_64 and sha256.arm64 "
+            f"python -m toolchain pin {version}, or set sha256.x86_64 and sha256.arm64 "
             "from sha256sum-amd64.txt and sha256sum-arm64.txt of the release, or choose one of "
             f"{', '.join(releases.PINNED)}",
         )

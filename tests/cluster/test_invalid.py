@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster import answers, config
-from cluster.errors import ConfigError
+from cluster import answers, config, node_config, user_data
+from cluster.errors import ClusterError
 from cluster.model import Cluster
 from tests.cluster.ec2 import answers_about
 
@@ -19,14 +19,16 @@ FAULTS = sorted(path.stem for path in INVALID.glob("*.yaml"))
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_wrong_configuration_is_refused_with_its_message(fault: str) -> None:
     raw = yaml.safe_load((INVALID / f"{fault}.yaml").read_text())
-    with pytest.raises(ConfigError) as refusal:
+    with pytest.raises(ClusterError) as refusal:
         resolved(raw)
     assert f"{refusal.value}\n" == (INVALID / f"{fault}.txt").read_text()
 
 
 def resolved(raw: object) -> Cluster:
     cluster = config.load(raw, stack="dev")
-    return answers.resolve(cluster, answers_about(cluster))
+    cluster = answers.resolve(cluster, answers_about(cluster))
+    user_data.require_room(node_config.longest(cluster), user_data.BOOT_PROGRAM.read_text())
+    return cluster
 
 
 def test_every_expected_message_has_its_configuration() -> None:

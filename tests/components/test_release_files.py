@@ -59,7 +59,7 @@ def test_a_kept_file_that_was_changed_is_fetched_again(tmp_path: Path) -> None:
 def test_another_file_than_the_pinned_one_is_refused_and_not_kept(tmp_path: Path) -> None:
     with pytest.raises(LookupFailed) as failed:
         release_files.provide(cluster(tmp_path, b"what was expected"))
-    assert f"has SHA-256 {hashlib.sha256(CONTENT).hexdigest()}, expected" in str(failed.value)
+    assert f"got {hashlib.sha256(CONTENT).hexdigest()}" in str(failed.value)
     assert list((tmp_path / "kept").iterdir()) == []
 
 
@@ -68,5 +68,5 @@ def test_a_place_that_has_none_is_named_with_the_way_out(tmp_path: Path) -> None
     (tmp_path / "v1.36.4+own1" / "k3s-arm64").unlink()
     with pytest.raises(LookupFailed) as failed:
         release_files.provide(wanted)
-    assert "k3s cannot be downloaded from file://" in str(failed.value)
+    assert "could not be downloaded" in str(failed.value)
     assert "remove cluster.k3s.bucket" in str(failed.value)

@@ -1,0 +1,164 @@
+"""What holds for every input: ranges, names, and texts on their way to a machine."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+from ipaddress import IPv4Network
+from typing import Any
+
+import yaml
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from cluster import answers, config, k3s_config, network, node_config, parameters, user_data
+from cluster.errors import ConfigError, Problem
+from cluster.k3s_config import Addresses
+from cluster.model import Cluster
+from cluster.node_config import Surroundings
+from cluster.reading.checks import cidr_fault
+from cluster.reading.findings import spell
+from tests.cluster.ec2 import answers_about
+
+OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
+HERE = Addresses(private_ip="10.64.0.10", public_ip="198.51.100.10")
+AROUND = Surroundings(region="eu-central-1", server_private_ip="10.64.0.10")
+# Pulumi's own rule for the name of a stack.
+STACKS = st.from_regex(r"[A-Za-z0-9._-]{1,100}", fullmatch=True)
+NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", fullmatch=True)
+# Whatever can stand in a YAML file that Pulumi hands on as JSON.
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+
+
+def vpcs() -> st.SearchStrategy[IPv4Network]:
+    def made(address: int, prefix: int) -> IPv4Network:
+        return IPv4Network((address >> (32 - prefix) << (32 - prefix), prefix))
+
+    return st.builds(made, st.integers(0x0A000000, 0x0AFFFFFF), st.integers(16, 28))
+
+
+def resolved(**keys: Any) -> Cluster:
+    cluster = config.load({"name": "demo", "network": OPEN, **keys}, stack="dev")
+    return answers.resolve(cluster, answers_about(cluster))
+
+
+def rendered(cluster: Cluster, index: int = 0) -> str:
+    text = node_config.render(cluster, cluster.nodes[index], HERE, AROUND)
+    return user_data.encode(user_data.render(text, "#!/usr/bin/python3\n", "ssh-ed25519 AAAA"))
+
+
+def on_the_machine(encoded: str) -> dict[str, Any]:
+    text = gzip.decompress(base64.b64decode(encoded)).decode()
+    files = {each["path"]: each["content"] for each in yaml.safe_load(text)["write_files"]}
+    content: dict[str, Any] = json.loads(files["/etc/k3s-aws/node.json"])
+    return content
+
+
+@given(vpcs(), st.integers(1, 40))
+def test_subnets_lie_in_their_vpc_and_share_no_address(vpc: IPv4Network, number: int) -> None:
+    assume(number <= network.most_subnets(vpc))
+    subnets = network.subnet_cidrs(vpc, number)
+    assert len(subnets) == number
+    assert all(subnet.subnet_of(vpc) and subnet.prefixlen <= 28 for subnet in subnets)
+    assert sum(subnet.num_addresses for subnet in subnets) <= vpc.num_addresses
+    assert len(set(subnets)) == number
+    assert network.machines_in(vpc, number) == subnets[0].num_addresses - 5 > 0
+
+
+@given(vpcs())
+def test_every_range_in_its_usual_form_is_accepted(vpc: IPv4Network) -> None:
+    assert cidr_fault(str(vpc)) is None
+
+
+@given(TEXTS)
+def test_whatever_is_no_range_has_a_fault_and_a_fix(text: str) -> None:
+    fault = cidr_fault(text)
+    if fault is None:
+        assert str(IPv4Network(text)) == text
+    else:
+        assert all(fault)
+
+
+@given(STACKS, NAMES, NAMES)
+def test_names_fit_the_limits_of_aws_whatever_the_stack_is_called(
+    stack: str, name: str, pool: str
+) -> None:
+    raw = {"name": name, "network": OPEN, "pools": [{"name": pool}]}
+    try:
+        cluster = config.load(raw, stack=stack)
+    except ConfigError:
+        assume(False)
+    cluster = answers.resolve(cluster, answers_about(cluster))
+    for node in cluster.nodes:
+        kubernetes = node.name_on("i-0123456789abcdef0")
+        assert len(kubernetes) <= 63
+        assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", kubernetes)
+        parameter = parameters.host_key(cluster, node)
+        # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
+        assert re.fullmatch(r"(/[A-Za-z0-9._-]+)+", parameter)
+        assert (
+            len(parameters.arn(parameter, partition="aws", region="x" * 14, account_id="1" * 12))
+            <= 1011
+        )
+        assert parameter.count("/") <= 15
+    # Pulumi adds a hyphen and seven digits: IAM allows 64 characters, S3 63.
+    assert len(f"{cluster.name}-server") + 8 <= 63
+    assert all(len(key) <= 128 and len(value) <= 256 for key, value in cluster.tags.items())
+
+
+@given(st.dictionaries(TEXTS, TEXTS, max_size=4), TEXTS)
+def test_hostile_texts_survive_the_way_to_the_machine(keys: dict[str, str], text: str) -> None:
+    mirrors = {"docker.io": {"endpoint": [text], "rewrite": keys}}
+    cluster = resolved(k3s={"registries": {"mirrors": mirrors}, "server": {"cluster-domain": text}})
+    told = on_the_machine(rendered(cluster))
+    assert told["registries"] == {"mirrors": mirrors}
+    assert told["config"]["cluster-domain"] == text
+
+
+@given(st.lists(st.sampled_from(["vxlan", "host-gw", "none"]), min_size=1), st.integers(0, 3))
+def test_the_same_configuration_renders_to_the_same_bytes(backends: list[str], count: int) -> None:
+    keys: dict[str, Any] = {
+        "k3s": {"flannelBackend": backends[0]},
+        "pools": [{"name": "agents", "count": count, "labels": {"b": "1", "a": "2"}}],
+    }
+    assert rendered(resolved(**keys)) == rendered(resolved(**json.loads(json.dumps(keys))))
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | TEXTS
+ANYTHING = st.recursive(
+    SCALARS, lambda each: st.lists(each) | st.dictionaries(TEXTS, each), max_leaves=12
+)
+
+
+@given(ANYTHING)
+def test_no_configuration_whatever_ends_in_a_stack_trace(raw: Any) -> None:
+    below = {"network": raw, "k3s": raw, "pools": raw, "charts": raw, "manifests": raw, "tags": raw}
+    for given_as in (raw, below):
+        problems = problems_of(given_as)
+        assert problems
+        assert all(each.what and each.fix for each in problems)
+
+
+def problems_of(raw: Any) -> tuple[Problem, ...]:
+    try:
+        config.load(raw, stack="dev")
+    except ConfigError as error:
+        return error.problems
+    return ()
+
+
+@given(st.lists(TEXTS | st.integers(0, 9), min_size=1, max_size=4))
+def test_two_paths_are_never_spelled_the_same(path: list[str | int]) -> None:
+    other = [*path[:-1], f"{path[-1]}x"]
+    assert spell(tuple(path)) != spell(tuple(other))
+
+
+@given(st.sampled_from(["server", "agent"]), st.dictionaries(NAMES, TEXTS, max_size=3))
+def test_what_passes_through_is_told_as_it_was_written(role: str, extra: dict[str, str]) -> None:
+    keys = {f"future-{key}": value for key, value in extra.items()}
+    cluster = resolved(k3s={role: keys}, pools=[{"name": "agents"}])
+    node = cluster.nodes[0 if role == "server" else 1]
+    told = k3s_config.of(cluster, node, HERE)
+    assert {key: told[f"future-{key}"] for key in extra} == extra
