@@ -29,7 +29,7 @@ env: ## print the line that puts the demo's pulumi, Python and environment into 
 	@echo ". $(CURDIR)/.local/demo/env.sh"
 
 .PHONY: test
-test: check ## everything: check, then the stand-in's Go tests, then the tests on the local cloud
+test: check stand-ins ## everything: check, stand-ins, the Go tests, then the tests on the local cloud
 	@$(TOOLCHAIN) packages
 	@trap '$(TOOLCHAIN) docker stop' EXIT; \
 	$(TOOLCHAIN) docker start; \
@@ -43,7 +43,7 @@ bench: venv ## measure start-up, preview and up against their floors; writes ben
 	@$(IN_VENV) -m bench
 
 .PHONY: check
-check: venv ## the fast part: lint, types, tests that need no local cloud
+check: venv ## the fast part: lint, types, the tests of the program
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target lint types unit
 
 .PHONY: lint
@@ -55,8 +55,12 @@ types: venv ## mypy, strict
 	@$(VENV)/mypy
 
 .PHONY: unit
-unit: venv ## the tests that need no local cloud
-	@$(IN_VENV) -m pytest -q --numprocesses=auto -m 'not localcloud'
+unit: venv ## the tests of the program and its tools
+	@$(IN_VENV) -m pytest -q --numprocesses=auto --ignore=tests/localcloud
+
+.PHONY: stand-ins
+stand-ins: venv ## the tests of the local cloud's own parts, without Docker
+	@$(IN_VENV) -m pytest -q --numprocesses=auto -m 'not localcloud' tests/localcloud
 
 .PHONY: format
 format: venv ## let ruff put imports and format right
