@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from bench import results
+from bench import many, results
 from bench.laboratory import laboratory
 from bench.startup import StartUps
 from bench.unchanged import unchanged
@@ -19,6 +19,10 @@ from toolchain.places import Places
 # A third more or less from one to the next is usual on two processors.
 START_UPS = 5
 REPEATS = 5
+# Agents.
+LARGE = 100
+LARGE_REPEATS = 3
+VERY_LARGE = 1000
 
 
 def measure(folder: Folder, say: Callable[[str], None]) -> results.Results:
@@ -31,13 +35,17 @@ def measure(folder: Folder, say: Callable[[str], None]) -> results.Results:
             starts.by_program(leave=number == START_UPS)
         say("==> without changes")
         same = unchanged(lab, REPEATS)
+        say("==> large clusters")
+        large = many.preview(lab, LARGE, LARGE_REPEATS)
+        memory = many.memory(lab, VERY_LARGE)
         return results.Results(
             k3s=f"{lab.k3s.kind}, {lab.k3s.version}",
             aws_plugin=lab.aws_plugin,
             processors=os.cpu_count() or 1,
-            comparisons=[starts.comparison, *same],
+            comparisons=[starts.comparison, *same, large],
             boot=starts.boot,
             up_seconds=starts.up_seconds,
+            memory=memory,
         )
 
 

@@ -50,7 +50,8 @@ class Results:
     Everything one run measured.
 
     `boot` tells, for each part of the machines' start, the seconds of every repetition;
-    `up_seconds` what the operator waited for the whole `pulumi up`.
+    `up_seconds` what the operator waited for the whole `pulumi up`, `memory` what each part of
+    the preview of a very large cluster holds at most, in MiB.
     """
 
     k3s: str
@@ -59,6 +60,7 @@ class Results:
     comparisons: Sequence[Comparison]
     boot: Mapping[str, Sequence[float]]
     up_seconds: Sequence[float]
+    memory: Mapping[str, int]
 
     def __str__(self) -> str:
         parts = [f"    {name:<32} {median(each):6.2f} s" for name, each in self.boot.items()]
@@ -72,6 +74,9 @@ class Results:
             "where the start-up goes, medians",
             *parts,
             f"{'the whole `pulumi up`':<36} {median(self.up_seconds):6.2f} s",
+            "",
+            "memory of the preview of 1,000 agents, peaks",
+            *(f"    {name:<32} {used:6d} MiB" for name, used in self.memory.items()),
         ]
         return "\n".join(lines)
 
@@ -85,6 +90,7 @@ class Results:
             "comparisons": [each.content for each in self.comparisons],
             "bootSeconds": {name: _rounded(each) for name, each in self.boot.items()},
             "upSeconds": _rounded(self.up_seconds),
+            "memoryMiB": dict(self.memory),
         }
         return json.dumps(content, indent=2) + "\n"
 

@@ -57,7 +57,7 @@ def resolve(cluster: Cluster) -> Cluster:
         images={ami: _architecture(ami) for ami in cluster.own_images},
         subnets=subnets,
         vpc_ranges=[each for vpc in sorted(vpcs) for each in _vpc_ranges(vpc)],
-        caller=_caller(place.caller_address_url) if place.asks_for_caller else None,
+        caller=caller(place.caller_address_url) if place.asks_for_caller else None,
     )
     return answers.resolve(cluster, given)
 
@@ -127,8 +127,8 @@ def _instance_type(name: str) -> InstanceType | None:
     )
 
 
-def _caller(url: str) -> str:
-    """The range of the one address this program is seen from."""
+def caller(url: str) -> str:
+    """The range of the one address this program is seen from. Raises LookupFailed."""
     request = urllib.request.Request(url)  # noqa: S310 - the configuration's, http or https
     try:
         with urllib.request.urlopen(request, timeout=CALLER_SECONDS) as answer:  # noqa: S310

@@ -14,7 +14,7 @@ FIELDS = ("username", "password", "auth", "identity_token")
 
 def check(raw: object, *, is_secret: bool) -> Mapping[str, Any]:
     """The credentials by host, empty when none are set. Raises ConfigError; shows no value."""
-    if raw is None:
+    if raw is None or raw == {}:
         return {}
     if not isinstance(raw, Mapping):
         raise ConfigError([Problem(KEY, "expected a mapping of hosts", _FIX)])

@@ -20,6 +20,7 @@ RESULTS = Results(
     comparisons=[START],
     boot={"server: start-k3s": [3.00049, 2.0, 4.0]},
     up_seconds=[12.0],
+    memory={"program": 412},
 )
 
 
@@ -38,7 +39,10 @@ def test_what_is_told_names_floor_goal_and_stand_ins() -> None:
         "\n"
         "where the start-up goes, medians\n"
         "    server: start-k3s                  3.00 s\n"
-        "the whole `pulumi up`                 12.00 s"
+        "the whole `pulumi up`                 12.00 s\n"
+        "\n"
+        "memory of the preview of 1,000 agents, peaks\n"
+        "    program                             412 MiB"
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
+import pulumi
 import pulumi_aws as aws
 import pytest
 
@@ -55,3 +57,56 @@ def test_a_bug_keeps_its_own_traceback(cluster: Cluster, monkeypatch: pytest.Mon
     refuse(monkeypatch, AttributeError("no such attribute"))
     with pytest.raises(AttributeError):
         lookups.resolve(cluster)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"), [("198.51.100.9\n", "198.51.100.9/32"), (" 127.0.0.1 ", "127.0.0.1/32")]
+)
+def test_the_caller_is_the_one_address_it_is_seen_from(
+    tmp_path: Path, answer: str, expected: str
+) -> None:
+    (tmp_path / "ip").write_text(answer)
+    assert lookups.caller(f"file://{tmp_path}/ip") == expected
+
+
+@pytest.mark.parametrize("answer", ["<html>", "2001:db8::1", ""])
+def test_what_is_no_ipv4_address_is_told_with_the_way_out(tmp_path: Path, answer: str) -> None:
+    (tmp_path / "ip").write_text(answer)
+    with pytest.raises(LookupFailed) as failed:
+        lookups.caller(f"file://{tmp_path}/ip")
+    assert 'was asked for the address behind "caller"' in str(failed.value)
+    assert "write the range itself into the allow-lists" in str(failed.value)
+
+
+def test_nobody_to_ask_for_the_caller_is_told_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(LookupFailed, match="callerAddressUrl"):
+        lookups.caller(f"file://{tmp_path}/nothing")
+
+
+def test_an_image_and_a_subnet_that_aws_does_not_have_are_problems_of_the_configuration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nothing(**_: Any) -> NoReturn:
+        raise Exception("invoke failed: Your query returned no results; InvalidSubnetID.NotFound")
+
+    network = {**CONFIGURATION["network"], "subnetIds": ["subnet-0123456789abcdef0"]}
+    image = {"id": "ami-0123456789abcdef0"}
+    raw = {**CONFIGURATION, "network": network, "image": image, "pools": []}
+    types = SimpleNamespace(
+        supported_architectures=["arm64"],
+        default_vcpus=2,
+        memory_size=2048,
+        supported_usages_classes=["spot"],
+    )
+    monkeypatch.setattr(aws.ec2, "get_instance_type", lambda **_: types)
+    monkeypatch.setattr(aws.ec2, "get_ami", nothing)
+    monkeypatch.setattr(aws.ec2, "get_subnet", nothing)
+    zones = SimpleNamespace(names=["eu-central-1a"])
+    monkeypatch.setattr(aws, "get_availability_zones", lambda **_: zones)
+    monkeypatch.setattr(pulumi.log, "debug", lambda _: None)
+    with pytest.raises(ConfigError) as refused:
+        lookups.resolve(config.load(raw, stack="dev"))
+    assert [each.path for each in refused.value.problems] == [
+        "cluster.servers.image.id",
+        "cluster.network.subnetIds[0]",
+    ]
