@@ -110,6 +110,7 @@ class Machine(pulumi.ComponentResource):
             name,
             {
                 "generation": args.node.generation,
+                "interfaceId": args.address.interface_id,
                 "imageId": args.image_id,
                 "userData": pulumi.Output.all(
                     args.node_config, args.access.login_key.publicKey

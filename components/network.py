@@ -102,7 +102,8 @@ class Network(pulumi.ComponentResource):
             cidr_block=str(wanted.cidr),
             availability_zone=wanted.zone,
             tags=self._tags(suffix),
-            opts=self._child,
+            # Two subnets of a VPC cannot have the same range beside each other.
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
         aws.ec2.RouteTableAssociation(
             f"{self._name}-{suffix}",

@@ -59,11 +59,12 @@ class Token(PluginResource):
 
 class MachineTemplate(PluginResource):
     """
-    What a machine is made from: image and user data, remembered until `generation` changes.
+    What a machine is made from: image and user data, remembered until `generation` or
+    `interfaceId` changes.
 
     So neither a newer image nor a newer boot program replaces a machine by surprise, and a machine
     made again for another reason comes back as it was (docs/decisions/0004).
-    Inputs: generation, imageId, userData.
+    Inputs: generation, interfaceId, imageId, userData.
     """
 
     pulumi_type = "k3s:index:MachineTemplate"

@@ -12,19 +12,26 @@ from provider.resources.resource import Created, Resource, Task, Values
 
 class MachineTemplate(Resource):
     """
-    Image and user data as they were when `generation` last changed.
+    Image and user data as they were when `generation` or `interfaceId` last changed.
 
-    While the generation stays, another image or user data is no change: the outputs are the
-    remembered ones (docs/decisions/0004).
+    While both stay, another image or user data is no change: the outputs are the remembered ones
+    (docs/decisions/0004). On another interface the remembered user data names addresses that are
+    not the machine's.
     """
 
     token = "k3s:index:MachineTemplate"
-    description = "Image and user data of a machine, kept as they are until generation changes."
+    description = "Image and user data of a machine, kept until generation or interface changes."
     inputs: ClassVar[Fields] = {
         "generation": Property(
             kind="string",
             description="Changes when the machine has to be made anew.",
             fix="any text, for example a hash of what the machine is made of",
+            test=not_blank,
+        ),
+        "interfaceId": Property(
+            kind="string",
+            description="The network interface whose addresses the user data names.",
+            fix='such as "eni-0123"',
             test=not_blank,
         ),
         "imageId": Property(kind="string", description="The image.", fix='such as "ami-0123"'),
@@ -33,7 +40,12 @@ class MachineTemplate(Resource):
     outputs: ClassVar[Fields] = {}
 
     def relevant(self, differences: Sequence[Difference]) -> Sequence[Difference]:
-        changed = any(each.path == ("generation",) for each in differences)
+        # One that was not remembered yet is no other one.
+        changed = any(
+            each.path == ("generation",)
+            or (each.path == ("interfaceId",) and each.kind == "UPDATE")
+            for each in differences
+        )
         return differences if changed else ()
 
     def create(self, task: Task, inputs: Values) -> Created:

@@ -119,6 +119,7 @@ def test_arm_and_x86_spot_agents_stand_in_one_cluster_over_two_zones(lab: Labora
     _are_spot_in_both_zones(stack)
     _are_labelled_and_tainted(stack)
     _take_other_labels_in_place(stack, cluster)
+    _move_out_of_a_zone_that_is_given_up(stack, cluster)
     stack.pulumi(*DESTROY)
 
 
@@ -167,6 +168,19 @@ def _take_other_labels_in_place(stack: Stack, cluster: dict[str, Any]) -> None:
     shown = kubernetes_nodes(stack)[node["name"]]
     assert shown["metadata"]["labels"]["example.com/pool"] == "amd"
     assert shown["spec"].get("taints", []) == []
+
+
+def _move_out_of_a_zone_that_is_given_up(stack: Stack, cluster: dict[str, Any]) -> None:
+    before = {node["name"] for node in stack.nodes()}
+    stack.configure(network={**cluster["network"], "availabilityZones": ["us-east-1a"]})
+    stack.pulumi(*UP)
+    after = {node["name"] for node in stack.nodes()}
+    # The second of the arm pool stood there alone.
+    assert len(before - after) == len(after - before) == 1
+    assert set(kubernetes_nodes(stack)) == after
+    machine = next(node for node in stack.nodes() if node["name"] not in before)
+    told = json.loads(on_machine(stack, machine, "cat /etc/rancher/k3s/config.yaml"))
+    assert told["node-ip"] == machine["privateIp"]
 
 
 def test_a_private_cluster_stands_in_a_vpc_that_exists_and_leaves_it_alone(lab: Laboratory) -> None:

@@ -159,6 +159,20 @@ def test_another_image_is_no_change_while_the_generation_stays(rpc: Rpc) -> None
     assert list(changed.replaces) == []
 
 
+def test_another_interface_takes_the_user_data_with_its_addresses(rpc: Rpc) -> None:
+    old = {"generation": "1", "interfaceId": "eni-1", "imageId": "ami-1", "userData": "a"}
+    moved = rpc.diff(TEMPLATE, old, {**old, "interfaceId": "eni-2", "userData": "b"})
+    unknown = rpc.diff(TEMPLATE, old, {**old, "interfaceId": UNKNOWN, "userData": UNKNOWN})
+    assert list(moved.diffs) == list(unknown.diffs) == ["interfaceId", "userData"]
+
+
+def test_an_interface_that_was_not_remembered_yet_changes_nothing(rpc: Rpc) -> None:
+    old = {"generation": "1", "imageId": "ami-1", "userData": "a"}
+    new = {**old, "interfaceId": "eni-1", "userData": "b"}
+    found = rpc.diff(TEMPLATE, old, new)
+    assert found.changes == found.DIFF_NONE
+
+
 def test_another_generation_takes_image_and_user_data_even_in_a_preview(rpc: Rpc) -> None:
     old = {"generation": "1", "imageId": "ami-1", "userData": "a"}
     new = {"generation": "2", "imageId": "ami-2", "userData": "b"}
