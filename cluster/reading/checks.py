@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 from collections.abc import Sequence
@@ -31,18 +32,38 @@ def name_fault(name: str, length: int) -> str | None:
 
 
 def cluster_name(section: Section, stack: str) -> str | None:
-    given = "name" in section
-    name = section.text("name", stack)
-    if name is None:
+    name = section.text("name", name_after(stack))
+    fault = _cluster_name_fault(name) if name is not None else None
+    if fault is not None:
+        section.report("name", f"{shown(name)} {fault}", 'choose another name, such as "demo"')
         return None
-    fault = name_fault(name, NAME_LENGTH)
-    if fault is None and f"{name}-".startswith("sg-"):
-        fault = "begins like the id of a security group, which EC2 refuses in names"
-    if fault is None:
-        return name
-    whose = "" if given else "the name of the stack, "
-    section.report("name", f"{whose}{shown(name)} {fault}", 'choose another name, such as "demo"')
-    return None
+    return name
+
+
+def name_after(stack: str) -> str:
+    """
+    The cluster's name when only the stack has one: the same where it can be, else one that fits.
+
+    Pulumi allows capitals, dots, underscores and 100 characters in a stack's name. A piece of its
+    hash keeps apart what would become one name.
+    """
+    if _cluster_name_fault(stack) is None:
+        return stack
+    mark = hashlib.sha256(stack.encode()).hexdigest()[:6]
+    readable = re.sub(r"[^a-z0-9]+", "-", stack.lower()).strip("-")
+    if not readable or _looks_like_a_group(readable):
+        readable = f"k3s-{readable}"
+    return f"{readable[: NAME_LENGTH - len(mark) - 1].strip('-')}-{mark}"
+
+
+def _cluster_name_fault(name: str) -> str | None:
+    if _looks_like_a_group(name):
+        return "begins like the id of a security group, which EC2 refuses in names"
+    return name_fault(name, NAME_LENGTH)
+
+
+def _looks_like_a_group(name: str) -> bool:
+    return f"{name}-".startswith("sg-")
 
 
 def pool_name(section: Section, taken: dict[str, str]) -> str | None:

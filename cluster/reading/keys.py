@@ -180,7 +180,8 @@ NETWORK = Group(
         ),
         "availabilityZones": Texts(
             what="the zones of that VPC, a subnet in each; the machines of a pool are spread "
-            "over them in turn",
+            "over them in turn. EC2 is asked which of them have the instance types. Local Zones "
+            "are not available",
             change="replaces the machines that move",
             default=[],
             shown="the region's first",
@@ -397,7 +398,7 @@ TOP = Group(
     keys={
         "name": Text(
             what="begins the names of nodes and resources; lower-case letters, digits, hyphens, "
-            "at most 32",
+            "at most 32. A stack's name that is none is made into one, with a piece of its hash",
             change=REPLACES_EVERYTHING,
             shown="the stack's name",
             example="demo",

@@ -37,16 +37,20 @@ def test_an_open_api_has_to_be_spelled_out() -> None:
     assert load(network=network).network.api_allowed_cidrs == ("0.0.0.0/0",)
 
 
-def test_a_stack_whose_name_cannot_name_a_cluster_needs_a_name() -> None:
-    with pytest.raises(ConfigError) as refusal:
-        config.load({"network": CLOSED}, stack="Feature_42")
-    assert [(problem.path, problem.what) for problem in refusal.value.problems] == [
-        (
-            "cluster.name",
-            'the name of the stack, "Feature_42" may have lower-case letters, digits and inner '
-            "hyphens only",
-        )
-    ]
+@pytest.mark.parametrize(
+    ("stack", "name"),
+    [
+        ("pr-1234", "pr-1234"),
+        ("Feature_42", "feature-42-e84fb3"),
+        ("renovate.all-minor-updates-of-the-week-47", "renovate-all-minor-update-3c7be9"),
+        ("sg-tests", "k3s-sg-tests-ccc3c8"),
+        ("_", "k3s-d2e2ad"),
+    ],
+)
+def test_a_stacks_name_that_cannot_name_a_cluster_is_made_into_one_that_can(
+    stack: str, name: str
+) -> None:
+    assert config.load({"network": CLOSED}, stack=stack).name == name
 
 
 def test_a_hash_of_ones_own_makes_any_version_usable() -> None:

@@ -81,6 +81,13 @@ def test_whatever_is_no_range_has_a_fault_and_a_fix(text: str) -> None:
         assert all(fault)
 
 
+@given(STACKS)
+def test_every_stacks_name_makes_a_clusters_name(stack: str) -> None:
+    name = config.load({"network": OPEN}, stack=stack).name
+    assert re.fullmatch(r"(?!sg-)[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", name)
+    assert name == stack or config.load({"network": OPEN}, stack=f"{stack}_").name != name
+
+
 @given(STACKS, NAMES, NAMES)
 def test_names_fit_the_limits_of_aws_whatever_the_stack_is_called(
     stack: str, name: str, pool: str
