@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import get_args
@@ -32,7 +32,6 @@ class ExistingSubnet:
 
     vpc_id: str
     zone: str
-    free_addresses: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +40,14 @@ class Answers:
     Everything AWS was asked for one configuration.
 
     None stands for what AWS does not know: an instance type of no machine here, an image or a
-    subnet that does not exist. `zones` are the names of those available, `vpc_ranges` the ranges
-    of the VPC the subnets are in, `caller` is the range of the one address the program came from.
+    subnet that does not exist. `zones` are the names of those available, `offered` those of them
+    with machines of an instance type, `vpc_ranges` the ranges of the VPC the subnets are in,
+    `caller` is the range of the one address the program came from.
     """
 
     instance_types: Mapping[str, InstanceType | None]
     zones: Sequence[str]
+    offered: Mapping[str, Collection[str]]
     images: Mapping[str, str | None] = field(default_factory=dict)
     subnets: Mapping[str, ExistingSubnet | None] = field(default_factory=dict)
     vpc_ranges: Sequence[IPv4Network] = ()
@@ -58,6 +59,10 @@ def resolve(cluster: Cluster, answers: Answers) -> Cluster:
     problems = [
         *(problem for pool in cluster.all_pools for problem in _of_pool(cluster, pool, answers)),
         *_of_place(cluster, answers),
+    ]
+    # What is offered where can be said of types and places that exist.
+    problems = problems or [
+        problem for pool in cluster.all_pools for problem in _of_offers(cluster, pool, answers)
     ]
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
@@ -124,6 +129,30 @@ def _of_image(
             f'"{ami}" is an image for {of_image}, and "{pool.instance_type}" is {architecture}',
             f"choose an image for {architecture}, or another instanceType",
         )
+
+
+def _of_offers(cluster: Cluster, pool: NodePool, answers: Answers) -> Iterator[Problem]:
+    """EC2 does not have every instance type in every zone, and says so only to RunInstances."""
+    zones = [subnet.zone for subnet in _subnets(cluster.network, answers)]
+    offered = answers.offered.get(pool.instance_type, ())
+    without = sorted({zone for zone in zones[: pool.count] if zone not in offered})
+    if without:
+        yield Problem(
+            f"{pool.path}.instanceType",
+            f'EC2 has no "{pool.instance_type}" in {", ".join(without)}, where machines of it '
+            "would stand",
+            _other_zones(cluster, answers),
+        )
+
+
+def _other_zones(cluster: Cluster, answers: Answers) -> str:
+    common = set(answers.zones)
+    for name in cluster.instance_types:
+        common &= set(answers.offered.get(name, ()))
+    where = "subnetIds" if cluster.network.subnet_ids else "availabilityZones"
+    if not common:
+        return "choose another instanceType; no zone of the region has all of the configuration"
+    return f"choose another instanceType, or cluster.network.{where} in {', '.join(sorted(common))}"
 
 
 def _of_place(cluster: Cluster, answers: Answers) -> Iterator[Problem]:

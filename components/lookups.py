@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -50,10 +50,11 @@ def resolve(cluster: Cluster) -> Cluster:
     types = {name: _instance_type(name) for name in cluster.instance_types}
     subnets = {each: _subnet(each) for each in place.subnet_ids}
     vpcs = {subnet.vpc_id for subnet in subnets.values() if subnet}
-    zones = _asked("its zones", lambda: aws.get_availability_zones(state="available"))
+    known = [name for name, facts in types.items() if facts]
     given = Answers(
         instance_types=types,
-        zones=zones.names,
+        zones=_zones(),
+        offered=_offered(known) if known else {},
         images={ami: _architecture(ami) for ami in cluster.own_images},
         subnets=subnets,
         vpc_ranges=[each for vpc in sorted(vpcs) for each in _vpc_ranges(vpc)],
@@ -102,13 +103,38 @@ def _subnet(id_: str) -> ExistingSubnet | None:
     return ExistingSubnet(
         vpc_id=found.vpc_id,
         zone=found.availability_zone,
-        free_addresses=found.available_ip_address_count,
     )
 
 
 def _vpc_ranges(id_: str) -> list[ipaddress.IPv4Network]:
     found = _asked(f"the VPC {id_}", lambda: aws.ec2.get_vpc(id=id_))
     return [ipaddress.IPv4Network(each.cidr_block) for each in found.cidr_block_associations]
+
+
+def _zones() -> list[str]:
+    """
+    The zones of the region, without the Local and Wavelength Zones an account has opted into.
+
+    Those have Elastic IPs of their own, and "eu-central-1-ham-1a" sorts before "eu-central-1a".
+    """
+    only = [aws.GetAvailabilityZonesFilterArgs(name="zone-type", values=["availability-zone"])]
+    found = _asked("its zones", lambda: aws.get_availability_zones(state="available", filters=only))
+    return list(found.names)
+
+
+def _offered(types: Sequence[str]) -> dict[str, set[str]]:
+    """The zones in which EC2 has each of the instance types."""
+    wanted = aws.ec2.GetInstanceTypeOfferingsFilterArgs(name="instance-type", values=types)
+    found = _asked(
+        f"the zones of {', '.join(types)}",
+        lambda: aws.ec2.get_instance_type_offerings(
+            location_type="availability-zone", filters=[wanted]
+        ),
+    )
+    offered: dict[str, set[str]] = {name: set() for name in types}
+    for name, zone in zip(found.instance_types, found.locations, strict=True):
+        offered[name].add(zone)
+    return offered
 
 
 def _instance_type(name: str) -> InstanceType | None:

@@ -46,10 +46,28 @@ def get_instance_type(aws: Session, args: Mapping[str, Any]) -> Values:
     }
 
 
+def get_instance_type_offerings(aws: Session, args: Mapping[str, Any]) -> Values:
+    """aws.ec2.get_instance_type_offerings"""
+    found = aws.client("ec2").describe_instance_type_offerings(
+        LocationType=args.get("locationType", "region"), Filters=_filters(args)
+    )["InstanceTypeOfferings"]
+    return {
+        "id": aws.region,
+        "instanceTypes": [each["InstanceType"] for each in found],
+        "locations": [each["Location"] for each in found],
+        "locationTypes": [each["LocationType"] for each in found],
+        "region": aws.region,
+    }
+
+
+def _filters(args: Mapping[str, Any]) -> list[dict[str, Any]]:
+    given = args.get("filters") or []
+    return [{"Name": each["name"], "Values": each["values"]} for each in given]
+
+
 def get_ami(aws: Session, args: Mapping[str, Any]) -> Values:
     """aws.ec2.get_ami"""
-    filters = [{"Name": each["name"], "Values": each["values"]} for each in args["filters"]]
-    images = aws.client("ec2").describe_images(Filters=filters)["Images"]
+    images = aws.client("ec2").describe_images(Filters=_filters(args))["Images"]
     if len(images) != 1:
         raise NoSuchThingError(f"Your query returned {len(images) or 'no'} results")
     found = images[0]
@@ -71,7 +89,6 @@ def get_subnet(aws: Session, args: Mapping[str, Any]) -> Values:
         "vpcId": found["VpcId"],
         "cidrBlock": found["CidrBlock"],
         "availabilityZone": found["AvailabilityZone"],
-        "availableIpAddressCount": found["AvailableIpAddressCount"],
         "region": aws.region,
     }
 
@@ -96,7 +113,9 @@ def get_vpc(aws: Session, args: Mapping[str, Any]) -> Values:
 
 def get_availability_zones(aws: Session, args: Mapping[str, Any]) -> Values:
     """aws.get_availability_zones"""
-    filters = [{"Name": "state", "Values": [args["state"]]}] if args.get("state") else []
+    filters = _filters(args)
+    if args.get("state"):
+        filters.append({"Name": "state", "Values": [args["state"]]})
     found = aws.client("ec2").describe_availability_zones(Filters=filters)["AvailabilityZones"]
     return {
         "id": aws.region,
@@ -142,6 +161,7 @@ def get_caller_identity(aws: Session, args: Mapping[str, Any]) -> Values:
 LOOKUPS: Mapping[str, Lookup] = {
     "aws:ssm/getParameter:getParameter": get_parameter,
     "aws:ec2/getInstanceType:getInstanceType": get_instance_type,
+    "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": get_instance_type_offerings,
     "aws:ec2/getAmi:getAmi": get_ami,
     "aws:ec2/getSubnet:getSubnet": get_subnet,
     "aws:ec2/getVpc:getVpc": get_vpc,

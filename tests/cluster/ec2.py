@@ -25,16 +25,12 @@ INSTANCE_TYPES = {
 }
 IMAGES = {"ami-0aaaaaaaaaaaaaaaa": "x86_64", "ami-0bbbbbbbbbbbbbbbb": "arm64"}
 ZONES = ("eu-central-1a", "eu-central-1b", "eu-central-1c")
+# Not every type is everywhere.
+OFFERED = {"m7i.large": ("eu-central-1b", "eu-central-1c"), "u-3tb1.56xlarge": ("eu-central-1a",)}
 SUBNETS = {
-    "subnet-0aaaaaaaaaaaaaaaa": ExistingSubnet(
-        vpc_id="vpc-0a", zone="eu-central-1a", free_addresses=200
-    ),
-    "subnet-0bbbbbbbbbbbbbbbb": ExistingSubnet(
-        vpc_id="vpc-0a", zone="eu-central-1b", free_addresses=2
-    ),
-    "subnet-0cccccccccccccccc": ExistingSubnet(
-        vpc_id="vpc-0b", zone="eu-central-1a", free_addresses=200
-    ),
+    "subnet-0aaaaaaaaaaaaaaaa": ExistingSubnet(vpc_id="vpc-0a", zone="eu-central-1a"),
+    "subnet-0bbbbbbbbbbbbbbbb": ExistingSubnet(vpc_id="vpc-0a", zone="eu-central-1b"),
+    "subnet-0cccccccccccccccc": ExistingSubnet(vpc_id="vpc-0b", zone="eu-central-1a"),
 }
 VPC_RANGES = (IPv4Network("10.0.0.0/16"), IPv4Network("10.200.0.0/16"))
 
@@ -45,6 +41,7 @@ def answers_about(cluster: Cluster) -> Answers:
     return Answers(
         instance_types={name: INSTANCE_TYPES.get(name) for name in cluster.instance_types},
         zones=ZONES,
+        offered={name: OFFERED.get(name, ZONES) for name in cluster.instance_types},
         images={ami: IMAGES.get(ami) for ami in cluster.own_images},
         subnets=subnets,
         vpc_ranges=VPC_RANGES if any(subnets.values()) else (),

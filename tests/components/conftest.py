@@ -108,6 +108,7 @@ def _secret(value: str) -> dict[str, str]:
     return {SECRET_MARK: "1b47061264138c4ac30d75fd1eb44270", "value": value}
 
 
+ZONES = ["eu-central-1b", "eu-central-1a"]
 MADE: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "k3s:index:SshKey": lambda name: {
         "publicKey": f"ssh-ed25519 {name}",
@@ -150,16 +151,17 @@ FOUND: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "aws:ec2/getSubnet:getSubnet": lambda args: {
         "vpcId": "vpc-0a",
         "availabilityZone": f"eu-central-1{args['id'][7]}",
-        "availableIpAddressCount": 250,
     },
     "aws:ec2/getVpc:getVpc": lambda _: {
         "cidrBlockAssociations": [
             {"cidrBlock": "10.0.0.0/16", "associationId": "a", "state": "associated"}
         ]
     },
-    "aws:index/getAvailabilityZones:getAvailabilityZones": lambda _: {
-        "names": ["eu-central-1b", "eu-central-1a"]
+    "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": lambda args: {
+        "instanceTypes": [name for name in args["filters"][0]["values"] for _ in ZONES],
+        "locations": [zone for _ in args["filters"][0]["values"] for zone in ZONES],
     },
+    "aws:index/getAvailabilityZones:getAvailabilityZones": lambda _: {"names": ZONES},
     "aws:index/getRegion:getRegion": lambda _: {"region": "eu-central-1"},
     "aws:index/getCallerIdentity:getCallerIdentity": lambda _: {"accountId": "123456789012"},
     "aws:index/getPartition:getPartition": lambda _: {"partition": "aws"},

@@ -99,6 +99,8 @@ def test_an_image_and_a_subnet_that_aws_does_not_have_are_problems_of_the_config
         supported_usages_classes=["spot"],
     )
     monkeypatch.setattr(aws.ec2, "get_instance_type", lambda **_: types)
+    offers = SimpleNamespace(instance_types=["t4g.small"], locations=["eu-central-1a"])
+    monkeypatch.setattr(aws.ec2, "get_instance_type_offerings", lambda **_: offers)
     monkeypatch.setattr(aws.ec2, "get_ami", nothing)
     monkeypatch.setattr(aws.ec2, "get_subnet", nothing)
     zones = SimpleNamespace(names=["eu-central-1a"])
@@ -110,3 +112,31 @@ def test_an_image_and_a_subnet_that_aws_does_not_have_are_problems_of_the_config
         "cluster.servers.image.id",
         "cluster.network.subnetIds[0]",
     ]
+
+
+def test_only_the_regions_own_zones_count_and_those_with_each_type_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Any] = []
+
+    def get_availability_zones(state: str, filters: list[Any]) -> Any:
+        asked.append((state, [(each.name, each.values) for each in filters]))
+        return SimpleNamespace(names=["eu-central-1a", "eu-central-1b"])
+
+    offers = SimpleNamespace(
+        instance_types=["m7i.large", "t4g.small"], locations=["eu-central-1b", "eu-central-1a"]
+    )
+    types = SimpleNamespace(
+        supported_architectures=["arm64"],
+        default_vcpus=2,
+        memory_size=2048,
+        supported_usages_classes=["spot"],
+    )
+    monkeypatch.setattr(aws, "get_availability_zones", get_availability_zones)
+    monkeypatch.setattr(aws.ec2, "get_instance_type", lambda **_: types)
+    monkeypatch.setattr(aws.ec2, "get_instance_type_offerings", lambda **_: offers)
+    pools = [{"name": "agents", "instanceType": "m7i.large"}]
+    with pytest.raises(ConfigError) as refused:
+        lookups.resolve(config.load({**CONFIGURATION, "pools": pools}, stack="dev"))
+    assert asked == [("available", [("zone-type", ["availability-zone"])])]
+    assert [each.path for each in refused.value.problems] == ["cluster.pools[0].instanceType"]

@@ -214,7 +214,9 @@ def test_a_local_cloud_that_has_ended_is_named_with_the_way_out(engine: Engine) 
     )
 
 
-def test_a_spot_instance_is_one_and_its_volume_has_the_tags_it_is_given(engine: Engine) -> None:
+def test_a_spot_instance_is_one_and_its_volume_has_the_tags_and_the_size_it_is_given(
+    engine: Engine,
+) -> None:
     image = catalogue.IMAGES[0].ami
     inputs = {
         "ami": image,
@@ -227,7 +229,7 @@ def test_a_spot_instance_is_one_and_its_volume_has_the_tags_it_is_given(engine: 
     }
     instance, state = engine.create(INSTANCE, inputs)
     assert load(state)["instanceLifecycle"] == "spot"
-    changed = {**inputs, "rootBlockDevice": {"volumeSize": 20, "tags": {"owner": "b"}}}
+    changed = {**inputs, "rootBlockDevice": {"volumeSize": 30, "tags": {"owner": "b"}}}
     engine.update(INSTANCE, instance, inputs, changed)
     assert load(engine.read(INSTANCE, instance, changed).inputs) == changed
     assert list(engine.diff(INSTANCE, inputs, {**inputs, "instanceMarketOptions": None}).replaces)
@@ -241,9 +243,22 @@ def test_an_image_a_subnet_and_its_vpc_are_found_by_their_ids(engine: Engine) ->
     vpc, _ = engine.create(VPC, {"cidrBlock": "10.77.0.0/16"})
     subnet, _ = engine.create(SUBNET, {"vpcId": vpc, "cidrBlock": "10.77.0.0/20"})
     found = engine.invoke("aws:ec2/getSubnet:getSubnet", {"id": subnet})
-    assert (found["vpcId"], found["availableIpAddressCount"]) == (vpc, 4091)
+    assert (found["vpcId"], found["cidrBlock"]) == (vpc, "10.77.0.0/20")
     ranges = engine.invoke("aws:ec2/getVpc:getVpc", {"id": vpc})["cidrBlockAssociations"]
     assert [each["cidrBlock"] for each in ranges] == ["10.77.0.0/16"]
+
+
+def test_the_zones_of_an_instance_type_are_found(engine: Engine) -> None:
+    asked = {
+        "locationType": "availability-zone",
+        "filters": [{"name": "instance-type", "values": ["t4g.small"]}],
+    }
+    found = engine.invoke("aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings", asked)
+    zones = {"filters": [{"name": "zone-type", "values": ["availability-zone"]}]}
+    names = engine.invoke("aws:index/getAvailabilityZones:getAvailabilityZones", zones)["names"]
+    assert set(found["instanceTypes"]) == {"t4g.small"}
+    # The old zone of us-east-1 has no Graviton.
+    assert sorted(set(names) - set(found["locations"])) == ["us-east-1e"]
 
 
 @pytest.mark.parametrize(
