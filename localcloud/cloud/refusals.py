@@ -1,4 +1,7 @@
-"""What EC2 refuses and moto does not: removing what is in use, starting what cannot be started."""
+"""
+What EC2 refuses and moto does not: removing what is in use, starting what cannot be started or
+does not fit together, shrinking a volume.
+"""
 
 from __future__ import annotations
 
@@ -89,6 +92,29 @@ def _run(ec2: Any, arguments: Arguments) -> Refusal | None:
         if interface is not None and interface.instance is not None:
             message = f"Interface: [{interface.id}] in use."
             return "InvalidNetworkInterface.InUse", message
+    return _architecture(ec2, _one(arguments, "InstanceType"), _one(arguments, "ImageId"))
+
+
+def _architecture(ec2: Any, instance_type: str, image_id: str) -> Refusal | None:
+    of_image = [each.architecture for each in list(ec2.amis.values()) if each.id == image_id]
+    of_type = [
+        each["ProcessorInfo"]["SupportedArchitectures"]
+        for each in ec2.instance_types
+        if each["InstanceType"] == instance_type
+    ]
+    if of_image and of_type and of_image[0] not in of_type[0]:
+        return (
+            "InvalidParameterValue",
+            f"The architecture '{','.join(of_type[0])}' of the specified instance type does not "
+            f"match the architecture '{of_image[0]}' of the specified AMI.",
+        )
+    return None
+
+
+def _volume(ec2: Any, arguments: Arguments) -> Refusal | None:
+    volume, wanted = ec2.volumes.get(_one(arguments, "VolumeId")), _one(arguments, "Size")
+    if volume is not None and wanted and int(wanted) < volume.size:
+        return "InvalidParameterValue", "New size cannot be smaller than existing size"
     return None
 
 
@@ -128,6 +154,7 @@ CHECKS: dict[str, Callable[[Any, Arguments], Refusal | None]] = {
     "DeleteNetworkInterface": _interface,
     "DetachInternetGateway": _gateway,
     "ReleaseAddress": _elastic_ip,
+    "ModifyVolume": _volume,
     "RunInstances": _run,
     "StartInstances": _from_state(MAY_START, "started"),
     "StopInstances": _from_state(MAY_STOP, "stopped"),

@@ -30,6 +30,8 @@ VOLUME = {
     "volumeType": "VolumeType",
     "deleteOnTermination": "DeleteOnTermination",
 }
+# ModifyVolume has another word for the size than RunInstances.
+MODIFIED = {"volumeSize": "Size", "volumeType": "VolumeType"}
 
 
 class Instance(Ec2Kind):
@@ -51,7 +53,7 @@ class Instance(Ec2Kind):
         return str(made["Instances"][0]["InstanceId"])
 
     def finish(self, aws: Session, id_: str, inputs: Inputs) -> None:
-        _retag_root_volume(aws, id_, {}, inputs)
+        _change_root_volume(aws, id_, {}, inputs)
         aws.wait(f"instance {id_}", CREATE_SECONDS, lambda: self._not_yet(aws, id_, "running"))
 
     def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
@@ -97,7 +99,7 @@ class Instance(Ec2Kind):
             ec2.modify_instance_metadata_options(InstanceId=id_, **options)
         if new.get("iamInstanceProfile") != old.get("iamInstanceProfile"):
             _change_profile(aws, id_, new.get("iamInstanceProfile"))
-        _retag_root_volume(aws, id_, old, new)
+        _change_root_volume(aws, id_, old, new)
         # EC2 changes these on a stopped instance only, so the machine restarts once.
         stopped = ("instanceType", "userDataBase64")
         if any(new.get(key) != old.get(key) for key in stopped):
@@ -196,14 +198,23 @@ def _without_tags(volume: Inputs) -> dict[str, Any]:
     return {key: value for key, value in volume.items() if key != "tags"}
 
 
-def _retag_root_volume(aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+def _change_root_volume(aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+    """What of a root volume changes while the machine runs: tags, size and type."""
     before, after = old.get("rootBlockDevice") or {}, new.get("rootBlockDevice") or {}
-    if before.get("tags") == after.get("tags"):
-        return
-    found = _describe(aws, id_) or {}
+    found = (_describe(aws, id_) or {}) if before != after else {}
     for mapping in found.get("BlockDeviceMappings", []):
-        if mapping["DeviceName"] == found.get("RootDeviceName"):
-            retag(aws, mapping["Ebs"]["VolumeId"], before, after)
+        if mapping["DeviceName"] != found.get("RootDeviceName"):
+            continue
+        volume = mapping["Ebs"]["VolumeId"]
+        if before.get("tags") != after.get("tags"):
+            retag(aws, volume, before, after)
+        changed = {
+            name: after[key]
+            for key, name in MODIFIED.items()
+            if key in before and before[key] != after.get(key, before[key])
+        }
+        if changed:
+            aws.client("ec2").modify_volume(VolumeId=volume, **changed)
 
 
 def _market(options: Inputs) -> dict[str, Any]:

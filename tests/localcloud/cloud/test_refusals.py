@@ -107,3 +107,15 @@ def test_a_terminated_instance_does_not_come_back(world: World) -> None:
     world.becomes(instance_id, "terminated")
     for call in ("start_instances", "stop_instances", "reboot_instances"):
         assert refused(world, call, InstanceIds=[instance_id]) == "IncorrectInstanceState", call
+
+
+def test_a_volume_grows_and_does_not_shrink(world: World) -> None:
+    volume = world.ec2.create_volume(Size=20, AvailabilityZone="us-east-1a")["VolumeId"]
+    world.ec2.modify_volume(VolumeId=volume, Size=30)
+    assert refused(world, "modify_volume", VolumeId=volume, Size=29) == "InvalidParameterValue"
+
+
+def test_an_instance_type_takes_no_image_of_another_architecture(world: World) -> None:
+    arguments = {"ImageId": world.image(), "MinCount": 1, "MaxCount": 1}
+    code = refused(world, "run_instances", InstanceType="t4g.small", **arguments)
+    assert code == "InvalidParameterValue"
