@@ -90,8 +90,9 @@ class Stack:
 
     def parameters(self) -> list[str]:
         """The stack's parameters, without the public ones."""
-        found = self.client("ssm").describe_parameters()["Parameters"]
-        return [each["Name"] for each in found if each["Name"].startswith("/k3s-aws/")]
+        pages = self.client("ssm").get_paginator("describe_parameters").paginate()
+        found = [each["Name"] for page in pages for each in page["Parameters"]]
+        return [name for name in found if name.startswith("/k3s-aws/")]
 
     def docker(self, *words: str) -> str:
         return subprocess.run(

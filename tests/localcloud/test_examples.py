@@ -6,6 +6,7 @@ import copy
 import json
 import random
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ HERE = "127.0.0.0/8"
 UP = ("up", "--yes", "--skip-preview")
 DESTROY = ("destroy", "--yes", "--skip-preview")
 ASSETS = {"x86_64": "k3s", "arm64": "k3s-arm64"}
+WITH_TESTS_OF_THEIR_OWN = {"laptop", "mixed-spot", "one-arm-server", "private", "with-charts"}
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +203,17 @@ def test_a_private_cluster_stands_in_a_vpc_that_exists_and_leaves_it_alone(lab: 
     assert ec2.describe_addresses()["Addresses"] == []
     stack.pulumi(*DESTROY)
     assert len(ec2.describe_subnets(SubnetIds=subnets)["Subnets"]) == 2
+
+
+@pytest.mark.parametrize("name", sorted({*rendering.NAMES} - WITH_TESTS_OF_THEIR_OWN))
+def test_every_other_example_comes_up_as_it_is_written(lab: Laboratory, name: str) -> None:
+    stack = lab.stack(name, example(name, "10.54.0.0/16"))
+    stack.pulumi(*UP)
+    written = Counter(node.pool.name for node in rendering.load(name).nodes)
+    assert Counter(node["pool"] for node in stack.nodes()) == written
+    assert len(kubernetes_nodes(stack)) == written.total()
+    stack.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
+    stack.pulumi(*DESTROY)
 
 
 def test_k3s_and_big_manifests_come_from_the_stacks_own_bucket(
