@@ -29,13 +29,19 @@ env: ## print the line that puts the demo's pulumi, Python and environment into 
 	@test -f .local/demo/env.sh || { echo "there is no demo yet: run make demo" >&2; exit 1; }
 	@echo ". $(CURDIR)/.local/demo/env.sh"
 
+.PHONY: emulation
+emulation: venv ## let arm64 machines of the local cloud run arm64 programs; undo: python3 -m toolchain emulation stop
+	@$(TOOLCHAIN) packages
+	@$(TOOLCHAIN) emulation start
+	@$(IN_VENV) -m toolchain k3s --emulated > /dev/null
+
 .PHONY: test
 test: check stand-ins ## everything: check, stand-ins, the Go tests, then the tests on the local cloud
 	@$(TOOLCHAIN) packages
 	@trap '$(TOOLCHAIN) docker stop' EXIT; \
 	$(TOOLCHAIN) docker start; \
 	$(TOOLCHAIN) pulumi > /dev/null; \
-	$(IN_VENV) -m toolchain k3s > /dev/null; \
+	$(IN_VENV) -m toolchain k3s --emulated > /dev/null; \
 	(cd $(STANDIN) && export CGO_ENABLED=0 && go vet -trimpath ./... && go test -trimpath ./...); \
 	$(IN_VENV) -m pytest -m localcloud
 

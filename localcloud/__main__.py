@@ -13,6 +13,7 @@ from localcloud.cloud import foreign
 from localcloud.cloud.services import Artifact
 from localcloud.errors import LocalCloudError
 from localcloud.lifecycle import Cloud
+from localcloud.machines import Machines
 
 HOME = Path(__file__).parents[1] / ".local" / "cloud"
 
@@ -32,8 +33,12 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--k3s-binary", type=Path, required=True)
         command.add_argument("--k3s-version", required=True)
         command.add_argument("--port", type=int, default=0, help="0 takes a free one")
+        command.add_argument(
+            "--emulated-k3s", type=Path, help="the k3s of the architecture this host does not have"
+        )
         if name == "serve":
             command.add_argument("--image", required=True)
+            command.add_argument("--emulated-image", default="")
     commands.add_parser("stop", help="end the cloud and remove what it made")
     commands.add_parser("status", help="tell what runs").add_argument("--json", action="store_true")
     commands.add_parser("logs", help="print the daemon's log").add_argument(
@@ -53,7 +58,7 @@ def status(cloud: Cloud, *, as_json: bool) -> int:
     elif running:
         print(f"local cloud {cloud.id} (a stand-in for AWS) at {running['endpoint']}")
         print(f"up {told['uptimeSeconds']} s, k3s {running['k3sVersion']}")
-        print(foreign.NOTICE)
+        print(foreign.notice(emulated=running["emulated"]))
         print("\n".join(described(told)))
     else:
         print(f"local cloud {cloud.id} does not run")
@@ -86,6 +91,20 @@ def logs(cloud: Cloud, *, follow: bool) -> int:
             time.sleep(0.5)
 
 
+def serve(cloud: Cloud, arguments: argparse.Namespace) -> None:
+    """Is the daemon until it is told to end."""
+    from localcloud.cloud import daemon
+
+    emulated = arguments.emulated_k3s
+    artifact = Artifact(
+        version=arguments.k3s_version,
+        files=foreign.files(arguments.k3s_binary, cloud.home, emulated),
+        emulated=emulated is not None,
+    )
+    machines = Machines(cloud.id, arguments.image, arguments.emulated_image)
+    daemon.serve(cloud.home, machines, artifact, arguments.port, cloud.id)
+
+
 def main(words: list[str]) -> int:
     """Runs one command; an operator's error is one message and status 1."""
     arguments = parser().parse_args(words)
@@ -98,14 +117,11 @@ def main(words: list[str]) -> int:
                     k3s_version=arguments.k3s_version,
                     port=arguments.port,
                     say=say,
+                    emulated_k3s=arguments.emulated_k3s and arguments.emulated_k3s.resolve(),
                 )
                 print(running["endpoint"])
             case "serve":
-                from localcloud.cloud import daemon
-
-                found = foreign.files(arguments.k3s_binary, cloud.home)
-                artifact = Artifact(version=arguments.k3s_version, files=found)
-                daemon.serve(cloud.home, cloud.id, arguments.image, artifact, arguments.port)
+                serve(cloud, arguments)
             case "stop":
                 cloud.stop(say)
             case "status":

@@ -11,22 +11,23 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from localcloud.cloud.api import STATUS_PATH
+from localcloud.cloud.foreign import MADE, OTHER
 from localcloud.errors import LocalCloudError
-from localcloud.machines import Machines, ensure_image
+from localcloud.machines import Machines, ensure_emulated_image, ensure_image
 
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 POLL_SECONDS = 0.1
 ANSWER_SECONDS = 5.0
 # What a run leaves that the next one cannot use.
-RUN_FILES = ("endpoint.json", "endpoints.pem", "amis.json")
+RUN_FILES = ("endpoint.json", "endpoints.pem", "amis.json", MADE)
 ERROR = "error: "
 
 Say = Callable[[str], None]
@@ -57,26 +58,40 @@ class Cloud:
             return None
         return content if _is_daemon(pid, self.home) else None
 
-    def start(self, *, k3s_binary: Path, k3s_version: str, port: int, say: Say) -> dict[str, Any]:
+    def start(
+        self,
+        *,
+        k3s_binary: Path,
+        k3s_version: str,
+        port: int,
+        say: Say,
+        emulated_k3s: Path | None = None,
+    ) -> dict[str, Any]:
         """
         The announcement of the running daemon, started where it does not run yet.
 
-        What a daemon that died left behind is removed first: its state is lost with it.
-        Raises LocalCloudError.
+        With `emulated_k3s`, the k3s of the architecture this host does not have, machines of that
+        architecture run its programs. What a daemon that died left behind is removed first: its
+        state is lost with it. Raises LocalCloudError.
         """
-        if not k3s_binary.is_file():
-            raise LocalCloudError(
-                f"there is no k3s at {k3s_binary}\n    `python -m toolchain k3s` gets one"
-            )
+        for binary in filter(None, (k3s_binary, emulated_k3s)):
+            if not binary.is_file():
+                raise LocalCloudError(
+                    f"there is no k3s at {binary}\n    `python -m toolchain k3s` gets one"
+                )
         with self._alone():
             running = self.endpoint()
             if running:
                 return self._same(running, k3s_binary, k3s_version)
-            image = ensure_image(say)
+            words = ["--image", ensure_image(say), "--k3s-binary", str(k3s_binary)]
+            words += ["--k3s-version", k3s_version, "--port", str(port)]
+            if emulated_k3s is not None:
+                words += ["--emulated-image", ensure_emulated_image(OTHER, say)]
+                words += ["--emulated-k3s", str(emulated_k3s)]
             for removed in self._sweep():
                 say(f"left behind by a daemon that died, removed: {removed}")
             written = self.log.stat().st_size if self.log.exists() else 0
-            process = self._launch(image, k3s_binary, k3s_version, port)
+            process = self._launch(words)
             return self._wait(process, written)
 
     def stop(self, say: Say) -> None:
@@ -121,12 +136,11 @@ class Cloud:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _launch(self, image: str, binary: Path, version: str, port: int) -> subprocess.Popen[bytes]:
+    def _launch(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         words = [sys.executable, "-m", "localcloud", "--home", str(self.home), "serve"]
-        words += ["--image", image, "--k3s-binary", str(binary), "--k3s-version", version]
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [*words, "--port", str(port)],
+                [*words, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

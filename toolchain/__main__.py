@@ -9,7 +9,16 @@ import os
 import sys
 from pathlib import Path
 
-from toolchain import docker_engine, doctor, k3s, k3s_pins, packages, pulumi_cli, venv
+from toolchain import (
+    docker_engine,
+    doctor,
+    emulation,
+    k3s,
+    k3s_pins,
+    packages,
+    pulumi_cli,
+    venv,
+)
 from toolchain.errors import ToolchainError
 from toolchain.host import Architecture, Host, this_host
 from toolchain.places import Places
@@ -31,6 +40,11 @@ def parser() -> argparse.ArgumentParser:
     docker.add_argument("action", choices=["start", "stop"])
     binary = commands.add_parser("k3s", help="the k3s of the local cloud; prints its path")
     binary.add_argument("--json", action="store_true", help="print path, version, kind, sha256")
+    binary.add_argument("--emulated", action="store_true", help="prepare that of `emulation` too")
+    emulated = commands.add_parser(
+        "emulation", help="the other architecture's programs on this host, through qemu-user"
+    )
+    emulated.add_argument("action", choices=["start", "stop"])
     pin = commands.add_parser("pin", help="pin another k3s release in cluster/releases.yaml")
     pin.add_argument("version", help="in full, such as v1.36.4+k3s1")
     pin.add_argument("--sums", type=Path, nargs="+", default=[], help="its sha256sum-*.txt files")
@@ -58,8 +72,14 @@ def act(arguments: argparse.Namespace, places: Places, host: Host, path: str) ->
         case "k3s":
             found = k3s.provide(places, host, os.environ.get(k3s.VARIABLE), say)
             say(f"k3s {found.version}, {found.kind}")
+            if arguments.emulated:
+                k3s.emulated(places, host, found, say)
             as_json = json.dumps(dataclasses.asdict(found), default=str)
             print(as_json if arguments.json else found.path)
+        case "emulation" if arguments.action == "start":
+            say(emulation.start(places, host, path, say))
+        case "emulation":
+            say(emulation.stop(host))
         case "pin":
             print(k3s_pins.add(places.root / k3s_pins.FILE, arguments.version, _hashes(arguments)))
         case "doctor":

@@ -20,6 +20,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "arm64": "arm64",
 }
 PULUMI_NAMES = {"x86_64": "x64", "arm64": "arm64"}
+GO_NAMES: Mapping[Architecture, str] = {"x86_64": "amd64", "arm64": "arm64"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchain import download, go, progress
+from toolchain import download, emulation, go, progress
 from toolchain.errors import ToolchainError
-from toolchain.host import Host
+from toolchain.host import GO_NAMES, Architecture, Host
 from toolchain.locking import alone
 from toolchain.places import Places
 from toolchain.progress import Say
@@ -58,6 +58,27 @@ def standin(places: Places, say: Say) -> K3s:
         return _standin(places, say)
 
 
+def emulated(places: Places, host: Host, here: K3s, say: Say) -> Path | None:
+    """
+    The stand-in for the architecture this host does not have, beside the k3s it has.
+
+    emulation.py makes it run. None beside a real k3s, which does not run there: qemu-user has
+    neither its containers' namespaces nor what iptables asks of the kernel. Raises ToolchainError.
+    """
+    if here.kind != THE_STANDIN:
+        say(f"{here.kind} cannot be emulated, only the stand-in can")
+        return None
+    with alone(places.k3s / "lock", say):
+        return _built(places, say, emulation.other(host))
+
+
+def emulated_if_built(places: Places, host: Host, here: K3s) -> Path | None:
+    """The same where it is current and runs here; nothing is built."""
+    folder, wanted = _place(places, emulation.other(host))
+    usable = here.kind == THE_STANDIN and emulation.is_ready(host)
+    return folder / "k3s" if usable and _is_current(folder, wanted) else None
+
+
 def _named(path: Path) -> K3s:
     path = path.expanduser().resolve()
     if not os.access(path, os.X_OK) or path.is_dir():
@@ -90,25 +111,46 @@ def _release(places: Places, host: Host, say: Say) -> K3s | None:
 
 
 def _standin(places: Places, say: Say) -> K3s:
+    return _known(_built(places, say, None), THE_STANDIN)
+
+
+def _built(places: Places, say: Say, other: Architecture | None) -> Path:
     sources = places.root / STANDIN
-    target = places.k3s / "standin" / "k3s"
-    stamp = places.k3s / "standin" / "built-from.json"
-    wanted = json.dumps({"sources": source_hash(sources), "go": go.version()})
-    if not (target.is_file() and stamp.is_file() and stamp.read_text() == wanted):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        made = target.with_name("k3s.new")
+    folder, wanted = _place(places, other)
+    target = folder / "k3s"
+    if not _is_current(folder, wanted):
+        folder.mkdir(parents=True, exist_ok=True)
+        made = folder / "k3s.new"
         progress.run(
-            "building the k3s stand-in (real Kubernetes: some minutes the first time)",
+            f"building the k3s stand-in{f' for {other}' if other else ''} (real Kubernetes: some "
+            "minutes the first time)",
             [str(sources / "build.sh"), str(made)],
             folder=sources,
-            log=places.k3s / "standin" / "build.log",
+            log=folder / "build.log",
             say=say,
             deadline_seconds=BUILD_SECONDS,
+            environment={"GOARCH": GO_NAMES[other]} if other else None,
             way_out=f"or name a k3s binary with {VARIABLE}",
         )
         made.replace(target)
-        stamp.write_text(wanted)
-    return _known(target, THE_STANDIN)
+        _stamp(folder).write_text(wanted)
+    return target
+
+
+def _place(places: Places, other: Architecture | None) -> tuple[Path, str]:
+    """The folder of a stand-in, and what its stamp says when it is current."""
+    folder = places.k3s / (f"standin-{other}" if other else "standin")
+    built_from = {"sources": source_hash(places.root / STANDIN), "go": go.version()}
+    return folder, json.dumps(built_from)
+
+
+def _is_current(folder: Path, wanted: str) -> bool:
+    stamp = _stamp(folder)
+    return (folder / "k3s").is_file() and stamp.is_file() and stamp.read_text() == wanted
+
+
+def _stamp(folder: Path) -> Path:
+    return folder / "built-from.json"
 
 
 def source_hash(sources: Path) -> str:

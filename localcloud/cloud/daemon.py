@@ -28,7 +28,7 @@ from localcloud.cloud.reconciler import Host, Pace, Reconciler
 from localcloud.cloud.refusals import Arguments, Refusal, refusal
 from localcloud.cloud.states import States
 from localcloud.cloud.view import InstanceFacts, Role, View
-from localcloud.machines import Machines, MachineSpec
+from localcloud.machines import MachineSpec
 
 log = logging.getLogger("localcloud")
 
@@ -186,6 +186,7 @@ class Daemon:
             "k3sVersion": self._services.artifact.version,
             "k3sBinary": str(self._services.artifact.files[foreign.HERE]),
             "k3sSha256": foreign.sha256_of(self._services.artifact.files),
+            "emulated": self._services.artifact.emulated,
         }
         new = self._home / "endpoint.json.new"
         new.write_text(json.dumps(content, indent=1) + "\n")
@@ -204,6 +205,7 @@ class Daemon:
             names=dict.fromkeys(services.names(REGION, self.view.buckets()), address),
             ca_certificate=self._authority.certificate,
             login_user=catalogue.LOGIN_USERS[facts.image_id],
+            emulated=self._services.artifact.emulated and facts.architecture == foreign.OTHER,
         )
 
     def _refuse(self, action: str, arguments: Arguments) -> Refusal | None:
@@ -235,11 +237,13 @@ class Daemon:
         }
 
 
-def serve(home: Path, cloud_id: str, image: str, artifact: services.Artifact, port: int) -> None:
+def serve(
+    home: Path, machines: ListeningHost, artifact: services.Artifact, port: int, cloud_id: str
+) -> None:
     """The daemon's process, from start to end."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     for chatty in ("werkzeug", "botocore", "urllib3", "docker"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    Daemon(home, cloud_id, Machines(cloud_id, image), artifact, port, Pace()).run()
+    Daemon(home, cloud_id, machines, artifact, port, Pace()).run()

@@ -24,6 +24,7 @@ from urllib.parse import unquote, urlsplit
 from localcloud.cloud.authorization import Caller, Request, judge
 from localcloud.cloud.foreign import ASSETS
 from localcloud.cloud.metadata import MetadataService
+from toolchain.host import Architecture
 
 log = logging.getLogger("localcloud.services")
 
@@ -50,18 +51,23 @@ def certified(region: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """The k3s a machine can download: the file of each architecture, under its version."""
+    """
+    The k3s a machine can download: the file of each architecture, under its version.
+
+    `emulated`: whether that of the other architecture is that architecture's code.
+    """
 
     version: str
-    files: Mapping[str, Path]
+    files: Mapping[Architecture, Path]
+    emulated: bool = False
 
     def find(self, path: str) -> Path | None:
         """The file at `/k3s/<version>/<asset>`, if it is that version's."""
         parts = unquote(path).strip("/").split("/")
         if parts[:2] != ["k3s", self.version]:
             return None
-        asked = (name for name, asset in ASSETS.items() if parts[2:] == [asset])
-        return self.files.get(next(asked, ""))
+        asked = (self.files[name] for name, asset in ASSETS.items() if parts[2:] == [asset])
+        return next(asked, None)
 
 
 class Listening(ThreadingHTTPServer):

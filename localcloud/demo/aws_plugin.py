@@ -12,11 +12,10 @@ from pathlib import Path
 from localcloud.demo.folder import Folder
 from toolchain import download, progress
 from toolchain.errors import ToolchainError
-from toolchain.host import Host
+from toolchain.host import GO_NAMES, Host
 from toolchain.progress import Say
 
 OFFICIAL_URL = "https://get.pulumi.com/releases/plugins/pulumi-resource-aws-v{version}-{system}-{machine}.tar.gz"
-GO_NAMES = {"x86_64": "amd64", "arm64": "arm64"}
 INSTALL_SECONDS = 900
 OFFICIAL = "the official aws plugin"
 STANDIN = "the stand-in for the aws plugin"

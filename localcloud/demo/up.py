@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from localcloud.cloud.foreign import NOTICE
+from localcloud.cloud import foreign
 from localcloud.demo import aws_plugin, environment, nodes, origin, stack_config
 from localcloud.demo.folder import Folder
 from localcloud.demo.stack import Stack, resources
@@ -40,8 +40,15 @@ def up(folder: Folder, host: Host, say: Say) -> None:
         binary = _k3s(folder, host, tell)
         tell(f"{binary.kind}, {binary.version}")
     with stages.stage("local cloud") as tell:
-        running = cloud.start(k3s_binary=binary.path, k3s_version=binary.version, port=0, say=tell)
-        tell(f"at {running['endpoint']}; {NOTICE}")
+        running = cloud.start(
+            k3s_binary=binary.path,
+            k3s_version=binary.version,
+            port=0,
+            say=tell,
+            # What `make emulation` has prepared.
+            emulated_k3s=k3s.emulated_if_built(folder.places, host, binary),
+        )
+        tell(f"at {running['endpoint']}; {foreign.notice(emulated=running['emulated'])}")
     with stages.stage("pulumi up") as tell:
         stack = _stack(folder, host, cli.folder, running, binary, tell)
         stack.up()

@@ -53,6 +53,8 @@ class MachineSpec:
     names: Mapping[str, str]
     ca_certificate: str
     login_user: str = "admin"
+    emulated: bool = False
+    """Made from the image of the architecture this host does not have."""
 
     @property
     def gateway(self) -> str:
@@ -68,8 +70,8 @@ class Machines:
     the label `k3s-aws.localcloud=<cloud id>`. Raises MachineError.
     """
 
-    def __init__(self, cloud_id: str, image: str) -> None:
-        self.cloud_id, self.image = cloud_id, image
+    def __init__(self, cloud_id: str, image: str, emulated_image: str = "") -> None:
+        self.cloud_id, self.image, self.emulated_image = cloud_id, image, emulated_image
         self._docker = connect()
         self._networks = threading.Lock()
 
@@ -173,11 +175,12 @@ class Machines:
     def _create(self, spec: MachineSpec, network: str) -> None:
         api = self._docker.api
         container = api.create_container(
-            image=self.image,
+            image=self.emulated_image if spec.emulated else self.image,
             name=self._name(spec.instance_id),
             hostname=spec.hostname.split(".", 1)[0],
             detach=True,
-            stop_signal="SIGRTMIN+3",
+            # qemu-user hands real-time signals on under other numbers.
+            stop_signal="SIGPWR" if spec.emulated else "SIGRTMIN+3",
             environment={"container": "docker"},
             volumes=list(VOLUMES),
             labels={LABEL: self.cloud_id, INSTANCE_LABEL: spec.instance_id},

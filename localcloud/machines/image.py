@@ -1,4 +1,9 @@
-"""The machine image: built once from image/, found again by the hash of what it is made of."""
+"""
+The machine images: built once, found again by the hash of what they are made of.
+
+The host's own is made from image/. That of the other architecture is made of that architecture's
+Debian packages in the same way, and has emulated/ on top.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +21,18 @@ import docker.errors
 
 from localcloud.errors import MachineImageError
 from localcloud.machines.containers import connect, said_plainly
+from toolchain.host import GO_NAMES, Architecture
 
 IMAGE = Path(__file__).parent / "image"
+EMULATED = Path(__file__).parent / "emulated"
 REPOSITORY = "k3s-aws-machine"
 PUBLIC_BASE = "debian:12-slim"
 # The layers of the image, twice while it is built.
 NEEDED_BYTES = 2 * 1024**3
 PROBE_SECONDS = 20
 BUILD_SECONDS = 900
+# Every package's own scripts run through qemu-user.
+EMULATED_SECONDS = 2400
 SAY_EVERY_SECONDS = 5.0
 
 Say = Callable[[str], None]
@@ -31,11 +40,21 @@ Say = Callable[[str], None]
 
 def tag() -> str:
     """The image's name with the hash of everything in image/."""
+    return f"{REPOSITORY}:{_hash(IMAGE)}"
+
+
+def emulated_tag(architecture: Architecture) -> str:
+    """The name of the other architecture's image, with the hash of everything it is made of."""
+    return f"{REPOSITORY}-{architecture}:{_hash(IMAGE, EMULATED)}"
+
+
+def _hash(*folders: Path) -> str:
     digest = hashlib.sha256()
-    for file in sorted(each for each in IMAGE.rglob("*") if each.is_file()):
-        digest.update(f"{file.relative_to(IMAGE)}\0".encode())
-        digest.update(file.read_bytes())
-    return f"{REPOSITORY}:{digest.hexdigest()[:16]}"
+    for folder in folders:
+        for file in sorted(each for each in folder.rglob("*") if each.is_file()):
+            digest.update(f"{file.relative_to(folder)}\0".encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def ensure_image(say: Say) -> str:
@@ -51,13 +70,37 @@ def ensure_image(say: Say) -> str:
             return wanted
         _require_space(Path(client.info()["DockerRootDir"]))
         say(f"building the machine image {wanted}")
-        base = _pulled_base(say) or _own_base(client, say)
-        with _progress(say, "docker build"):
-            words = ["docker", "build", "--quiet", "--network", "host"]
-            _command([*words, "--build-arg", f"BASE={base}", "--tag", wanted, str(IMAGE)])
+        _build(_pulled_base(say) or _own_base(client, say), IMAGE, wanted, say)
         for old in client.images.list(name=REPOSITORY):
             _forget(client, old, keep=wanted)
     return wanted
+
+
+def ensure_emulated_image(architecture: Architecture, say: Say) -> str:
+    """
+    The tag of the image of the other architecture, which is built when it is missing.
+
+    Needs that architecture's programs to run here (toolchain/emulation.py), and some minutes.
+    Raises MachineImageError.
+    """
+    wanted, client = emulated_tag(architecture), connect()
+    with said_plainly("the machine image"):
+        if client.images.list(name=wanted):
+            return wanted
+        _require_space(Path(client.info()["DockerRootDir"]))
+        say(f"building the machine image {wanted}, its programs through qemu-user")
+        plain = f"{wanted}-plain"
+        _build(_own_base(client, say, architecture), IMAGE, plain, say)
+        _build(plain, EMULATED, wanted, say)
+        for old in client.images.list(name=wanted.partition(":")[0]):
+            _forget(client, old, keep=wanted)
+    return wanted
+
+
+def _build(base: str, folder: Path, wanted: str, say: Say) -> None:
+    with _progress(say, "docker build"):
+        words = ["docker", "build", "--quiet", "--network", "host"]
+        _command([*words, "--build-arg", f"BASE={base}", "--tag", wanted, str(folder)])
 
 
 def _require_space(folder: Path) -> None:
@@ -81,9 +124,12 @@ def _pulled_base(say: Say) -> str | None:
     return PUBLIC_BASE
 
 
-def _own_base(client: docker.DockerClient, say: Say) -> str:
+def _own_base(
+    client: docker.DockerClient, say: Say, architecture: Architecture | None = None
+) -> str:
     packages = ",".join((IMAGE / "packages.txt").read_text().split())
-    name = f"{REPOSITORY}-base:{hashlib.sha256(packages.encode()).hexdigest()[:16]}"
+    kind = f"base-{architecture}" if architecture else "base"
+    name = f"{REPOSITORY}-{kind}:{hashlib.sha256(packages.encode()).hexdigest()[:16]}"
     if client.images.list(name=name):
         return name
     if shutil.which("mmdebstrap") is None:
@@ -98,7 +144,9 @@ def _own_base(client: docker.DockerClient, say: Say) -> str:
             _command(
                 ["mmdebstrap", "--quiet", "--variant=apt", f"--include={packages}"]
                 + [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in excluded]
-                + ["bookworm", str(archive)]
+                + ([f"--architectures={GO_NAMES[architecture]}"] if architecture else [])
+                + ["bookworm", str(archive)],
+                seconds=EMULATED_SECONDS if architecture else BUILD_SECONDS,
             )
         _command(["docker", "import", str(archive), name])
     return name

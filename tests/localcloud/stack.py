@@ -141,17 +141,24 @@ class Laboratory:
 
 
 @contextmanager
-def laboratory(folder: Path) -> Iterator[Laboratory]:
-    """A laboratory in the folder, ended and cleared away afterwards."""
+def laboratory(folder: Path, *, emulated: bool = False) -> Iterator[Laboratory]:
+    """
+    A laboratory in the folder, ended and cleared away afterwards.
+
+    `emulated`: machines of the architecture this host does not have run its programs.
+    """
     places, host = Places(ROOT), this_host()
     cli = pulumi_cli.provide(places, host, os.environ["PATH"], print)
     binary = k3s.provide(places, host, os.environ.get("K3S_BINARY"), print)
     cloud = Cloud(folder / "cloud")
     words = ["--home", str(cloud.home), "start", "--k3s-binary", str(binary.path)]
+    if emulated:
+        words += ["--emulated-k3s", str(k3s.emulated(places, host, binary, print))]
     subprocess.run(
         [sys.executable, "-m", "localcloud", *words, "--k3s-version", binary.version],
         cwd=ROOT,
-        timeout=300,
+        # The image of the other architecture takes minutes.
+        timeout=2400 if emulated else 300,
         check=True,
     )
     running = cloud.endpoint()

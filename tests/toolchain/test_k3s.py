@@ -9,11 +9,11 @@ import pytest
 
 from cluster import releases
 from tests.toolchain.conftest import Machine
-from toolchain import k3s
+from toolchain import emulation, k3s
 from toolchain.errors import ToolchainError
 
 BUILD = """#!/bin/sh
-echo build "$1" >> {folder}/calls
+echo build "$1" $GOARCH >> {folder}/calls
 printf '#!/bin/sh\\necho "k3s version v1.36.4+standin1 (standin)"\\n' > "$1"
 /bin/chmod 755 "$1"
 """
@@ -140,3 +140,38 @@ def test_a_named_file_that_is_no_k3s_is_refused(machine: Machine) -> None:
     named = machine.has("mine", "echo 'BusyBox v1.35'", folder="own")
     with pytest.raises(ToolchainError, match=f"{named} is not a k3s: "):
         provide(machine, str(named))
+
+
+def test_the_stand_in_for_the_other_architecture_is_built_beside_the_hosts_own(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_standin(machine)
+    here = provide(machine)
+    made = k3s.emulated(machine.places, machine.host, here, machine.say)
+    assert made == machine.places.k3s / "standin-arm64" / "k3s"
+    assert made == k3s.emulated(machine.places, machine.host, here, machine.say)
+    built = [call for call in machine.calls if call.startswith("build ")]
+    assert [call.split()[2:] for call in built] == [[], ["arm64"]]
+
+
+def test_what_is_emulated_is_what_was_built_and_runs(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = has_standin(machine)
+    here = provide(machine)
+    monkeypatch.setattr(emulation, "is_ready", lambda _: True)
+    assert k3s.emulated_if_built(machine.places, machine.host, here) is None
+    made = k3s.emulated(machine.places, machine.host, here, machine.say)
+    assert k3s.emulated_if_built(machine.places, machine.host, here) == made
+    monkeypatch.setattr(emulation, "is_ready", lambda _: False)
+    assert k3s.emulated_if_built(machine.places, machine.host, here) is None
+    monkeypatch.setattr(emulation, "is_ready", lambda _: True)
+    (sources / "main.go").write_text("changed")
+    assert k3s.emulated_if_built(machine.places, machine.host, here) is None
+
+
+def test_a_real_k3s_is_not_emulated(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    offers_release(machine, monkeypatch)
+    here = provide(machine)
+    assert k3s.emulated(machine.places, machine.host, here, machine.say) is None
+    assert "the real release cannot be emulated, only the stand-in can" in machine.said

@@ -88,6 +88,21 @@ def test_a_machine_has_what_systemd_and_k3s_need_and_not_the_whole_host(
     assert "/var/lib/rancher" in asked["volumes"]
 
 
+def test_a_machine_of_the_other_architecture_is_made_of_its_image_and_told_to_end_otherwise(
+    engine: Engine,
+) -> None:
+    machines = Machines(CLOUD, "the-image:1", "the-image-arm64:1")
+    machines.create(SPEC)
+    machines.create(replace(OTHER, emulated=True))
+    assert [
+        (each.asked["image"], each.asked["stop_signal"]) for each in engine.containers.made
+    ] == [
+        ("the-image:1", "SIGRTMIN+3"),
+        # qemu-user hands real-time signals on under other numbers.
+        ("the-image-arm64:1", "SIGPWR"),
+    ]
+
+
 def test_a_machine_trusts_the_local_clouds_authority(machines: Machines, engine: Engine) -> None:
     machines.create(SPEC)
     assert laid(engine, "/usr/local/share/ca-certificates") == (

@@ -23,6 +23,23 @@ def test_the_name_changes_with_any_file_of_the_image(
     assert image.tag() != before
 
 
+def test_the_name_of_the_other_architectures_image_changes_with_both_its_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = image.emulated_tag("arm64")
+    assert before.startswith("k3s-aws-machine-arm64:")
+    assert before != image.emulated_tag("x86_64")
+    seen = {before}
+    for name in ("IMAGE", "EMULATED"):
+        copy = tmp_path / name
+        shutil.copytree(getattr(image, name), copy)
+        monkeypatch.setattr(image, name, copy)
+        assert image.emulated_tag("arm64") in seen
+        (copy / "Dockerfile").write_text("FROM scratch\n")
+        seen.add(image.emulated_tag("arm64"))
+    assert len(seen) == 3
+
+
 def test_too_little_space_is_said_with_the_way_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
