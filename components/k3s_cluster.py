@@ -166,20 +166,25 @@ class K3sCluster(pulumi.ComponentResource):
         cluster = self._args.cluster
         control_plane = ControlPlane(
             f"{self._name}-{cluster.servers.name}",
-            ControlPlaneArgs(machines=self._plan_machines(cluster.servers)),
+            ControlPlaneArgs(machines=self._plan_machines(cluster.servers, None)),
             self._child,
         )
+        first = control_plane.servers[0].instance.id
         pools = [
             NodePool(
                 f"{self._name}-{pool.name}",
-                NodePoolArgs(machines=self._plan_machines(pool), control_plane=control_plane),
+                NodePoolArgs(
+                    machines=self._plan_machines(pool, first), control_plane=control_plane
+                ),
                 self._child,
             )
             for pool in cluster.pools
         ]
         return [*control_plane.servers, *(agent for pool in pools for agent in pool.agents)]
 
-    def _plan_machines(self, pool: PoolPlan) -> dict[str, MachineArgs]:
+    def _plan_machines(
+        self, pool: PoolPlan, server_instance_id: pulumi.Output[str] | None
+    ) -> dict[str, MachineArgs]:
         return {
             f"{self._name}-{node.suffix}": MachineArgs(
                 cluster=self._args.cluster,
@@ -189,6 +194,7 @@ class K3sCluster(pulumi.ComponentResource):
                 image_id=self._args.facts.image_of(self._args.cluster, node.pool),
                 boot_program=self._args.boot_program,
                 node_config=self._node_config(node),
+                server_instance_id=server_instance_id,
                 access=self._access,
                 ready_to_boot=[
                     self._roles[node.role].policy,

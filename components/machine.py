@@ -34,6 +34,8 @@ class MachineArgs:
     image_id: pulumi.Input[str]
     boot_program: str
     node_config: pulumi.Output[str]
+    server_instance_id: pulumi.Input[str] | None
+    """The instance of the server it joins; None on that server itself."""
     access: Access
     ready_to_boot: Sequence[pulumi.Resource]
     tags: Mapping[str, str]
@@ -85,6 +87,7 @@ class Machine(pulumi.ComponentResource):
             {
                 "nodeName": self.instance.id.apply(args.node.name_on),
                 "instanceId": self.instance.id,
+                "serverInstanceId": args.server_instance_id or self.instance.id,
                 "role": args.node.role,
                 "ssh": self.ssh,
                 "api": args.access.api,
@@ -144,6 +147,9 @@ class Machine(pulumi.ComponentResource):
                 parent=self,
                 # The interface can stand on one instance at a time.
                 delete_before_replace=True,
+                # What needs a new machine need not be in its user data: agents learn the ranges
+                # and the flannel backend from the server.
+                replacement_trigger=args.node.generation,
                 # Nothing of the instance names these, but its first second asks for them.
                 depends_on=[host_key_parameter, args.address.ready, *args.ready_to_boot],
             ),

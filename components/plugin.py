@@ -78,7 +78,7 @@ class Node(PluginResource):
 
     Creating it waits until the machine's report is done and the node is Ready; deleting it drains
     and removes the Node object. Another instance replaces it, another node configuration is applied
-    to the running machine.
+    to the running machine, and behind another server it joins once more.
     """
 
     pulumi_type = "k3s:index:Node"

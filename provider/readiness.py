@@ -70,10 +70,19 @@ class Readiness:
                 report = self._set_up()
             return self._ready(report)
 
-    def of_running_machine(self, config_before: str, version_before: str | None) -> Ready:
-        """Sets the machine up by our node configuration, then waits for the Node."""
+    def of_running_machine(
+        self, config_before: str, version_before: str | None, *, joins_again: bool = False
+    ) -> Ready:
+        """
+        Sets the machine up by our node configuration, then waits for the Node.
+
+        `joins_again`: the server is another one, and only a kubelet that starts registers there.
+        """
         with self._limited():
-            ready = self._ready(self._set_up(), version_before)
+            report = self._set_up()
+            while joins_again and not self._restart("the server is another one"):
+                self._wait.pause(POLL_SECONDS)
+            ready = self._ready(report, version_before)
             with contextlib.closing(self._api()) as api:
                 node_marks.change(
                     api, self._wait, self._name, config_before, self._inputs["nodeConfig"]
@@ -162,7 +171,7 @@ class Readiness:
                         self._say(f"Ready after {seconds} s")
                         return Ready(report=report, node=node, seconds=seconds)
                 elif answered and not node and not restarted and waited >= _REGISTRATION_SECONDS:
-                    restarted = self._register_again()
+                    restarted = self._restart("the Node object was deleted")
                 self._wait.pause(POLL_SECONDS)
 
     def _api(self) -> Api:
@@ -190,8 +199,8 @@ class Readiness:
             self._seen(f"boot done, {node.why}")
         return True, node
 
-    def _register_again(self) -> bool:
-        self._say(f"restart {self._unit}: the Node object was deleted")
+    def _restart(self, why: str) -> bool:
+        self._say(f"restart {self._unit}: {why}")
         return self._machine.ask(f"sudo -n systemctl restart {self._unit}") is not None
 
     def _seen(self, text: str) -> None:

@@ -77,7 +77,7 @@ class Plugin(ResourceProviderServicer):
 
     def Configure(self, request: Any, context: grpc.ServicerContext) -> Any:
         self._aws = Session(load(request.args), self._cancelled)
-        return provider_pb2.ConfigureResponse(acceptSecrets=False, supportsPreview=False)
+        return provider_pb2.ConfigureResponse(acceptSecrets=False, supportsPreview=True)
 
     def Cancel(self, request: Any, context: grpc.ServicerContext) -> Any:
         self._cancelled.set()
@@ -139,6 +139,9 @@ class Plugin(ResourceProviderServicer):
 
     def Create(self, request: Any, context: grpc.ServicerContext) -> Any:
         kind, inputs = self._kind(request, context), load(request.properties)
+        if request.preview:
+            # What AWS will say is not known; the engine takes what is missing for that.
+            return provider_pb2.CreateResponse(properties=request.properties)
         subject = f"{kind.token} {request.name}"
         id_ = self._said_plainly(context, subject, lambda: kind.create(self._aws, inputs))
         try:
@@ -174,6 +177,9 @@ class Plugin(ResourceProviderServicer):
 
     def Update(self, request: Any, context: grpc.ServicerContext) -> Any:
         kind, old, new = self._kind(request, context), load(request.old_inputs), load(request.news)
+        if request.preview:
+            planned = kind.planned(load(request.olds), old, new)
+            return provider_pb2.UpdateResponse(properties=self._planned(kind, planned))
 
         def change() -> Values:
             kind.update(self._aws, request.id, old or load(request.olds), new)
@@ -211,10 +217,12 @@ class Plugin(ResourceProviderServicer):
             _abort(context, _unknown("resource type", token, KINDS))
         return kind
 
-    @staticmethod
-    def _state(kind: Kind, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> Any:
+    def _state(self, kind: Kind, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> Any:
         known = {key: value for key, value in inputs.items() if not is_unknown(value)}
-        state = {**known, **outputs}
+        return self._planned(kind, {**known, **outputs})
+
+    @staticmethod
+    def _planned(kind: Kind, state: Mapping[str, Any]) -> Any:
         marked = {key: secret(state[key]) for key in kind.secrets if state.get(key) is not None}
         return dump({**state, **marked})
 

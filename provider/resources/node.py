@@ -25,7 +25,8 @@ class Node(Resource):
     Create waits until the machine's boot is done and the node is Ready. It makes nothing, so a
     failure leaves nothing in state, and the next update waits for the same machine again.
 
-    Update applies another `nodeConfig` to the running machine; nothing else contacts it.
+    Update applies another `nodeConfig` to the running machine, and lets it join once more behind
+    another server, which knows no nodes yet; nothing else contacts it.
 
     Read never uses SSH. An API that does not answer changes nothing. A Node object that is gone
     while the API answers counts as gone: the next update creates it, and creating starts k3s once
@@ -44,6 +45,12 @@ class Node(Resource):
             test=not_blank,
         ),
         "instanceId": INSTANCE_ID,
+        "serverInstanceId": Property(
+            kind="string",
+            description="The instance whose server it joins; a server's own id on a server.",
+            fix="the instance id of the first server",
+            test=not_blank,
+        ),
         "role": Property(
             kind="string",
             description="`server` or `agent`.",
@@ -78,7 +85,7 @@ class Node(Resource):
     replaces = frozenset({"nodeName", "instanceId"})
 
     def learned_again(self, changed: Collection[str]) -> Collection[str]:
-        if "nodeConfig" not in changed:
+        if not {"nodeConfig", "serverInstanceId"} & set(changed):
             return ()
         return tuple(key for key in self.outputs if key != "architecture")
 
@@ -91,12 +98,17 @@ class Node(Resource):
     def update(self, task: Task, inputs: Values, known: Values, changed: Collection[str]) -> Values:
         from provider.readiness import Readiness
 
-        if "nodeConfig" not in changed:
+        # One that was not remembered yet is no other one.
+        another_server = "serverInstanceId" in changed and "serverInstanceId" in known
+        if "nodeConfig" not in changed and not another_server:
             return super().update(task, inputs, known, changed)
         before = None
         if _version_in(known["nodeConfig"]) != _version_in(inputs["nodeConfig"]):
             before = known.get("kubeletVersion")
-        return Readiness(task, inputs).of_running_machine(known["nodeConfig"], before).outputs
+        ready = Readiness(task, inputs).of_running_machine(
+            known["nodeConfig"], before, joins_again=another_server
+        )
+        return ready.outputs
 
     def read(self, task: Task, known: Values) -> Values | None:
         from provider import node_object

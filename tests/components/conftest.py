@@ -49,6 +49,7 @@ class Recorded:
     depends_on: frozenset[str]
     deleted_with: str
     delete_before_replace: bool
+    replacement_trigger: str
 
     def plain(self, key: str) -> Any:
         """An input without its secret wrapper."""
@@ -77,6 +78,7 @@ class Monitor(MockMonitor):
                 depends_on=frozenset(request.dependencies),
                 deleted_with=request.deletedWith,
                 delete_before_replace=request.deleteBeforeReplace,
+                replacement_trigger=request.replacement_trigger.string_value,
             )
         )
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]

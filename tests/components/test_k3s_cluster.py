@@ -95,6 +95,20 @@ def test_an_instance_waits_for_its_address_its_parameters_and_its_policy(built: 
         assert f"{PARAMETER} demo-{role}-token" in waits
 
 
+def test_what_needs_a_new_machine_replaces_it_whether_its_user_data_tells_or_not(
+    built: Built,
+) -> None:
+    templates = built.of("k3s:index:MachineTemplate")
+    for name, instance in built.of(INSTANCE).items():
+        assert instance.replacement_trigger == templates[name].inputs["generation"] != ""
+
+
+def test_every_node_knows_the_server_it_joins(built: Built) -> None:
+    nodes = built.of("k3s:index:Node").values()
+    servers = {each.inputs["serverInstanceId"] for each in nodes}
+    assert servers == {"demo-servers-0-id"}
+
+
 def test_an_instance_leaves_its_interface_before_the_next_one_takes_it(built: Built) -> None:
     for name, instance in built.of(INSTANCE).items():
         assert instance.delete_before_replace

@@ -40,6 +40,8 @@ def test_the_life_of_a_cluster(stack: Stack) -> None:
     _changes_nothing_when_nothing_changed(stack)
     _keeps_its_secrets(stack)
     _replaces_a_terminated_agent(stack)
+    _joins_the_agents_to_another_server(stack)
+    _replaces_all_machines_for_another_flannel_backend(stack)
     _names_a_wrong_token(stack)
     _refuses_another_host_key(stack)
     _leaves_nothing(stack)
@@ -189,6 +191,34 @@ def _replaces_a_terminated_agent(stack: Stack) -> None:
     names = stack.kubectl("get", "nodes", "-o", "name")
     assert lost["name"] not in names
     assert {f"node/{node['name']}" for node in stack.nodes()} == set(names.split())
+
+
+def _joins_the_agents_to_another_server(stack: Stack) -> None:
+    server = next(node for node in stack.nodes() if node["role"] == "server")
+    agents = {node["name"] for node in stack.nodes() if node["role"] == "agent"}
+    stack.client("ec2").terminate_instances(InstanceIds=[server["instanceId"]])
+    # Without the server nobody answers; the instance is what has to be noticed.
+    stack.pulumi("refresh", "--yes")
+    stack.pulumi("up", "--yes", "--skip-preview")
+    names = set(stack.kubectl("get", "nodes", "-o", "name").split())
+    assert f"node/{server['name']}" not in names
+    assert names == {f"node/{node['name']}" for node in stack.nodes()}
+    assert agents < {node["name"] for node in stack.nodes()}
+
+
+def _replaces_all_machines_for_another_flannel_backend(stack: Stack) -> None:
+    before = {node["name"] for node in stack.nodes()}
+    k3s = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]["k3s"]
+    stack.configure(k3s={**k3s, "flannelBackend": "host-gw"})
+    # An instance and its node for each.
+    assert stack.summary()["replace"] == 2 * len(before)
+    stack.pulumi("up", "--yes", "--skip-preview")
+    after = {node["name"] for node in stack.nodes()}
+    assert not before & after
+    assert after == {
+        name.removeprefix("node/") for name in stack.kubectl("get", "nodes", "-o", "name").split()
+    }
+    stack.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
 
 
 def _names_a_wrong_token(stack: Stack) -> None:

@@ -112,6 +112,36 @@ def test_the_new_version_of_the_kubelet_is_waited_for(
     assert outputs["kubeletVersion"] == "v1.36.6+k3s1"
 
 
+def test_behind_another_server_k3s_starts_again_to_register_there(
+    machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    old, new = node_inputs(), node_inputs(serverInstanceId="i-0another")
+    machine.will_report_after_boot(report(), report())
+
+    def registers_once_it_was_restarted(calls: int) -> None:
+        if machine.systemctl_calls == ["restart k3s-agent"]:
+            api.nodes[NAME] = node(NAME)
+
+    api.before_answer = registers_once_it_was_restarted
+    with plugin(FastClock(), BOOT_PROGRAM) as rpc:
+        outputs = rpc.update(NODE, {**old, **LEARNED}, old, new)
+
+    assert machine.systemctl_calls == ["restart k3s-agent"]
+    assert outputs["serverInstanceId"] == "i-0another"
+
+
+def test_a_server_that_was_not_remembered_yet_is_no_other_one(
+    rpc: Rpc, machine: FakeMachine, node_inputs: MakeInputs
+) -> None:
+    new = node_inputs()
+    old = {key: value for key, value in new.items() if key != "serverInstanceId"}
+
+    outputs = rpc.update(NODE, {**old, **LEARNED}, old, new)
+
+    assert outputs["serverInstanceId"] == new["serverInstanceId"]
+    assert machine.connections == 0
+
+
 @pytest.mark.parametrize(
     "change", [{"deadlineSeconds": 5}, {"drainSeconds": 1}, {"role": "server"}]
 )

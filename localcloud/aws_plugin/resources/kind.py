@@ -39,6 +39,10 @@ class Kind(ABC):
         """Changes in place what differs."""
         raise NotImplementedError(f"{self.token} has nothing that changes in place")
 
+    def planned(self, outputs: Values, old: Inputs, new: Inputs) -> Values:
+        """What a preview says of the resource after a change in place: what AWS decides stays."""
+        return {**{key: value for key, value in outputs.items() if key not in old}, **new}
+
     @abstractmethod
     def delete(self, aws: Session, id_: str, known: Inputs) -> None:
         """Deletes it. What is gone already is fine: the servicer takes AWS's word for it."""

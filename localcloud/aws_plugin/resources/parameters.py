@@ -14,7 +14,7 @@ from localcloud.aws_plugin.resources.kind import (
     properties,
 )
 from localcloud.aws_plugin.session import Session
-from localcloud.aws_plugin.values import Values
+from localcloud.aws_plugin.values import UNKNOWN, Values
 
 
 class Parameter(Kind):
@@ -54,6 +54,10 @@ class Parameter(Kind):
             ssm.remove_tags_from_resource(**subject, TagKeys=gone)
         if after and after != before:
             ssm.add_tags_to_resource(**subject, Tags=as_pairs(after))
+
+    def planned(self, outputs: Values, old: Inputs, new: Inputs) -> Values:
+        planned = super().planned(outputs, old, new)
+        return {**planned, "version": UNKNOWN} if new["value"] != old["value"] else planned
 
     def delete(self, aws: Session, id_: str, known: Inputs) -> None:
         aws.client("ssm").delete_parameter(Name=id_)

@@ -77,6 +77,15 @@ class Engine:
             )
         )
 
+    def preview_update(
+        self, token: str, id_: str, old: dict[str, Any], state: Struct, new: dict[str, Any]
+    ) -> dict[str, Any]:
+        """What a preview says of the resource after the change."""
+        request = provider_pb2.UpdateRequest(
+            type=token, id=id_, old_inputs=dump(old), olds=state, news=dump(new), preview=True
+        )
+        return load(self.stub.Update(request).properties)
+
     def delete(self, token: str, id_: str, state: Struct) -> None:
         self.stub.Delete(provider_pb2.DeleteRequest(type=token, id=id_, properties=state))
 

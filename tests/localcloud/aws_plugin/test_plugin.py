@@ -13,7 +13,7 @@ from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import provider_pb2
 
 from localcloud.aws_plugin.resources import KINDS
-from localcloud.aws_plugin.values import SECRET, SIGNATURE, dump, load
+from localcloud.aws_plugin.values import SECRET, SIGNATURE, UNKNOWN, dump, load
 from localcloud.cloud import catalogue
 from tests.localcloud.aws_plugin.conftest import Engine
 
@@ -278,3 +278,34 @@ def test_what_is_not_there_is_said_in_the_words_of_aws(
     with pytest.raises(grpc.RpcError) as caught:
         engine.invoke(token, args)
     assert said in refusal(caught)[1]
+
+
+def test_a_preview_of_a_change_in_place_keeps_what_aws_has_decided(engine: Engine) -> None:
+    inputs = {"cidrBlock": "10.78.0.0/16", "tags": {"a": "1"}}
+    vpc, state = engine.create(VPC, inputs)
+    changed = {"cidrBlock": "10.78.0.0/16", "tags": {"b": "2"}}
+    planned = engine.preview_update(VPC, vpc, inputs, state, changed)
+    assert planned["arn"] == load(state)["arn"]
+    assert planned["tags"] == {"b": "2"}
+    # Nothing was changed by it.
+    assert load(engine.read(VPC, vpc, inputs).inputs) == inputs
+    engine.delete(VPC, vpc, state)
+
+
+def test_a_preview_of_another_value_does_not_know_the_parameters_version(engine: Engine) -> None:
+    inputs = {"name": "/preview", "type": "SecureString", "value": "one"}
+    parameter, state = engine.create(PARAMETER, inputs)
+    again = engine.preview_update(PARAMETER, parameter, inputs, state, {**inputs, "tags": {}})
+    assert again["version"] == 1
+    other = engine.preview_update(PARAMETER, parameter, inputs, state, {**inputs, "value": "two"})
+    assert other["version"] == UNKNOWN
+    engine.delete(PARAMETER, parameter, state)
+
+
+def test_a_preview_of_a_creation_creates_nothing(engine: Engine) -> None:
+    before = engine.client("ec2").describe_vpcs()["Vpcs"]
+    answer = engine.stub.Create(
+        provider_pb2.CreateRequest(type=VPC, properties=dump({"cidrBlock": UNKNOWN}), preview=True)
+    )
+    assert (answer.id, load(answer.properties)) == ("", {"cidrBlock": UNKNOWN})
+    assert engine.client("ec2").describe_vpcs()["Vpcs"] == before
