@@ -88,6 +88,7 @@ class Machine(pulumi.ComponentResource):
                 "nodeName": self.instance.id.apply(args.node.name_on),
                 "instanceId": self.instance.id,
                 "serverInstanceId": args.server_instance_id or self.instance.id,
+                "instanceType": args.node.pool.instance_type,
                 "role": args.node.role,
                 "ssh": self.ssh,
                 "api": args.access.api,

@@ -91,6 +91,8 @@ class NodeState:
     kubelet_version: str
     architecture: str
     internal_ip: str
+    boot_id: str
+    """Which boot of the machine the kubelet last reported from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,6 +237,7 @@ def _state(node: Mapping[str, Any]) -> NodeState:
         kubelet_version=facts.get("kubeletVersion", ""),
         architecture=_ARCHITECTURES.get(architecture, architecture),
         internal_ip=addresses.get("InternalIP", ""),
+        boot_id=facts.get("bootID", ""),
     )
 
 

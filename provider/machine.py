@@ -70,6 +70,10 @@ class Machine:
             return None
         return boot_report.parse(answer.output)
 
+    def boot_id(self) -> str:
+        """Another one after each boot; waits for the answer."""
+        return self._answered("cat /proc/sys/kernel/random/boot_id").output.strip()
+
     def runs(self, node_config: str) -> bool:
         """Whether the machine was set up by this node configuration; waits for the answer."""
         answer = self._answered(f"sudo -n cat {NODE_CONFIG}")

@@ -71,18 +71,25 @@ class Readiness:
             return self._ready(report)
 
     def of_running_machine(
-        self, config_before: str, version_before: str | None, *, joins_again: bool = False
+        self,
+        config_before: str,
+        version_before: str | None,
+        *,
+        restarted: bool = False,
+        joins_again: bool = False,
     ) -> Ready:
         """
         Sets the machine up by our node configuration, then waits for the Node.
 
-        `joins_again`: the server is another one, and only a kubelet that starts registers there.
+        `restarted`: the machine was, so what its Node says may be from before. `joins_again`: the
+        server is another one, and only a kubelet that starts registers there.
         """
         with self._limited():
             report = self._set_up()
+            boot_id = self._machine.boot_id() if restarted else None
             while joins_again and not self._restart("the server is another one"):
                 self._wait.pause(POLL_SECONDS)
-            ready = self._ready(report, version_before)
+            ready = self._ready(report, version_before, boot_id)
             with contextlib.closing(self._api()) as api:
                 node_marks.change(
                     api, self._wait, self._name, config_before, self._inputs["nodeConfig"]
@@ -155,8 +162,13 @@ class Readiness:
             f"in {report.error_phase}: {cause}\n    {self._machine.boot_log}"
         )
 
-    def _ready(self, report: BootReport, version_before: str | None = None) -> Ready:
-        """Waits for the Node; `version_before` is the version the kubelet must no longer have."""
+    def _ready(
+        self, report: BootReport, version_before: str | None = None, boot_id: str | None = None
+    ) -> Ready:
+        """
+        Waits for the Node; `version_before` is the version the kubelet must no longer have,
+        `boot_id` the boot it must have reported from.
+        """
         self._k3s_started = True
         self._wait.seen = report.describe()
         since = self._wait.elapsed
@@ -165,7 +177,9 @@ class Readiness:
             while True:
                 answered, node = self._node(api)
                 waited = self._wait.elapsed - since
-                if node and node.ready:
+                if node and node.ready and boot_id not in (None, node.boot_id):
+                    self._seen("restarted, its kubelet has not reported since")
+                elif node and node.ready:
                     if node.kubelet_version != version_before or waited >= _VERSION_SECONDS:
                         seconds = round(self._wait.elapsed, 1)
                         self._say(f"Ready after {seconds} s")

@@ -12,6 +12,9 @@ from provider.properties import Fields, Property, at_least, not_blank
 from provider.resources.connections import API, DEADLINE, INSTANCE_ID, SSH
 from provider.resources.resource import Created, Resource, Task, Values
 
+# The inputs whose change takes the node through a time when it is not Ready.
+_WAITED_FOR = frozenset({"nodeConfig", "instanceType", "serverInstanceId"})
+
 
 def _is_object(text: str) -> str | None:
     with contextlib.suppress(ValueError):
@@ -25,8 +28,9 @@ class Node(Resource):
     Create waits until the machine's boot is done and the node is Ready. It makes nothing, so a
     failure leaves nothing in state, and the next update waits for the same machine again.
 
-    Update applies another `nodeConfig` to the running machine, and lets it join once more behind
-    another server, which knows no nodes yet; nothing else contacts it.
+    Update applies another `nodeConfig` to the running machine, lets it join once more behind
+    another server, which knows no nodes yet, and waits for a machine that restarted to become
+    another `instanceType`; nothing else contacts it.
 
     Read never uses SSH. An API that does not answer changes nothing. A Node object that is gone
     while the API answers counts as gone: the next update creates it, and creating starts k3s once
@@ -49,6 +53,12 @@ class Node(Resource):
             kind="string",
             description="The instance whose server it joins; a server's own id on a server.",
             fix="the instance id of the first server",
+            test=not_blank,
+        ),
+        "instanceType": Property(
+            kind="string",
+            description="EC2 stops and starts a machine that becomes another one.",
+            fix='such as "t4g.small"',
             test=not_blank,
         ),
         "role": Property(
@@ -85,7 +95,7 @@ class Node(Resource):
     replaces = frozenset({"nodeName", "instanceId"})
 
     def learned_again(self, changed: Collection[str]) -> Collection[str]:
-        if not {"nodeConfig", "serverInstanceId"} & set(changed):
+        if not _WAITED_FOR & set(changed):
             return ()
         return tuple(key for key in self.outputs if key != "architecture")
 
@@ -98,15 +108,18 @@ class Node(Resource):
     def update(self, task: Task, inputs: Values, known: Values, changed: Collection[str]) -> Values:
         from provider.readiness import Readiness
 
-        # One that was not remembered yet is no other one.
-        another_server = "serverInstanceId" in changed and "serverInstanceId" in known
-        if "nodeConfig" not in changed and not another_server:
+        # What was not remembered yet is no change of the machine.
+        changes = {key for key in _WAITED_FOR & set(changed) if key in known}
+        if not changes:
             return super().update(task, inputs, known, changed)
         before = None
         if _version_in(known["nodeConfig"]) != _version_in(inputs["nodeConfig"]):
             before = known.get("kubeletVersion")
         ready = Readiness(task, inputs).of_running_machine(
-            known["nodeConfig"], before, joins_again=another_server
+            known["nodeConfig"],
+            before,
+            restarted="instanceType" in changes,
+            joins_again="serverInstanceId" in changes,
         )
         return ready.outputs
 

@@ -72,7 +72,9 @@ class NodesOneAfterTheOther:
 
 
 def state(*, ready: bool) -> NodeState:
-    return NodeState(ready=ready, why="", kubelet_version="", architecture="", internal_ip="")
+    return NodeState(
+        ready=ready, why="", kubelet_version="", architecture="", internal_ip="", boot_id=""
+    )
 
 
 @pytest.fixture

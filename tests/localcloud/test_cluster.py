@@ -40,6 +40,7 @@ def test_the_life_of_a_cluster(stack: Stack) -> None:
     _changes_nothing_when_nothing_changed(stack)
     _keeps_its_secrets(stack)
     _replaces_a_terminated_agent(stack)
+    _waits_for_machines_that_restart(stack)
     _joins_the_agents_to_another_server(stack)
     _replaces_all_machines_for_another_flannel_backend(stack)
     _names_a_wrong_token(stack)
@@ -191,6 +192,19 @@ def _replaces_a_terminated_agent(stack: Stack) -> None:
     names = stack.kubectl("get", "nodes", "-o", "name")
     assert lost["name"] not in names
     assert {f"node/{node['name']}" for node in stack.nodes()} == set(names.split())
+
+
+def _waits_for_machines_that_restart(stack: Stack) -> None:
+    """Into another instance type. Their Node objects say Ready all the while."""
+    before = {node["name"] for node in stack.nodes()}
+    content = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]
+    stack.configure(pools=[{**content["pools"][0], "instanceType": "t3.medium"}])
+    stack.pulumi("up", "--yes", "--skip-preview")
+    assert before == {node["name"] for node in stack.nodes()}
+    for node in stack.nodes():
+        machine = f"k3saws-{stack.cloud_id}-{node['instanceId']}"
+        unit = "k3s" if node["role"] == "server" else "k3s-agent"
+        assert stack.docker("exec", machine, "systemctl", "is-active", unit).strip() == "active"
 
 
 def _joins_the_agents_to_another_server(stack: Stack) -> None:

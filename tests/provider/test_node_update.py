@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,15 +131,40 @@ def test_behind_another_server_k3s_starts_again_to_register_there(
     assert outputs["serverInstanceId"] == "i-0another"
 
 
-def test_a_server_that_was_not_remembered_yet_is_no_other_one(
-    rpc: Rpc, machine: FakeMachine, node_inputs: MakeInputs
+def test_what_a_node_said_before_its_machine_restarted_does_not_count(
+    machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    old, new = node_inputs(), node_inputs(instanceType="t3.medium")
+    machine.will_report_after_boot(report(), report())
+    stale = node(NAME)
+    stale["status"]["nodeInfo"]["bootID"] = "the-boot-before"
+    api.nodes[NAME] = stale
+    calls: list[int] = []
+
+    def reports_at_the_third_time(number: int) -> None:
+        calls.append(number)
+        if number == 3:
+            boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+            stale["status"]["nodeInfo"]["bootID"] = boot
+
+    api.before_answer = reports_at_the_third_time
+    with plugin(FastClock(), BOOT_PROGRAM) as rpc:
+        outputs = rpc.update(NODE, {**old, **LEARNED}, old, new)
+
+    assert max(calls) >= 3
+    assert outputs["instanceType"] == "t3.medium"
+
+
+@pytest.mark.parametrize("key", ["serverInstanceId", "instanceType"])
+def test_what_was_not_remembered_yet_is_no_change_of_the_machine(
+    rpc: Rpc, machine: FakeMachine, node_inputs: MakeInputs, key: str
 ) -> None:
     new = node_inputs()
-    old = {key: value for key, value in new.items() if key != "serverInstanceId"}
+    old = {name: value for name, value in new.items() if name != key}
 
     outputs = rpc.update(NODE, {**old, **LEARNED}, old, new)
 
-    assert outputs["serverInstanceId"] == new["serverInstanceId"]
+    assert outputs[key] == new[key]
     assert machine.connections == 0
 
 
