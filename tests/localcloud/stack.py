@@ -119,6 +119,8 @@ class Laboratory:
     def stack(self, name: str, cluster: Mapping[str, Any] | None = None) -> Stack:
         """A new stack, configured for the cloud; of the demo's cluster unless told otherwise."""
         endpoint = self.running["endpoint"]
+        # Its file stands in the checkout, where an operator's Pulumi.dev.yaml may stand too.
+        name = f"test-{name}"
         made = Stack(name, self.folder, self.environment, endpoint, self.cloud.id, self.binary.path)
         self.stacks.append(made)
         made.config_file.unlink(missing_ok=True)

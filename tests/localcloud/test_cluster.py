@@ -19,13 +19,12 @@ from localcloud.lifecycle import Cloud
 from tests.localcloud.stack import CLUSTER, COMMAND_SECONDS, ROOT, Stack, laboratory
 
 pytestmark = pytest.mark.localcloud
-STACK = "test"
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with laboratory(tmp_path_factory.mktemp("stack")) as made:
-        stack = made.stack(STACK)
+        stack = made.stack("life")
         network = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]["network"]
         # A demo of the same checkout may stand beside the test.
         stack.configure(network={**network, "vpcCidr": "10.61.0.0/16"})
@@ -70,7 +69,7 @@ def _is_recovered_after_a_kill(stack: Stack) -> None:
 
 def _recovered(stack: Stack) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "recovery", "--stack", STACK, "--yes"],
+        [sys.executable, "-m", "recovery", "--stack", stack.name, "--yes"],
         cwd=ROOT,
         env=dict(stack.environment),
         capture_output=True,
@@ -89,7 +88,7 @@ def _goes_on_after_an_interrupt(stack: Stack) -> None:
 
 def _up_until_an_instance_exists(stack: Stack) -> subprocess.Popen[bytes]:
     run = subprocess.Popen(
-        ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", STACK],
+        ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", stack.name],
         cwd=ROOT,
         env=dict(stack.environment),
         stdout=subprocess.DEVNULL,
