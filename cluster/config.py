@@ -41,13 +41,7 @@ def load(raw: object, *, stack: str, read_file: manifests.ReadFile = _no_files) 
     place = top.section("network")
     ranges = network.read(place, wanted)
     own_tags = tags.read(top)
-    applied = manifests.read(top, read_file)
-    if applied and wanted and "helm-controller" in wanted.disabled and "charts" in top:
-        top.report(
-            "charts",
-            "charts are installed by the helm-controller, which is switched off",
-            "leave cluster.k3s.components.helm-controller on, or remove the charts",
-        )
+    applied = manifests.read(top, wanted, read_file)
     deadline, drain = top.number("nodeDeadlineSeconds"), top.number("drainSeconds")
     if ranges is not None and None not in (servers, *agents):
         checks.room(place, [sure(pool) for pool in (servers, *agents)], ranges)

@@ -337,21 +337,21 @@ MANIFESTS = Groups(
     default=[],
     keys={
         "name": Text(
-            what="of the file; each once",
-            change="applies it under the new name; the objects stay",
+            what="a name of your own for it; each once",
+            change="applied under the new name; the objects stay",
             required=True,
             example="namespaces",
             shape=NAME_SHAPE,
         ),
         "content": Text(
             what="the objects as YAML text, or `file`",
-            change="applied; what is no longer in it stays in the cluster",
+            change="applied; an object that is no longer in it is deleted",
             shown="`file`",
             example="apiVersion: v1 ...",
         ),
         "file": Text(
             what="a file with the objects, from the project's folder",
-            change="applied; what is no longer in it stays in the cluster",
+            change="applied; an object that is no longer in it is deleted",
             shown="`content`",
             example="manifests/namespaces.yaml",
         ),

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import yaml
 
 from cluster import charts
-from cluster.model import Manifest
+from cluster.model import K3s, Manifest
 from cluster.reading import checks
 from cluster.reading.findings import Section, shown, spell
 
 ReadFile = Callable[[str], str]
 
+# k3s keeps what it applied under the name of the file, and takes a file away that is named like a
+# component that is off. Of two of one name, each deletes the other's objects; "traefik" is the
+# natural name for a manifest about Traefik, and that of a packaged one.
+# https://github.com/k3s-io/k3s/blob/master/pkg/deploy/controller.go
+_FILE = "k3s-aws-{}.yaml"
+_PACKAGED_CHARTS = ("traefik", "traefik-crd")
 
-def read(top: Section, read_file: ReadFile) -> tuple[Manifest, ...]:
+
+def read(top: Section, k3s: K3s | None, read_file: ReadFile) -> tuple[Manifest, ...]:
     """The manifests, those of charts last; what is wrong is reported."""
     taken: dict[str, str] = {}
     given = [_manifest(each, taken, read_file) for each in top.sections("manifests")]
-    given += [_chart(each, taken) for each in top.sections("charts")]
-    return tuple(each for each in given if each)
+    disabled = k3s.disabled if k3s else ()
+    of_charts = [_chart(each, taken, disabled) for each in top.sections("charts")]
+    if any(of_charts) and "helm-controller" in disabled:
+        top.report(
+            "charts",
+            "charts are installed by the helm-controller, which is switched off",
+            "leave cluster.k3s.components.helm-controller on, or remove the charts",
+        )
+    return tuple(each for each in (*given, *of_charts) if each)
 
 
 def _name(section: Section, taken: dict[str, str], prefix: str = "") -> str | None:
@@ -60,7 +74,7 @@ def _manifest(section: Section, taken: dict[str, str], read_file: ReadFile) -> M
     if fault is not None:
         section.report(given[0], *fault)
         return None
-    return Manifest(name=f"{name}.yaml", content=text)
+    return Manifest(name=_FILE.format(name), content=text)
 
 
 def _fault(text: str) -> tuple[str, str] | None:
@@ -83,8 +97,14 @@ def _fault(text: str) -> tuple[str, str] | None:
     return None
 
 
-def _chart(section: Section, taken: dict[str, str]) -> Manifest | None:
+def _chart(section: Section, taken: dict[str, str], disabled: Sequence[str]) -> Manifest | None:
     name = _name(section, taken, "chart-")
+    if name and name.removeprefix("chart-") in _PACKAGED_CHARTS and "traefik" not in disabled:
+        section.report(
+            "name",
+            f"{shown(name.removeprefix('chart-'))} is a chart that k3s itself installs",
+            "set cluster.k3s.components.traefik: false, or choose another name",
+        )
     chart, values = section.text("chart"), section.free("values")
     repo = checks.base_url(section, "repo") if "repo" in section else ""
     version = section.optional("version")
@@ -101,4 +121,4 @@ def _chart(section: Section, taken: dict[str, str]) -> Manifest | None:
         namespace=namespace or "default",
         values=dict(values),
     )
-    return Manifest(name=f"{name}.yaml", content=content)
+    return Manifest(name=_FILE.format(name), content=content)

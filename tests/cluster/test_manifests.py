@@ -30,8 +30,8 @@ def test_a_manifest_is_given_in_the_file_or_beside_it() -> None:
     given = [{"name": "one", "content": NAMESPACE}, {"name": "two", "file": "m/two.yaml"}]
     cluster = load({"m/two.yaml": "---\n" + NAMESPACE}, manifests=given)
     assert cluster.manifests == (
-        Manifest(name="one.yaml", content=NAMESPACE),
-        Manifest(name="two.yaml", content="---\n" + NAMESPACE),
+        Manifest(name="k3s-aws-one.yaml", content=NAMESPACE),
+        Manifest(name="k3s-aws-two.yaml", content="---\n" + NAMESPACE),
     )
 
 
@@ -46,7 +46,7 @@ def test_a_chart_is_an_object_of_the_helm_controller() -> None:
     }
     (manifest,) = load(charts=[chart]).manifests
     content = yaml.safe_load(manifest.content)
-    assert (manifest.name, content["kind"]) == ("chart-podinfo.yaml", "HelmChart")
+    assert (manifest.name, content["kind"]) == ("k3s-aws-chart-podinfo.yaml", "HelmChart")
     assert content["metadata"] == {"name": "podinfo", "namespace": "kube-system"}
     spec = content["spec"]
     assert yaml.safe_load(spec.pop("valuesContent")) == chart["values"]
@@ -57,6 +57,17 @@ def test_a_chart_is_an_object_of_the_helm_controller() -> None:
         "targetNamespace": "web",
         "createNamespace": True,
     }
+
+
+def test_a_packaged_charts_name_is_free_where_k3s_does_not_install_it() -> None:
+    own = {"name": "traefik", "chart": "oci://example.com/traefik"}
+    (manifest,) = load(charts=[own], k3s={"components": {"traefik": False}}).manifests
+    assert manifest.name == "k3s-aws-chart-traefik.yaml"
+
+
+def test_a_manifests_file_has_the_name_of_no_packaged_one() -> None:
+    (manifest,) = load(manifests=[{"name": "traefik", "content": NAMESPACE}]).manifests
+    assert manifest.name == "k3s-aws-traefik.yaml"
 
 
 def test_a_chart_of_a_registry_needs_no_repository() -> None:
@@ -84,7 +95,7 @@ def test_only_what_does_not_fit_is_stored_the_largest_first() -> None:
 
     given = [manifest("big", 2600), manifest("middle", 1200), manifest("small", 300)]
     cluster = load(manifests=given)
-    assert [each.name for each in bucket.stored_manifests(cluster)] == ["big.yaml"]
+    assert [each.name for each in bucket.stored_manifests(cluster)] == ["k3s-aws-big.yaml"]
     assert bucket.needed(cluster)
     assert not bucket.needed(load(manifests=given[1:]))
 

@@ -133,7 +133,7 @@ def test_without_need_there_is_no_bucket(built: Built) -> None:
     for each in (built, small):
         assert not [one for one in each.resources if one.type.startswith("aws:s3")]
         assert len(statements(each, "demo-server")) == 1
-    inline = node_config(small, "demo-servers-0")["manifests"]["small.yaml"]
+    inline = node_config(small, "demo-servers-0")["manifests"]["k3s-aws-small.yaml"]
     assert list(inline) == ["content"]
 
 
@@ -147,9 +147,10 @@ def test_a_manifest_too_big_for_user_data_goes_through_the_bucket_by_its_hash() 
     built = build({**CONFIGURATION, "manifests": given})
     (stored,) = built.of(OBJECT).values()
     told = node_config(built, "demo-servers-0")["manifests"]
-    assert list(told["small.yaml"]) == ["content"]
-    assert stored.inputs["key"] == f"manifests/{told['big.yaml']['sha256']}/big.yaml"
-    assert told["big.yaml"]["source"] == f"s3://demo-files/{stored.inputs['key']}"
+    assert list(told["k3s-aws-small.yaml"]) == ["content"]
+    big = told["k3s-aws-big.yaml"]
+    assert stored.inputs["key"] == f"manifests/{big['sha256']}/k3s-aws-big.yaml"
+    assert big["source"] == f"s3://demo-files/{stored.inputs['key']}"
     assert stored.inputs["content"] == given[1]["content"]
     assert "manifests" not in node_config(built, "demo-agents-0")
 

@@ -28,6 +28,7 @@ HERE = "127.0.0.0/8"
 UP = ("up", "--yes", "--skip-preview")
 DESTROY = ("destroy", "--yes", "--skip-preview")
 ASSETS = {"x86_64": "k3s", "arm64": "k3s-arm64"}
+SETTINGS = "{apiVersion: v1, kind: ConfigMap, metadata: {name: more}}"
 WITH_TESTS_OF_THEIR_OWN = {"laptop", "mixed-spot", "one-arm-server", "private", "with-charts"}
 
 
@@ -232,7 +233,7 @@ def test_k3s_and_big_manifests_come_from_the_stacks_own_bucket(
         stack.pulumi(*UP)
     told = json.loads(on_machine(stack, stack.nodes()[0], "cat /etc/k3s-aws/node.json"))
     assert told["k3s"]["sources"][0].startswith("s3://shop-files-")
-    assert list(told["manifests"]["big.yaml"]) == ["source", "sha256"]
+    assert list(told["manifests"]["k3s-aws-big.yaml"]) == ["source", "sha256"]
     for kind, name, namespace in (
         ("namespace", "staging", "default"),
         ("resourcequota", "pods", "staging"),
@@ -252,6 +253,10 @@ def _take_another_manifest_in_place(stack: Stack, cluster: dict[str, Any]) -> No
     assert "replace" not in stack.summary()
     stack.pulumi(*UP)
     stack.kubectl("wait", "--for=create", "namespace", "added", "--timeout=40s")
+    stack.configure(manifests=[*cluster["manifests"], {"name": "more", "content": SETTINGS}])
+    stack.pulumi(*UP)
+    stack.kubectl("wait", "--for=create", "configmap", "more", "--timeout=40s")
+    stack.kubectl("wait", "--for=delete", "namespace", "added", "--timeout=40s")
 
 
 @contextmanager

@@ -236,6 +236,12 @@ func laterManifest(t *testing.T, c *cluster) {
 		out, err := c.k3s("kubectl", "get", "configmap/later", "-n", "default")
 		return err == nil, out
 	})
+	// What has left the file goes.
+	c.write("data/server/manifests/sub/later.json", `{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"latest"}}`)
+	eventually(t, "only what the later manifest still holds", func() (bool, string) {
+		out, err := c.k3s("kubectl", "get", "configmaps", "-n", "default", "-o", "name")
+		return err == nil && strings.Contains(out, "configmap/latest") && !strings.Contains(out, "configmap/later\n"), out
+	})
 }
 
 // restart ends the server twice: as systemd does, and as a power cut does.

@@ -7,9 +7,12 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -36,7 +39,13 @@ type Deployer struct {
 	dir     string
 	client  dynamic.Interface
 	mapper  *restmapper.DeferredDiscoveryRESTMapper
-	applied map[string][sha256.Size]byte // file -> content last applied in full
+	applied map[string]state // file -> what was last applied in full
+}
+
+// state is the hash of a file's content, and the objects in it.
+type state struct {
+	sum     [sha256.Size]byte
+	objects []*unstructured.Unstructured
 }
 
 // New deploys a folder, which need not exist yet.
@@ -50,7 +59,7 @@ func New(dir string, config *rest.Config) (*Deployer, error) {
 		return nil, err
 	}
 	return &Deployer{
-		dir: dir, client: client, applied: map[string][sha256.Size]byte{},
+		dir: dir, client: client, applied: map[string]state{},
 		mapper: restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(found)),
 	}, nil
 }
@@ -93,7 +102,8 @@ func (d *Deployer) served(kinds ...string) error {
 	return nil
 }
 
-// scan applies each changed file; what failed is tried again at the next scan.
+// scan applies each changed file and deletes what is no longer in it, as far as it was applied since
+// the start; what failed is tried again at the next scan.
 func (d *Deployer) scan(ctx context.Context) {
 	files, err := find(d.dir)
 	if err != nil {
@@ -101,10 +111,11 @@ func (d *Deployer) scan(ctx context.Context) {
 	}
 	for _, file := range files {
 		raw, objects, err := read(file)
-		if sum := sha256.Sum256(raw); err == nil && d.applied[file] != sum {
-			if err = d.apply(ctx, objects); err == nil {
+		before := d.applied[file]
+		if sum := sha256.Sum256(raw); err == nil && before.sum != sum {
+			if err = errors.Join(d.apply(ctx, objects), d.prune(ctx, before.objects, objects)); err == nil {
 				logrus.Infof("Applied manifest %s (%d objects)", file, len(objects))
-				d.applied[file] = sum
+				d.applied[file] = state{sum: sum, objects: objects}
 			}
 		}
 		if err != nil && ctx.Err() == nil {
@@ -124,18 +135,60 @@ func (d *Deployer) apply(ctx context.Context, objects []*unstructured.Unstructur
 	return errors.Join(failures...)
 }
 
-func (d *Deployer) applyOne(ctx context.Context, object *unstructured.Unstructured) error {
+// prune deletes the objects that were there before and are no longer.
+func (d *Deployer) prune(ctx context.Context, before, now []*unstructured.Unstructured) error {
+	var failures []error
+	for _, object := range gone(before, now) {
+		resource, err := d.resource(object)
+		if err == nil {
+			err = resource.Delete(ctx, object.GetName(), metav1.DeleteOptions{})
+		}
+		if err != nil && !apierrors.IsNotFound(err) {
+			failures = append(failures, fmt.Errorf("delete %s %s: %w", object.GetKind(), object.GetName(), err))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// gone lists what of the first objects is not among the second.
+func gone(before, now []*unstructured.Unstructured) []*unstructured.Unstructured {
+	kept := map[string]bool{}
+	for _, object := range now {
+		kept[identity(object)] = true
+	}
+	return slices.DeleteFunc(slices.Clone(before), func(object *unstructured.Unstructured) bool {
+		return kept[identity(object)]
+	})
+}
+
+// identity tells objects apart whatever the version of their kind is.
+func identity(object *unstructured.Unstructured) string {
+	kind := object.GroupVersionKind().GroupKind().String()
+	return strings.Join([]string{kind, namespaceOf(object), object.GetName()}, " ")
+}
+
+func namespaceOf(object *unstructured.Unstructured) string {
+	if namespace := object.GetNamespace(); namespace != "" {
+		return namespace
+	}
+	return metav1.NamespaceDefault
+}
+
+func (d *Deployer) resource(object *unstructured.Unstructured) (dynamic.ResourceInterface, error) {
 	mapping, err := d.mapping(object)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var resource dynamic.ResourceInterface = d.client.Resource(mapping.Resource)
 	if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
-		namespace := object.GetNamespace()
-		if namespace == "" {
-			namespace = metav1.NamespaceDefault
-		}
-		resource = d.client.Resource(mapping.Resource).Namespace(namespace)
+		return d.client.Resource(mapping.Resource).Namespace(namespaceOf(object)), nil
+	}
+	return d.client.Resource(mapping.Resource), nil
+}
+
+func (d *Deployer) applyOne(ctx context.Context, object *unstructured.Unstructured) error {
+	resource, err := d.resource(object)
+	if err != nil {
+		return err
 	}
 	_, err = resource.Apply(ctx, object.GetName(), object, metav1.ApplyOptions{FieldManager: fieldManager, Force: true})
 	if err == nil && object.GroupVersionKind().Group == helmGroup {
