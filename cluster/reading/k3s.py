@@ -23,6 +23,7 @@ _SERVER: Mapping[str, str] = {
 }
 KNOWN: Mapping[Role, Mapping[str, str]] = {"server": _SERVER, "agent": _AGENT}
 OWNED: Mapping[str, str] = _FILE["owned"]
+OLD: Mapping[str, str] = _FILE["old"]
 SECRET: frozenset[str] = frozenset(_FILE["secret"])
 
 _EXPECTED = {
@@ -124,13 +125,15 @@ def passed_through(section: Section, key: str, role: Role) -> Mapping[str, Any] 
 
 
 def _is_known(name: str) -> bool:
-    return name in _SERVER or name in OWNED or name in SECRET
+    return any(name in each for each in (_SERVER, OWNED, OLD, SECRET))
 
 
 def _faults(name: str, value: Any, role: Role) -> Iterator[tuple[str, str]]:
     known = KNOWN[role]
     if name in OWNED:
         yield "is the program's own key", OWNED[name]
+    elif name in OLD:
+        yield "is a name k3s has given up", f"write {OLD[name]}"
     elif name in SECRET:
         yield (
             "is a secret and would stand readable in user data and state",
