@@ -208,6 +208,11 @@ class Cluster:
         }
 
     @property
+    def short_tags(self) -> dict[str, str]:
+        """The program's own tags, for what cannot have many."""
+        return {key: value for key, value in self.tags.items() if key.startswith(TAG_PREFIX)}
+
+    @property
     def all_pools(self) -> tuple[NodePool, ...]:
         """The servers, then the agents' pools in the order of the file."""
         return (self.servers, *self.pools)

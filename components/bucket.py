@@ -11,10 +11,11 @@ import pulumi_aws as aws
 
 @dataclass(frozen=True, kw_only=True)
 class BucketArgs:
-    """The objects by key: texts, or files of this machine."""
+    """The objects by key: texts, or files of this machine. S3 takes ten tags for an object."""
 
     objects: Mapping[str, str | pulumi.FileAsset]
     tags: Mapping[str, str]
+    object_tags: Mapping[str, str]
 
 
 class Bucket(pulumi.ComponentResource):
@@ -52,7 +53,7 @@ class Bucket(pulumi.ComponentResource):
                 key=key,
                 content=content if isinstance(content, str) else None,
                 source=None if isinstance(content, str) else content,
-                tags=dict(args.tags),
+                tags=dict(args.object_tags),
                 # AWS refuses two changes of one bucket at a time.
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[block]),
             )

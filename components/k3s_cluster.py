@@ -105,9 +105,8 @@ class K3sCluster(pulumi.ComponentResource):
         }
         for architecture, path in self._args.k3s_files.items():
             objects[bucket.k3s_key(cluster, architecture)] = pulumi.FileAsset(str(path))
-        return Bucket(
-            f"{self._name}-files", BucketArgs(objects=objects, tags=self._tags), self._child
-        )
+        args = BucketArgs(objects=objects, tags=self._tags, object_tags=cluster.short_tags)
+        return Bucket(f"{self._name}-files", args, self._child)
 
     def _readable_objects(self, role: Role) -> list[pulumi.Input[str]]:
         if self._bucket is None:

@@ -26,8 +26,13 @@ def read(top: Section) -> Mapping[str, str]:
         _report(
             top, None, f"{len(given)} tags are more than the {MOST} AWS has room for", "remove some"
         )
+    seen: dict[str, str] = {}
     for key, value in given.items():
         fault = _key_fault(key) or _value_fault(value)
+        # IAM tells keys apart without regard to case, EC2 does not.
+        if fault is None and key.lower() in seen:
+            fault = f"is the same as {shown(seen[key.lower()])} to IAM", "remove one of them"
+        seen[key.lower()] = key
         if fault is not None:
             _report(top, key, *fault)
     owner, expiry = top.optional("owner"), _expiry(top)
@@ -51,7 +56,7 @@ def _expiry(top: Section) -> str | None:
 
 
 def _key_fault(key: str) -> tuple[str, str] | None:
-    if key.lower().startswith("aws:") or key.startswith(TAG_PREFIX) or key == "Name":
+    if key.lower().startswith(("aws:", TAG_PREFIX)) or key == "Name":
         return "is a tag of AWS's or of the program's own", "choose another key"
     if not key or len(key) > 128 or not _CHARACTERS.fullmatch(key):
         return f"{shown(key)} is no key of a tag", f"use up to 128 {_ALLOWED}"

@@ -119,6 +119,21 @@ def test_tags_are_on_everything_that_can_have_some() -> None:
         assert wanted.items() <= instance.inputs["rootBlockDevice"]["tags"].items()
 
 
+def test_an_object_of_the_bucket_has_no_more_tags_than_s3_takes() -> None:
+    many = {f"tag-{number}": "x" for number in range(20)}
+    built = build(
+        {**CONFIGURATION, "owner": "me", "tags": many, "manifests": [manifest("big", NOISE)]}
+    )
+    (stored,) = built.of(OBJECT).values()
+    assert stored.inputs["tags"] == {
+        "k3s-aws:cluster": "demo",
+        "k3s-aws:stack": "dev",
+        "k3s-aws:owner": "me",
+    }
+    (bucket,) = built.of("aws:s3/bucket:Bucket").values()
+    assert many.items() <= bucket.inputs["tags"].items()
+
+
 def test_an_own_image_is_used_without_a_look_up_of_its_id() -> None:
     image = {"id": "ami-0123456789abcdef0", "loginUser": "core"}
     built = build({**CONFIGURATION, "image": image, "pools": []})
