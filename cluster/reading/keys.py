@@ -182,7 +182,7 @@ NETWORK = Group(
             what="the zones of that VPC, a subnet in each; the machines of a pool are spread "
             "over them in turn. EC2 is asked which of them have the instance types. Local Zones "
             "are not available",
-            change="replaces the machines that move",
+            change="replaces the machines that move; with another number of zones, most do",
             default=[],
             shown="the region's first",
             example="eu-central-1a",
