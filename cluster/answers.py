@@ -27,6 +27,14 @@ class InstanceType:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OwnImage:
+    """What EC2 says about an image the configuration names; a root volume holds at least it."""
+
+    architecture: str
+    root_volume_gib: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExistingSubnet:
     """What EC2 says about a subnet that exists."""
 
@@ -48,7 +56,7 @@ class Answers:
     instance_types: Mapping[str, InstanceType | None]
     zones: Sequence[str]
     offered: Mapping[str, Collection[str]]
-    images: Mapping[str, str | None] = field(default_factory=dict)
+    images: Mapping[str, OwnImage | None] = field(default_factory=dict)
     subnets: Mapping[str, ExistingSubnet | None] = field(default_factory=dict)
     vpc_ranges: Sequence[IPv4Network] = ()
     caller: str | None = None
@@ -116,18 +124,27 @@ def _of_pool(cluster: Cluster, pool: NodePool, answers: Answers) -> Iterator[Pro
 def _of_image(
     pool: NodePool, ami: str, architecture: Architecture, answers: Answers
 ) -> Iterator[Problem]:
-    of_image = answers.images[ami]
-    if of_image is None:
+    image = answers.images[ami]
+    if image is None:
         yield Problem(
             f"{pool.path}.image.id",
             f'"{ami}" is no image this account can see in this region',
             "images belong to one region; see: aws ec2 describe-images --image-ids " + ami,
         )
-    elif of_image != architecture:
+        return
+    if image.architecture != architecture:
         yield Problem(
             f"{pool.path}.image.id",
-            f'"{ami}" is an image for {of_image}, and "{pool.instance_type}" is {architecture}',
+            f'"{ami}" is an image for {image.architecture}, and "{pool.instance_type}" is '
+            f"{architecture}",
             f"choose an image for {architecture}, or another instanceType",
+        )
+    if image.root_volume_gib > pool.root_volume_gib:
+        yield Problem(
+            f"{pool.path}.rootVolumeGib",
+            f'the image "{ami}" takes {image.root_volume_gib} GiB, more than the volume\'s '
+            f"{pool.root_volume_gib}",
+            f"set it to {image.root_volume_gib} or more",
         )
 
 

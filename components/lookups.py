@@ -12,7 +12,7 @@ import pulumi
 import pulumi_aws as aws
 
 from cluster import answers
-from cluster.answers import Answers, ExistingSubnet, InstanceType
+from cluster.answers import Answers, ExistingSubnet, InstanceType, OwnImage
 from cluster.model import Cluster, NodePool
 
 T = TypeVar("T")
@@ -55,7 +55,7 @@ def resolve(cluster: Cluster) -> Cluster:
         instance_types=types,
         zones=_zones(),
         offered=_offered(known) if known else {},
-        images={ami: _architecture(ami) for ami in cluster.own_images},
+        images={ami: _own_image(ami) for ami in cluster.own_images},
         subnets=subnets,
         vpc_ranges=[each for vpc in sorted(vpcs) for each in _vpc_ranges(vpc)],
         caller=caller(place.caller_address_url) if place.asks_for_caller else None,
@@ -82,14 +82,21 @@ def _image_id(parameter: str) -> str:
     return found.value
 
 
-def _architecture(ami: str) -> str | None:
-    """The architecture of an image; None when there is no such image."""
+def _own_image(ami: str) -> OwnImage | None:
+    """An image of the operator's choice; None when there is no such image."""
     found = _known(
         f"the image {ami}",
         ("returned no results", "InvalidAMIID"),
         lambda: aws.ec2.get_ami(filters=[{"name": "image-id", "values": [ami]}]),
     )
-    return found.architecture if found else None
+    if found is None:
+        return None
+    sizes = [
+        int(each.ebs.get("volume_size") or 0)
+        for each in found.block_device_mappings
+        if each.device_name == found.root_device_name
+    ]
+    return OwnImage(architecture=found.architecture, root_volume_gib=max(sizes, default=0))
 
 
 def _subnet(id_: str) -> ExistingSubnet | None:

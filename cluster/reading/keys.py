@@ -35,8 +35,9 @@ IMAGE_KEYS = {
         choices=tuple(images.KNOWN),
     ),
     "id": Text(
-        what="an image of your own in place of `os`; EC2 is asked for its architecture, which "
-        "must be the instance type's. It needs cloud-init, Python 3.9 and OpenSSH",
+        what="an image of your own in place of `os`; EC2 is asked for its architecture and size, "
+        "which have to fit the instance type and `rootVolumeGib`. It needs cloud-init, Python 3.9 "
+        "and OpenSSH",
         change=REPLACES,
         shown="that of `os`",
         example="ami-0123456789abcdef0",

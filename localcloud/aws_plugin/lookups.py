@@ -75,6 +75,16 @@ def get_ami(aws: Session, args: Mapping[str, Any]) -> Values:
         "id": found["ImageId"],
         "imageId": found["ImageId"],
         "architecture": found["Architecture"],
+        "rootDeviceName": found["RootDeviceName"],
+        "blockDeviceMappings": [
+            {
+                "deviceName": each["DeviceName"],
+                "ebs": {"volume_size": str(each["Ebs"]["VolumeSize"])} if "Ebs" in each else {},
+                "noDevice": "",
+                "virtualName": each.get("VirtualName", ""),
+            }
+            for each in found.get("BlockDeviceMappings", [])
+        ],
         "name": found["Name"],
         "ownerId": found["OwnerId"],
         "region": aws.region,

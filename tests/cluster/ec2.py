@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 
-from cluster.answers import Answers, ExistingSubnet, InstanceType
+from cluster.answers import Answers, ExistingSubnet, InstanceType, OwnImage
 from cluster.model import Cluster
 
 INSTANCE_TYPES = {
@@ -23,7 +23,11 @@ INSTANCE_TYPES = {
         architectures=["x86_64"], vcpus=224, memory_mib=3145728, spot=False
     ),
 }
-IMAGES = {"ami-0aaaaaaaaaaaaaaaa": "x86_64", "ami-0bbbbbbbbbbbbbbbb": "arm64"}
+IMAGES = {
+    "ami-0aaaaaaaaaaaaaaaa": OwnImage(architecture="x86_64", root_volume_gib=8),
+    "ami-0bbbbbbbbbbbbbbbb": OwnImage(architecture="arm64", root_volume_gib=20),
+    "ami-0dddddddddddddddd": OwnImage(architecture="arm64", root_volume_gib=30),
+}
 ZONES = ("eu-central-1a", "eu-central-1b", "eu-central-1c")
 # Not every type is everywhere.
 OFFERED = {"m7i.large": ("eu-central-1b", "eu-central-1c"), "u-3tb1.56xlarge": ("eu-central-1a",)}

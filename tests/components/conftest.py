@@ -149,7 +149,14 @@ FOUND: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
         "defaultVcpus": 2,
         "memorySize": 2048,
     },
-    "aws:ec2/getAmi:getAmi": lambda _: {"architecture": "arm64"},
+    "aws:ec2/getAmi:getAmi": lambda _: {
+        "architecture": "arm64",
+        "rootDeviceName": "/dev/xvda",
+        "blockDeviceMappings": [
+            {"deviceName": name, "ebs": {"volume_size": size}, "noDevice": "", "virtualName": ""}
+            for name, size in (("/dev/xvda", "8"), ("/dev/sdb", "500"))
+        ],
+    },
     "aws:ec2/getSubnet:getSubnet": lambda args: {
         "vpcId": "vpc-0a",
         "availabilityZone": f"eu-central-1{args['id'][7]}",

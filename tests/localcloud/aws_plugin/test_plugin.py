@@ -239,7 +239,9 @@ def test_a_spot_instance_is_one_and_its_volume_has_the_tags_and_the_size_it_is_g
 def test_an_image_a_subnet_and_its_vpc_are_found_by_their_ids(engine: Engine) -> None:
     image = catalogue.IMAGES[0].ami
     named = {"filters": [{"name": "image-id", "values": [image]}]}
-    assert engine.invoke("aws:ec2/getAmi:getAmi", named)["architecture"] == "x86_64"
+    found = engine.invoke("aws:ec2/getAmi:getAmi", named)
+    assert (found["architecture"], found["rootDeviceName"]) == ("x86_64", "/dev/xvda")
+    assert found["blockDeviceMappings"][0]["deviceName"] == "/dev/xvda"
     vpc, _ = engine.create(VPC, {"cidrBlock": "10.77.0.0/16"})
     subnet, _ = engine.create(SUBNET, {"vpcId": vpc, "cidrBlock": "10.77.0.0/20"})
     found = engine.invoke("aws:ec2/getSubnet:getSubnet", {"id": subnet})
