@@ -16,7 +16,7 @@ ReadFile = Callable[[str], str]
 # k3s keeps what it applied under the name of the file, and takes a file away that is named like a
 # component that is off. Of two of one name, each deletes the other's objects; "traefik" is the
 # natural name for a manifest about Traefik, and that of a packaged one.
-# https://github.com/k3s-io/k3s/blob/master/pkg/deploy/controller.go
+# https://github.com/k3s-io/k3s/blob/main/pkg/deploy/controller.go
 _FILE = "k3s-aws-{}.yaml"
 _PACKAGED_CHARTS = ("traefik", "traefik-crd")
 
