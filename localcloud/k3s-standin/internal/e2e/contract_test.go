@@ -246,7 +246,9 @@ func laterManifest(t *testing.T, c *cluster) {
 
 // restart ends the server twice: as systemd does, and as a power cut does.
 func restart(t *testing.T, c *cluster) {
+	const name = "demo-agents-00000004"
 	kubeconfig := c.read("k3s.yaml")
+	c.agent(t, newMachine(t), name, agentSecret).waitReady()
 	if took := c.end(syscall.SIGTERM); took > 5*time.Second {
 		t.Errorf("the server took %s to end", took)
 	}
@@ -256,10 +258,17 @@ func restart(t *testing.T, c *cluster) {
 	c.end(syscall.SIGKILL)
 	c.service = c.start("server")
 	c.waitReady()
+	back := time.Now()
 	c.kubectl("get", "configmap", "first", "written-before-the-kill", "-n", "demo")
 	equal(t, kubeconfig, c.read("k3s.yaml"))
 	c.waitNode(t, serverName, "True")
-	c.waitNode(t, "demo-agents-00000003", "True")
+	// Its condition stays True for a while whether it lives or not.
+	eventually(t, "heartbeat of "+name+" since", func() (bool, string) {
+		out := c.kubectl("get", "lease", name, "-n", "kube-node-lease", "-o", "jsonpath={.spec.renewTime}")
+		renewed, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(out))
+		return err == nil && renewed.After(back), out
+	})
+	c.waitNode(t, name, "True")
 }
 
 func TestTheVersionIsTwoLinesLikeThoseOfK3s(t *testing.T) {
