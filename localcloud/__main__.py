@@ -102,7 +102,7 @@ def serve(cloud: Cloud, arguments: argparse.Namespace) -> None:
         emulated=emulated is not None,
     )
     machines = Machines(cloud.id, arguments.image, arguments.emulated_image)
-    daemon.serve(cloud.home, machines, artifact, arguments.port, cloud.id)
+    daemon.serve(cloud.home, cloud.id, machines, artifact, arguments.port)
 
 
 def main(words: list[str]) -> int:

@@ -18,6 +18,7 @@ ReadFile = Callable[[str], str]
 # natural name for a manifest about Traefik, and that of a packaged one.
 # https://github.com/k3s-io/k3s/blob/main/pkg/deploy/controller.go
 _FILE = "k3s-aws-{}.yaml"
+_CHART_FILE = "k3s-aws-chart-{}.yaml"
 _PACKAGED_CHARTS = ("traefik", "traefik-crd")
 
 
@@ -36,14 +37,14 @@ def read(top: Section, k3s: K3s | None, read_file: ReadFile) -> tuple[Manifest, 
     return tuple(each for each in (*given, *of_charts) if each)
 
 
-def _name(section: Section, taken: dict[str, str], prefix: str = "") -> str | None:
+def _name(section: Section, taken: dict[str, str], file: str = _FILE) -> str | None:
     name = checks.shaped(section, "name", "a name", "write lower-case letters, digits, hyphens:")
     if not name:
         return None
-    if prefix + name in taken:
-        section.report("name", f"{shown(name)} is {taken[prefix + name]} already", "choose another")
-    taken[prefix + name] = spell(section.path)
-    return prefix + name
+    if (other := taken.get(file.format(name))) is not None:
+        section.report("name", f"{shown(name)} is {other} already", "choose another")
+    taken[file.format(name)] = spell(section.path)
+    return name
 
 
 def _manifest(section: Section, taken: dict[str, str], read_file: ReadFile) -> Manifest | None:
@@ -98,11 +99,11 @@ def _fault(text: str) -> tuple[str, str] | None:
 
 
 def _chart(section: Section, taken: dict[str, str], disabled: Sequence[str]) -> Manifest | None:
-    name = _name(section, taken, "chart-")
-    if name and name.removeprefix("chart-") in _PACKAGED_CHARTS and "traefik" not in disabled:
+    name = _name(section, taken, _CHART_FILE)
+    if name in _PACKAGED_CHARTS and "traefik" not in disabled:
         section.report(
             "name",
-            f"{shown(name.removeprefix('chart-'))} is a chart that k3s itself installs",
+            f"{shown(name)} is a chart that k3s itself installs",
             "set cluster.k3s.components.traefik: false, or choose another name",
         )
     chart, values = section.text("chart"), section.free("values")
@@ -114,11 +115,11 @@ def _chart(section: Section, taken: dict[str, str], disabled: Sequence[str]) -> 
     if name is None or chart is None or values is None or repo is None or namespace is None:
         return None
     content = charts.helm_chart(
-        name.removeprefix("chart-"),
+        name,
         chart=chart,
         repo=repo,
         version=version or "",
         namespace=namespace or "default",
         values=dict(values),
     )
-    return Manifest(name=_FILE.format(name), content=content)
+    return Manifest(name=_CHART_FILE.format(name), content=content)

@@ -238,7 +238,7 @@ class Daemon:
 
 
 def serve(
-    home: Path, machines: ListeningHost, artifact: services.Artifact, port: int, cloud_id: str
+    home: Path, cloud_id: str, machines: ListeningHost, artifact: services.Artifact, port: int
 ) -> None:
     """The daemon's process, from start to end."""
     logging.basicConfig(

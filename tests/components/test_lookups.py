@@ -17,6 +17,13 @@ from components import lookups
 from components.lookups import LookupFailed
 from tests.components.conftest import CONFIGURATION
 
+ARM = SimpleNamespace(
+    supported_architectures=["arm64"],
+    default_vcpus=2,
+    memory_size=2048,
+    supported_usages_classes=["spot"],
+)
+
 
 @pytest.fixture
 def cluster() -> Cluster:
@@ -92,13 +99,7 @@ def test_an_image_and_a_subnet_that_aws_does_not_have_are_problems_of_the_config
     network = {**CONFIGURATION["network"], "subnetIds": ["subnet-0123456789abcdef0"]}
     image = {"id": "ami-0123456789abcdef0"}
     raw = {**CONFIGURATION, "network": network, "image": image, "pools": []}
-    types = SimpleNamespace(
-        supported_architectures=["arm64"],
-        default_vcpus=2,
-        memory_size=2048,
-        supported_usages_classes=["spot"],
-    )
-    monkeypatch.setattr(aws.ec2, "get_instance_type", lambda **_: types)
+    monkeypatch.setattr(aws.ec2, "get_instance_type", lambda **_: ARM)
     offers = SimpleNamespace(instance_types=["t4g.small"], locations=["eu-central-1a"])
     monkeypatch.setattr(aws.ec2, "get_instance_type_offerings", lambda **_: offers)
     monkeypatch.setattr(aws.ec2, "get_ami", nothing)
@@ -126,14 +127,8 @@ def test_only_the_regions_own_zones_count_and_those_with_each_type_are_asked_for
     offers = SimpleNamespace(
         instance_types=["m7i.large", "t4g.small"], locations=["eu-central-1b", "eu-central-1a"]
     )
-    types = SimpleNamespace(
-        supported_architectures=["arm64"],
-        default_vcpus=2,
-        memory_size=2048,
-        supported_usages_classes=["spot"],
-    )
     monkeypatch.setattr(aws, "get_availability_zones", get_availability_zones)
-    monkeypatch.setattr(aws.ec2, "get_instance_type", lambda **_: types)
+    monkeypatch.setattr(aws.ec2, "get_instance_type", lambda **_: ARM)
     monkeypatch.setattr(aws.ec2, "get_instance_type_offerings", lambda **_: offers)
     pools = [{"name": "agents", "instanceType": "m7i.large"}]
     with pytest.raises(ConfigError) as refused:

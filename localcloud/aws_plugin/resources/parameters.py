@@ -57,7 +57,8 @@ class Parameter(Kind):
 
     def planned(self, outputs: Values, old: Inputs, new: Inputs) -> Values:
         planned = super().planned(outputs, old, new)
-        return {**planned, "version": UNKNOWN} if new["value"] != old["value"] else planned
+        changed = new["value"] != old.get("value", outputs.get("value"))
+        return {**planned, "version": UNKNOWN} if changed else planned
 
     def delete(self, aws: Session, id_: str, known: Inputs) -> None:
         aws.client("ssm").delete_parameter(Name=id_)
