@@ -72,8 +72,10 @@ class MachineServices:
         caller = Caller(
             account_id=ACCOUNT_ID,
             region=REGION,
+            facts=lambda: self._view.instance(instance_id),
             role=lambda: self._role(instance_id),
             recognises=lambda key: self._issuer.recognises(instance_id, key),
+            customer_keys=self._view.customer_keys,
         )
         settings = services.Endpoints(api=self._api, caller=caller, artifact=lambda: self.artifact)
         metadata = MetadataService(

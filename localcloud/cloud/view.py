@@ -13,6 +13,9 @@ from localcloud.machines import Ingress
 OUTSIDE = ipaddress.ip_address("127.0.0.1")
 """Who calls through an Elastic IP: on the host a loopback address, in a machine its gateway."""
 
+ACCOUNTS_KEY = "alias/aws/ssm"
+"""The key of SSM in every account, which lets all decrypt who may read."""
+
 ALIVE = ("pending", "running", "stopping", "stopped")
 
 
@@ -80,6 +83,12 @@ class View:
 
         return ssm_backends[self.account_id][self.region]
 
+    @property
+    def kms(self) -> Any:
+        from moto.kms.models import kms_backends
+
+        return kms_backends[self.account_id][self.region]
+
     def buckets(self) -> list[str]:
         """The name of every bucket."""
         from moto.s3.models import s3_backends
@@ -136,6 +145,44 @@ class View:
             profile_id=found.id,
             statements=tuple(_statements(texts)),
         )
+
+    def customer_keys(self, names: Sequence[str], below: str | None) -> list[tuple[str, str]]:
+        """
+        The SecureString parameters under keys of the customer, each with its key, both by ARN.
+
+        Those among the names and below the path; one under the account's own key has none.
+        """
+        listed = [self._parameter(name) for name in names]
+        if below is not None:
+            path = below.rstrip("/") + "/"
+            listed += [
+                self._parameter(each)
+                for each in list(self.ssm._parameters)
+                if each.startswith(path)
+            ]
+        home = f"arn:aws:ssm:{self.region}:{self.account_id}:parameter"
+        return [
+            (f"{home}/{each.name.lstrip('/')}", self._key(each.keyid))
+            for each in listed
+            if each is not None
+            and each.parameter_type == "SecureString"
+            and not each.keyid.endswith(ACCOUNTS_KEY)
+        ]
+
+    def _parameter(self, name: str) -> Any:
+        from moto.ssm.exceptions import ParameterVersionNotFound
+
+        try:
+            return self.ssm.get_parameter(name)
+        except ParameterVersionNotFound:
+            return None
+
+    def _key(self, named: str) -> str:
+        """The ARN of a key given by id, ARN or alias."""
+        try:
+            return str(self.kms.describe_key(named).arn)
+        except KeyError:
+            return f"arn:aws:kms:{self.region}:{self.account_id}:key/{named.rsplit('/', 1)[-1]}"
 
     def _sources(self, rule: Any, gateway: ipaddress.IPv4Address) -> Iterator[str]:
         cidr = (rule.ip_range or {}).get("CidrIp")
@@ -213,5 +260,6 @@ def _profile_name(profile: Any) -> str | None:
 
 def _statements(texts: Sequence[str]) -> Iterator[dict[str, Any]]:
     for text in texts:
+        # Of 2012-10-17 all of them, with variables: moto refuses older ones.
         found = json.loads(text)["Statement"]
         yield from found if isinstance(found, list) else [found]

@@ -37,7 +37,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         monkeypatch.setattr(
             elastic_network_interfaces, drawn, getattr(elastic_network_interfaces, drawn)
         )
-    for service in ("ec2", "ssm", "iam", "sts", "s3"):
+    for service in ("ec2", "ssm", "iam", "sts", "s3", "kms"):
         get_backend(service).reset()
     binary = tmp_path / "k3s"
     binary.write_bytes(BINARY)

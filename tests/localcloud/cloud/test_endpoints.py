@@ -70,15 +70,36 @@ def call(
     service: str,
     body: bytes,
     headers: Mapping[str, str],
+    path: str = "/",
+    signed_for: str | None = None,
 ) -> tuple[int, bytes]:
     """A signed call of an AWS service, as boot.py makes it."""
     host = f"{service}.us-east-1.amazonaws.com"
-    request = AWSRequest("POST", f"https://{host}/", dict(headers), body)
-    SigV4Auth(credentials, service, "us-east-1").add_auth(request)
+    request = AWSRequest("POST", f"https://{host}{path}", dict(headers), body)
+    SigV4Auth(credentials, signed_for or service, "us-east-1").add_auth(request)
     answer, content = ask(
-        world, instance_id, host, "POST", "/", dict(request.headers.items()), body
+        world, instance_id, host, "POST", path, dict(request.headers.items()), body
     )
     return answer.status, content
+
+
+def of_ssm(
+    world: World,
+    instance_id: str,
+    action: str,
+    path: str = "/",
+    signed_for: str | None = None,
+    **asked: Any,
+) -> tuple[int, dict[str, Any]]:
+    """A call of SSM with the credentials of the role `agent`."""
+    credentials = credentials_of(world, instance_id)
+    headers = {
+        "X-Amz-Target": f"AmazonSSM.{action}",
+        "Content-Type": "application/x-amz-json-1.1",
+    }
+    body = json.dumps(asked).encode()
+    status, content = call(world, instance_id, credentials, "ssm", body, headers, path, signed_for)
+    return status, json.loads(content)
 
 
 def parameters(
@@ -121,6 +142,143 @@ def test_a_machine_reads_nothing_else(world: World, instance_id: str) -> None:
     assert (status, content["__type"]) == (400, "AccessDeniedException")
     assert "parameter/demo/server/token" in content["message"]
     assert "value of" not in json.dumps(content)
+
+
+def test_a_refusal_names_who_asked_for_what(world: World, instance_id: str) -> None:
+    _, content = of_ssm(world, instance_id, "GetParameter", Name="/demo/server/token")
+    assert content["message"] == (
+        f"User: arn:aws:sts::123456789012:assumed-role/agent/{instance_id} is not authorized to "
+        f"perform: ssm:GetParameter on resource: {ARN}/demo/server/token because no "
+        "identity-based policy allows the ssm:GetParameter action"
+    )
+
+
+def test_every_name_in_a_request_is_judged(world: World, instance_id: str) -> None:
+    own, other = "/demo/agent/token", "/demo/server/token"
+    requests: list[tuple[str, dict[str, Any]]] = [
+        ("GetParameter", {"Name": other, "Names": [own]}),
+        ("GetParameters", {"Names": [own], "Path": other}),
+        ("GetParameters", {}),
+        # Another version of the same parameter is the same resource.
+        ("GetParameter", {"Name": f"{other}:1"}),
+        ("GetParameter", {"Name": f"{ARN}{other}"}),
+    ]
+    for action, asked in requests:
+        status, content = of_ssm(world, instance_id, action, WithDecryption=True, **asked)
+        assert (status, content["__type"]) == (400, "AccessDeniedException"), asked
+    status, content = of_ssm(world, instance_id, "GetParameter", Name=f"{own}:1")
+    assert (status, content["Parameter"]["Version"]) == (200, 1)
+
+
+def test_what_is_judged_is_what_is_done(world: World, instance_id: str) -> None:
+    """The service that was signed for and the one of the host, the header and the query."""
+    own: dict[str, Any] = {"Name": "/demo/agent/token"}
+    status, content = of_ssm(world, instance_id, "GetParameter", signed_for="iam", **own)
+    assert (status, content["__type"]) == (400, "InvalidSignatureException")
+    path = "/?Action=DeleteParameter"
+    status, content = of_ssm(world, instance_id, "GetParameter", path=path, **own)
+    assert (status, content["__type"]) == (400, "SerializationException")
+    assert world.client("ssm").get_parameter(**own)["Parameter"]["Version"] == 1
+
+
+@pytest.mark.parametrize("key", ["aws:EC2InstanceSourcePrivateIPv4", "aws:Ec2InstanceSourceVpc"])
+def test_a_variable_in_the_policy_is_the_asking_machines(world: World, key: str) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html"""
+    own = {**READ_OWN, "Resource": f"{ARN}/demo/keys/${{{key}}}"}
+    instance_id = world.running_instance(IamInstanceProfile=world.profile("agent", own))
+    mine = world.instance(instance_id)[{"v4": "PrivateIpAddress", "pc": "VpcId"}[key[-2:]]]
+    for name in (mine, f"{mine}0"):
+        world.client("ssm").put_parameter(Name=f"/demo/keys/{name}", Value="x", Type="String")
+    assert of_ssm(world, instance_id, "GetParameter", Name=f"/demo/keys/{mine}")[0] == 200
+    assert of_ssm(world, instance_id, "GetParameter", Name=f"/demo/keys/{mine}0")[0] == 400
+
+
+def test_a_deny_may_make_an_exception_for_one_instance(world: World) -> None:
+    profile = world.profile("agent", READ_OWN)
+    _, subnet = world.network()
+    first, second = (
+        world.run(world.interface(subnet)["NetworkInterfaceId"], IamInstanceProfile=profile)
+        for _ in range(2)
+    )
+    world.becomes(first, "running")
+    world.becomes(second, "running")
+    world.client("ssm").put_parameter(Name="/demo/agent/token", Value="x", Type="String")
+    deny = {
+        **READ_OWN,
+        "Effect": "Deny",
+        "Condition": {"ArnNotLike": {"ec2:SourceInstanceARN": f"arn:aws:ec2:*:*:instance/{first}"}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [READ_OWN, deny]})
+    world.client("iam").put_role_policy(
+        RoleName="agent", PolicyName="inline", PolicyDocument=policy
+    )
+    assert of_ssm(world, first, "GetParameter", Name="/demo/agent/token")[0] == 200
+    status, content = of_ssm(world, second, "GetParameter", Name="/demo/agent/token")
+    assert (status, content["__type"]) == (400, "AccessDeniedException")
+    assert content["message"].endswith(" with an explicit deny in an identity-based policy")
+
+
+@pytest.fixture
+def customer_key(world: World) -> str:
+    """The ARN of a key that /demo/agent/token is encrypted under, by its alias."""
+    kms = world.client("kms")
+    key = kms.create_key()["KeyMetadata"]
+    kms.create_alias(AliasName="alias/own", TargetKeyId=key["KeyId"])
+    world.client("ssm").put_parameter(
+        Name="/demo/agent/token", Value="secret", Type="SecureString", KeyId="alias/own"
+    )
+    return str(key["Arn"])
+
+
+def test_a_value_under_a_key_of_the_customer_needs_the_key_too(
+    world: World, customer_key: str
+) -> None:
+    """https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html"""
+    instance_id = world.running_instance(IamInstanceProfile=world.profile("agent", READ_OWN))
+    asked: dict[str, Any] = {"Names": ["/demo/agent/token"], "WithDecryption": True}
+    status, content = of_ssm(world, instance_id, "GetParameters", **asked)
+    assert (status, content["__type"]) == (400, "AccessDeniedException")
+    assert (
+        f"not authorized to perform: kms:Decrypt on resource: {customer_key} because"
+        in (content["message"])
+    )
+    asked["WithDecryption"] = False
+    assert of_ssm(world, instance_id, "GetParameters", **asked)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ({}, 200),
+        ({"kms:ViaService": "ssm.us-east-1.amazonaws.com"}, 200),
+        ({"kms:ViaService": "s3.us-east-1.amazonaws.com"}, 400),
+        ({"kms:EncryptionContext:PARAMETER_ARN": f"{ARN}/demo/agent/token"}, 200),
+        ({"kms:EncryptionContext:PARAMETER_ARN": f"{ARN}/demo/agent/other"}, 400),
+        ({"kms:EncryptionContext:Other": f"{ARN}/demo/agent/token"}, 400),
+    ],
+)
+def test_the_key_is_used_by_ssm_for_that_parameter(
+    world: World, customer_key: str, condition: dict[str, str], expected: int
+) -> None:
+    """https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html"""
+    decrypt = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": customer_key}
+    meant = {**decrypt, "Condition": {"StringEquals": condition}}
+    instance_id = world.running_instance(IamInstanceProfile=world.profile("agent", READ_OWN, meant))
+    asked: dict[str, Any] = {"Name": "/demo/agent/token", "WithDecryption": True}
+    assert of_ssm(world, instance_id, "GetParameter", **asked)[0] == expected
+
+
+def test_a_path_is_decrypted_only_where_every_key_below_is_the_roles(
+    world: World, customer_key: str
+) -> None:
+    below = {"Effect": "Allow", "Action": "ssm:GetParametersByPath", "Resource": f"{ARN}/demo*"}
+    instance_id = world.running_instance(IamInstanceProfile=world.profile("agent", below))
+    asked: dict[str, Any] = {"Path": "/demo", "Recursive": True}
+    assert of_ssm(world, instance_id, "GetParametersByPath", **asked)[0] == 200
+    status, content = of_ssm(
+        world, instance_id, "GetParametersByPath", **asked, WithDecryption=True
+    )
+    assert (status, "kms:Decrypt" in content["message"]) == (400, True)
 
 
 def test_keys_that_were_not_given_to_the_machine_are_refused(
