@@ -113,7 +113,12 @@ class Plugin(ResourceProviderServicer):
         # What the program ignores, the engine has put back to its old value already.
         kind = self._kind(request, context)
         old, new = load(request.old_inputs), load(request.news)
-        found = [each for each in differences(old, new) if not each[0].startswith("__defaults")]
+        found = [
+            (path, change)
+            for path, change in differences(old, new)
+            if not path.startswith("__defaults")
+            and not (change == "delete" and path in kind.computed)
+        ]
         detailed, replaces = {}, []
         for path, change in found:
             replaced = kind.replaced_by(path, new)

@@ -17,12 +17,15 @@ class Kind(ABC):
     One resource type.
 
     `inputs` are the properties it understands (another one is refused), `replaces` those whose
-    change makes a new resource, as paths without indexes; `secrets` are outputs marked secret.
+    change makes a new resource, as paths without indexes; `computed` those that AWS fills in where
+    they are not given, so that no longer giving one changes nothing; `secrets` are outputs marked
+    secret.
     """
 
     token: ClassVar[str]
     inputs: ClassVar[frozenset[str]]
     replaces: ClassVar[frozenset[str]] = frozenset()
+    computed: ClassVar[frozenset[str]] = frozenset()
     secrets: ClassVar[frozenset[str]] = frozenset()
     named: ClassVar[str | None] = None
     """The property that gets a generated name when the program gives none."""
@@ -41,7 +44,8 @@ class Kind(ABC):
 
     def planned(self, outputs: Values, old: Inputs, new: Inputs) -> Values:
         """What a preview says of the resource after a change in place: what AWS decides stays."""
-        return {**{key: value for key, value in outputs.items() if key not in old}, **new}
+        kept = {key for key in outputs if key not in old or key in self.computed}
+        return {**{key: outputs[key] for key in outputs if key in kept}, **new}
 
     @abstractmethod
     def delete(self, aws: Session, id_: str, known: Inputs) -> None:

@@ -19,19 +19,23 @@ from localcloud.aws_plugin.values import UNKNOWN, Values
 
 class Parameter(Kind):
     token = "aws:ssm/parameter:Parameter"
-    inputs = properties("name type value description tags")
+    inputs = properties("name type value description keyId tags")
     replaces = properties("name")
+    computed = properties("keyId")
     secrets = properties("value")
     named = "name"
 
     def create(self, aws: Session, inputs: Inputs) -> str:
         tags = as_pairs(all_tags(aws, inputs))
-        self._put(aws, inputs, Overwrite=False, **({"Tags": tags} if tags else {}))
+        more = {**self._key(inputs, {}), **({"Tags": tags} if tags else {})}
+        self._put(aws, inputs, Overwrite=False, **more)
         return str(inputs["name"])
 
     def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
         ssm = aws.client("ssm")
         found = ssm.get_parameter(Name=id_, WithDecryption=True)["Parameter"]
+        named = [{"Key": "Name", "Option": "Equals", "Values": [id_]}]
+        (described,) = ssm.describe_parameters(ParameterFilters=named)["Parameters"]
         tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=id_)
         return {
             "arn": found["ARN"],
@@ -40,14 +44,16 @@ class Parameter(Kind):
             "value": found["Value"],
             "version": found["Version"],
             "dataType": found.get("DataType"),
+            "keyId": described.get("KeyId"),
             "description": known.get("description"),
             **own(aws, as_mapping(tags["TagList"])),
         }
 
     def update(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
         ssm = aws.client("ssm")
-        if any(new.get(key) != old.get(key) for key in ("type", "value", "description")):
-            self._put(aws, new, Overwrite=True)
+        key = self._key(new, old)
+        if key or any(new.get(each) != old.get(each) for each in ("type", "value", "description")):
+            self._put(aws, new, Overwrite=True, **key)
         before, after = all_tags(aws, old), all_tags(aws, new)
         subject = {"ResourceType": "Parameter", "ResourceId": id_}
         if gone := [key for key in before if key not in after]:
@@ -62,6 +68,14 @@ class Parameter(Kind):
 
     def delete(self, aws: Session, id_: str, known: Inputs) -> None:
         aws.client("ssm").delete_parameter(Name=id_)
+
+    @staticmethod
+    def _key(inputs: Inputs, before: Inputs) -> dict[str, str]:
+        """The key where it is another one: what is not said again stays as it was."""
+        wanted = inputs.get("keyId")
+        if inputs["type"] != "SecureString" or not wanted or wanted == before.get("keyId"):
+            return {}
+        return {"KeyId": str(wanted)}
 
     @staticmethod
     def _put(aws: Session, inputs: Inputs, **more: Any) -> None:

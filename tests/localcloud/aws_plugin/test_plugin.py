@@ -87,6 +87,8 @@ def test_a_generated_name_is_kept_at_the_next_check(engine: Engine) -> None:
         (GROUP, {"description": "a"}, {"description": "b"}, ["description"]),
         (INGRESS, {"fromPort": 22}, {"fromPort": 23}, []),
         (PARAMETER, {"value": "a"}, {"value": "b"}, []),
+        (PARAMETER, {"keyId": "alias/a"}, {"keyId": "alias/b"}, []),
+        (PARAMETER, {}, {"keyId": "alias/b"}, []),
         (ROLE, {"name": "a"}, {"name": "b"}, ["name"]),
     ],
 )
@@ -134,6 +136,37 @@ def test_the_value_of_a_parameter_is_marked_secret(engine: Engine) -> None:
     inputs = {"name": "/x/secret", "type": "SecureString", "value": "hush"}
     name, state = engine.create(PARAMETER, inputs)
     assert dict(state["value"])[SIGNATURE] == SECRET
+    engine.delete(PARAMETER, name, state)
+
+
+def test_a_parameter_moves_to_another_key_in_place_and_stays_there(engine: Engine) -> None:
+    """As terraform-provider-aws: key_id is optional and computed, and updated in place."""
+
+    def seen() -> tuple[Any, Any]:
+        found = load(engine.read(PARAMETER, "/x/keyed", inputs).properties)
+        return found["keyId"], found["value"]
+
+    inputs: dict[str, Any] = {"name": "/x/keyed", "type": "SecureString", "value": "hush"}
+    name, state = engine.create(PARAMETER, inputs)
+    assert load(state)["keyId"] == "alias/aws/ssm"
+    own = {**inputs, "keyId": "alias/own"}
+    engine.update(PARAMETER, name, inputs, own)
+    assert seen() == ("alias/own", "hush")
+    engine.update(PARAMETER, name, own, {**own, "value": "hush hush"})
+    assert seen() == ("alias/own", "hush hush")
+    # Not saying it any more is no change: the key stays.
+    assert engine.diff(PARAMETER, own, inputs).changes == provider_pb2.DiffResponse.DIFF_NONE
+    state = engine.read(PARAMETER, name, own).properties
+    planned = engine.preview_update(PARAMETER, name, own, state, {**inputs, "value": "other"})
+    assert planned["keyId"] == "alias/own"
+    engine.delete(PARAMETER, name, state)
+
+
+def test_a_parameter_is_made_under_the_key_that_is_said(engine: Engine) -> None:
+    inputs = {"name": "/x/own", "type": "SecureString", "value": "hush", "keyId": "alias/own"}
+    name, state = engine.create(PARAMETER, inputs)
+    assert load(state)["keyId"] == "alias/own"
+    assert load(engine.read(PARAMETER, name, inputs).inputs) == inputs
     engine.delete(PARAMETER, name, state)
 
 
