@@ -8,7 +8,7 @@ import pulumi
 
 from cluster import config, node_config, user_data
 from cluster.errors import ClusterError
-from cluster.reading import registry_auth
+from cluster.reading import registry_auth, secrets
 from components import lookups, release_files
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
 
@@ -19,6 +19,10 @@ try:
     auth = registry_auth.check(
         given.get_object(registry_auth.KEY),
         is_secret=pulumi.runtime.config.is_config_secret(f"k3s-aws:{registry_auth.KEY}"),
+    )
+    login_key = secrets.check_login_key(
+        given.get(secrets.LOGIN_KEY),
+        is_secret=pulumi.runtime.config.is_config_secret(f"k3s-aws:{secrets.LOGIN_KEY}"),
     )
     cluster = lookups.resolve(
         config.load(
@@ -44,6 +48,7 @@ k3s = K3sCluster(
         boot_program=boot_program,
         k3s_files=files,
         registry_auth=auth,
+        login_key=login_key,
     ),
 )
 

@@ -35,6 +35,11 @@ ANSWER_SECONDS = 10  # for one answer of the network; the whole boot has the nod
 IAM_SECONDS = 60  # a role made a moment ago is not known everywhere in AWS yet
 REFUSAL_SECONDS = 10  # k3s may refuse a good token while it starts
 SPARE_BYTES = 64 << 20
+# What would change the machine by itself; a newer image is how it gets newer packages.
+UNATTENDED = (
+    "apt-daily.timer", "apt-daily.service", "apt-daily-upgrade.timer", "apt-daily-upgrade.service",
+    "unattended-upgrades.service", "dnf-automatic.timer", "dnf-automatic-install.timer",
+)  # fmt: skip
 
 UNIT = """\
 [Unit]
@@ -51,7 +56,7 @@ Delegate=yes
 User=root
 LimitNOFILE=1048576
 LimitNPROC=infinity
-LimitCORE=infinity
+LimitCORE=0
 TasksMax=infinity
 TimeoutStartSec=0
 Restart=always
@@ -97,6 +102,11 @@ def write(path: Path, content: str, mode: int) -> None:
 
 def read(path: Path) -> str:
     return path.read_text() if path.exists() else ""
+
+
+def password_of(token: str) -> str:
+    """The password of a join token in either form."""
+    return token.rsplit(":", 1)[-1]
 
 
 def digest_of(path: Path) -> Any:
@@ -340,14 +350,17 @@ class Boot:
         metadata: str = "http://169.254.169.254",
         ssm: str = "https://ssm.{region}.{domain}/",
         s3: str = "https://{bucket}.s3.{region}.{domain}/",
+        supervisor: str = "https://127.0.0.1:6443",
         run: Callable[[Sequence[str]], tuple[int, str]] = run_command,
         clock: Any = time,
         free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
         say: Callable[[str], None] = lambda line: print(line, flush=True),
     ) -> None:  # fmt: skip
         self.root, self.home = root, root / "etc/rancher/k3s"
+        self.data = root / "var/lib/rancher/k3s/server"
+        self.supervisor = supervisor
         self.run, self.clock, self.free = run, clock, free
-        self.applied = root / "var/lib/rancher/k3s/server/manifests/k3s-aws"
+        self.applied = self.data / "manifests/k3s-aws"
         self.report = Report(root / "var/lib/k3s-aws/report.json", clock, say)
         self.wait = Wait(clock)
         self.aws = Aws(metadata, ssm, s3, self.wait, self.report)
@@ -363,20 +376,52 @@ class Boot:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Failure(f"/etc/k3s-aws/node.json cannot be used: {error!r}") from None
         self.unit = "k3s" if self.role == "server" else "k3s-agent"
+        self.stay_as_made()
         instance = self.aws.metadata("instance-id")
         self.name = f"{prefix}-{instance[-8:]}"
         self.report.content.update(node=self.name, instanceId=instance, role=self.role)
 
-    def install_host_key(self) -> None:
-        """The one SSH host key; sshd has none before, so nobody ever sees another."""
-        name = self.node["parameters"]["hostKey"]
-        key = self.aws.parameters([name])[name].strip() + "\n"
+    def stay_as_made(self) -> None:
+        # Units that an image does not have are masked all the same.
+        self.run(["systemctl", "mask", "--now", *UNATTENDED])
+
+    def secrets(self, keys: Sequence[str]) -> dict[str, str]:
+        """
+        The machine's secrets: what an earlier run or the provider left, the rest from SSM.
+
+        SSM refuses a machine whose node has joined; whatever changes later is left by the provider.
+        """
+        path = self.root / "etc/k3s-aws/secrets.json"
+        held: dict[str, str] = json.loads(read(path) or "{}")
+        names = {key: self.node["parameters"][key] for key in keys if key not in held}
+        if names:
+            values = self.aws.parameters(list(names.values()))
+            held.update({key: values[name] for key, name in names.items()})
+            write(path, json.dumps(held), 0o600)
+        for value in held.values():
+            self.report.keep_secret(value)
+        return held
+
+    def open_ssh(self) -> None:
+        """
+        The one SSH host key, and the keys that may log in.
+
+        sshd has no host key before, so nobody ever sees another one.
+        """
+        held, user = self.secrets(("hostKey", "authorizedKeys")), self.node["loginUser"]
+        allowed = self.root / "etc/ssh/k3s-aws"
+        write(allowed / user, held["authorizedKeys"].strip() + "\n", 0o644)
+        for other in allowed.iterdir():
+            if other.name != user:
+                other.unlink()
+        key = held["hostKey"].strip() + "\n"
         path = self.root / "etc/ssh/ssh_host_ed25519_key"
         if read(path) == key:
             return
         write(path, key, 0o600)
         code, public = self.run(["ssh-keygen", "-y", "-f", str(path)])
         if code != 0:
+            name = self.node["parameters"]["hostKey"]
             raise Failure(f"SSM parameter {name} is not an SSH private key")
         write(path.with_suffix(".pub"), public, 0o644)
         for unit in ("ssh.service", "sshd.service"):
@@ -388,28 +433,61 @@ class Boot:
         raise Failure("this machine has neither ssh.service nor sshd.service")
 
     def install_secrets(self) -> None:
-        names = {key: name for key, name in self.node["parameters"].items() if key != "hostKey"}
-        values = self.aws.parameters(list(names.values()))
-        secret = {key: values[name] for key, name in names.items()}
-        self.token = secret["token"]
-        self.registry_auth = json.loads(secret.get("registryAuth", "{}"))
-        self.report.keep_secret(self.token.rsplit(":", 1)[-1])
-        write(self.home / "token", self.token + "\n", 0o600)
+        held = self.secrets([key for key in self.node["parameters"] if key != "authority"])
+        self.token = held["token"]
+        self.registry_auth = json.loads(held.get("registryAuth", "{}"))
+        self.report.keep_secret(password_of(self.token))
+        self.tokens = [self.token]
         if self.role == "server":
-            write(self.home / "agent-token", secret["agentToken"] + "\n", 0o600)
-            self.install_authority(json.loads(secret["authority"]))
+            self.tokens.append(held["agentToken"])
+            self.install_authority()
+            self.change_token(self.token)
+            write(self.home / "agent-token", held["agentToken"] + "\n", 0o600)
+        write(self.home / "token", self.token + "\n", 0o600)
 
-    def install_authority(self, files: Mapping[str, str]) -> None:
-        """Before the first start only: k3s does not start with another one than it knows."""
-        folder = "var/lib/rancher/k3s/server/tls"
-        for name, content in files.items():
+    def install_authority(self) -> None:
+        """Until k3s has run: it does not start with another one than it knows."""
+        if (self.root / "var/lib/k3s-aws/running").exists():
+            return
+        parameter = self.node["parameters"]["authority"]
+        for name, content in json.loads(self.aws.parameters([parameter])[parameter]).items():
             self.report.keep_secret(content)
-            path = self.root / folder / name
+            path = self.data / "tls" / name
             if not path.exists():
                 write(path, content, 0o600)
             elif read(path).strip() != content.strip():
-                raise Failure(f"/{folder}/{name} belongs to another cluster")
-        (self.root / folder).parent.chmod(0o700)
+                shown = f"/{path.relative_to(self.root)}"
+                raise Failure(f"{shown} belongs to another cluster")
+        self.data.chmod(0o700)
+
+    def change_token(self, token: str) -> None:
+        """
+        Tells a cluster of its new server token before k3s is started with it.
+
+        k3s refuses to start with one that its datastore was not told of:
+        https://docs.k3s.io/cli/token#rotate
+        """
+        before = read(self.home / "token").strip()
+        if before in ("", token) or not (self.data / "db").exists():
+            return
+        ours = ssl.create_default_context(cadata=read(self.data / "tls/server-ca.crt"))
+        body = json.dumps({"newToken": password_of(token)}).encode()
+
+        def attempt() -> None:
+            # A run before this one may have come so far.
+            for known in (before, token):
+                login = base64.b64encode(f"server:{password_of(known)}".encode()).decode()
+                self.report.keep_secret(login)
+                headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
+                url = f"{self.supervisor}/v1-k3s/token"
+                status, _, _ = ask(Request(url, body, headers, method="PUT"), ours)  # noqa: S310
+                if status == 200:
+                    return
+                if status not in (401, 403):
+                    raise NotYet(f"k3s answered {status} to another server token")
+            raise NotYet("k3s refused the old and the new server token", REFUSAL_SECONDS)
+
+        self.wait.until(attempt, "the server token was not changed")
 
     def install_k3s(self) -> None:
         wanted = self.node["k3s"]
@@ -505,7 +583,10 @@ class Boot:
         write(self.root / f"etc/systemd/system/{self.unit}.service", unit, 0o644)
         # Here, so that an agent has it behind itself when its server is there.
         self.systemctl("daemon-reload")
-        seen = "\n".join([self.node["k3s"]["sha256"], text, unit, *filter(None, [registries])])
+        # An agent that has joined needs its token no more; a server learns others at its start.
+        tokens = self.tokens if self.role == "server" else []
+        parts = [self.node["k3s"]["sha256"], text, unit, registries, *tokens]
+        seen = "\n".join(filter(None, parts))
         self.wanted = hashlib.sha256(seen.encode()).hexdigest()
 
     def registries(self) -> dict[str, Any]:
@@ -603,7 +684,7 @@ class Boot:
         """All phases, in order."""
         phases = {
             "identity": self.identify,
-            "host-key": self.install_host_key,
+            "ssh": self.open_ssh,
             "secrets": self.install_secrets,
             "download-k3s": self.install_k3s,
             "manifests": self.install_manifests,

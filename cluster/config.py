@@ -11,7 +11,7 @@ import errno
 from collections.abc import Mapping
 
 from cluster.model import Cluster
-from cluster.reading import checks, k3s, manifests, network, pools, tags
+from cluster.reading import checks, k3s, manifests, network, pools, secrets, tags
 from cluster.reading.findings import Findings, Section, sure
 from cluster.reading.keys import TOP
 
@@ -41,6 +41,8 @@ def load(raw: object, *, stack: str, read_file: manifests.ReadFile = _no_files) 
     place = top.section("network")
     ranges = network.read(place, wanted)
     own_tags = tags.read(top)
+    rotation = secrets.read_rotation(top.section("rotation"))
+    key_arn = secrets.read_key_arn(top)
     applied = manifests.read(top, wanted, read_file)
     deadline, drain = top.number("nodeDeadlineSeconds"), top.number("drainSeconds")
     if ranges is not None and None not in (servers, *agents):
@@ -51,6 +53,8 @@ def load(raw: object, *, stack: str, read_file: manifests.ReadFile = _no_files) 
         stack=stack,
         manifests=applied,
         own_tags=own_tags,
+        rotation=sure(rotation),
+        parameter_key_arn=key_arn or None,
         k3s=sure(wanted),
         servers=sure(servers),
         pools=tuple(map(sure, agents)),

@@ -74,6 +74,11 @@ class Network:
     caller_address_url: str
 
     @property
+    def ssh_is_open(self) -> bool:
+        """Whether the program itself may use SSH."""
+        return bool(self.ssh_allowed_cidrs)
+
+    @property
     def asks_for_caller(self) -> bool:
         return CALLER in (*self.api_allowed_cidrs, *self.ssh_allowed_cidrs)
 
@@ -124,6 +129,15 @@ class Manifest:
     @property
     def sha256(self) -> str:
         return hashlib.sha256(self.content.encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rotation:
+    """How often each kind of secret was asked to be made anew, the first time included."""
+
+    join_tokens: int = 1
+    login_key: int = 1
+    host_keys: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +207,9 @@ class Cluster:
     drain_seconds: int
     manifests: tuple[Manifest, ...] = ()
     own_tags: Mapping[str, str] = field(default_factory=dict)
+    rotation: Rotation = Rotation()
+    parameter_key_arn: str | None = None
+    """The KMS key of the parameters, where it is not the account's own."""
     warnings: tuple[Problem, ...] = ()
     architectures: Mapping[str, Architecture] | None = None
     subnets: tuple[Subnet, ...] = ()

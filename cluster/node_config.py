@@ -26,8 +26,8 @@ class Surroundings:
     region: str
     server_private_ip: str
     bucket: str | None = None
-    registry_auth: str | None = None
-    """The version of the parameter with the registries' passwords, if there are any."""
+    registry_auth: bool = False
+    """Whether there are passwords of image registries."""
 
 
 def render(cluster: Cluster, node: Node, addresses: Addresses, around: Surroundings) -> str:
@@ -39,7 +39,8 @@ def render(cluster: Cluster, node: Node, addresses: Addresses, around: Surroundi
         "pool": node.pool.name,
         "nodeNamePrefix": node.name_prefix,
         "region": around.region,
-        "parameters": _parameters(cluster, node, around),
+        "loginUser": node.pool.image.login_user,
+        "parameters": _parameters(cluster, node, addresses, around),
         "k3s": {
             "version": cluster.k3s.version,
             "sources": [_source(cluster, node, around)],
@@ -50,9 +51,6 @@ def render(cluster: Cluster, node: Node, addresses: Addresses, around: Surroundi
     }
     if cluster.k3s.registries or around.registry_auth:
         content["registries"] = cluster.k3s.registries
-    if around.registry_auth:
-        # Another password is another version, and so a change of the node.
-        content["registryAuthVersion"] = around.registry_auth
     if node.role == "agent":
         content["join"] = {"url": f"https://{around.server_private_ip}:6443"}
     elif cluster.manifests:
@@ -67,7 +65,7 @@ def longest(cluster: Cluster) -> Iterator[str]:
         region="ap-southeast-99",
         server_private_ip=address,
         bucket="b" * 63 if bucket.needed(cluster) else None,
-        registry_auth="99",
+        registry_auth=True,
     )
     for pool in cluster.all_pools:
         for node in cluster.nodes_of(pool)[-1:]:
@@ -92,16 +90,10 @@ def _manifests(cluster: Cluster, around: Surroundings) -> dict[str, Any]:
     }
 
 
-def _parameters(cluster: Cluster, node: Node, around: Surroundings) -> dict[str, str]:
-    names = parameters.of(cluster)
-    own = {"hostKey": parameters.host_key(cluster, node)}
-    if around.registry_auth:
-        own["registryAuth"] = parameters.registry_auth(cluster, node.role)
-    if node.role == "agent":
-        return {**own, "token": names.agent_token}
+def _parameters(
+    cluster: Cluster, node: Node, addresses: Addresses, around: Surroundings
+) -> dict[str, str]:
     return {
-        **own,
-        "token": names.server_token,
-        "agentToken": names.server_agent_token,
-        "authority": names.server_authority,
+        "hostKey": parameters.host_key(cluster, node.role, addresses.private_ip),
+        **parameters.shared(cluster, node.role, registries=around.registry_auth),
     }

@@ -2,56 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from cluster.model import Cluster, Node, Role
+from cluster.model import Cluster, Role
 
+SHARED: Mapping[Role, Mapping[str, str]] = {
+    "server": {
+        "token": "token",
+        "agentToken": "agent-token",
+        "authority": "authority",
+        "authorizedKeys": "authorized-keys",
+    },
+    "agent": {"token": "token", "authorizedKeys": "authorized-keys"},
+}
+"""What all machines of a role share: keys of the node configuration, and the ends of the names."""
 
-@dataclass(frozen=True, kw_only=True)
-class ParameterNames:
-    """The parameters all machines of a role share."""
+REGISTRY_AUTH = "registryAuth"
 
-    server_token: str
-    server_agent_token: str
-    server_authority: str
-    agent_token: str
-
-
-def of(cluster: Cluster) -> ParameterNames:
-    """The shared parameters of the cluster."""
-    return ParameterNames(
-        server_token=f"{_home(cluster, 'server')}/token",
-        server_agent_token=f"{_home(cluster, 'server')}/agent-token",
-        server_authority=f"{_home(cluster, 'server')}/authority",
-        agent_token=f"{_home(cluster, 'agent')}/token",
-    )
+# The machine's own address, as IAM knows it of the instance the credentials were given to:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+_OWN_ADDRESS = "${aws:EC2InstanceSourcePrivateIPv4}"
 
 
-def host_key(cluster: Cluster, node: Node) -> str:
-    """The parameter with the SSH host key of one machine."""
-    return f"{_home(cluster, node.role)}/host-keys/{node.suffix}"
+def shared(cluster: Cluster, role: Role, *, registries: bool = False) -> dict[str, str]:
+    """
+    The names of the parameters all machines of the role share, by their keys.
+
+    `registries`: whether there are passwords of image registries.
+    """
+    known = dict(SHARED[role])
+    if registries:
+        known[REGISTRY_AUTH] = "registry-auth"
+    return {key: f"{_home(cluster, role)}/{last}" for key, last in known.items()}
 
 
-def registry_auth(cluster: Cluster, role: Role) -> str:
-    """The parameter with the passwords of image registries."""
-    return f"{_home(cluster, role)}/registry-auth"
+def host_key(cluster: Cluster, role: Role, private_ip: str) -> str:
+    """The parameter with the SSH host key of the machine at this address."""
+    return f"{_home(cluster, role)}/host-keys/{private_ip}"
 
 
 def readable_by(cluster: Cluster, role: Role, *, registries: bool = False) -> tuple[str, ...]:
     """
-    Every parameter a machine of the role may read, host keys as a pattern; agents read nothing of
-    the servers'. `registries`: whether there are passwords of image registries.
+    Every parameter a machine of the role may read: what it shares, and its own host key alone.
 
-    Naming each host key would grow the policy with the pools, past IAM's 10,240 characters at
-    about a hundred machines, and change it whenever a machine is added.
+    The host key's name ends in the machine's address, so one line with a policy variable says
+    "its own" for all of them; naming each would outgrow IAM's 10,240 characters.
     """
-    names = of(cluster)
-    shared = {
-        "server": (names.server_token, names.server_agent_token, names.server_authority),
-        "agent": (names.agent_token,),
-    }[role]
-    of_registries = (registry_auth(cluster, role),) if registries else ()
-    return (*shared, *of_registries, f"{_home(cluster, role)}/host-keys/*")
+    names = shared(cluster, role, registries=registries)
+    return (*names.values(), host_key(cluster, role, _OWN_ADDRESS))
+
+
+def everything(cluster: Cluster) -> str:
+    """All parameters of the cluster, as a pattern."""
+    return f"{_base(cluster)}/*"
 
 
 def arn(name: str, *, partition: str, region: str, account_id: str) -> str:
@@ -60,4 +63,9 @@ def arn(name: str, *, partition: str, region: str, account_id: str) -> str:
 
 
 def _home(cluster: Cluster, role: Role) -> str:
-    return f"/k3s-aws/{cluster.name}-{cluster.stack}/{role}"
+    return f"{_base(cluster)}/{role}"
+
+
+def _base(cluster: Cluster) -> str:
+    # A level for each: with one for both, two clusters could have the same names.
+    return f"/k3s-aws/{cluster.stack}/{cluster.name}"

@@ -5,6 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+MACHINES_OF_A_ROLE = 300
+"""
+How many machines share a role: the policies of one have room for 10,240 characters together, and
+each machine that has joined takes 24 of them.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+"""
+
+_READ = ("ssm:GetParameter", "ssm:GetParameters")
+
 
 def trust_policy() -> dict[str, Any]:
     """EC2 instances may take the role."""
@@ -20,21 +29,52 @@ def trust_policy() -> dict[str, Any]:
     }
 
 
-def read(parameters: Sequence[str], objects: Sequence[str] = ()) -> dict[str, Any]:
+def read(
+    parameters: Sequence[str], objects: Sequence[str] = (), key_arn: str | None = None
+) -> dict[str, Any]:
     """
     Reading exactly these SSM parameters and S3 objects, all by ARN, and nothing else.
 
-    Decryption needs no statement: the key of the account, `aws/ssm`, admits whoever may read.
+    `key_arn` is the KMS key of the parameters. The account's own, `aws/ssm`, needs no statement: it
+    admits whoever may read them.
     """
-    statements = [
-        {
-            "Effect": "Allow",
-            "Action": ["ssm:GetParameter", "ssm:GetParameters"],
-            "Resource": sorted(parameters),
-        }
+    statements: list[dict[str, Any]] = [
+        {"Effect": "Allow", "Action": list(_READ), "Resource": sorted(parameters)}
     ]
+    if key_arn:
+        # https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html
+        context = {"kms:EncryptionContext:PARAMETER_ARN": sorted(parameters)}
+        statements.append(
+            {
+                "Effect": "Allow",
+                "Action": ["kms:Decrypt"],
+                "Resource": [key_arn],
+                "Condition": {"StringLike": context},
+            }
+        )
     if objects:
         statements.append(
             {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": sorted(objects)}
         )
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def deny_joined(parameters: str, instance_ids: Sequence[str]) -> dict[str, Any]:
+    """
+    No reading of parameters any more for these instances: they have joined.
+
+    The credentials of an instance's role carry the instance, so this holds wherever they are used:
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-roles-for-amazon-ec2.html
+    """
+    instances = [f"*/{each}" for each in sorted(instance_ids)]
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Deny",
+                "Action": ["ssm:GetParameter*"],
+                "Resource": [parameters],
+                "Condition": {"StringLike": {"ec2:SourceInstanceARN": instances}},
+            }
+        ],
+    }

@@ -26,16 +26,12 @@ BOOT_PROGRAM = CLOUD_INIT / "boot.py"
 # Stopping short of it leaves room for what a fork or a later release adds.
 LIMIT_BYTES = 14 * 1024
 
-# What cannot be compressed of a login key is its length: an Ed25519 key with a comment.
-LONGEST_LOGIN_KEY = "ssh-ed25519 " + "".join(map(chr, range(40, 108))) + " " + "x" * 32
 
-
-def render(node_config_text: str, boot_program_text: str, login_public_key: str) -> str:
+def render(node_config_text: str, boot_program_text: str) -> str:
     """The cloud-config of one machine."""
     return _template().render(
         node_config=node_config_text,
         boot_program=boot_program_text,
-        login_public_key=login_public_key.strip(),
     )
 
 
@@ -53,7 +49,7 @@ def _template() -> jinja2.Template:
 def require_room(node_configs: Iterable[str], boot_program_text: str) -> None:
     """Raises UserDataTooLarge where one of these would not fit, before anything is created."""
     for each in node_configs:
-        encode(render(each, boot_program_text, LONGEST_LOGIN_KEY))
+        encode(render(each, boot_program_text))
 
 
 def encode(cloud_config: str) -> str:

@@ -13,6 +13,7 @@ import pulumi_aws as aws
 from cluster import network, parameters
 from cluster.model import Cluster, Role
 from components import plugin
+from components.parameter import SecretParameters
 
 # Longer than any cluster we expect to see; a certificate authority cannot be renewed in place.
 AUTHORITY_VALIDITY_DAYS = 3650
@@ -20,11 +21,12 @@ AUTHORITY_VALIDITY_DAYS = 3650
 
 @dataclass(frozen=True, kw_only=True)
 class CredentialsArgs:
-    """The cluster they are for, and the passwords of image registries (secret)."""
+    """The cluster they are for; secret: the registries' passwords and the operator's login key."""
 
     cluster: Cluster
     registry_auth: Mapping[str, Any]
-    tags: Mapping[str, str]
+    login_key: str | None
+    parameters: SecretParameters
 
 
 class Credentials(pulumi.ComponentResource):
@@ -37,80 +39,73 @@ class Credentials(pulumi.ComponentResource):
 
     login_key: plugin.SshKey
     authority: plugin.Authority
-    parameters: Mapping[str, list[aws.ssm.Parameter]]
-    registry_auth_version: Mapping[str, pulumi.Output[str] | None]
-    """By role; another password is another version."""
+    parameters: Mapping[Role, list[aws.ssm.Parameter]]
+    secrets: Mapping[Role, Mapping[str, pulumi.Input[str]]]
+    """By role, what its machines share and may be given again, by the keys of parameters.py."""
 
     def __init__(
         self, name: str, args: CredentialsArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("k3s:aws:Credentials", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        self.login_key = plugin.SshKey(f"{name}-login", {"comment": name}, child)
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._name, self._args = name, args
+        self.login_key = self._make_login_key()
         self.authority = plugin.Authority(
             name,
             {"name": args.cluster.name, "validityDays": AUTHORITY_VALIDITY_DAYS},
-            child,
+            self._child,
         )
-        server = plugin.Token(
-            f"{name}-server", {"caHash": self.authority.caHash, "user": "server"}, child
-        )
-        agent = plugin.Token(
-            f"{name}-agent", {"caHash": self.authority.caHash, "user": "node"}, child
-        )
-        names = parameters.of(args.cluster)
-        secrets = {
-            "server": {
-                names.server_token: server.password,
-                names.server_agent_token: agent.password,
-                names.server_authority: self._authority_files(),
-            },
-            "agent": {names.agent_token: agent.token},
-        }
-        self.parameters = {
-            role: [
-                aws.ssm.Parameter(
-                    f"{name}-{path.rsplit('/', 2)[-2]}-{path.rsplit('/', 1)[-1]}",
-                    name=path,
-                    type="SecureString",
-                    value=value,
-                    tags=dict(args.tags),
-                    opts=child,
-                )
-                for path, value in held.items()
-            ]
-            for role, held in secrets.items()
-        }
-        self.registry_auth_version = {
-            role: self._give_registry_auth(name, role, args) for role in network.ROLES
-        }
+        self.secrets = self._secrets()
+        self.parameters = {role: self._give(role) for role in network.ROLES}
         self.register_outputs({"caHash": self.authority.caHash})
 
-    def _give_registry_auth(
-        self, name: str, role: Role, args: CredentialsArgs
-    ) -> pulumi.Output[str] | None:
-        if not args.registry_auth:
-            return None
-        given = aws.ssm.Parameter(
-            f"{name}-{role}-registry-auth",
-            name=parameters.registry_auth(args.cluster, role),
-            type="SecureString",
-            value=pulumi.Output.secret(json.dumps(dict(args.registry_auth))),
-            tags=dict(args.tags),
-            opts=pulumi.ResourceOptions(parent=self),
+    def _make_login_key(self) -> plugin.SshKey:
+        rotation, own = self._args.cluster.rotation, self._args.login_key
+        inputs: dict[str, Any] = {"comment": self._name, "generation": str(rotation.login_key)}
+        if own:
+            inputs["privateKey"] = pulumi.Output.secret(own)
+        return plugin.SshKey(f"{self._name}-login", inputs, self._child)
+
+    def _token(self, role: Role, user: str) -> plugin.Token:
+        inputs = {
+            "caHash": self.authority.caHash,
+            "user": user,
+            "generation": str(self._args.cluster.rotation.join_tokens),
+        }
+        return plugin.Token(f"{self._name}-{role}", inputs, self._child)
+
+    def _secrets(self) -> dict[Role, dict[str, pulumi.Input[str]]]:
+        server, agent = self._token("server", "server"), self._token("agent", "node")
+        shared: dict[str, pulumi.Input[str]] = {"authorizedKeys": self.login_key.publicKey}
+        if self._args.registry_auth:
+            auth = json.dumps(dict(self._args.registry_auth))
+            shared[parameters.REGISTRY_AUTH] = pulumi.Output.secret(auth)
+        return {
+            "server": {"token": server.password, "agentToken": agent.password, **shared},
+            "agent": {"token": agent.token, **shared},
+        }
+
+    def _give(self, role: Role) -> list[aws.ssm.Parameter]:
+        values = dict(self.secrets[role])
+        if role == "server":
+            values["authority"] = self._authority_files()
+        names = parameters.shared(
+            self._args.cluster, role, registries=bool(self._args.registry_auth)
         )
-        self.parameters[role].append(given)
-        return given.version.apply(str)
+        return [
+            self._args.parameters.create(
+                f"{self._name}-{role}-{path.rsplit('/', 1)[-1]}", path, values[key], self._child
+            )
+            for key, path in names.items()
+        ]
 
     def _authority_files(self) -> pulumi.Output[str]:
         """Named as k3s expects them under server/tls (reference: k3s docs, custom CA)."""
-        return pulumi.Output.secret(
-            pulumi.Output.json_dumps(
-                {
-                    "server-ca.crt": self.authority.serverCaCertificate,
-                    "server-ca.key": self.authority.serverCaKey,
-                    "client-ca.crt": self.authority.clientCaCertificate,
-                    "client-ca.key": self.authority.clientCaKey,
-                }
-            )
+        return pulumi.Output.json_dumps(
+            {
+                "server-ca.crt": self.authority.serverCaCertificate,
+                "server-ca.key": self.authority.serverCaKey,
+                "client-ca.crt": self.authority.clientCaCertificate,
+                "client-ca.key": self.authority.clientCaKey,
+            }
         )

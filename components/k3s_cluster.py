@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pulumi
 
-from cluster import bucket, network, node_config, parameters
+from cluster import bucket, network, node_config, parameters, policies
 from cluster.k3s_config import Addresses
 from cluster.model import Architecture, Cluster, Node, Role
 from cluster.model import NodePool as PoolPlan
@@ -24,6 +24,7 @@ from components.machine import Access, Machine, MachineArgs
 from components.machine_role import MachineRole, MachineRoleArgs
 from components.network import Network, NetworkArgs
 from components.node_pool import NodePool, NodePoolArgs
+from components.parameter import SecretParameters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,8 @@ class K3sClusterArgs:
     """What goes into the bucket where k3s is to come from it."""
     registry_auth: Mapping[str, Any] = field(default_factory=dict)
     """Passwords of image registries; secret."""
+    login_key: str | None = None
+    """The operator's own SSH key to log in with; secret."""
 
 
 class K3sCluster(pulumi.ComponentResource):
@@ -61,13 +64,19 @@ class K3sCluster(pulumi.ComponentResource):
         cluster = args.cluster
         self._tags = cluster.tags
         self._network = self._create_network()
+        self._parameters = SecretParameters(key_arn=cluster.parameter_key_arn, tags=self._tags)
         self._credentials = Credentials(
             name,
-            CredentialsArgs(cluster=cluster, registry_auth=args.registry_auth, tags=self._tags),
+            CredentialsArgs(
+                cluster=cluster,
+                registry_auth=args.registry_auth,
+                login_key=args.login_key,
+                parameters=self._parameters,
+            ),
             self._child,
         )
         self._bucket = self._create_bucket()
-        self._roles = {role: self._create_role(role) for role in network.ROLES}
+        self._roles = self._create_roles()
         self._addresses = {node.suffix: self._create_address(node) for node in cluster.nodes}
         first = self._addresses[cluster.nodes[0].suffix]
         self._join_address = first.private_ip
@@ -75,6 +84,7 @@ class K3sCluster(pulumi.ComponentResource):
         self._access = self._grant_access()
 
         machines = self._create_machines()
+        self._deny_joined(machines)
         self.nodes = pulumi.Output.all(*[machine.summary for machine in machines])
         self.boot_report = pulumi.Output.all(
             *[machine.node.bootReport for machine in machines]
@@ -114,26 +124,45 @@ class K3sCluster(pulumi.ComponentResource):
         folders = bucket.READABLE[role]
         return [pulumi.Output.concat(self._bucket.arn, f"/{each}/*") for each in folders]
 
-    def _create_role(self, role: Role) -> MachineRole:
-        facts = self._args.facts
-        arns = [
-            parameters.arn(
-                name,
-                partition=facts.partition,
-                region=facts.region,
-                account_id=facts.account_id,
-            )
-            for name in parameters.readable_by(
-                self._args.cluster, role, registries=bool(self._args.registry_auth)
-            )
-        ]
+    def _create_roles(self) -> dict[str, MachineRole]:
+        """The role of each node, by its suffix: one for the servers, one for so many agents."""
+        found: dict[str, MachineRole] = {}
+        for role in network.ROLES:
+            nodes = [node for node in self._args.cluster.nodes if node.role == role]
+            size = policies.MACHINES_OF_A_ROLE
+            for first in range(0, max(len(nodes), 1), size):
+                suffix = f"-{first // size + 1}" if first else ""
+                made = self._create_role(f"{self._name}-{role}{suffix}", role)
+                found |= {node.suffix: made for node in nodes[first : first + size]}
+        return found
+
+    def _create_role(self, name: str, role: Role) -> MachineRole:
+        cluster, auth = self._args.cluster, self._args.registry_auth
+        readable = parameters.readable_by(cluster, role, registries=bool(auth))
         return MachineRole(
-            f"{self._name}-{role}",
+            name,
             MachineRoleArgs(
-                parameter_arns=arns, object_arns=self._readable_objects(role), tags=self._tags
+                parameter_arns=list(map(self._parameter_arn, readable)),
+                all_parameters=self._parameter_arn(parameters.everything(cluster)),
+                key_arn=cluster.parameter_key_arn,
+                object_arns=self._readable_objects(role),
+                tags=self._tags,
             ),
             self._child,
         )
+
+    def _parameter_arn(self, name: str) -> str:
+        facts = self._args.facts
+        return parameters.arn(
+            name, partition=facts.partition, region=facts.region, account_id=facts.account_id
+        )
+
+    def _deny_joined(self, machines: Sequence[Machine]) -> None:
+        of_role: dict[MachineRole, list[plugin.Node]] = {}
+        for node, machine in zip(self._args.cluster.nodes, machines, strict=True):
+            of_role.setdefault(self._roles[node.suffix], []).append(machine.node)
+        for role, nodes in of_role.items():
+            role.deny_joined(nodes)
 
     def _create_address(self, node: Node) -> Address:
         return Address(
@@ -189,14 +218,16 @@ class K3sCluster(pulumi.ComponentResource):
                 cluster=self._args.cluster,
                 node=node,
                 address=self._addresses[node.suffix],
-                profile_name=self._roles[node.role].profile_name,
+                profile_name=self._roles[node.suffix].profile_name,
                 image_id=self._args.facts.image_of(self._args.cluster, node.pool),
                 boot_program=self._args.boot_program,
                 node_config=self._node_config(node),
                 server_instance_id=server_instance_id,
                 access=self._access,
+                secrets=self._credentials.secrets[node.role],
+                parameters=self._parameters,
                 ready_to_boot=[
-                    self._roles[node.role].policy,
+                    self._roles[node.suffix].policy,
                     *self._credentials.parameters[node.role],
                     *(self._bucket.objects if self._bucket else ()),
                 ],
@@ -213,7 +244,7 @@ class K3sCluster(pulumi.ComponentResource):
                 region=self._args.facts.region,
                 server_private_ip=known["server"],
                 bucket=known["bucket"],
-                registry_auth=known["auth"],
+                registry_auth=bool(self._args.registry_auth),
             )
             addresses = Addresses(private_ip=known["private"], public_ip=known["public"])
             return node_config.render(self._args.cluster, node, addresses, around)
@@ -223,14 +254,13 @@ class K3sCluster(pulumi.ComponentResource):
             public=address.public_ip,
             server=self._join_address,
             bucket=self._bucket.bucket_name if self._bucket else None,
-            auth=self._credentials.registry_auth_version[node.role],
         ).apply(render)
 
     def _read_kubeconfig(self, server: Machine) -> pulumi.Output[str]:
         kubeconfig = plugin.Kubeconfig(
             self._name,
             {
-                "ssh": server.ssh,
+                **({"ssh": server.ssh} if server.ssh else {}),
                 "api": self._access.api,
                 "instanceId": server.instance.id,
                 "clusterName": self._args.cluster.name,

@@ -13,6 +13,7 @@ from cluster import parameters, user_data
 from cluster.model import Cluster, Node, Spot
 from components import plugin
 from components.address import Address
+from components.parameter import SecretParameters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,9 @@ class MachineArgs:
     server_instance_id: pulumi.Input[str] | None
     """The instance of the server it joins; None on that server itself."""
     access: Access
+    secrets: Mapping[str, pulumi.Input[str]]
+    """What it shares with the machines of its role, by the keys of its node configuration."""
+    parameters: SecretParameters
     ready_to_boot: Sequence[pulumi.Resource]
     tags: Mapping[str, str]
 
@@ -52,7 +56,8 @@ class Machine(pulumi.ComponentResource):
 
     instance: aws.ec2.Instance
     node: plugin.Node
-    ssh: Mapping[str, pulumi.Input[Any]]
+    ssh: Mapping[str, pulumi.Input[Any]] | None
+    """How the provider reaches it; None where SSH is switched off."""
     summary: pulumi.Output[dict[str, Any]]
 
     def __init__(
@@ -65,23 +70,28 @@ class Machine(pulumi.ComponentResource):
     ) -> None:
         super().__init__("k3s:aws:Machine", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        host_key = plugin.SshKey(f"{name}-host", {"comment": name}, child)
-        host_key_parameter = aws.ssm.Parameter(
+        # A machine that is made anew gets another one: what the old one was is worth nothing then.
+        generation = f"{args.node.generation}-{args.cluster.rotation.host_keys}"
+        host_key = plugin.SshKey(f"{name}-host", {"comment": name, "generation": generation}, child)
+        host_key_parameter = args.parameters.create(
             f"{name}-host-key",
-            name=parameters.host_key(args.cluster, args.node),
-            type="SecureString",
-            value=host_key.privateKey,
-            tags=dict(args.tags),
-            opts=child,
+            args.address.private_ip.apply(
+                lambda ip: parameters.host_key(args.cluster, args.node.role, ip)
+            ),
+            host_key.privateKey,
+            child,
         )
         self.instance = self._instance(name, args, host_key_parameter)
-        self.ssh = {
-            "host": args.address.reached_at,
-            "port": 22,
-            "user": args.node.pool.image.login_user,
-            "privateKey": args.access.login_key.privateKey,
-            "hostKey": host_key.publicKey,
-        }
+        self.ssh = None
+        if args.cluster.network.ssh_is_open:
+            self.ssh = {
+                "host": args.address.reached_at,
+                "port": 22,
+                "user": args.node.pool.image.login_user,
+                "privateKey": args.access.login_key.privateKey,
+                "hostKey": host_key.publicKey,
+            }
+        held = {**args.secrets, "hostKey": host_key.privateKey}
         self.node = plugin.Node(
             name,
             {
@@ -90,9 +100,10 @@ class Machine(pulumi.ComponentResource):
                 "serverInstanceId": args.server_instance_id or self.instance.id,
                 "instanceType": args.node.pool.instance_type,
                 "role": args.node.role,
-                "ssh": self.ssh,
+                **({"ssh": self.ssh} if self.ssh else {}),
                 "api": args.access.api,
                 "nodeConfig": args.node_config,
+                "secrets": pulumi.Output.secret(pulumi.Output.json_dumps(held)),
                 "deadlineSeconds": args.cluster.node_deadline_seconds,
                 "drainSeconds": args.cluster.drain_seconds,
             },
@@ -104,11 +115,8 @@ class Machine(pulumi.ComponentResource):
     def _instance(
         self, name: str, args: MachineArgs, host_key_parameter: aws.ssm.Parameter
     ) -> aws.ec2.Instance:
-        def render(known: list[str]) -> str:
-            node_config, login_public_key = known
-            return user_data.encode(
-                user_data.render(node_config, args.boot_program, login_public_key)
-            )
+        def render(node_config: str) -> str:
+            return user_data.encode(user_data.render(node_config, args.boot_program))
 
         template = plugin.MachineTemplate(
             name,
@@ -116,9 +124,7 @@ class Machine(pulumi.ComponentResource):
                 "generation": args.node.generation,
                 "interfaceId": args.address.interface_id,
                 "imageId": args.image_id,
-                "userData": pulumi.Output.all(
-                    args.node_config, args.access.login_key.publicKey
-                ).apply(render),
+                "userData": args.node_config.apply(render),
             },
             pulumi.ResourceOptions(parent=self),
         )

@@ -10,23 +10,30 @@ import pulumi
 import pulumi_aws as aws
 
 from cluster import policies
+from components import plugin
 
 
 @dataclass(frozen=True, kw_only=True)
 class MachineRoleArgs:
-    """The SSM parameters and S3 objects, by ARN, that the machines of the role may read."""
+    """
+    The SSM parameters, the KMS key of them if it is not the account's own, and the S3 objects, all
+    by ARN, that the machines of the role may read; `all_parameters` are those of the cluster.
+    """
 
     parameter_arns: Sequence[str]
+    all_parameters: str
+    key_arn: str | None
     object_arns: Sequence[pulumi.Input[str]]
     tags: Mapping[str, str]
 
 
 class MachineRole(pulumi.ComponentResource):
     """
-    The instance profile of all servers, or of all agents (k3s:aws:MachineRole).
+    The instance profile of servers or of agents (k3s:aws:MachineRole).
 
-    Creates a role, its one inline policy and the instance profile. The policy allows reading
-    exactly the given parameters and objects and nothing else; it changes in place.
+    Creates a role, its inline policy and the instance profile. The policy allows reading exactly
+    the given parameters and objects and nothing else; it changes in place. Once their nodes are
+    there, a second policy denies the parameters to the machines that have joined.
     """
 
     profile_name: pulumi.Output[str]
@@ -37,6 +44,7 @@ class MachineRole(pulumi.ComponentResource):
     ) -> None:
         super().__init__("k3s:aws:MachineRole", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        self._name, self._args = name, args
         role = aws.iam.Role(
             name,
             assume_role_policy=json.dumps(policies.trust_policy()),
@@ -49,15 +57,30 @@ class MachineRole(pulumi.ComponentResource):
             policy=self._policy(args),
             opts=child,
         )
+        self._role_name = role.name
         profile = aws.iam.InstanceProfile(name, role=role.name, tags=dict(args.tags), opts=child)
         self.profile_name = profile.name
         self.register_outputs({"profileName": self.profile_name})
+
+    def deny_joined(self, nodes: Sequence[plugin.Node]) -> None:
+        """The machines of these nodes, which have joined, need no parameter any more."""
+
+        def render(instance_ids: Sequence[str]) -> str:
+            return json.dumps(policies.deny_joined(self._args.all_parameters, instance_ids))
+
+        aws.iam.RolePolicy(
+            f"{self._name}-joined",
+            role=self._role_name,
+            # Of the nodes, not of the instances: it is known when they are Ready.
+            policy=pulumi.Output.all(*[node.instanceId for node in nodes]).apply(render),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
     @staticmethod
     def _policy(args: MachineRoleArgs) -> pulumi.Input[str]:
         if not args.object_arns:
             # Known at preview, so that a preview shows it.
-            return json.dumps(policies.read(args.parameter_arns))
+            return json.dumps(policies.read(args.parameter_arns, key_arn=args.key_arn))
         return pulumi.Output.all(*args.object_arns).apply(
-            lambda objects: json.dumps(policies.read(args.parameter_arns, objects))
+            lambda objects: json.dumps(policies.read(args.parameter_arns, objects, args.key_arn))
         )

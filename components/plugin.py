@@ -29,7 +29,11 @@ class PluginResource(pulumi.CustomResource):
 
 
 class SshKey(PluginResource):
-    """An Ed25519 key pair; the private half is secret in state. Inputs: comment."""
+    """
+    An Ed25519 key pair; the private half is secret in state.
+
+    Inputs: comment, generation (another one makes another pair in place), privateKey (an own one).
+    """
 
     pulumi_type = "k3s:index:SshKey"
     publicKey: pulumi.Output[str]
@@ -50,7 +54,11 @@ class Authority(PluginResource):
 
 
 class Token(PluginResource):
-    """A join token pinned to the authority, secret. Inputs: caHash, user (server or node)."""
+    """
+    A join token pinned to the authority, secret.
+
+    Inputs: caHash, user (server or node), generation (another one draws another password).
+    """
 
     pulumi_type = "k3s:index:Token"
     password: pulumi.Output[str]
@@ -77,12 +85,14 @@ class Node(PluginResource):
     The Kubernetes node on a machine.
 
     Creating it waits until the machine's report is done and the node is Ready; deleting it drains
-    and removes the Node object. Another instance replaces it, another node configuration is applied
-    to the running machine, and behind another server it joins once more.
+    and removes the Node object. Another instance replaces it; another node configuration, other
+    secrets and SSH keys are applied to the running machine, and behind another server it joins once
+    more. Without `ssh` it asks the API alone, and applies nothing.
     """
 
     pulumi_type = "k3s:index:Node"
     nodeName: pulumi.Output[str]
+    instanceId: pulumi.Output[str]
     bootReport: pulumi.Output[dict[str, Any]]
     kubeletVersion: pulumi.Output[str]
     architecture: pulumi.Output[str]
@@ -91,7 +101,11 @@ class Node(PluginResource):
 
 
 class Kubeconfig(PluginResource):
-    """The administrator's kubeconfig, read over pinned SSH and proved with a call; secret."""
+    """
+    The administrator's kubeconfig, read over pinned SSH and proved with a call; secret.
+
+    Without `ssh` it is made of the certificate in `api`.
+    """
 
     pulumi_type = "k3s:index:Kubeconfig"
     kubeconfig: pulumi.Output[str]

@@ -1,4 +1,4 @@
-"""Making Ed25519 key pairs in OpenSSH's forms."""
+"""Making and reading Ed25519 key pairs in OpenSSH's forms."""
 
 from __future__ import annotations
 
@@ -18,3 +18,18 @@ def generate() -> tuple[str, str]:
         serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
     )
     return private.decode(), public.decode()
+
+
+def public_of(private: str) -> str:
+    """The public key of a private one in PEM; raises ValueError, which never quotes the key."""
+    try:
+        key = serialization.load_ssh_private_key(private.encode(), password=None)
+    except Exception:
+        # The library's errors are of many kinds and may tell of the content.
+        raise ValueError("it cannot be read, or has a passphrase") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ValueError("it is no Ed25519 key")
+    public = key.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
+    return public.decode()

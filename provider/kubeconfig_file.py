@@ -1,6 +1,8 @@
 """
 Fetching the kubeconfig: over pinned SSH, checked against our authority, proved with a real call.
 
+Where SSH is switched off it is made of the operator's pair instead, and proved the same way.
+
 What its text means is cluster/kubeconfig's business.
 """
 
@@ -24,19 +26,42 @@ _FILE: Final = "/etc/rancher/k3s/k3s.yaml"
 def fetch(task: Task, inputs: Values) -> Values:
     """The kubeconfig for our endpoint, and until when it is valid; raises KubeconfigError too."""
     wait = task.wait(inputs["deadlineSeconds"])
-    host, endpoint = inputs["ssh"]["host"], inputs["api"]["endpoint"]
-    machine = Machine(Login.of(inputs["ssh"]), wait)
+    endpoint = inputs["api"]["endpoint"]
+    parts = _from_server(task, wait, inputs) if inputs.get("ssh") else _own(task, wait, inputs)
+    return {
+        "kubeconfig": kubeconfig.render(parts, endpoint=endpoint, name=inputs["clusterName"]),
+        "expiresAt": certificates.expiry_of(parts.client_certificate),
+    }
+
+
+def _from_server(task: Task, wait: Wait, inputs: Values) -> kubeconfig.Parts:
+    """What k3s wrote, as the first server has it."""
+    host = inputs["ssh"]["host"]
+    machine = Machine(Login.of(inputs["ssh"]), wait, task.surroundings.host_keys)
     what = f'no kubeconfig of cluster "{inputs["clusterName"]}" from server {host}'
     look = f"see k3s's log: {machine.hint('sudo journalctl -u k3s -n 50 --no-pager')}"
     with machine, deadline_told(wait, what, lambda: look):
         text = _read(task, wait, machine)
         kubeconfig.verify(text, server_ca_certificate=inputs["api"]["serverCaCertificate"])
         parts = kubeconfig.parse(text)
-        _prove(task, wait, endpoint, parts)
-    return {
-        "kubeconfig": kubeconfig.render(parts, endpoint=endpoint, name=inputs["clusterName"]),
-        "expiresAt": certificates.expiry_of(parts.client_certificate),
-    }
+        _prove(task, wait, inputs["api"]["endpoint"], parts)
+    return parts
+
+
+def _own(task: Task, wait: Wait, inputs: Values) -> kubeconfig.Parts:
+    """The operator's own certificate, which the authority made before the cluster."""
+    api = inputs["api"]
+    parts = kubeconfig.Parts(
+        server=api["endpoint"],
+        certificate_authority=api["serverCaCertificate"],
+        client_certificate=api["clientCertificate"],
+        client_key=api["clientKey"],
+    )
+    what = f'the kubeconfig of cluster "{inputs["clusterName"]}" is not proved'
+    look = "the API has to be reachable from here: network.apiAllowedCidrs"
+    with deadline_told(wait, what, lambda: look):
+        _prove(task, wait, api["endpoint"], parts)
+    return parts
 
 
 def _read(task: Task, wait: Wait, machine: Machine) -> str:

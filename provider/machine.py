@@ -11,12 +11,14 @@ import contextlib
 import json
 import shlex
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 from cluster import boot_report
 from cluster.boot_report import BootReport
 from provider import ssh
 from provider.errors import DeadlinePassed, Refused
+from provider.host_keys import HostKeys
 from provider.resources.ssh_key import fingerprint_of
 from provider.waiting import Wait
 
@@ -24,6 +26,7 @@ T = TypeVar("T")
 
 REPORT: Final = "/var/lib/k3s-aws/report.json"
 NODE_CONFIG: Final = "/etc/k3s-aws/node.json"
+SECRETS: Final = "/etc/k3s-aws/secrets.json"
 BOOT_PROGRAM: Final = "/opt/k3s-aws/boot.py"
 BOOT_LOG: Final = "/var/log/cloud-init-output.log"
 
@@ -32,12 +35,30 @@ POLL_SECONDS: Final = 0.5
 _LOGIN_GRACE_SECONDS: Final = 20.0
 
 
-class Machine:
-    """The machine with this host key; `wait` ends every attempt."""
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What a machine is set up by: the texts of node.json, of the secrets and of the program."""
 
-    def __init__(self, login: ssh.Login, wait: Wait) -> None:
+    node_config: str
+    secrets: str = field(repr=False)
+    boot_program: str
+
+
+class Machine:
+    """
+    The machine with this host key; `wait` ends every attempt.
+
+    `before` is how it was reached so far: until it is set up anew, a machine whose keys are being
+    changed may still have either key of both.
+    """
+
+    def __init__(
+        self, login: ssh.Login, wait: Wait, host_keys: HostKeys, before: ssh.Login | None = None
+    ) -> None:
         self._login = login
+        self._ways = _ways(login, before)
         self._wait = wait
+        self._host_keys = host_keys
         self._connection: ssh.Connection | None = None
         self._refused_since: float | None = None
 
@@ -82,12 +103,11 @@ class Machine:
             return same
         return False
 
-    def apply(
-        self, node_config: str, boot_program: str, watch: Callable[[BootReport], Any]
-    ) -> BootReport:
-        """Sets the machine up by this node configuration and boot program; the finished report."""
-        self._install(NODE_CONFIG, node_config, mode="600")
-        self._install(BOOT_PROGRAM, boot_program, mode="755")
+    def apply(self, setup: Setup, watch: Callable[[BootReport], Any]) -> BootReport:
+        """Sets the machine up by this; the finished report, read with the keys it should have."""
+        self._install(NODE_CONFIG, setup.node_config, mode="600")
+        self._install(SECRETS, setup.secrets, mode="600")
+        self._install(BOOT_PROGRAM, setup.boot_program, mode="755")
         # The log is where the first boot's lines are, too. boot.py lets one run at a time go on.
         command = f"python3 {BOOT_PROGRAM} >>{BOOT_LOG} 2>&1 </dev/null"
         status: int | None = -1
@@ -96,6 +116,10 @@ class Machine:
             while (status := running.status) is None:
                 self._look(watch)
                 self._wait.pause(POLL_SECONDS)
+        if self._ways != [self._login]:
+            # Whatever it had before, from now on it is what we asked for or an error.
+            self._ways = [self._login]
+            self._hang_up()
         report = self._reported()
         # A run that never got to its report leaves the one before.
         if report.state == "running" or (status != 0 and report.state == "done"):
@@ -141,15 +165,20 @@ class Machine:
     def _attempt(self, act: Callable[[ssh.Connection], T]) -> T | None:
         try:
             connection = self._connection = self._connection or self._wait.run(
-                lambda: ssh.connect(self._login), discard=ssh.Connection.close
+                lambda: ssh.connect(self._ways[0]), discard=ssh.Connection.close
             )
             self._refused_since = None
             return self._wait.run(lambda: act(connection))
         except ssh.WrongHostKey as error:
-            raise Refused(self._another_machine(error.offered)) from None
+            self._ways = [way for way in self._ways if way.has_host_key(error.offered)]
+            if not self._ways:
+                raise Refused(self._another_machine(error.offered)) from None
         except ssh.LoginRefused as error:
             self._wait.seen = str(error)
-            self._login_refused()
+            if len(self._ways) > 1:
+                self._ways = self._ways[1:]
+            else:
+                self._login_refused()
         except ssh.NotYet as error:
             self._wait.seen = str(error)
         self._hang_up()
@@ -165,13 +194,32 @@ class Machine:
             )
 
     def _another_machine(self, offered: str) -> str:
+        place = f"{self._login.host} port {self._login.port}"
+        owner = self._host_keys.owner_of(offered)
+        ours = self._host_keys.owner_of(self._login.host_key)
+        keys = f"{fingerprint_of(offered)}, expected {fingerprint_of(self._login.host_key)}"
+        if owner is None:
+            return (
+                f"another machine answers at {place}: its SSH host key is {keys}\n"
+                "    the address may belong to another instance by now, or somebody stands in "
+                "between; nothing was sent to it\n"
+                "    compare with the host key in the instance's console output; when the machine "
+                "is the right one but was set up anew by hand, replace it"
+            )
+        if ours is not None and owner.name == ours.name:
+            return (
+                f'the machine at {place} shows the SSH host key that "{owner.name}" had before it '
+                f"was replaced or its key rotated: {keys}\n"
+                "    a machine that is no longer ours answers; nothing was sent to it\n"
+                "    terminate the instance that has the address, then run pulumi refresh and "
+                "pulumi up"
+            )
         return (
-            f"another machine answers at {self._login.host} port {self._login.port}: its SSH host "
-            f"key is {fingerprint_of(offered)}, expected {fingerprint_of(self._login.host_key)}\n"
-            "    the address may belong to another instance by now, or somebody stands in between; "
-            "nothing was sent to it\n"
-            "    compare with the host key in the instance's console output; when the machine is "
-            "the right one but was set up anew by hand, replace it"
+            f"another machine of this cluster answers at {place}: its SSH host key is that of "
+            f'"{owner.name}", {keys}\n'
+            "    the address leads to the wrong machine, or one took another's key; nothing was "
+            "sent to it\n"
+            "    run pulumi refresh, then pulumi up; if it stays so, replace both machines"
         )
 
     def _hang_up(self) -> None:
@@ -189,3 +237,15 @@ def deadline_told(wait: Wait, what: str, where: Callable[[], str]) -> Iterator[N
         raise DeadlinePassed(
             f"{what} after {wait.seconds:.0f} s\n    last seen: {wait.seen}\n    {where()}"
         ) from None
+
+
+def _ways(login: ssh.Login, before: ssh.Login | None) -> list[ssh.Login]:
+    """Each pair of host key and login key the machine may have, the wanted one first."""
+    if before is None:
+        return [login]
+    found = [
+        replace(login, host_key=host.host_key, private_key=own.private_key)
+        for host in (login, before)
+        for own in (login, before)
+    ]
+    return list(dict.fromkeys(found))

@@ -31,15 +31,17 @@ class Property:
     secret: bool = False
     choices: tuple[str, ...] = ()
     test: Test | None = None
+    optional: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """An object of its own type (`k3s:index:<name>`), all of its fields required."""
+    """An object of its own type (`k3s:index:<name>`)."""
 
     name: str
     description: str
     fields: Fields
+    optional: bool = False
 
 
 Fields = Mapping[str, Property | Group]
@@ -58,6 +60,8 @@ def failures(fields: Fields, values: Mapping[str, Any], at: str = "") -> Iterato
     for key, declared in fields.items():
         path = f"{at}{key}"
         if key not in values or values[key] is None:
+            if declared.optional:
+                continue
             fix = declared.fix if isinstance(declared, Property) else declared.description
             yield Failure(path=path, reason=_told("is missing", fix))
         elif not isinstance(values[key], Unknown):
@@ -67,6 +71,11 @@ def failures(fields: Fields, values: Mapping[str, Any], at: str = "") -> Iterato
             near = difflib.get_close_matches(key, list(fields), n=1)
             fix = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(fields)}"
             yield Failure(path=f"{at}{key}", reason=_told("unknown property", fix))
+
+
+def required(fields: Fields) -> list[str]:
+    """The names of those that may not be left out."""
+    return sorted(key for key, declared in fields.items() if not declared.optional)
 
 
 def secrets_of(fields: Fields, at: Path = ()) -> Iterator[Path]:

@@ -2,12 +2,13 @@
 Waiting until a machine's boot is done and its Kubernetes node is Ready; setting it up anew.
 
 First the machine is asked for its report, then the API for the Node. Both share one deadline.
+Where SSH is switched off there is no report, and the API alone is asked.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from cluster.boot_report import BootReport
 from provider import node_marks
 from provider.api import Access, Api, Foreign, NodeState, Unfit, Unreachable
 from provider.errors import Refused
-from provider.machine import POLL_SECONDS, Machine, deadline_told
+from provider.machine import POLL_SECONDS, Machine, Setup, deadline_told
 from provider.node_object import shown
 from provider.resources.resource import Task, Values
 from provider.ssh import Login
@@ -33,28 +34,38 @@ _CAUSE_LENGTH: Final = 2000
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
-    """A node that is up, and how long it took."""
+    """A node that is up, its boot report as far as it was read, and how long it took."""
 
-    report: BootReport
+    report: Mapping[str, Any]
     node: NodeState
     seconds: float
 
     @property
     def outputs(self) -> dict[str, Any]:
-        report = dict(self.report.content)
+        report = dict(self.report)
         return {"bootReport": report, **shown(self.node), "readySeconds": self.seconds}
 
 
 class Readiness:
-    """The wait for the node of these inputs."""
+    """The wait for the node of these inputs; `before` are those it was reached by so far."""
 
-    def __init__(self, task: Task, inputs: Values) -> None:
+    def __init__(self, task: Task, inputs: Values, before: Values | None = None) -> None:
         self._task = task
         self._inputs = inputs
         self._name: str = inputs["nodeName"]
         self._unit: str = _UNITS[inputs["role"]]
         self._wait = task.wait(inputs["deadlineSeconds"])
-        self._machine = Machine(Login.of(inputs["ssh"]), self._wait)
+        self._ssh = bool(inputs.get("ssh"))
+        if self._ssh:
+            former = (before or {}).get("ssh")
+            self._machine = Machine(
+                Login.of(inputs["ssh"]),
+                self._wait,
+                task.surroundings.host_keys,
+                Login.of(former) if former else None,
+            )
+        # What of the machine is known when the API is asked.
+        self._boot = "boot done, " if self._ssh else ""
         self._k3s_started = False
 
     def of_new_machine(self) -> Ready:
@@ -64,6 +75,9 @@ class Readiness:
         A machine that was set up by another node configuration, or whose boot had failed before
         anybody looked, is set up by ours first: a repeated `up` can succeed on the same machine.
         """
+        if not self._ssh:
+            with self._limited():
+                return self._ready(None)
         with self._limited():
             report = self._first_boot()
             if report.state == "failed" or not self._machine.runs(self._inputs["nodeConfig"]):
@@ -98,11 +112,18 @@ class Readiness:
 
     @contextlib.contextmanager
     def _limited(self) -> Iterator[None]:
-        what = f'node "{self._name}" ({self._inputs["ssh"]["host"]}) is not Ready'
-        with self._machine, deadline_told(self._wait, what, self._where_to_look):
+        place = f" ({self._inputs['ssh']['host']})" if self._ssh else ""
+        what = f'node "{self._name}"{place} is not Ready'
+        machine = self._machine if self._ssh else contextlib.nullcontext()
+        with machine, deadline_told(self._wait, what, self._where_to_look):
             yield
 
     def _where_to_look(self) -> str:
+        if not self._ssh:
+            return (
+                "SSH is switched off: the instance's console output has its boot log; "
+                "network.sshAllowedCidrs switches SSH on"
+            )
         if not self._k3s_started:
             return self._machine.boot_log
         command = f"sudo journalctl -u {self._unit} -n 50 --no-pager"
@@ -126,8 +147,12 @@ class Readiness:
 
     def _set_up(self) -> BootReport:
         self._say("set up by the new node configuration")
-        boot_program = self._task.surroundings.boot_program()
-        report = self._machine.apply(self._inputs["nodeConfig"], boot_program, self._watch)
+        setup = Setup(
+            node_config=self._inputs["nodeConfig"],
+            secrets=self._inputs["secrets"],
+            boot_program=self._task.surroundings.boot_program(),
+        )
+        report = self._machine.apply(setup, self._watch)
         if report.state == "failed":
             raise self._failed(report)
         return report
@@ -163,14 +188,18 @@ class Readiness:
         )
 
     def _ready(
-        self, report: BootReport, version_before: str | None = None, boot_id: str | None = None
+        self,
+        report: BootReport | None,
+        version_before: str | None = None,
+        boot_id: str | None = None,
     ) -> Ready:
         """
         Waits for the Node; `version_before` is the version the kubelet must no longer have,
         `boot_id` the boot it must have reported from.
         """
         self._k3s_started = True
-        self._wait.seen = report.describe()
+        content = report.content if report else {"node": self._name, "state": "not read"}
+        self._wait.seen = report.describe() if report else "no report, SSH is switched off"
         since = self._wait.elapsed
         restarted = False
         with contextlib.closing(self._api()) as api:
@@ -183,10 +212,14 @@ class Readiness:
                     if node.kubelet_version != version_before or waited >= _VERSION_SECONDS:
                         seconds = round(self._wait.elapsed, 1)
                         self._say(f"Ready after {seconds} s")
-                        return Ready(report=report, node=node, seconds=seconds)
-                elif answered and not node and not restarted and waited >= _REGISTRATION_SECONDS:
+                        return Ready(report=content, node=node, seconds=seconds)
+                elif self._lost(node, answered, waited) and not restarted:
                     restarted = self._restart("the Node object was deleted")
                 self._wait.pause(POLL_SECONDS)
+
+    def _lost(self, node: NodeState | None, answered: bool, waited: float) -> bool:
+        """Whether the Node object was deleted, so that only another start of k3s brings it back."""
+        return self._ssh and answered and not node and waited >= _REGISTRATION_SECONDS
 
     def _api(self) -> Api:
         try:
@@ -208,9 +241,9 @@ class Readiness:
             self._seen(f"{error} at {endpoint}")
             return False, None
         if node is None:
-            self._seen("boot done, the kubelet has not registered")
+            self._seen(f"{self._boot}the kubelet has not registered")
         elif not node.ready:
-            self._seen(f"boot done, {node.why}")
+            self._seen(f"{self._boot}{node.why}")
         return True, node
 
     def _restart(self, why: str) -> bool:

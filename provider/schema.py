@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from provider import VERSION
-from provider.properties import Fields, Group, Property
+from provider.properties import Fields, Group, Property, required
 from provider.resources.resource import Resource
 
 
@@ -29,9 +29,9 @@ def _resource(resource: Resource, types: dict[str, Any]) -> dict[str, Any]:
     return {
         "description": resource.description,
         "inputProperties": _properties(resource.inputs, types),
-        "requiredInputs": sorted(resource.inputs),
+        "requiredInputs": required(resource.inputs),
         "properties": _properties(resource.all_outputs, types),
-        "required": sorted(resource.all_outputs),
+        "required": required(resource.all_outputs),
     }
 
 
@@ -46,7 +46,7 @@ def _property(declared: Property | Group, types: dict[str, Any]) -> dict[str, An
             "type": "object",
             "description": declared.description,
             "properties": _properties(declared.fields, types),
-            "required": sorted(declared.fields),
+            "required": required(declared.fields),
         }
         return {"$ref": f"#/types/{token}", "description": declared.description}
     described: dict[str, Any] = {"description": declared.description}

@@ -110,7 +110,14 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     @_answered
     def Diff(self, request: Any, context: Any) -> Any:
         resource = _resource(request)
-        return _diff(resource, _changes(resource, request))
+        changes = _changes(resource, request)
+        known = values.plain(values.decode(request.olds))
+        resource.recognise(self._surroundings, known)
+        tops = {each.path[0] for each in changes}
+        news = values.plain(values.decode(request.news))
+        if objection := resource.objection(tops, news, known):
+            raise Refused(objection)
+        return _diff(resource, changes)
 
     @_answered
     def Create(self, request: Any, context: Any) -> Any:
@@ -120,6 +127,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.CreateResponse(properties=_outputs(resource, given, outputs))
         created = resource.create(self._task(request), values.plain(given))
         outputs = {**given, **created.learned}
+        resource.recognise(self._surroundings, values.plain(outputs))
         return provider_pb2.CreateResponse(
             id=created.id, properties=_outputs(resource, given, outputs)
         )
@@ -137,6 +145,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         else:
             task = self._task(request)
             learned = dict(resource.update(task, values.plain(given), known, changed))
+            resource.recognise(self._surroundings, values.plain({**given, **learned}))
         return provider_pb2.UpdateResponse(
             properties=_outputs(resource, given, {**given, **learned})
         )

@@ -65,6 +65,10 @@ class Login:
             host_key=given["hostKey"],
         )
 
+    def has_host_key(self, offered: str) -> bool:
+        """Whether this is the key, whatever its comment."""
+        return self.host_key.split()[:2] == offered.split()[:2]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
@@ -128,7 +132,8 @@ def connect(login: Login) -> Connection:
         transport = paramiko.Transport(raw)
         transport.banner_timeout = transport.auth_timeout = _BANNER_SECONDS
         try:
-            _greet(transport, login)
+            with _no_host_key():
+                _greet(transport, login)
             transport.auth_publickey(
                 login.user, paramiko.Ed25519Key.from_private_key(io.StringIO(login.private_key))
             )
@@ -152,12 +157,28 @@ def _greet(transport: paramiko.Transport, login: Login) -> None:
 
 
 @contextlib.contextmanager
+def _no_host_key() -> Iterator[None]:
+    """An sshd without a host key takes a connection and ends it before its first word."""
+    try:
+        yield
+    except (EOFError, paramiko.SSHException) as error:
+        if isinstance(error, EOFError) or "banner" in str(error):
+            raise NotYet(
+                "SSH ends before it shows a host key: a machine has none before the boot program's "
+                "phase ssh"
+            ) from error
+        raise
+
+
+@contextlib.contextmanager
 def _lost_connections() -> Iterator[None]:
     """Tells what of paramiko's and the network's errors is worth another attempt."""
     try:
         yield
     except paramiko.AuthenticationException as error:
         raise LoginRefused("the machine does not accept the login key") from error
+    except paramiko.ssh_exception.IncompatiblePeer as error:
+        raise NotYet(f"the machine shows no host key that can be used: {error}") from error
     except ConnectionRefusedError as error:
         raise NotYet("SSH is refused") from error
     except TimeoutError as error:

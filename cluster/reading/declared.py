@@ -55,10 +55,11 @@ class Flag(Key):
 
 @dataclass(frozen=True, kw_only=True)
 class Texts(Key):
-    """A list of texts; `why` says why it must be given and may not be empty."""
+    """A list of texts; `why` says why it must be given, and may not be empty unless it `may_be`."""
 
     example: str
     why: str = ""
+    may_be_empty: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

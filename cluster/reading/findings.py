@@ -167,7 +167,7 @@ class Section:
         return value
 
     def texts(self, key: str) -> Iterator[tuple[Path, str]]:
-        """A list of texts, each with its path; a required one may not be empty."""
+        """A list of texts, each with its path."""
         declared = cast(Texts, self._keys[key])
         wanted = f"write a list such as [{shown(declared.example)}]"
         if key not in self._content:
@@ -180,7 +180,7 @@ class Section:
                 yield path, value
             else:
                 self.findings.add(path, *_no_text(value, declared.example))
-        if declared.required and self._content[key] == []:
+        if declared.required and not declared.may_be_empty and self._content[key] == []:
             self.report(key, f"is empty: {declared.why}", wanted)
 
     def table(self, key: str) -> Mapping[str, str] | None:

@@ -221,11 +221,13 @@ NETWORK = Group(
             why=OPEN,
         ),
         "sshAllowedCidrs": Texts(
-            what="IPv4 ranges that may connect to SSH on every machine, or `caller`",
+            what="IPv4 ranges that may connect to SSH on every machine, or `caller`; an empty "
+            "list switches SSH off ([what then works](security.md#ssh-switched-off))",
             change=NONE,
             required=True,
             example="203.0.113.0/24",
             why=OPEN,
+            may_be_empty=True,
         ),
         "callerAddressUrl": Text(
             what="who is asked for the address behind `caller`; answers with an IPv4 address",
@@ -394,6 +396,33 @@ CHARTS = Groups(
     },
 )
 
+ROTATION = Group(
+    what="raise a number to make what it stands for anew, on the machines that run",
+    keys={
+        "joinTokens": Number(
+            what="the servers' and the agents' join token; k3s restarts on the servers",
+            change=IN_PLACE,
+            default=1,
+            low=1,
+            high=1_000_000,
+        ),
+        "loginKey": Number(
+            what="the SSH key the program logs in with, unless `k3s-aws:loginKey` is set",
+            change=IN_PLACE,
+            default=1,
+            low=1,
+            high=1_000_000,
+        ),
+        "hostKeys": Number(
+            what="the SSH host key of every machine",
+            change=IN_PLACE,
+            default=1,
+            low=1,
+            high=1_000_000,
+        ),
+    },
+)
+
 TOP = Group(
     what="The cluster; every key is described in docs/configuration.md",
     keys={
@@ -419,6 +448,16 @@ TOP = Group(
             what="further tags on everything", change=NONE, default={}, example="cost-centre: 4711"
         ),
         "k3s": K3S,
+        "parameterKmsKeyArn": Text(
+            what="the KMS key that encrypts the SSM parameters with the machines' secrets; the "
+            "roles of the machines may decrypt with it, its own policy has to admit the account's "
+            "IAM policies",
+            change=NONE,
+            shown="the account's own key, `aws/ssm`",
+            example="arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f",
+            shape=r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-z0-9-]+",
+        ),
+        "rotation": ROTATION,
         "image": Group(what="the image of all machines", shown="Debian 12", keys=IMAGE_KEYS),
         "servers": SERVERS,
         "pools": POOLS,

@@ -30,6 +30,19 @@ def _private_key(value: str) -> str | None:
     return None if begins else "is no private key in OpenSSH's form"
 
 
+def private_key_fault(value: str) -> str | None:
+    """A test: an Ed25519 key in OpenSSH's form that can be used as it is."""
+    if not value.startswith("-----BEGIN OPENSSH PRIVATE KEY-----"):
+        return "is no private key in OpenSSH's form"
+    from provider import ed25519
+
+    try:
+        ed25519.public_of(value)
+    except ValueError as fault:
+        return f"cannot be used: {fault}"
+    return None
+
+
 def _certificate(value: str) -> str | None:
     return None if value.startswith("-----BEGIN CERTIFICATE-----") else "is no PEM certificate"
 
@@ -48,7 +61,9 @@ def _endpoint(value: str) -> str | None:
 
 SSH = Group(
     name="Ssh",
-    description="How the machine is reached: its address, the login and its one host key.",
+    description="How the machine is reached: its address, the login and its one host key. Left "
+    "out where SSH is switched off.",
+    optional=True,
     fields={
         "host": Property(
             kind="string", description="Address or name.", fix="an address", test=not_blank

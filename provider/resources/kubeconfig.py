@@ -1,4 +1,4 @@
-"""Kubeconfig (k3s:index:Kubeconfig): the administrator's kubeconfig, read from the first server."""
+"""Kubeconfig (k3s:index:Kubeconfig): the administrator's kubeconfig of the cluster."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ _READ_AGAIN: Final = frozenset(
 
 
 class Kubeconfig(Resource):
-    """Read over pinned SSH, parsed, checked against our authority, proved with a real call."""
+    """
+    Read over pinned SSH, parsed, checked against our authority, proved with a real call.
+
+    Without `ssh` it is made of the certificate in `api`.
+    """
 
     token = "k3s:index:Kubeconfig"
     description = "The administrator's kubeconfig of the cluster, proved with a call. Secret."

@@ -12,8 +12,10 @@ from provider.properties import Fields, Property, at_least, not_blank
 from provider.resources.connections import API, DEADLINE, INSTANCE_ID, SSH
 from provider.resources.resource import Created, Resource, Task, Values
 
-# The inputs whose change takes the node through a time when it is not Ready.
-_WAITED_FOR = frozenset({"nodeConfig", "instanceType", "serverInstanceId"})
+# The inputs whose change is applied to the machine, over SSH, until its node is Ready again.
+_APPLIED = frozenset({"nodeConfig", "secrets", "instanceType", "serverInstanceId"})
+# Other keys are brought to the machine; where SSH was switched off, what changed since is.
+_KEYS = frozenset({"ssh", "ssh.hostKey", "ssh.privateKey"})
 
 
 def _is_object(text: str) -> str | None:
@@ -28,9 +30,10 @@ class Node(Resource):
     Create waits until the machine's boot is done and the node is Ready. It makes nothing, so a
     failure leaves nothing in state, and the next update waits for the same machine again.
 
-    Update applies another `nodeConfig` to the running machine, lets it join once more behind
-    another server, which knows no nodes yet, and waits for a machine that restarted to become
-    another `instanceType`; nothing else contacts it.
+    Update applies another `nodeConfig`, other secrets and SSH keys to the running machine, lets it
+    join once more behind another server, which knows no nodes yet, and waits for a machine that
+    restarted to become another `instanceType`; nothing else contacts it. Without `ssh` none of
+    these can be done, which is said before anything is begun.
 
     Read never uses SSH. An API that does not answer changes nothing. A Node object that is gone
     while the API answers counts as gone: the next update creates it, and creating starts k3s once
@@ -75,6 +78,13 @@ class Node(Resource):
             fix="use what cluster/node_config renders",
             test=_is_object,
         ),
+        "secrets": Property(
+            kind="string",
+            secret=True,
+            description="Text of the machine's secrets.json; a change is applied in place.",
+            fix="a JSON object of texts by the keys of nodeConfig's parameters",
+            test=_is_object,
+        ),
         "deadlineSeconds": DEADLINE,
         "drainSeconds": Property(
             kind="integer",
@@ -95,7 +105,7 @@ class Node(Resource):
     replaces = frozenset({"nodeName", "instanceId"})
 
     def learned_again(self, changed: Collection[str]) -> Collection[str]:
-        if not _WAITED_FOR & set(changed):
+        if not _applied(changed):
             return ()
         return tuple(key for key in self.outputs if key != "architecture")
 
@@ -109,19 +119,30 @@ class Node(Resource):
         from provider.readiness import Readiness
 
         # What was not remembered yet is no change of the machine.
-        changes = {key for key in _WAITED_FOR & set(changed) if key in known}
-        if not changes:
+        changes = {key for key in _applied(changed) if key in known or key in _KEYS}
+        if not changes or "ssh" not in inputs:
             return super().update(task, inputs, known, changed)
         before = None
         if _version_in(known["nodeConfig"]) != _version_in(inputs["nodeConfig"]):
             before = known.get("kubeletVersion")
-        ready = Readiness(task, inputs).of_running_machine(
+        ready = Readiness(task, inputs, known).of_running_machine(
             known["nodeConfig"],
             before,
             restarted="instanceType" in changes,
             joins_again="serverInstanceId" in changes,
         )
         return ready.outputs
+
+    def objection(self, changed: Collection[str], inputs: Values, known: Values) -> str | None:
+        applied = sorted(_APPLIED & set(changed) & known.keys())
+        if "ssh" in inputs or not applied or not self.replaces.isdisjoint(changed):
+            return None
+        return (
+            f'node "{known["nodeName"]}" cannot be changed while SSH is switched off: '
+            f"{', '.join(applied)}\n"
+            "    allow the address of this run in network.sshAllowedCidrs, run pulumi up, and "
+            "empty the list again afterwards"
+        )
 
     def read(self, task: Task, known: Values) -> Values | None:
         from provider import node_object
@@ -134,6 +155,10 @@ class Node(Resource):
         from provider import node_object
 
         node_object.remove(task, known)
+
+
+def _applied(changed: Collection[str]) -> frozenset[str]:
+    return (_APPLIED | _KEYS) & set(changed)
 
 
 def _version_in(node_config: str) -> Any:

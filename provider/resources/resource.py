@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from provider.differences import Difference
 from provider.engine import Voice
 from provider.errors import Refused
+from provider.host_keys import HostKeys
 from provider.properties import Fields
 from provider.waiting import Clock, Wait
 
@@ -24,6 +25,7 @@ class Surroundings:
     voice: Voice
     random_hex: Callable[[int], str]
     boot_program: Callable[[], str]
+    host_keys: HostKeys = field(default_factory=HostKeys)
 
 
 class Task:
@@ -79,6 +81,14 @@ class Resource:
     @property
     def all_outputs(self) -> Fields:
         return {**self.inputs, **self.outputs}
+
+    def recognise(self, surroundings: Surroundings, known: Values) -> None:
+        """Looks at a resource of the stack that others of this run may ask about."""
+
+    def objection(self, changed: Collection[str], inputs: Values, known: Values) -> str | None:
+        """Why these changes of the top properties cannot be made, before anything is begun."""
+        del changed, inputs, known
+        return None
 
     def relevant(self, differences: Sequence[Difference]) -> Sequence[Difference]:
         """Those differences that mean a change at all."""

@@ -7,16 +7,21 @@ import hashlib
 from collections.abc import Collection
 from typing import ClassVar
 
-from provider.properties import Fields, Property
-from provider.resources.resource import Created, Resource, Task, Values
+from provider.properties import Fields, Property, not_blank
+from provider.resources.connections import private_key_fault
+from provider.resources.resource import Created, Resource, Surroundings, Task, Values
 
 
 def _one_line(comment: str) -> str | None:
     return "has more than one line" if "\n" in comment else None
 
 
+# A change of these is another pair.
+_PAIR = frozenset({"generation", "privateKey"})
+
+
 class SshKey(Resource):
-    """Made once and kept in state; another comment leaves the key as it is."""
+    """Kept until `generation` or a given `privateKey` changes; another comment changes no key."""
 
     token = "k3s:index:SshKey"
     description = "An Ed25519 SSH key pair; the private half is secret in state."
@@ -26,7 +31,21 @@ class SshKey(Resource):
             description="What the public key's line says after the key.",
             fix='one line such as the name of what it is for: "demo-servers-0"',
             test=_one_line,
-        )
+        ),
+        "generation": Property(
+            kind="string",
+            description="Another one makes another pair, in place.",
+            fix='any text, such as "1"',
+            test=not_blank,
+        ),
+        "privateKey": Property(
+            kind="string",
+            secret=True,
+            optional=True,
+            description="A key of one's own in place of one that is made.",
+            fix="an Ed25519 key in OpenSSH's form, without a passphrase",
+            test=private_key_fault,
+        ),
     }
     outputs: ClassVar[Fields] = {
         "publicKey": Property(kind="string", description="`ssh-ed25519 AAAA... comment`"),
@@ -34,27 +53,43 @@ class SshKey(Resource):
             kind="string", secret=True, description="The private key in OpenSSH's PEM form."
         ),
         "fingerprint": Property(kind="string", description="`SHA256:...`, as ssh shows it."),
+        "formerPublicKey": Property(
+            kind="string", description="The public key before the last change; empty at first."
+        ),
     }
 
-    def create(self, task: Task, inputs: Values) -> Created:
-        from provider import ed25519
+    def recognise(self, surroundings: Surroundings, known: Values) -> None:
+        if "publicKey" in known:
+            keys, name = surroundings.host_keys, known["comment"]
+            keys.remember(known.get("formerPublicKey", ""), name, former=True)
+            keys.remember(known["publicKey"], name)
 
-        private, line = ed25519.generate()
-        fingerprint = fingerprint_of(line)
-        learned = {
-            "publicKey": f"{line} {inputs['comment']}".rstrip(),
-            "privateKey": private,
-            "fingerprint": fingerprint,
-        }
-        return Created(id=fingerprint, learned=learned)
+    def create(self, task: Task, inputs: Values) -> Created:
+        learned = _pair(inputs, former="")
+        return Created(id=learned["fingerprint"], learned=learned)
 
     def learned_again(self, changed: Collection[str]) -> Collection[str]:
-        return ("publicKey",)
+        return ("publicKey",) if _PAIR.isdisjoint(changed) else tuple(self.outputs)
 
     def update(self, task: Task, inputs: Values, known: Values, changed: Collection[str]) -> Values:
+        if not _PAIR.isdisjoint(changed):
+            return _pair(inputs, former=known["publicKey"])
         key = " ".join(known["publicKey"].split()[:2])
         kept = super().update(task, inputs, known, changed)
         return {**kept, "publicKey": f"{key} {inputs['comment']}".rstrip()}
+
+
+def _pair(inputs: Values, former: str) -> dict[str, str]:
+    from provider import ed25519
+
+    given = inputs.get("privateKey")
+    private, line = (given, ed25519.public_of(given)) if given else ed25519.generate()
+    return {
+        "publicKey": f"{line} {inputs['comment']}".rstrip(),
+        "privateKey": private,
+        "fingerprint": fingerprint_of(line),
+        "formerPublicKey": former,
+    }
 
 
 def fingerprint_of(public_key: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import ClassVar, Final
 
-from provider.properties import Fields, Property
+from provider.properties import Fields, Property, not_blank
 from provider.resources.resource import Created, Resource, Task, Values
 
 # As many as k3s itself draws.
@@ -20,7 +21,10 @@ class Token(Resource):
     """The full form is what an agent joins with; a server is given the bare password."""
 
     token = "k3s:index:Token"
-    description = "A join token in k3s's secure form, bound to the hash of the server CA."
+    description = (
+        "A join token in k3s's secure form, bound to the hash of the server CA. Another "
+        "`generation` draws another password, in place."
+    )
     inputs: ClassVar[Fields] = {
         "caHash": Property(
             kind="string",
@@ -34,6 +38,12 @@ class Token(Resource):
             fix='"server" or "node"',
             choices=("server", "node"),
         ),
+        "generation": Property(
+            kind="string",
+            description="Another one draws another password.",
+            fix='any text, such as "1"',
+            test=not_blank,
+        ),
     }
     outputs: ClassVar[Fields] = {
         "password": Property(kind="string", secret=True, description="The token's password."),
@@ -44,9 +54,19 @@ class Token(Resource):
     replaces = frozenset({"caHash", "user"})
 
     def create(self, task: Task, inputs: Values) -> Created:
-        random_hex = task.surroundings.random_hex
-        password = random_hex(_PASSWORD_BYTES)
-        token = f"K10{inputs['caHash']}::{inputs['user']}:{password}"
-        return Created(
-            id=f"{inputs['user']}-{random_hex(4)}", learned={"password": password, "token": token}
-        )
+        identity = task.surroundings.random_hex(4)
+        return Created(id=f"{inputs['user']}-{identity}", learned=_drawn(task, inputs))
+
+    def learned_again(self, changed: Collection[str]) -> Collection[str]:
+        return tuple(self.outputs) if "generation" in changed else ()
+
+    def update(self, task: Task, inputs: Values, known: Values, changed: Collection[str]) -> Values:
+        if "generation" in changed:
+            return _drawn(task, inputs)
+        return super().update(task, inputs, known, changed)
+
+
+def _drawn(task: Task, inputs: Values) -> dict[str, str]:
+    password = task.surroundings.random_hex(_PASSWORD_BYTES)
+    token = f"K10{inputs['caHash']}::{inputs['user']}:{password}"
+    return {"password": password, "token": token}

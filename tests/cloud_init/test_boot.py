@@ -24,7 +24,7 @@ from tests.cloud_init.world import (
     World,
 )
 
-SERVER_PHASES = ["identity", "host-key", "secrets", "download-k3s", "configure", "start-k3s"]
+SERVER_PHASES = ["identity", "ssh", "secrets", "download-k3s", "configure", "start-k3s"]
 AGENT_PHASES = [*SERVER_PHASES[:-1], "wait-for-server", "start-k3s"]
 
 
@@ -138,6 +138,7 @@ def test_passwords_of_registries_come_from_their_parameter_into_the_file_alone(
     world.parameters["/demo/registry-auth"] = json.dumps(auth)
     own = {
         "hostKey": "/demo/host-key",
+        "authorizedKeys": "/demo/authorized-keys",
         "token": "/demo/agent-token",
         "registryAuth": "/demo/registry-auth",
     }

@@ -32,7 +32,7 @@ def test_a_refusal_that_stays_is_the_cause_long_before_the_deadline(world: World
     began = world.clock.now
     assert world.boot() == 1
     expected = 'SSM answered 400: {"__type": "AccessDeniedException", "message": "no"}'
-    assert ("host-key", expected) == world.cause()
+    assert ("ssh", expected) == world.cause()
     assert 60 <= world.clock.now - began < 75
 
 
@@ -55,7 +55,7 @@ def test_a_host_key_that_is_none_is_refused(world: World) -> None:
     world.configure("server")
     assert world.boot() == 1
     expected = "SSM parameter /demo/host-key is not an SSH private key"
-    assert ("host-key", expected) == world.cause()
+    assert ("ssh", expected) == world.cause()
 
 
 def test_a_machine_without_sshd_is_named(world: World) -> None:
@@ -63,7 +63,7 @@ def test_a_machine_without_sshd_is_named(world: World) -> None:
     world.configure("server")
     assert world.boot() == 1
     expected = "this machine has neither ssh.service nor sshd.service"
-    assert ("host-key", expected) == world.cause()
+    assert ("ssh", expected) == world.cause()
 
 
 def test_a_metadata_service_that_does_not_answer_ends_with_the_deadline(world: World) -> None:

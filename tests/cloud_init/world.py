@@ -7,6 +7,7 @@ systemd and the clock are simulated. Each has the faults a test may ask for.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import threading
@@ -34,6 +35,7 @@ K3S = b"\x7fELF k3s " * 100_000
 HOST_KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nhost-key-body\n-----END OPENSSH PRIVATE KEY-----\n"
 SERVER_PASSWORD = "server-password-0123456789"
 AGENT_PASSWORD = "agent-password-0123456789"
+LOGIN_KEY = "ssh-ed25519 AAAAlogin demo\n"
 
 
 class Clock:
@@ -124,6 +126,8 @@ class World:
         self.readiness: list[int] = []
         self.cacerts = authority.certificate
         self.sent_to_server: list[tuple[str, str | None]] = []
+        self.server_password = SERVER_PASSWORD
+        self.asked_parameters: list[list[str]] = []
         ca_hash = hashlib.sha256(authority.certificate.encode()).hexdigest()
         self.agent_token = f"K10{ca_hash}::node:{AGENT_PASSWORD}"
         self.files = {
@@ -134,6 +138,7 @@ class World:
         }
         self.parameters = {
             "/demo/host-key": HOST_KEY,
+            "/demo/authorized-keys": LOGIN_KEY,
             "/demo/server-token": SERVER_PASSWORD,
             "/demo/server-agent-token": AGENT_PASSWORD,
             "/demo/authority": json.dumps(self.files),
@@ -165,7 +170,11 @@ class World:
 
     def configure(self, role: str, **changes: Any) -> None:
         """Writes node.json as `cluster/` would."""
-        own = {"hostKey": "/demo/host-key", "token": f"/demo/{role}-token"}
+        own = {
+            "hostKey": "/demo/host-key",
+            "authorizedKeys": "/demo/authorized-keys",
+            "token": f"/demo/{role}-token",
+        }
         if role == "server":
             own |= {"agentToken": "/demo/server-agent-token", "authority": "/demo/authority"}
         content = {
@@ -175,6 +184,7 @@ class World:
             "pool": f"{role}s",
             "nodeNamePrefix": f"demo-{role}s",
             "region": REGION,
+            "loginUser": "admin",
             "parameters": own,
             "k3s": {
                 "version": "v1.36.4+k3s1",
@@ -196,6 +206,7 @@ class World:
             metadata=self.url,
             ssm=self.url + "/",
             s3=self.url + "/{bucket}/",
+            supervisor=self.server_url,
             run=self.systemd.run,
             clock=self.clock,
             free=lambda _: self.free,
@@ -292,6 +303,7 @@ class _Aws(_Handler):
             self.answer(400, b'{"__type": "InvalidSignatureException"}', date)
         else:
             asked = json.loads(body)
+            self.world.asked_parameters.append(asked["Names"])
             assert asked["WithDecryption"] is True
             found = [
                 {"Name": name, "Value": self.world.parameters[name]}
@@ -329,7 +341,17 @@ class _Aws(_Handler):
 
 
 class _Supervisor(_Handler):
-    """The part of a k3s server an agent asks before it joins."""
+    """The part of a k3s server an agent asks before it joins, and what changes its token."""
+
+    def do_PUT(self) -> None:
+        # https://github.com/k3s-io/k3s/blob/main/pkg/server/handlers/token.go
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        login = base64.b64encode(f"server:{self.world.server_password}".encode()).decode()
+        if self.path != "/v1-k3s/token" or self.headers["Authorization"] != f"Basic {login}":
+            self.answer(401, b"")
+            return
+        self.world.server_password = body["newToken"]
+        self.answer(200, b"")
 
     def do_GET(self) -> None:
         self.world.sent_to_server.append((self.path, self.headers["Authorization"]))

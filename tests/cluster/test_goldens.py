@@ -34,6 +34,6 @@ def test_rewriting_tells_what_changed_and_then_nothing(tmp_path: Path) -> None:
 
 def test_a_cloud_config_has_only_keys_cloud_init_knows() -> None:
     """cloud-init of Debian 12 accepts a misspelt top-level key without a word."""
-    known = {"locale", "runcmd", "ssh_authorized_keys", "ssh_deletekeys", "ssh_keys", "write_files"}
+    known = {"locale", "runcmd", "ssh_deletekeys", "ssh_keys", "write_files"}
     text = rendering.render("laptop")["servers-0.cloud-config.yaml"]
     assert set(yaml.safe_load(text)) == known

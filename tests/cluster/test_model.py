@@ -109,18 +109,23 @@ def test_the_generation_is_the_same_in_every_run() -> None:
     assert generation() == "94a23a40734b"
 
 
-def test_host_keys_have_a_parameter_for_each_node() -> None:
-    cluster = load(pools=[{"name": "agents", "count": 2}])
-    assert [parameters.host_key(cluster, node) for node in cluster.nodes] == [
-        "/k3s-aws/demo-dev/server/host-keys/servers-0",
-        "/k3s-aws/demo-dev/agent/host-keys/agents-0",
-        "/k3s-aws/demo-dev/agent/host-keys/agents-1",
-    ]
+def test_a_host_keys_parameter_is_named_after_the_machines_address() -> None:
+    name = parameters.host_key(load(), "agent", "10.64.0.12")
+    assert name == "/k3s-aws/dev/demo/agent/host-keys/10.64.0.12"
 
 
-def test_agents_may_read_nothing_of_the_servers() -> None:
-    names = parameters.readable_by(load(pools=[{"name": "agents"}]), "agent")
-    assert names == ("/k3s-aws/demo-dev/agent/token", "/k3s-aws/demo-dev/agent/host-keys/*")
+def test_agents_may_read_their_own_host_key_and_nothing_of_the_servers() -> None:
+    assert parameters.readable_by(load(pools=[{"name": "agents"}]), "agent") == (
+        "/k3s-aws/dev/demo/agent/token",
+        "/k3s-aws/dev/demo/agent/authorized-keys",
+        "/k3s-aws/dev/demo/agent/host-keys/${aws:EC2InstanceSourcePrivateIPv4}",
+    )
+
+
+def test_no_two_clusters_of_an_account_have_the_same_parameters() -> None:
+    one = config.load({"name": "a-b", "network": CLOSED}, stack="c")
+    other = config.load({"name": "a", "network": CLOSED}, stack="b-c")
+    assert parameters.everything(one) != parameters.everything(other)
 
 
 def test_the_plus_of_a_version_is_escaped_in_its_address() -> None:

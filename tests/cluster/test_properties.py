@@ -46,7 +46,7 @@ def resolved(**keys: Any) -> Cluster:
 
 def rendered(cluster: Cluster, index: int = 0) -> str:
     text = node_config.render(cluster, cluster.nodes[index], HERE, AROUND)
-    return user_data.encode(user_data.render(text, "#!/usr/bin/python3\n", "ssh-ed25519 AAAA"))
+    return user_data.encode(user_data.render(text, "#!/usr/bin/python3\n"))
 
 
 def on_the_machine(encoded: str) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def test_names_fit_the_limits_of_aws_whatever_the_stack_is_called(
         kubernetes = node.name_on("i-0123456789abcdef0")
         assert len(kubernetes) <= 63
         assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", kubernetes)
-        parameter = parameters.host_key(cluster, node)
+        parameter = parameters.host_key(cluster, node.role, "255.255.255.255")
         # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
         assert re.fullmatch(r"(/[A-Za-z0-9._-]+)+", parameter)
         assert (

@@ -15,7 +15,6 @@ from cluster import user_data
 from cluster.errors import UserDataTooLarge
 from tests.golden import rendering
 
-KEY = "ssh-ed25519 AAAA operator"
 AWKWARD = "\"quotes\" 'too', {{ marks }}, \\ back\n\n  # and: lines\n\tä – €"
 
 
@@ -25,18 +24,25 @@ def contents(cloud_config: str) -> dict[str, str]:
 
 
 def test_any_text_reaches_the_machine_unchanged() -> None:
-    files = contents(user_data.render(AWKWARD, AWKWARD + "x", KEY))
+    files = contents(user_data.render(AWKWARD, AWKWARD + "x"))
     assert files["/etc/k3s-aws/node.json"] == AWKWARD
     assert files["/opt/k3s-aws/boot.py"] == AWKWARD + "x"
 
 
-def test_the_login_key_is_authorized() -> None:
-    parsed = yaml.safe_load(user_data.render("{}", "", KEY + "\n"))
-    assert parsed["ssh_authorized_keys"] == [KEY]
+def test_nobody_logs_in_but_with_the_keys_the_boot_program_installs() -> None:
+    text = user_data.render("{}", "")
+    sshd = contents(text)["/etc/ssh/sshd_config.d/10-k3s-aws.conf"].splitlines()
+    assert {
+        "AuthenticationMethods publickey",
+        "AuthorizedKeysFile /etc/ssh/k3s-aws/%u",
+        "AuthorizedKeysCommand none",
+        "PermitRootLogin no",
+    } <= set(sshd)
+    assert "ssh_authorized_keys" not in yaml.safe_load(text)
 
 
 def test_sshd_has_no_host_key_of_its_own() -> None:
-    text = user_data.render("{}", "", KEY)
+    text = user_data.render("{}", "")
     parsed = yaml.safe_load(text)
     assert (parsed["ssh_deletekeys"], parsed["ssh_keys"]) == (True, {})
     sshd = contents(text)["/etc/ssh/sshd_config.d/10-k3s-aws.conf"]
@@ -45,7 +51,7 @@ def test_sshd_has_no_host_key_of_its_own() -> None:
 
 def test_the_template_asks_for_what_the_renderer_gives() -> None:
     tree = jinja2.Environment(autoescape=False).parse(user_data.TEMPLATE.read_text())  # noqa: S701
-    expected = {"node_config", "boot_program", "login_public_key"}
+    expected = {"node_config", "boot_program"}
     assert jinja2.meta.find_undeclared_variables(tree) == expected
 
 
@@ -63,10 +69,9 @@ def test_real_user_data_is_far_below_the_limit(example: str) -> None:
     nodes = [text for file, text in rendering.render(example).items() if file.endswith("node.json")]
     program = user_data.BOOT_PROGRAM.read_text()
     sizes = [
-        len(base64.b64decode(user_data.encode(user_data.render(node, program, KEY))))
-        for node in nodes
+        len(base64.b64decode(user_data.encode(user_data.render(node, program)))) for node in nodes
     ]
-    assert max(sizes) < 11 * 1024
+    assert max(sizes) < 12 * 1024
 
 
 def test_too_much_user_data_is_refused_with_its_size() -> None:

@@ -139,7 +139,6 @@ MADE: Mapping[str, Callable[[str], dict[str, Any]]] = {
     },
     "aws:ec2/networkInterface:NetworkInterface": lambda name: {"privateIp": f"private-{name}"},
     "aws:s3/bucket:Bucket": lambda name: {"bucket": name, "arn": f"arn:aws:s3:::{name}"},
-    "aws:ssm/parameter:Parameter": lambda _: {"version": 7},
     "aws:ec2/eip:Eip": lambda name: {"publicIp": f"public-{name}"},
 }
 FOUND: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
@@ -204,6 +203,7 @@ def build(
     *,
     k3s_files: Mapping[Architecture, Path] | None = None,
     registry_auth: Mapping[str, Any] | None = None,
+    login_key: str | None = None,
 ) -> Built:
     """Everything the program makes of a configuration."""
     engine = Engine()
@@ -222,6 +222,7 @@ def build(
                 boot_program="print('boot')",
                 k3s_files=k3s_files or {},
                 registry_auth=registry_auth or {},
+                login_key=login_key,
             ),
         )
         return pulumi.Output.all(

@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from tests.components.conftest import SECRET_MARK, Built
+from cluster.policies import MACHINES_OF_A_ROLE, deny_joined
+from tests.components.conftest import CONFIGURATION, SECRET_MARK, Built, build
 
 NODES = {
     "demo-servers-0": "server",
@@ -141,14 +142,16 @@ def test_agents_boot_without_waiting_for_the_servers_node(built: Built) -> None:
 def test_every_secret_travels_in_a_secure_string_of_its_own(built: Built) -> None:
     parameters = built.of(PARAMETER)
     assert {each.inputs["name"] for each in parameters.values()} == {
-        "/k3s-aws/demo-dev/server/token",
-        "/k3s-aws/demo-dev/server/agent-token",
-        "/k3s-aws/demo-dev/server/authority",
-        "/k3s-aws/demo-dev/server/host-keys/servers-0",
-        "/k3s-aws/demo-dev/agent/token",
-        "/k3s-aws/demo-dev/agent/host-keys/agents-0",
-        "/k3s-aws/demo-dev/agent/host-keys/agents-1",
-        "/k3s-aws/demo-dev/agent/host-keys/builders-0",
+        "/k3s-aws/dev/demo/server/token",
+        "/k3s-aws/dev/demo/server/agent-token",
+        "/k3s-aws/dev/demo/server/authority",
+        "/k3s-aws/dev/demo/server/authorized-keys",
+        "/k3s-aws/dev/demo/server/host-keys/private-demo-servers-0",
+        "/k3s-aws/dev/demo/agent/token",
+        "/k3s-aws/dev/demo/agent/authorized-keys",
+        "/k3s-aws/dev/demo/agent/host-keys/private-demo-agents-0",
+        "/k3s-aws/dev/demo/agent/host-keys/private-demo-agents-1",
+        "/k3s-aws/dev/demo/agent/host-keys/private-demo-builders-0",
     }
     for parameter in parameters.values():
         assert parameter.inputs["type"] == "SecureString"
@@ -170,10 +173,11 @@ def test_a_role_reads_the_parameters_of_its_own_machines_only(built: Built) -> N
         name: json.loads(policy.inputs["policy"])["Statement"]
         for name, policy in built.of("aws:iam/rolePolicy:RolePolicy").items()
     }
-    home = "arn:aws:ssm:eu-central-1:123456789012:parameter/k3s-aws/demo-dev"
+    home = "arn:aws:ssm:eu-central-1:123456789012:parameter/k3s-aws/dev/demo"
     assert [statement["Resource"] for statement in policies["demo-agent"]] == [
         [
-            f"{home}/agent/host-keys/*",
+            f"{home}/agent/authorized-keys",
+            f"{home}/agent/host-keys/${{aws:EC2InstanceSourcePrivateIPv4}}",
             f"{home}/agent/token",
         ]
     ]
@@ -181,18 +185,120 @@ def test_a_role_reads_the_parameters_of_its_own_machines_only(built: Built) -> N
         [
             f"{home}/server/agent-token",
             f"{home}/server/authority",
-            f"{home}/server/host-keys/*",
+            f"{home}/server/authorized-keys",
+            f"{home}/server/host-keys/${{aws:EC2InstanceSourcePrivateIPv4}}",
             f"{home}/server/token",
         ]
     ]
 
 
-def test_user_data_holds_the_login_key_and_no_secret(built: Built) -> None:
+def test_a_role_is_denied_its_parameters_once_its_nodes_are_there(built: Built) -> None:
+    for role in ("server", "agent"):
+        policy = built.of("aws:iam/rolePolicy:RolePolicy")[f"demo-{role}-joined"]
+        (statement,) = json.loads(policy.inputs["policy"])["Statement"]
+        mine = sorted(name for name, each in NODES.items() if each == role)
+        assert statement == {
+            "Effect": "Deny",
+            "Action": ["ssm:GetParameter*"],
+            "Resource": ["arn:aws:ssm:eu-central-1:123456789012:parameter/k3s-aws/dev/demo/*"],
+            "Condition": {"StringLike": {"ec2:SourceInstanceARN": [f"*/{n}-id" for n in mine]}},
+        }
+        waits = {urn.rsplit("::", 1)[-1] for urn in policy.depends_on if "index:Node:" in urn}
+        assert waits == set(mine)
+
+
+def test_so_many_agents_that_a_policy_has_no_room_for_them_share_several_roles() -> None:
+    pools = [{"name": "a", "count": 250}, {"name": "b", "count": 60}]
+    wide = {**CONFIGURATION["network"], "clusterCidr": "10.128.0.0/12"}
+    built = build({**CONFIGURATION, "pools": pools, "network": wide})
+    policies = built.of("aws:iam/rolePolicy:RolePolicy")
+    assert set(policies) == {
+        *("demo-server", "demo-agent", "demo-agent-2"),
+        *("demo-server-joined", "demo-agent-joined", "demo-agent-2-joined"),
+    }
+    assert policies["demo-agent"].inputs["policy"] == policies["demo-agent-2"].inputs["policy"]
+    profiles = {
+        name: each.inputs["iamInstanceProfile"] for name, each in built.of(INSTANCE).items()
+    }
+    assert profiles["demo-b-49"] == "demo-agent"
+    assert profiles["demo-b-50"] == "demo-agent-2"
+    ids = [f"i-{index:017x}" for index in range(MACHINES_OF_A_ROLE)]
+    denied, allowed = json.dumps(deny_joined("x" * 200, ids)), policies["demo-agent"]
+    assert len("".join(f"{denied}{allowed.inputs['policy']}".split())) < 10_240
+
+
+def test_the_parameters_are_encrypted_with_the_key_that_is_given() -> None:
+    arn = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d"
+    built = build({**CONFIGURATION, "parameterKmsKeyArn": arn})
+    assert {each.inputs["keyId"] for each in built.of(PARAMETER).values()} == {arn}
+    policy = json.loads(built.of("aws:iam/rolePolicy:RolePolicy")["demo-agent"].inputs["policy"])
+    read, decrypt = policy["Statement"]
+    assert (decrypt["Action"], decrypt["Resource"]) == (["kms:Decrypt"], [arn])
+    context = decrypt["Condition"]["StringLike"]["kms:EncryptionContext:PARAMETER_ARN"]
+    assert context == read["Resource"]
+
+
+def test_user_data_holds_no_key_and_no_secret(built: Built) -> None:
     for name in NODES:
         text = json.dumps(user_data(built, name))
-        assert "ssh-ed25519 demo-login" in text
+        assert "ssh-ed25519" not in text.replace("ssh_host_ed25519", "")
         assert "word" not in json.loads(text).get("write_files", [{}])[0].get("content", "")
         assert "serverCaKey" not in text
+
+
+def test_every_node_holds_what_its_machine_was_given_at_boot_but_the_authority(
+    built: Built,
+) -> None:
+    for name, role in NODES.items():
+        node = built.of("k3s:index:Node")[name]
+        assert node.is_secret("secrets")
+        token = (
+            {"token": "word", "agentToken": "word"}
+            if role == "server"
+            else {"token": "K10ab::node:word"}
+        )
+        assert json.loads(node.plain("secrets")) == {
+            **token,
+            "authorizedKeys": "ssh-ed25519 demo-login",
+            "hostKey": f"{name}-host",
+        }
+
+
+def test_a_raised_number_makes_its_own_kind_of_secret_anew_and_no_machine() -> None:
+    def generations(**rotation: int) -> dict[str, str]:
+        built = build({**CONFIGURATION, "rotation": rotation})
+        kinds = ("k3s:index:SshKey", "k3s:index:Token", "k3s:index:MachineTemplate")
+        return {
+            f"{kind[10:]} {name}": each.inputs["generation"]
+            for kind in kinds
+            for name, each in built.of(kind).items()
+        }
+
+    before = generations()
+    for key, changed in {
+        "joinTokens": {"Token demo-server", "Token demo-agent"},
+        "loginKey": {"SshKey demo-login"},
+        "hostKeys": {f"SshKey {name}-host" for name in NODES},
+    }.items():
+        after = generations(**{key: 2})
+        assert {name for name in before if before[name] != after[name]} == changed
+
+
+def test_the_operators_own_login_key_is_a_secret_input_of_the_login_key_alone() -> None:
+    built = build(CONFIGURATION, login_key="own key")
+    keys = built.of("k3s:index:SshKey")
+    assert keys["demo-login"].is_secret("privateKey")
+    assert keys["demo-login"].plain("privateKey") == "own key"
+    assert [name for name, each in keys.items() if "privateKey" in each.inputs] == ["demo-login"]
+
+
+def test_with_ssh_switched_off_nothing_is_reached_by_it_and_no_port_is_open() -> None:
+    closed = {**CONFIGURATION["network"], "sshAllowedCidrs": []}
+    built = build({**CONFIGURATION, "network": closed})
+    reached = [*built.of("k3s:index:Node").values(), *built.of("k3s:index:Kubeconfig").values()]
+    assert [each.name for each in reached if "ssh" in each.inputs] == []
+    rules = built.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule").values()
+    assert [rule.name for rule in rules if rule.inputs["fromPort"] == 22] == []
 
 
 def test_only_listed_addresses_reach_the_api_and_ssh(built: Built) -> None:
@@ -216,6 +322,7 @@ def test_only_listed_addresses_reach_the_api_and_ssh(built: Built) -> None:
 def test_private_keys_are_secret_inputs_of_the_nodes(built: Built) -> None:
     for node in built.of("k3s:index:Node").values():
         assert SECRET_MARK in json.dumps(node.inputs["ssh"])
+        assert node.is_secret("secrets")
         assert SECRET_MARK in json.dumps(node.inputs["api"])
 
 

@@ -215,6 +215,7 @@ def test_passwords_of_registries_travel_as_secret_parameters_only() -> None:
             for name in statements(built, f"demo-{role}")[0]["Resource"]
         )
     told = node_config(built, "demo-agents-0")
-    assert told["parameters"]["registryAuth"] == "/k3s-aws/demo-dev/agent/registry-auth"
-    assert told["registryAuthVersion"] == "7"
+    assert told["parameters"]["registryAuth"] == "/k3s-aws/dev/demo/agent/registry-auth"
     assert "hunter2" not in json.dumps(told)
+    held = json.loads(built.of("k3s:index:Node")["demo-agents-0"].plain("secrets"))
+    assert json.loads(held["registryAuth"]) == auth

@@ -29,7 +29,6 @@ REGION = "eu-central-1"
 BUCKET = "the-bucket"
 # Its text would repeat in every golden; the tests of cloud-init/ are about it.
 BOOT_PROGRAM = "# the text of cloud-init/boot.py\n"
-LOGIN_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample login"
 
 
 def configuration(example: str) -> dict[str, Any]:
@@ -55,18 +54,29 @@ def render(example: str) -> dict[str, str]:
     cluster = load(example)
     files = {"cluster.yaml": _yaml(_outline(cluster)), "ingress.yaml": _yaml(_ingress(cluster))}
     for role in network.ROLES:
-        arns = [
-            parameters.arn(name, partition="aws", region=REGION, account_id="123456789012")
-            for name in parameters.readable_by(cluster, role)
-        ]
+        arns = list(map(_arn, parameters.readable_by(cluster, role)))
         folders = bucket.READABLE[role] if bucket.needed(cluster) else ()
         objects = [f"arn:aws:s3:::{BUCKET}/{folder}/*" for folder in folders]
-        files[f"policy-{role}.json"] = _json(policies.read(arns, objects))
+        files[f"policy-{role}.json"] = _json(
+            policies.read(arns, objects, cluster.parameter_key_arn)
+        )
+        if mine := [node for node in cluster.nodes if node.role == role]:
+            files[f"policy-{role}-joined.json"] = _json(
+                policies.deny_joined(_arn(parameters.everything(cluster)), _instances(len(mine)))
+            )
     files["policy-trust.json"] = _json(policies.trust_policy())
     for position, node in enumerate(cluster.nodes):
         if node.index == 0:
             files |= _node(cluster, node, position)
     return files
+
+
+def _arn(name: str) -> str:
+    return parameters.arn(name, partition="aws", region=REGION, account_id="123456789012")
+
+
+def _instances(number: int) -> list[str]:
+    return [f"i-{index:017x}" for index in range(number)]
 
 
 def _node(cluster: Cluster, node: Node, position: int) -> dict[str, str]:
@@ -80,7 +90,7 @@ def _node(cluster: Cluster, node: Node, position: int) -> dict[str, str]:
     return {
         f"{node.suffix}.node.json": text,
         f"{node.suffix}.k3s.yaml": _yaml(k3s_config.of(cluster, node, own)),
-        f"{node.suffix}.cloud-config.yaml": user_data_text.render(text, BOOT_PROGRAM, LOGIN_KEY),
+        f"{node.suffix}.cloud-config.yaml": user_data_text.render(text, BOOT_PROGRAM),
     }
 
 

@@ -19,6 +19,7 @@ from tests.provider.fake_machine import FakeMachine
 from tests.provider.rpc import FastClock, Rpc, plugin
 
 NODE_CONFIG = '{"schema": 1, "k3s": {"version": "v1.36.5+k3s1"}}'
+SECRETS = '{"token": "K10ab::node:a-join-token-of-the-tests"}'
 
 Inputs = dict[str, Any]
 
@@ -39,12 +40,12 @@ def other_authority() -> Mapping[str, Any]:
 
 @pytest.fixture(scope="session")
 def host_key() -> Mapping[str, Any]:
-    return SshKey().create(_task(), {"comment": "host"}).learned
+    return SshKey().create(_task(), {"comment": "host", "generation": "1"}).learned
 
 
 @pytest.fixture(scope="session")
 def login_key() -> Mapping[str, Any]:
-    return SshKey().create(_task(), {"comment": "login"}).learned
+    return SshKey().create(_task(), {"comment": "login", "generation": "1"}).learned
 
 
 @pytest.fixture
@@ -107,6 +108,7 @@ def node_inputs(ssh_inputs: Inputs, api_inputs: Inputs) -> Callable[..., Inputs]
             "ssh": ssh_inputs,
             "api": api_inputs,
             "nodeConfig": NODE_CONFIG,
+            "secrets": SECRETS,
             "deadlineSeconds": 3600,
             "drainSeconds": 120,
             **changes,

@@ -68,8 +68,8 @@ class FakeMachine:
         self.commands: list[str] = []
         self.connections = 0
         self.on_connect: Callable[[], Any] = lambda: None
-        self._host_key = paramiko.Ed25519Key.from_private_key(io.StringIO(host_key))
-        self._login = paramiko.Ed25519Key.from_private_key(io.StringIO(login_key)).asbytes()
+        self.on_boot: Callable[[], Any] = lambda: None
+        self.show(host_key=host_key, login_key=login_key)
         self._reports: list[str | None] = []
         self._transports: list[paramiko.Transport] = []
         for name, text in _TOOLS.items():
@@ -77,6 +77,14 @@ class FakeMachine:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
+
+    def show(self, *, host_key: str | None = None, login_key: str | None = None) -> None:
+        """From the next connection on: this host key, this login key."""
+        if host_key:
+            self._host_key = paramiko.Ed25519Key.from_private_key(io.StringIO(host_key))
+        if login_key:
+            key = paramiko.Ed25519Key.from_private_key(io.StringIO(login_key))
+            self._login = key.asbytes()
 
     def will_report(self, *reports: str | None) -> None:
         """None stands for: there is no report yet. The last one stays."""
@@ -96,6 +104,9 @@ class FakeMachine:
         new = file.with_name(f".{file.name}.{threading.get_ident()}")
         new.write_text(content)
         return new.replace(file)
+
+    def mode_of(self, path: str) -> int:
+        return (self.root / path).stat().st_mode & 0o777
 
     def content_of(self, path: str) -> str:
         return (self.root / path).read_text()
@@ -148,6 +159,8 @@ class FakeMachine:
             check=False,
             env=environment,
         )
+        if "boot.py" in command and "cat >" not in command:
+            self.on_boot()
         try:
             channel.sendall(ran.stdout)
             channel.send_exit_status(ran.returncode)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -83,10 +84,11 @@ class Rpc:
 
     def __init__(self, clock: Clock, boot_program: str = "") -> None:
         self.said = Recorder()
+        drawn = itertools.count(0xA0)
         surroundings = Surroundings(
             clock=clock,
             voice=self.said,
-            random_hex=lambda count: "ab" * count,
+            random_hex=lambda count: f"{next(drawn):02x}" * count,
             boot_program=lambda: boot_program,
         )
         self._server = Server(Servicer(surroundings, Engine(None)))

@@ -8,6 +8,7 @@ import io
 from datetime import timedelta
 
 import paramiko
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -25,7 +26,7 @@ CA_HASH = "ab" * 32
 
 
 def test_an_ssh_key_is_an_ed25519_pair_whose_private_half_is_secret(rpc: Rpc) -> None:
-    identity, outputs = rpc.create(SSH_KEY, {"comment": "demo-servers-0"})
+    identity, outputs = rpc.create(SSH_KEY, {"comment": "demo-servers-0", "generation": "1"})
 
     assert isinstance(outputs["privateKey"], Secret)
     private = paramiko.Ed25519Key.from_private_key(io.StringIO(outputs["privateKey"].value))
@@ -35,16 +36,97 @@ def test_an_ssh_key_is_an_ed25519_pair_whose_private_half_is_secret(rpc: Rpc) ->
 
 
 def test_two_ssh_keys_differ(rpc: Rpc) -> None:
-    assert rpc.create(SSH_KEY, {"comment": ""})[0] != rpc.create(SSH_KEY, {"comment": ""})[0]
+    inputs = {"comment": "", "generation": "1"}
+    assert rpc.create(SSH_KEY, inputs)[0] != rpc.create(SSH_KEY, inputs)[0]
 
 
 def test_another_comment_keeps_the_key(rpc: Rpc) -> None:
-    _, known = rpc.create(SSH_KEY, {"comment": "old"})
+    before = {"comment": "old", "generation": "1"}
+    _, known = rpc.create(SSH_KEY, before)
 
-    outputs = rpc.update(SSH_KEY, known, {"comment": "old"}, {"comment": "new"})
+    outputs = rpc.update(SSH_KEY, known, before, {**before, "comment": "new"})
 
     assert outputs["publicKey"] == known["publicKey"].replace(" old", " new")
     assert outputs["privateKey"] == known["privateKey"]
+
+
+def test_another_generation_is_another_key_in_place_that_remembers_the_one_before(
+    rpc: Rpc,
+) -> None:
+    before = {"comment": "demo-agents-0", "generation": "1"}
+    _, known = rpc.create(SSH_KEY, before)
+    after = {**before, "generation": "2"}
+
+    shown = rpc.diff(SSH_KEY, before, after)
+    outputs = rpc.update(SSH_KEY, known, before, after)
+
+    assert list(shown.replaces) == []
+    assert plain(outputs["privateKey"]) != plain(known["privateKey"])
+    assert isinstance(outputs["privateKey"], Secret)
+    assert outputs["formerPublicKey"] == known["publicKey"]
+    assert outputs["fingerprint"] != known["fingerprint"]
+    preview = rpc.update(SSH_KEY, known, before, after, preview=True)
+    assert preview["publicKey"] is preview["fingerprint"] is UNKNOWN
+
+
+def test_a_key_of_ones_own_is_taken_as_it_is(rpc: Rpc) -> None:
+    _, own = rpc.create(SSH_KEY, {"comment": "own", "generation": "1"})
+    inputs = {"comment": "demo", "generation": "1", "privateKey": own["privateKey"]}
+
+    _, outputs = rpc.create(SSH_KEY, inputs)
+
+    assert outputs["fingerprint"] == own["fingerprint"]
+    assert outputs["publicKey"] == own["publicKey"].replace(" own", " demo")
+    assert isinstance(outputs["privateKey"], Secret)
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("ssh-ed25519 AAAA", "is no private key in OpenSSH's form"),
+        (
+            "-----BEGIN OPENSSH PRIVATE KEY-----\nbm9uc2Vuc2U=\n",
+            "cannot be used: it cannot be read, or has a passphrase",
+        ),
+    ],
+)
+def test_a_key_that_cannot_be_used_is_refused_and_not_shown(
+    rpc: Rpc, key: str, reason: str
+) -> None:
+    inputs = {"comment": "demo", "generation": "1", "privateKey": Secret(key)}
+
+    _, failures = rpc.check(SSH_KEY, inputs)
+
+    fix = "an Ed25519 key in OpenSSH's form, without a passphrase"
+    assert failures == {"privateKey": f"{reason}\n    {fix}"}
+
+
+def test_a_key_of_another_kind_is_refused(rpc: Rpc) -> None:
+    made = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.OpenSSH,
+        serialization.NoEncryption(),
+    )
+    inputs = {"comment": "demo", "generation": "1", "privateKey": Secret(made.decode())}
+
+    _, failures = rpc.check(SSH_KEY, inputs)
+
+    assert failures["privateKey"].startswith("cannot be used: it is no Ed25519 key\n")
+
+
+def test_another_generation_of_a_token_is_another_password_under_the_same_authority(
+    rpc: Rpc,
+) -> None:
+    before = {"caHash": CA_HASH, "user": "node", "generation": "1"}
+    _, known = rpc.create(TOKEN, before)
+    after = {**before, "generation": "2"}
+
+    shown = rpc.diff(TOKEN, before, after)
+    outputs = plain(rpc.update(TOKEN, known, before, after))
+
+    assert list(shown.replaces) == []
+    assert outputs["password"] != plain(known["password"])
+    assert outputs["token"] == f"K10{CA_HASH}::node:{outputs['password']}"
 
 
 def test_the_operators_certificate_chains_to_the_client_authority(rpc: Rpc) -> None:
@@ -127,16 +209,18 @@ def test_the_keys_of_an_authority_are_secret(rpc: Rpc) -> None:
 
 
 def test_a_token_pins_the_authority(rpc: Rpc) -> None:
-    identity, outputs = rpc.create(TOKEN, {"caHash": CA_HASH, "user": "node"})
+    identity, outputs = rpc.create(TOKEN, {"caHash": CA_HASH, "user": "node", "generation": "1"})
 
-    password = "ab" * 16
+    password = plain(outputs["password"])
+    assert len(password) == 32
     assert outputs["password"] == Secret(password)
     assert outputs["token"] == Secret(f"K10{CA_HASH}::node:{password}")
-    assert identity == "node-abababab"
+    assert identity.startswith("node-")
+    assert password not in identity
 
 
 def test_a_preview_of_new_keys_knows_none_of_them(rpc: Rpc) -> None:
-    identity, outputs = rpc.create(SSH_KEY, {"comment": "x"}, preview=True)
+    identity, outputs = rpc.create(SSH_KEY, {"comment": "x", "generation": "1"}, preview=True)
 
     assert identity == ""
     assert outputs == {
@@ -144,6 +228,8 @@ def test_a_preview_of_new_keys_knows_none_of_them(rpc: Rpc) -> None:
         "publicKey": UNKNOWN,
         "privateKey": Secret(UNKNOWN),
         "fingerprint": UNKNOWN,
+        "formerPublicKey": UNKNOWN,
+        "generation": "1",
     }
 
 

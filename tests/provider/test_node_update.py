@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,15 +39,11 @@ def test_another_node_configuration_is_installed_and_run(
 
     assert machine.content_of("etc/k3s-aws/node.json") == NEWER
     assert machine.content_of("opt/k3s-aws/boot.py") == BOOT_PROGRAM
-    assert _mode(machine, "etc/k3s-aws/node.json") == 0o600
-    assert _mode(machine, "opt/k3s-aws/boot.py") == 0o755
+    assert machine.mode_of("etc/k3s-aws/node.json") == 0o600
+    assert machine.mode_of("opt/k3s-aws/boot.py") == 0o755
     assert outputs["nodeConfig"] == NEWER
     assert outputs["bootReport"]["phases"][0]["name"] == "start-k3s"
     assert outputs["kubeletVersion"] == "v1.36.5+k3s1"
-
-
-def _mode(machine: FakeMachine, path: str) -> int:
-    return stat.S_IMODE((machine.root / path).stat().st_mode)
 
 
 def test_a_boot_program_that_fails_is_an_error_with_its_cause(

@@ -1,0 +1,35 @@
+"""The SSM parameters through which machines get their secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretParameters:
+    """How all parameters of a cluster are made: the KMS key, unless it is the account's; tags."""
+
+    key_arn: str | None
+    tags: Mapping[str, str]
+
+    def create(
+        self,
+        resource_name: str,
+        name: pulumi.Input[str],
+        value: pulumi.Input[str],
+        opts: pulumi.ResourceOptions,
+    ) -> aws.ssm.Parameter:
+        """A SecureString; the value is secret in state."""
+        return aws.ssm.Parameter(
+            resource_name,
+            name=name,
+            type="SecureString",
+            value=pulumi.Output.secret(value),
+            key_id=self.key_arn,
+            tags=dict(self.tags),
+            opts=opts,
+        )

@@ -1,0 +1,179 @@
+"""Where a machine's secrets come from, and what it does with others than it has."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cloud_init.world import (
+    AGENT_PASSWORD,
+    HOST_KEY,
+    LOGIN_KEY,
+    SERVER_PASSWORD,
+    World,
+)
+
+OTHER_HOST_KEY = HOST_KEY.replace("host-key-body", "other-host-key-body")
+
+
+def left(world: World) -> dict[str, Any]:
+    """What stands in the machine's secrets.json."""
+    path = world.root / "etc/k3s-aws/secrets.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content
+
+
+def leave(world: World, **changes: str) -> None:
+    """As the provider does."""
+    path = world.root / "etc/k3s-aws/secrets.json"
+    path.write_text(json.dumps({**left(world), **changes}))
+    path.chmod(0o600)
+
+
+def datastore(world: World) -> Path:
+    """k3s has run and keeps its datastore, and its authority is known to it."""
+    folder = world.root / "var/lib/rancher/k3s/server/db"
+    folder.mkdir()
+    return folder
+
+
+def test_the_login_keys_are_those_of_the_login_user_alone(world: World) -> None:
+    world.configure("agent")
+    assert world.boot() == 0
+    folder = world.root / "etc/ssh/k3s-aws"
+    assert {each.name: each.read_text() for each in folder.iterdir()} == {"admin": LOGIN_KEY}
+    # sshd reads it as the user who logs in.
+    assert (folder / "admin").stat().st_mode & 0o777 == 0o644
+    world.configure("agent", loginUser="ubuntu")
+    world.boot()
+    assert [each.name for each in folder.iterdir()] == ["ubuntu"]
+
+
+@pytest.mark.parametrize("role", ["server", "agent"])
+def test_what_was_read_once_is_not_asked_of_ssm_again(world: World, role: str) -> None:
+    world.configure(role)
+    world.boot()
+    assert set(left(world)) == {"hostKey", "authorizedKeys", "token"} | (
+        {"agentToken"} if role == "server" else set()
+    )
+    world.asked_parameters.clear()
+    # As for every machine whose node has joined.
+    world.refusals = [(400, "AccessDeniedException")] * 100
+    assert world.boot() == 0
+    assert world.asked_parameters == []
+
+
+def test_the_authority_is_asked_for_until_k3s_has_run(world: World) -> None:
+    world.systemd.starts = False
+    world.configure("server")
+    for _ in range(2):
+        world.asked_parameters.clear()
+        world.boot()
+        assert ["/demo/authority"] in world.asked_parameters
+    assert "authority" not in left(world)
+    world.systemd.starts = True
+    world.boot()
+    world.asked_parameters.clear()
+    assert world.boot() == 0
+    assert world.asked_parameters == []
+
+
+def test_a_host_key_the_provider_left_takes_the_place_of_the_one_before(world: World) -> None:
+    world.configure("agent")
+    world.boot()
+    restarts = world.systemd.restarts("ssh.service")
+    leave(world, hostKey=OTHER_HOST_KEY, authorizedKeys="ssh-ed25519 AAAAother demo")
+    assert world.boot() == 0
+    assert (world.root / "etc/ssh/ssh_host_ed25519_key").read_text() == OTHER_HOST_KEY
+    keys = world.root / "etc/ssh/k3s-aws/admin"
+    assert keys.read_text() == "ssh-ed25519 AAAAother demo\n"
+    assert world.systemd.restarts("ssh.service") == restarts + 1
+    assert world.systemd.restarts("k3s-agent") == 1
+
+
+def test_k3s_is_told_of_another_server_token_before_it_starts_with_it(world: World) -> None:
+    world.configure("server")
+    world.boot()
+    datastore(world)
+    leave(world, token="another-password-0123456789")
+    assert world.boot() == 0
+    assert world.server_password == "another-password-0123456789"
+    token = world.root / "etc/rancher/k3s/token"
+    assert token.read_text() == "another-password-0123456789\n"
+    assert world.systemd.restarts("k3s") == 2
+
+
+def test_a_change_of_the_token_that_was_cut_off_is_completed(world: World) -> None:
+    world.configure("server")
+    world.boot()
+    datastore(world)
+    world.server_password = "another-password-0123456789"
+    leave(world, token="another-password-0123456789")
+    assert world.boot() == 0
+    assert "another-password" in (world.root / "etc/rancher/k3s/token").read_text()
+
+
+def test_a_token_k3s_will_not_change_is_the_cause_and_the_old_one_stays(world: World) -> None:
+    world.configure("server")
+    world.boot()
+    datastore(world)
+    world.server_password = "somebody-else-was-here"
+    leave(world, token="another-password-0123456789")
+    assert world.boot() == 1
+    assert world.cause() == ("secrets", "k3s refused the old and the new server token")
+    assert (world.root / "etc/rancher/k3s/token").read_text() == SERVER_PASSWORD + "\n"
+
+
+def test_without_a_datastore_nobody_is_asked_to_change_a_token(world: World) -> None:
+    world.configure("server")
+    world.boot()
+    leave(world, token="another-password-0123456789")
+    assert world.boot() == 0
+    assert world.server_password == SERVER_PASSWORD
+
+
+def test_another_agent_token_restarts_the_server_and_no_agent(world: World) -> None:
+    world.configure("server")
+    world.boot()
+    leave(world, agentToken="another-password-0123456789")
+    assert world.boot() == 0
+    assert world.systemd.restarts("k3s") == 2
+    path = world.root / "etc/rancher/k3s/agent-token"
+    assert path.read_text() == "another-password-0123456789\n"
+
+
+def test_an_agent_takes_another_token_without_a_restart(world: World) -> None:
+    world.configure("agent")
+    world.boot()
+    other = world.agent_token.replace(AGENT_PASSWORD, "another-password-0123456789")
+    leave(world, token=other)
+    assert world.boot() == 0
+    assert (world.root / "etc/rancher/k3s/token").read_text() == other + "\n"
+    assert world.systemd.restarts("k3s-agent") == 1
+
+
+def test_nothing_updates_the_machine_by_itself(world: World) -> None:
+    world.configure("agent")
+    world.boot()
+    (masked,) = [words for words in world.systemd.commands if words[1:2] == ["mask"]]
+    assert masked[:3] == ["systemctl", "mask", "--now"]
+    assert {"apt-daily-upgrade.timer", "unattended-upgrades.service"} <= set(masked)
+
+
+def test_what_was_kept_before_is_not_shown_either(world: World) -> None:
+    world.configure("server")
+    world.boot()
+    datastore(world)
+    leave(world, token="another-password-0123456789")
+    world.systemd.starts = False
+    world.systemd.journal = ["level=fatal another-password-0123456789 server:x"]
+    world.boot()
+    shown = "\n".join(
+        [json.dumps(world.report), *world.said, *map(" ".join, world.systemd.commands)]
+    )
+    assert "another-password" not in shown
+    assert "[secret]" in world.cause()[1]

@@ -1,0 +1,342 @@
+"""Who gets in: what a machine may read, its SSH keys, and making all of them anew while it runs."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import paramiko
+import pytest
+import yaml
+
+from tests.localcloud.stack import CLUSTER, Stack, laboratory
+
+pytestmark = pytest.mark.localcloud
+
+UP = ("up", "--yes", "--skip-preview")
+HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
+# Asks SSM as the machine's role, with the boot program's own signing; prints each answer's kind.
+ASK_SSM = """
+import importlib.util, json, pathlib, sys, time
+spec = importlib.util.spec_from_file_location("boot", "/opt/k3s-aws/boot.py")
+boot = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(boot)
+report = boot.Report(pathlib.Path("/dev/null"), time, lambda line: None)
+aws = boot.Aws("http://169.254.169.254", "", "", boot.Wait(time), report)
+region, domain = aws.metadata("placement/region"), aws.metadata("services/domain")
+url = f"https://ssm.{region}.{domain}/"
+said = {}
+for name in sys.argv[1:]:
+    for action, wanted in (("GetParameter", {"Name": name}), ("GetParameters", {"Names": [name]})):
+        body = json.dumps({**wanted, "WithDecryption": True}).encode()
+        headers = {
+            "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"AmazonSSM.{action}"
+        }
+        signed = aws.signed(url, headers, body, "POST", region, "ssm")
+        status, _, text = boot.ask(boot.Request(url, body, signed))
+        found = json.loads(text)
+        said[f"{action} {name}"] = found.get("__type", "answered").rpartition("#")[2]
+print(json.dumps(said))
+"""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with laboratory(tmp_path_factory.mktemp("access")) as made:
+        stack = made.stack("access")
+        network = configured(stack)["network"]
+        stack.configure(network={**network, "vpcCidr": "10.53.0.0/16"})
+        stack.pulumi(*UP)
+        yield stack
+        stack.pulumi("destroy", "--yes", "--skip-preview")
+
+
+def configured(stack: Stack) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]
+    return content
+
+
+def on_machine(stack: Stack, node: dict[str, Any], *words: str) -> str:
+    return stack.docker("exec", f"k3saws-{stack.cloud_id}-{node['instanceId']}", *words)
+
+
+def shell(stack: Stack, node: dict[str, Any], command: str) -> str:
+    return on_machine(stack, node, "sh", "-c", command)
+
+
+def of_role(stack: Stack, role: str) -> list[dict[str, Any]]:
+    return [node for node in stack.nodes() if node["role"] == role]
+
+
+def in_state(stack: Stack, kind: str, suffix: str) -> dict[str, Any]:
+    """The outputs of one resource, its secrets too."""
+    said = stack.pulumi("stack", "export", "--show-secrets")
+    for each in json.loads(said)["deployment"]["resources"]:
+        if each["type"] == kind and each["urn"].endswith(f"::{suffix}"):
+            outputs: dict[str, Any] = each["outputs"]
+            return {key: _plain(value) for key, value in outputs.items()}
+    raise LookupError(f"{kind} {suffix}")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict) and "plaintext" in value:
+        return json.loads(value["plaintext"])
+    return value
+
+
+def login_is_refused(stack: Stack, node: dict[str, Any], private_key: str) -> bool:
+    with paramiko.Transport((node["publicIp"], 22)) as transport:
+        transport.start_client(timeout=10)
+        try:
+            key = paramiko.Ed25519Key.from_private_key(io.StringIO(private_key))
+            transport.auth_publickey("admin", key)
+        except paramiko.AuthenticationException:
+            return True
+        return False
+
+
+def shown_host_key(node: dict[str, Any]) -> str:
+    with paramiko.Transport((node["publicIp"], 22)) as transport:
+        transport.start_client(timeout=10)
+        key = transport.get_remote_server_key()
+        return f"{key.get_name()} {key.get_base64()}"
+
+
+def answer_to_join_token(stack: Stack, node: dict[str, Any], user: str, password: str) -> int:
+    """The status the server gives to a join token."""
+    login = base64.b64encode(f"{user}:{password}".encode()).decode()
+    script = (
+        "import ssl, sys, urllib.error, urllib.request\n"
+        "context = ssl.create_default_context("
+        "cafile='/var/lib/rancher/k3s/server/tls/server-ca.crt')\n"
+        "request = urllib.request.Request('https://127.0.0.1:6443/v1-k3s/readyz',"
+        " headers={'Authorization': 'Basic ' + sys.stdin.read().strip()})\n"
+        "try:\n    print(urllib.request.urlopen(request, context=context).status)\n"
+        "except urllib.error.HTTPError as error:\n    print(error.code)\n"
+    )
+    command = f'printf %s {login} | python3 -c "$0"'
+    return int(on_machine(stack, node, "sh", "-c", command, script))
+
+
+@contextmanager
+def no_node_is_lost(stack: Stack) -> Iterator[None]:
+    """Asks for the nodes all the while: none goes, and afterwards the same ones are Ready."""
+    before = {node["name"] for node in stack.nodes()}
+    ended, seen = threading.Event(), []
+
+    def watch() -> None:
+        while not ended.wait(1.0):
+            try:
+                names = stack.kubectl("get", "nodes", "-o", "name").split()
+            except Exception:  # noqa: S112 - the API restarts in between
+                continue
+            seen.append({name.removeprefix("node/") for name in names})
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+    assert seen
+    assert all(before <= names for names in seen)
+    assert before == {node["name"] for node in stack.nodes()}
+    stack.kubectl("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=40s")
+
+
+def test_who_gets_in(stack: Stack) -> None:
+    _has_nothing_to_read_once_it_has_joined(stack)
+    _reads_its_own_and_nothing_else_before(stack)
+    _takes_other_join_tokens(stack)
+    _takes_another_login_key(stack)
+    _takes_the_operators_login_key(stack)
+    _takes_other_host_keys(stack)
+    _refuses_every_other_host_key_with_its_own_message(stack)
+    _does_without_ssh(stack)
+
+
+def _has_nothing_to_read_once_it_has_joined(stack: Stack) -> None:
+    names = stack.parameters()
+    assert len(names) == 9
+    for node in stack.nodes():
+        said = json.loads(on_machine(stack, node, "python3", "-c", ASK_SSM, *names))
+        assert set(said.values()) == {"AccessDeniedException"}
+        assert len(said) == 2 * len(names)
+
+
+def _reads_its_own_and_nothing_else_before(stack: Stack) -> None:
+    """As it was at its boot: without the policy that came when it had joined."""
+    iam = stack.client("iam")
+    for role in iam.list_roles()["Roles"]:
+        for policy in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]:
+            if "joined" in policy:
+                iam.delete_role_policy(RoleName=role["RoleName"], PolicyName=policy)
+    names = stack.parameters()
+    for node in stack.nodes():
+        said = json.loads(on_machine(stack, node, "python3", "-c", ASK_SSM, *names))
+        read = {name for name in names if said[f"GetParameter {name}"] == "answered"}
+        home = f"/k3s-aws/{stack.name}/demo/{node['role']}"
+        shared = {"token", "authorized-keys"}
+        if node["role"] == "server":
+            shared |= {"agent-token", "authority"}
+        own = {f"{home}/{each}" for each in shared} | {f"{home}/host-keys/{node['privateIp']}"}
+        assert read == own
+        assert {said[f"GetParameters {name}"] for name in names if name not in own} == {
+            "AccessDeniedException"
+        }
+    # `refresh` sees that they are gone, and they come back.
+    stack.pulumi("refresh", "--yes")
+    stack.pulumi(*UP)
+    _has_nothing_to_read_once_it_has_joined(stack)
+
+
+def _takes_other_join_tokens(stack: Stack) -> None:
+    (server,) = of_role(stack, "server")
+    kinds = {"server": "k3s:index:Token", "node": "k3s:index:Token"}
+    names = {"server": "demo-server", "node": "demo-agent"}
+    old = {user: in_state(stack, kinds[user], names[user])["password"] for user in kinds}
+    stack.configure(rotation={"joinTokens": 2})
+    assert "replace" not in stack.summary()
+    with no_node_is_lost(stack):
+        stack.pulumi(*UP)
+    new = {user: in_state(stack, kinds[user], names[user])["password"] for user in kinds}
+    for user in kinds:
+        assert answer_to_join_token(stack, server, user, old[user]) == 401
+        assert answer_to_join_token(stack, server, user, new[user]) == 200
+    for agent in of_role(stack, "agent"):
+        token = shell(stack, agent, "cat /etc/rancher/k3s/token")
+        assert token.strip().endswith(f"::node:{new['node']}")
+    # A machine that comes later joins with the new one; the server starts with it.
+    pools = configured(stack)["pools"]
+    stack.configure(pools=[{**pools[0], "count": pools[0]["count"] + 1}])
+    stack.pulumi(*UP)
+    shell(stack, server, "systemctl restart k3s")
+    stack.kubectl("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=40s")
+    stack.configure(pools=pools)
+    stack.pulumi(*UP)
+    stack.pulumi(*UP, "--expect-no-changes")
+
+
+def _takes_another_login_key(stack: Stack) -> None:
+    old = in_state(stack, "k3s:index:SshKey", "demo-login")["privateKey"]
+    stack.configure(rotation={"joinTokens": 2, "loginKey": 2})
+    assert "replace" not in stack.summary()
+    with no_node_is_lost(stack):
+        stack.pulumi(*UP)
+    new = in_state(stack, "k3s:index:SshKey", "demo-login")["privateKey"]
+    for node in stack.nodes():
+        assert login_is_refused(stack, node, old)
+        assert not login_is_refused(stack, node, new)
+    # A machine that is made again comes up with the new one.
+    (agent, *_) = of_role(stack, "agent")
+    stack.client("ec2").terminate_instances(InstanceIds=[agent["instanceId"]])
+    stack.pulumi("refresh", "--yes")
+    stack.pulumi(*UP)
+    assert not login_is_refused(stack, of_role(stack, "agent")[0], new)
+
+
+def _takes_the_operators_login_key(stack: Stack) -> None:
+    before = in_state(stack, "k3s:index:SshKey", "demo-login")["privateKey"]
+    own = io.StringIO()
+    _openssh(own)
+    stack.pulumi("config", "set", "--secret", "k3s-aws:loginKey", "--", own.getvalue())
+    stack.pulumi(*UP)
+    for node in stack.nodes():
+        assert login_is_refused(stack, node, before)
+        assert not login_is_refused(stack, node, own.getvalue())
+    assert own.getvalue().splitlines()[1] not in stack.pulumi("stack", "export")
+    stack.pulumi("config", "rm", "k3s-aws:loginKey")
+    stack.pulumi(*UP)
+    assert login_is_refused(stack, stack.nodes()[0], own.getvalue())
+
+
+def _openssh(into: io.StringIO) -> None:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    pem = Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.OpenSSH,
+        serialization.NoEncryption(),
+    )
+    into.write(pem.decode())
+
+
+def _takes_other_host_keys(stack: Stack) -> None:
+    before = {node["name"]: shown_host_key(node) for node in stack.nodes()}
+    stack.configure(rotation={"joinTokens": 2, "loginKey": 2, "hostKeys": 2})
+    assert "replace" not in stack.summary()
+    with no_node_is_lost(stack):
+        stack.pulumi(*UP)
+    after = {node["name"]: shown_host_key(node) for node in stack.nodes()}
+    assert not set(before.values()) & set(after.values())
+    assert len(set(after.values())) == len(before)
+    stack.pulumi(*UP, "--expect-no-changes")
+
+
+def _refuses_every_other_host_key_with_its_own_message(stack: Stack) -> None:
+    one, other = of_role(stack, "agent")
+    right = shell(stack, one, f"cat {HOST_KEY}")
+    others = shell(stack, other, f"cat {HOST_KEY}")
+    former = in_state(stack, "k3s:index:SshKey", "demo-agents-0-host")["formerPublicKey"]
+    assert former
+    for key, said in (
+        (others, "another machine of this cluster answers at"),
+        (_foreign(stack, one), "another machine answers at"),
+    ):
+        _put_host_key(stack, one, key)
+        stack.configure(nodeDeadlineSeconds=configured(stack)["nodeDeadlineSeconds"] + 1)
+        assert said in stack.pulumi(*UP, fails=True)
+    shell(stack, one, f"rm {HOST_KEY} && systemctl restart ssh || true")
+    stack.configure(nodeDeadlineSeconds=60)
+    told = stack.pulumi(*UP, fails=True)
+    assert "is not Ready after 60 s" in told
+    assert "last seen: SSH" in told
+    _put_host_key(stack, one, right)
+    stack.configure(nodeDeadlineSeconds=600)
+    stack.pulumi(*UP)
+
+
+def _foreign(stack: Stack, node: dict[str, Any]) -> str:
+    made = io.StringIO()
+    _openssh(made)
+    return made.getvalue()
+
+
+def _put_host_key(stack: Stack, node: dict[str, Any], key: str) -> None:
+    packed = base64.b64encode(key.encode()).decode()
+    shell(
+        stack,
+        node,
+        f"umask 077; echo {packed} | base64 -d >{HOST_KEY}; "
+        "systemctl reset-failed ssh; systemctl restart ssh",
+    )
+
+
+def _does_without_ssh(stack: Stack) -> None:
+    network, pools = configured(stack)["network"], configured(stack)["pools"]
+    stack.configure(network={**network, "sshAllowedCidrs": []})
+    stack.pulumi(*UP)
+    node = stack.nodes()[0]
+    with pytest.raises(OSError):
+        paramiko.Transport((node["publicIp"], 22)).start_client(timeout=3)
+    stack.pulumi(*UP, "--expect-no-changes")
+    stack.pulumi("refresh", "--yes", "--expect-no-changes")
+    # Another machine joins, and goes again.
+    stack.configure(pools=[{**pools[0], "count": pools[0]["count"] + 1}])
+    stack.pulumi(*UP)
+    assert len(stack.kubectl("get", "nodes", "-o", "name").split()) == len(stack.nodes())
+    # What has to be brought to a machine that runs is refused at the preview.
+    stack.configure(pools=[{**pools[0], "labels": {"example.com/a": "b"}}])
+    said = stack.pulumi("preview", fails=True)
+    assert "cannot be changed while SSH is switched off: nodeConfig" in said
+    stack.configure(network=network)
+    stack.pulumi(*UP)
+    labelled = stack.kubectl("get", "nodes", "-l", "example.com/a=b", "-o", "name").split()
+    assert len(labelled) == pools[0]["count"]
