@@ -484,7 +484,8 @@ class Boot:
                 if status == 200:
                     return
                 if status not in (401, 403):
-                    raise NotYet(f"k3s answered {status} to another server token")
+                    patience = None if status >= 500 else REFUSAL_SECONDS
+                    raise NotYet(f"k3s answered {status} to another server token", patience)
             raise NotYet("k3s refused the old and the new server token", REFUSAL_SECONDS)
 
         self.wait.until(attempt, "the server token was not changed")

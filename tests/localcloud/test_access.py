@@ -77,7 +77,7 @@ def in_state(stack: Stack, kind: str, suffix: str) -> dict[str, Any]:
     """The outputs of one resource, its secrets too."""
     said = stack.pulumi("stack", "export", "--show-secrets")
     for each in json.loads(said)["deployment"]["resources"]:
-        if each["type"] == kind and each["urn"].endswith(f"::{suffix}"):
+        if each["type"] == kind and each["urn"].endswith(f"::{stack.name}-{suffix}"):
             outputs: dict[str, Any] = each["outputs"]
             return {key: _plain(value) for key, value in outputs.items()}
     raise LookupError(f"{kind} {suffix}")
@@ -181,7 +181,7 @@ def _reads_its_own_and_nothing_else_before(stack: Stack) -> None:
     for node in stack.nodes():
         said = json.loads(on_machine(stack, node, "python3", "-c", ASK_SSM, *names))
         read = {name for name in names if said[f"GetParameter {name}"] == "answered"}
-        home = f"/k3s-aws/{stack.name}/demo/{node['role']}"
+        home = f"/k3s-aws/{stack.name}/{stack.name}/{node['role']}"
         shared = {"token", "authorized-keys"}
         if node["role"] == "server":
             shared |= {"agent-token", "authority"}
@@ -198,15 +198,21 @@ def _reads_its_own_and_nothing_else_before(stack: Stack) -> None:
 
 def _takes_other_join_tokens(stack: Stack) -> None:
     (server,) = of_role(stack, "server")
-    kinds = {"server": "k3s:index:Token", "node": "k3s:index:Token"}
-    names = {"server": "demo-server", "node": "demo-agent"}
-    old = {user: in_state(stack, kinds[user], names[user])["password"] for user in kinds}
+    names = {"server": "server", "node": "agent"}
+
+    def passwords() -> dict[str, str]:
+        return {
+            user: in_state(stack, "k3s:index:Token", name)["password"]
+            for user, name in names.items()
+        }
+
+    old = passwords()
     stack.configure(rotation={"joinTokens": 2})
     assert "replace" not in stack.summary()
     with no_node_is_lost(stack):
         stack.pulumi(*UP)
-    new = {user: in_state(stack, kinds[user], names[user])["password"] for user in kinds}
-    for user in kinds:
+    new = passwords()
+    for user in names:
         assert answer_to_join_token(stack, server, user, old[user]) == 401
         assert answer_to_join_token(stack, server, user, new[user]) == 200
     for agent in of_role(stack, "agent"):
@@ -224,12 +230,12 @@ def _takes_other_join_tokens(stack: Stack) -> None:
 
 
 def _takes_another_login_key(stack: Stack) -> None:
-    old = in_state(stack, "k3s:index:SshKey", "demo-login")["privateKey"]
+    old = in_state(stack, "k3s:index:SshKey", "login")["privateKey"]
     stack.configure(rotation={"joinTokens": 2, "loginKey": 2})
     assert "replace" not in stack.summary()
     with no_node_is_lost(stack):
         stack.pulumi(*UP)
-    new = in_state(stack, "k3s:index:SshKey", "demo-login")["privateKey"]
+    new = in_state(stack, "k3s:index:SshKey", "login")["privateKey"]
     for node in stack.nodes():
         assert login_is_refused(stack, node, old)
         assert not login_is_refused(stack, node, new)
@@ -242,7 +248,7 @@ def _takes_another_login_key(stack: Stack) -> None:
 
 
 def _takes_the_operators_login_key(stack: Stack) -> None:
-    before = in_state(stack, "k3s:index:SshKey", "demo-login")["privateKey"]
+    before = in_state(stack, "k3s:index:SshKey", "login")["privateKey"]
     own = io.StringIO()
     _openssh(own)
     stack.pulumi("config", "set", "--secret", "k3s-aws:loginKey", "--", own.getvalue())
@@ -284,7 +290,7 @@ def _refuses_every_other_host_key_with_its_own_message(stack: Stack) -> None:
     one, other = of_role(stack, "agent")
     right = shell(stack, one, f"cat {HOST_KEY}")
     others = shell(stack, other, f"cat {HOST_KEY}")
-    former = in_state(stack, "k3s:index:SshKey", "demo-agents-0-host")["formerPublicKey"]
+    former = in_state(stack, "k3s:index:SshKey", "agents-0-host")["formerPublicKey"]
     assert former
     for key, said in (
         (others, "another machine of this cluster answers at"),
