@@ -77,6 +77,16 @@ format: venv ## let ruff put imports and format right
 golden: venv ## write tests/golden/ anew; fails when anything changed, so that the diff is read
 	@$(IN_VENV) -m tests.golden.rewrite
 
+.PHONY: requirements
+requirements: venv ## pin anew, with hashes, what requirements*.in ask for; UV_OPTIONS=--upgrade takes newer ones
+	@$(VENV)/uv pip compile --quiet $(UV_OPTIONS) requirements.in --output-file requirements.txt
+	@$(VENV)/uv pip compile --quiet $(UV_OPTIONS) requirements-dev.in --output-file requirements-dev.txt
+	@$(MAKE) --no-print-directory sbom
+
+.PHONY: sbom
+sbom: venv ## write sbom.cdx.json, the program's own dependencies, anew from requirements.txt
+	@$(TOOLCHAIN) sbom > /dev/null
+
 .PHONY: doctor
 doctor: ## list which tools are there and which are missing
 	@$(TOOLCHAIN) doctor

@@ -17,6 +17,7 @@ from toolchain import (
     k3s_pins,
     packages,
     pulumi_cli,
+    sbom,
     venv,
 )
 from toolchain.errors import ToolchainError
@@ -50,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     pin.add_argument("--sums", type=Path, nargs="+", default=[], help="its sha256sum-*.txt files")
     pin.add_argument("--x86-64", help="the SHA-256 of k3s, by hand")
     pin.add_argument("--arm64", help="the SHA-256 of k3s-arm64, by hand")
+    commands.add_parser("sbom", help="the program's dependencies as a CycloneDX file")
     commands.add_parser("doctor", help="list what is there and what is missing")
     return top
 
@@ -82,6 +84,8 @@ def act(arguments: argparse.Namespace, places: Places, host: Host, path: str) ->
             say(emulation.stop(host))
         case "pin":
             print(k3s_pins.add(places.root / k3s_pins.FILE, arguments.version, _hashes(arguments)))
+        case "sbom":
+            print(sbom.write(places, say))
         case "doctor":
             findings = list(doctor.examine(places, host, path))
             print("\n".join(str(finding) for finding in findings))

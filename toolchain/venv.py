@@ -25,7 +25,7 @@ def provide(places: Places, host: Host, say: Say) -> bool:
     """
     Brings the virtual environment up to the requirements; whether there was anything to do.
 
-    Raises ToolchainError.
+    Raises ToolchainError, also for a requirement without a hash and a file with another one.
     """
     if sys.version_info[:2] < OLDEST_PYTHON:
         raise ToolchainError(
@@ -101,13 +101,12 @@ def _fill(places: Places, say: Say) -> None:
     say(f"installing {REQUIREMENTS[-1]}")
     progress.run(
         "pip install",
-        [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input",
-         "--no-compile", "-r", str(places.root / REQUIREMENTS[-1])],
+        install(python, places.root / REQUIREMENTS[-1]),
         log=places.toolchain / "pip.log",
         say=say,
         deadline_seconds=INSTALL_SECONDS,
         way_out="check that this machine reaches a package index",
-    )  # fmt: skip
+    )
     # Once, on all processors: otherwise each first start of Pulumi and its plugins pays for it.
     progress.run(
         "compiling the installed packages",
@@ -116,6 +115,12 @@ def _fill(places: Places, say: Say) -> None:
         say=say,
         deadline_seconds=COMPILE_SECONDS,
     )
+
+
+def install(python: str, requirements: Path) -> list[str]:
+    """The command that installs them and refuses every file whose hash they do not name."""
+    words = "-m pip install --disable-pip-version-check --no-input --no-compile --require-hashes -r"
+    return [python, *words.split(), str(requirements)]
 
 
 def _site_packages(venv: Path) -> list[str]:

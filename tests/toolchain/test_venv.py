@@ -40,7 +40,7 @@ def test_it_is_made_once(checkout: Machine, monkeypatch: pytest.MonkeyPatch) -> 
     made = [call for call in checkout.calls if call != "python3 -c "]
     assert made[0] == f"python3 -m venv --clear {checkout.places.venv}"
     assert made[1].startswith("python3 -m pip install ")
-    assert made[1].endswith(f" -r {wanted}")
+    assert made[1].endswith(f" --require-hashes -r {wanted}")
     assert made[2].startswith("python3 -m compileall ")
     assert len(made) == 3
 
