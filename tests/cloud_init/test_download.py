@@ -18,6 +18,14 @@ def use(world: World, **places: Download) -> None:
     world.configure("server", k3s={"version": "v1", "sources": sources, "sha256": SHA256})
 
 
+def use_bucket(world: World, *sources: str) -> None:
+    """Makes the node fetch k3s from these sources, some in a bucket; each serves what it is."""
+    world.downloads = {"/good/k3s": Download(), "/wrong/k3s": Download(b"wrong")}
+    files = {"good": K3S, "wrong": b"wrong", "worse": b"worse"}
+    world.objects = {f"/the-bucket/{name}/k3s": content for name, content in files.items()}
+    world.configure("server", k3s={"version": "v1", "sources": sources, "sha256": SHA256})
+
+
 def installed(world: World) -> bytes:
     return (world.root / "usr/local/bin/k3s").read_bytes()
 
@@ -76,6 +84,62 @@ def test_a_wrong_file_is_never_installed(world: World) -> None:
     expected = f"{world.url}/first/k3s has SHA-256 {wrong}, expected {SHA256}"
     assert ("download-k3s", expected) == world.cause()
     assert list((world.root / "usr/local/bin").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["s3://the-bucket/gone/k3s", "s3://the-bucket/wrong/k3s", "{url}/wrong/k3s"],
+    ids=["gone-from-the-bucket", "wrong-in-the-bucket", "wrong-elsewhere"],
+)
+def test_a_bucket_serves_when_the_place_before_it_does_not(world: World, first: str) -> None:
+    use_bucket(world, first.format(url=world.url), "s3://the-bucket/good/k3s")
+    assert world.boot() == 0, world.cause()
+    assert installed(world) == K3S
+
+
+def test_another_place_serves_when_the_bucket_has_a_wrong_file(world: World) -> None:
+    use_bucket(world, "s3://the-bucket/wrong/k3s", f"{world.url}/good/k3s")
+    assert world.boot() == 0, world.cause()
+    assert installed(world) == K3S
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        ["{url}/wrong/k3s"],
+        ["s3://the-bucket/wrong/k3s"],
+        ["s3://the-bucket/wrong/k3s", "s3://the-bucket/worse/k3s"],
+        ["{url}/wrong/k3s", "s3://the-bucket/worse/k3s"],
+    ],
+    ids=["address", "bucket", "bucket-twice", "both-kinds"],
+)
+def test_a_wrong_file_stops_the_boot_whatever_place_it_comes_from(
+    world: World, places: list[str]
+) -> None:
+    sources = [each.format(url=world.url) for each in places]
+    use_bucket(world, *sources)
+    assert world.boot() == 1
+    expected = "; ".join(
+        f"{each} has SHA-256 {received(each)}, expected {SHA256}" for each in sources
+    )
+    assert ("download-k3s", expected) == world.cause()
+    assert list((world.root / "usr/local/bin").iterdir()) == []
+    assert not (world.root / "etc/systemd/system/k3s.service").exists()
+    assert world.systemd.restarts("k3s") == 0
+
+
+def received(source: str) -> str:
+    return hashlib.sha256(source.split("/")[-2].encode()).hexdigest()
+
+
+def test_a_wrong_manifest_of_the_bucket_stops_the_boot(world: World) -> None:
+    world.objects["/the-bucket/manifests/x/big.yaml"] = b"wrong"
+    source, sha256 = "s3://the-bucket/manifests/x/big.yaml", hashlib.sha256(b"right").hexdigest()
+    world.configure("server", manifests={"big.yaml": {"source": source, "sha256": sha256}})
+    assert world.boot() == 1
+    wrong = hashlib.sha256(b"wrong").hexdigest()
+    assert world.cause()[1] == f"{source} has SHA-256 {wrong}, expected {sha256}"
+    assert world.systemd.restarts("k3s") == 0
 
 
 def test_every_place_is_named_when_none_has_the_file(world: World) -> None:

@@ -268,6 +268,8 @@ class _Aws(_Handler):
             self.answer(403, b"")
         elif self.headers["Authorization"] != botocore_signature(signed, "s3", stamp):
             self.answer(403, b"SignatureDoesNotMatch")
+        elif self.path not in self.world.objects:
+            self.answer(404, b"NoSuchKey")
         else:
             self.answer(200, self.world.objects[self.path])
 
