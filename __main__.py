@@ -55,4 +55,5 @@ k3s = K3sCluster(
 pulumi.export("apiEndpoint", k3s.api_endpoint)
 pulumi.export("nodes", k3s.nodes)
 pulumi.export("bootReport", k3s.boot_report)
+pulumi.export("bom", k3s.bom)
 pulumi.export("kubeconfig", k3s.kubeconfig)

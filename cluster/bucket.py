@@ -29,6 +29,13 @@ def k3s_key(cluster: Cluster, architecture: Architecture) -> str:
     return f"k3s/{cluster.k3s.sha256[architecture]}/{releases.ASSETS[architecture]}"
 
 
+def k3s_source(cluster: Cluster, architecture: Architecture, bucket_name: str | None) -> str:
+    """Where machines of an architecture fetch k3s."""
+    if cluster.k3s.from_bucket and bucket_name:
+        return url(bucket_name, k3s_key(cluster, architecture))
+    return releases.binary_url(cluster.k3s.download_url, cluster.k3s.version, architecture)
+
+
 def manifest_key(manifest: Manifest) -> str:
     """Where a manifest lies."""
     return f"manifests/{manifest.sha256}/{manifest.name}"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cluster import bucket, k3s_config, parameters, releases
+from cluster import bucket, k3s_config, parameters
 from cluster.k3s_config import Addresses
 from cluster.model import Cluster, Node
 
@@ -43,7 +43,7 @@ def render(cluster: Cluster, node: Node, addresses: Addresses, around: Surroundi
         "parameters": _parameters(cluster, node, addresses, around),
         "k3s": {
             "version": cluster.k3s.version,
-            "sources": [_source(cluster, node, around)],
+            "sources": [bucket.k3s_source(cluster, node.architecture, around.bucket)],
             "sha256": cluster.k3s.sha256[node.architecture],
         },
         "config": k3s_config.of(cluster, node, addresses),
@@ -70,12 +70,6 @@ def longest(cluster: Cluster) -> Iterator[str]:
     for pool in cluster.all_pools:
         for node in cluster.nodes_of(pool)[-1:]:
             yield render(cluster, node, Addresses(private_ip=address, public_ip=address), around)
-
-
-def _source(cluster: Cluster, node: Node, around: Surroundings) -> str:
-    if cluster.k3s.from_bucket and around.bucket:
-        return bucket.url(around.bucket, bucket.k3s_key(cluster, node.architecture))
-    return releases.binary_url(cluster.k3s.download_url, cluster.k3s.version, node.architecture)
 
 
 def _manifests(cluster: Cluster, around: Surroundings) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from cluster.k3s_config import Addresses
 from cluster.model import Architecture, Cluster, Node, Role
 from cluster.model import NodePool as PoolPlan
 from cluster.node_config import Surroundings
-from components import plugin
+from components import bom, plugin
 from components.address import Address, AddressArgs
 from components.bucket import Bucket, BucketArgs
 from components.control_plane import ControlPlane, ControlPlaneArgs
@@ -53,6 +53,7 @@ class K3sCluster(pulumi.ComponentResource):
     api_endpoint: pulumi.Output[str]
     nodes: pulumi.Output[list[dict[str, Any]]]
     boot_report: pulumi.Output[dict[str, Any]]
+    bom: pulumi.Output[dict[str, Any]]
     kubeconfig: pulumi.Output[str]
 
     def __init__(
@@ -89,6 +90,7 @@ class K3sCluster(pulumi.ComponentResource):
         self.boot_report = pulumi.Output.all(
             *[machine.node.bootReport for machine in machines]
         ).apply(lambda reports: {report["node"]: report for report in reports})
+        self.bom = bom.of(cluster, machines, args.boot_program, self._bucket)
         self.kubeconfig = self._read_kubeconfig(machines[0])
         self.register_outputs({"apiEndpoint": self.api_endpoint, "kubeconfig": self.kubeconfig})
 

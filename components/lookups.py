@@ -99,6 +99,27 @@ def _own_image(ami: str) -> OwnImage | None:
     return OwnImage(architecture=found.architecture, root_volume_gib=max(sizes, default=0))
 
 
+def image_name(ami: str) -> str | None:
+    """
+    What an image is called; None when it has no name any more, or AWS does not say.
+
+    A machine outlives the image it was made from, and the name is for people: never a reason to
+    end a run.
+    """
+    try:
+        found = _known(
+            f"the image {ami}",
+            ("returned no results", "InvalidAMIID"),
+            lambda: aws.ec2.get_ami(
+                filters=[{"name": "image-id", "values": [ami]}], include_deprecated=True
+            ),
+        )
+    except LookupFailed as error:
+        pulumi.log.warn(f"the image {ami} has no name in the bom output: {error}")
+        return None
+    return found.name if found else None
+
+
 def _subnet(id_: str) -> ExistingSubnet | None:
     found = _known(
         f"the subnet {id_}",

@@ -67,7 +67,9 @@ def _filters(args: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def get_ami(aws: Session, args: Mapping[str, Any]) -> Values:
     """aws.ec2.get_ami"""
-    images = aws.client("ec2").describe_images(Filters=_filters(args))["Images"]
+    images = aws.client("ec2").describe_images(
+        Filters=_filters(args), IncludeDeprecated=args.get("includeDeprecated", False)
+    )["Images"]
     if len(images) != 1:
         raise NoSuchThingError(f"Your query returned {len(images) or 'no'} results")
     found = images[0]
@@ -86,6 +88,7 @@ def get_ami(aws: Session, args: Mapping[str, Any]) -> Values:
             for each in found.get("BlockDeviceMappings", [])
         ],
         "name": found["Name"],
+        "includeDeprecated": args.get("includeDeprecated"),
         "ownerId": found["OwnerId"],
         "region": aws.region,
     }

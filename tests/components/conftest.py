@@ -148,7 +148,8 @@ FOUND: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
         "defaultVcpus": 2,
         "memorySize": 2048,
     },
-    "aws:ec2/getAmi:getAmi": lambda _: {
+    "aws:ec2/getAmi:getAmi": lambda args: {
+        "name": f"image of {args['filters'][0]['values'][0]}",
         "architecture": "arm64",
         "rootDeviceName": "/dev/xvda",
         "blockDeviceMappings": [
@@ -229,9 +230,11 @@ def build(
             apiEndpoint=k3s.api_endpoint,
             nodes=k3s.nodes,
             bootReport=k3s.boot_report,
+            bom=k3s.bom,
             kubeconfig=k3s.kubeconfig,
             kubeconfigIsSecret=secrecy(k3s.kubeconfig),
             apiEndpointIsSecret=secrecy(k3s.api_endpoint),
+            bomIsSecret=secrecy(k3s.bom),
         ).apply(seen.update)
 
     run()

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from localcloud.cloud import catalogue
 from localcloud.lifecycle import Cloud
 from tests.localcloud.stack import CLUSTER, COMMAND_SECONDS, ROOT, Stack, laboratory
 
@@ -36,6 +37,7 @@ def test_the_life_of_a_cluster(stack: Stack) -> None:
     _goes_on_after_an_interrupt(stack)
     assert len(stack.nodes()) == 3
     _is_ready_and_usable(stack)
+    _tells_what_it_is_made_of(stack)
     _changes_nothing_when_nothing_changed(stack)
     _keeps_its_secrets(stack)
     _replaces_a_terminated_agent(stack)
@@ -181,6 +183,20 @@ def _in_a_certificate(line: str, values: list[str]) -> bool:
 
 def _unpacked(user_data: str) -> str:
     return gzip.decompress(base64.b64decode(user_data)).decode()
+
+
+def _tells_what_it_is_made_of(stack: Stack) -> None:
+    bom = json.loads(stack.pulumi("stack", "output", "bom", "--json"))
+    reports = json.loads(stack.pulumi("stack", "output", "bootReport", "--json")).values()
+    running = {
+        instance["ImageId"]
+        for reservation in _living_instances(stack)
+        for instance in reservation["Instances"]
+    }
+    names = {image.ami: image.name for image in catalogue.IMAGES}
+    told = {image["id"]: image["name"] for image in bom["images"]}
+    assert {ami: names[ami] for ami in running} == told
+    assert {report["k3s"]["sha256"] for report in reports} == set(bom["k3s"]["sha256"].values())
 
 
 def _replaces_a_terminated_agent(stack: Stack) -> None:

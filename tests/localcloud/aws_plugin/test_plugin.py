@@ -296,6 +296,14 @@ def test_the_zones_of_an_instance_type_are_found(engine: Engine) -> None:
     assert sorted(set(names) - set(found["locations"])) == ["us-east-1e"]
 
 
+def test_an_image_is_found_by_its_id_whether_it_is_deprecated_or_not(engine: Engine) -> None:
+    image = catalogue.IMAGES[0]
+    by_id = {"filters": [{"name": "image-id", "values": [image.ami]}], "includeDeprecated": True}
+    found = engine.invoke("aws:ec2/getAmi:getAmi", by_id)
+    assert (found["id"], found["name"]) == (image.ami, image.name)
+    assert found["includeDeprecated"] is True
+
+
 @pytest.mark.parametrize(
     ("token", "args", "said"),
     [

@@ -1,0 +1,61 @@
+"""The bill of materials of a cluster, joined from its machines, AWS and the installed packages."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Any
+
+import pulumi
+
+from cluster import bom
+from cluster.model import Cluster
+from components import lookups
+from components.bucket import Bucket
+from components.machine import Machine
+from toolchain import sbom
+from toolchain.places import Places
+
+
+def of(
+    cluster: Cluster, machines: Sequence[Machine], boot_program: str, bucket: Bucket | None
+) -> pulumi.Output[dict[str, Any]]:
+    """
+    The `bom` output; `machines` are in the order of the cluster's nodes.
+
+    An image is the one a machine runs on, which may be older than the one a new machine would get.
+    """
+
+    def join(known: dict[str, Any]) -> dict[str, Any]:
+        ids = known["images"]
+        return bom.of(
+            cluster,
+            bom.Parts(
+                project=pulumi.get_project(),
+                boot_program=boot_program,
+                bucket=known["bucket"],
+                image_ids=ids,
+                # Which image it is stands only here, and a refusal must not end the program.
+                image_names={each: lookups.image_name(each) for each in dict.fromkeys(ids)},
+                tools=tools(),
+            ),
+        )
+
+    return pulumi.Output.all(
+        images=[machine.instance.ami for machine in machines],
+        bucket=bucket.bucket_name if bucket else None,
+    ).apply(join)
+
+
+def tools() -> dict[str, str | None]:
+    """Python's version, and that of each package the program asks for itself."""
+    packages = sorted(sbom.direct(Places()))
+    return {"python": platform.python_version(), **{each: _version(each) for each in packages}}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

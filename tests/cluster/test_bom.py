@@ -1,0 +1,84 @@
+"""The bill of materials tells what the machines run on and what made them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from cluster import answers, bom, config, releases
+from cluster.model import Cluster
+from tests.cluster.ec2 import answers_about
+
+CLOSED = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
+NAMES = {"ami-new": "debian-12-arm64-2", "ami-old": "debian-12-arm64-1", "ami-gone": None}
+
+
+def load(**keys: Any) -> Cluster:
+    cluster = config.load({"name": "demo", "network": CLOSED, **keys}, stack="dev")
+    return answers.resolve(cluster, answers_about(cluster))
+
+
+def bill(cluster: Cluster, *images: str, bucket: str | None = None) -> dict[str, Any]:
+    return bom.of(
+        cluster,
+        bom.Parts(
+            project="k3s-aws",
+            boot_program="print()",
+            bucket=bucket,
+            image_ids=images,
+            image_names=NAMES,
+            tools={"python": "3.11.7"},
+        ),
+    )
+
+
+def test_only_the_k3s_of_architectures_in_use_is_told() -> None:
+    version = releases.DEFAULT_VERSION
+    place = f"{releases.DOWNLOAD_URL}/{version.replace('+', '%2B')}"
+    pinned = releases.PINNED[version]
+    assert bill(load(), "ami-new")["k3s"] == {
+        "version": version,
+        "sha256": {"arm64": pinned["arm64"]},
+        "source": {"arm64": f"{place}/k3s-arm64"},
+    }
+    pools = [{"name": "builders", "instanceType": "t3.small"}]
+    both = bill(load(pools=pools), "ami-new", "ami-new")["k3s"]
+    assert both["sha256"] == pinned
+    assert both["source"] == {"arm64": f"{place}/k3s-arm64", "x86_64": f"{place}/k3s"}
+
+
+def test_a_bucket_is_named_as_the_source_where_machines_use_it() -> None:
+    cluster = load(k3s={"bucket": True})
+    sha256 = cluster.k3s.sha256["arm64"]
+    found = bill(cluster, "ami-new", bucket="files")["k3s"]["source"]
+    assert found == {"arm64": f"s3://files/k3s/{sha256}/k3s-arm64"}
+
+
+def test_each_image_is_told_once_with_the_pools_that_run_on_it() -> None:
+    pools = [{"name": "agents", "count": 3}, {"name": "others"}]
+    images = ["ami-new", "ami-old", "ami-new", "ami-gone", "ami-new"]
+    assert bill(load(pools=pools), *images)["images"] == [
+        {
+            "id": "ami-new",
+            "name": "debian-12-arm64-2",
+            "architecture": "arm64",
+            "pools": ["servers", "agents", "others"],
+        },
+        {
+            "id": "ami-old",
+            "name": "debian-12-arm64-1",
+            "architecture": "arm64",
+            "pools": ["agents"],
+        },
+        {"id": "ami-gone", "name": None, "architecture": "arm64", "pools": ["agents"]},
+    ]
+
+
+def test_the_program_is_told_by_its_boot_program() -> None:
+    found = bill(load(), "ami-new")
+    assert found["program"] == {
+        "name": "k3s-aws",
+        "machineSchema": 1,
+        "bootProgramSha256": hashlib.sha256(b"print()").hexdigest(),
+    }
+    assert found["tools"] == {"python": "3.11.7"}
