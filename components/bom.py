@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Sequence
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -14,8 +16,8 @@ from cluster.model import Cluster
 from components import lookups
 from components.bucket import Bucket
 from components.machine import Machine
-from toolchain import sbom
-from toolchain.places import Places
+
+REQUIREMENTS = Path(__file__).parent.parent / "requirements.in"
 
 
 def of(
@@ -50,7 +52,7 @@ def of(
 
 def tools() -> dict[str, str | None]:
     """Python's version, and that of each package the program asks for itself."""
-    packages = sorted(sbom.direct(Places()))
+    packages = sorted(re.findall(r"^([\w.-]+)(?:\[.*\])?==", REQUIREMENTS.read_text(), re.M))
     return {"python": platform.python_version(), **{each: _version(each) for each in packages}}
 
 
