@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -14,7 +15,6 @@ import pytest
 from components import bom
 from tests.components import conftest
 from tests.components.conftest import CONFIGURATION, Built, build
-from toolchain import sbom
 
 GET_AMI = "aws:ec2/getAmi:getAmi"
 
@@ -120,6 +120,10 @@ def test_the_tools_are_python_and_what_the_program_asks_for(built: Built) -> Non
     assert {"pulumi", "pulumi-aws", "paramiko"} < set(found)
 
 
-def test_a_package_that_is_not_there_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sbom, "direct", lambda _: {"no-such-package"})
+def test_a_package_that_is_not_there_has_no_version(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked_for = tmp_path / "requirements.in"
+    asked_for.write_text("no-such-package==1.0\n")
+    monkeypatch.setattr(bom, "REQUIREMENTS", asked_for)
     assert bom.tools()["no-such-package"] is None
