@@ -37,6 +37,7 @@ func TestTheContract(t *testing.T) {
 		{"a client certificate made beforehand works", clientCertificate},
 		{"the server is a node of the control plane", serverNode},
 		{"manifests are applied and HelmCharts accepted", firstManifests},
+		{"a client certificate is signed once it is approved, and lasts as long as was asked", signedCertificate},
 		{"an agent joins, runs pods and goes", agentLife},
 		{"a wrong token is refused", wrongToken},
 		{"a name that is taken is refused until its Node is deleted", takenName},
@@ -263,11 +264,7 @@ func restart(t *testing.T, c *cluster) {
 	equal(t, kubeconfig, c.read("k3s.yaml"))
 	c.waitNode(t, serverName, "True")
 	// Its condition stays True for a while whether it lives or not.
-	eventually(t, "heartbeat of "+name+" since", func() (bool, string) {
-		out := c.kubectl("get", "lease", name, "-n", "kube-node-lease", "-o", "jsonpath={.spec.renewTime}")
-		renewed, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(out))
-		return err == nil && renewed.After(back), out
-	})
+	c.waitHeartbeat(t, name, back)
 	c.waitNode(t, name, "True")
 }
 

@@ -335,3 +335,16 @@ func (c *cluster) waitNode(t *testing.T, name, status string) {
 		return got == status, got
 	})
 }
+
+// waitHeartbeat waits until a node shows that it lives. A new one has no lease for a moment.
+func (c *cluster) waitHeartbeat(t *testing.T, name string, since time.Time) {
+	t.Helper()
+	eventually(t, "heartbeat of "+name+" since", func() (bool, string) {
+		out, err := c.k3s("kubectl", "get", "lease", name, "-n", "kube-node-lease", "-o", "jsonpath={.spec.renewTime}")
+		if err != nil {
+			return false, out
+		}
+		renewed, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(out))
+		return err == nil && renewed.After(since), out
+	})
+}

@@ -169,6 +169,11 @@ func EnsureKey(file string) error {
 	return err
 }
 
+// WriteFirst writes the certificate that signs, without those it was signed by itself.
+func (a *Authority) WriteFirst(file string) error {
+	return os.WriteFile(file, encodeCertificates(a.chain[0].Raw), 0o644)
+}
+
 // bundle is a signed certificate followed by the authority's intermediates; a root is left out.
 func (a *Authority) bundle(der []byte) []byte {
 	all := encodeCertificates(der)

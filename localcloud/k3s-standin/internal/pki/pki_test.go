@@ -159,3 +159,20 @@ func TestAnythingButARequestIsNotSigned(t *testing.T) {
 		t.Error("want an error")
 	}
 }
+
+func TestOnlyTheSigningCertificateOfAChainIsWritten(t *testing.T) {
+	dir := t.TempDir()
+	ca := newAuthority(t, dir)
+	other := newAuthority(t, t.TempDir())
+	chain := filepath.Join(dir, "server-ca.crt")
+	if err := os.WriteFile(chain, append(bytes.Clone(ca.PEM), other.PEM...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first := filepath.Join(dir, "first.crt")
+	if err := newAuthority(t, dir).WriteFirst(first); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(first); err != nil || !bytes.Equal(ca.PEM, got) {
+		t.Errorf("%v, %q", err, got)
+	}
+}

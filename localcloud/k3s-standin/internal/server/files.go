@@ -73,6 +73,8 @@ func (f *files) certificates(c *config.Server, now pki.Clock) (err error) {
 		return pki.Leaf{CommonName: name, Organizations: groups}
 	}
 	return errors.Join(
+		f.serverCA.WriteFirst(f.tls.Path("server-ca.nochain.crt")),
+		f.clientCA.WriteFirst(f.tls.Path("client-ca.nochain.crt")),
 		pki.EnsureKey(f.tls.Path("service.key")),
 		f.serverCA.EnsureLeaf(dir, "serving-kube-apiserver", serving, now),
 		requestHeaderCA.EnsureLeaf(dir, "client-auth-proxy", client("system:auth-proxy"), now),
