@@ -3,6 +3,7 @@ package agent
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"os"
 	"path/filepath"
@@ -51,20 +52,25 @@ func Run(ctx context.Context, c *config.Agent, registered func(context.Context) 
 	}
 }
 
-// identify gets the node's certificate and leaves it where k3s leaves it.
+// identify gets the node's certificate and leaves it where k3s leaves it, for the next start too.
 func identify(ctx context.Context, cluster *join.Cluster, c *config.Agent) (kubernetes.Interface, error) {
-	cert, key, err := cluster.Certificate(ctx, c.Name, c.PasswordFile)
-	if err != nil {
-		return nil, err
-	}
 	dir := filepath.Join(c.DataDir, "agent")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+	certFile, keyFile := filepath.Join(dir, "client-kubelet.crt"), filepath.Join(dir, "client-kubelet.key")
+	var held []tls.Certificate
+	if pair, err := tls.LoadX509KeyPair(certFile, keyFile); err == nil {
+		held = append(held, pair)
+	}
+	cert, key, err := cluster.Certificate(ctx, c.Name, c.PasswordFile, held...)
+	if err != nil {
+		return nil, err
+	}
 	access := kubeconfig.Access{URL: cluster.URL, CA: cluster.CACerts, Certificate: cert, Key: key}
 	err = errors.Join(
-		os.WriteFile(filepath.Join(dir, "client-kubelet.crt"), cert, 0o600),
-		os.WriteFile(filepath.Join(dir, "client-kubelet.key"), key, 0o600),
+		os.WriteFile(certFile, cert, 0o600),
+		os.WriteFile(keyFile, key, 0o600),
 		os.WriteFile(filepath.Join(dir, "server-ca.crt"), cluster.CACerts, 0o600),
 		access.Write(filepath.Join(dir, "kubelet.kubeconfig"), 0o600),
 	)

@@ -320,6 +320,14 @@ func (c *cluster) get(t *testing.T, path string, prepare func(*http.Request), ce
 	return response.StatusCode, string(body)
 }
 
+// status asks as `user:password` and gives the code only.
+func (c *cluster) status(t *testing.T, path, credential string) int {
+	t.Helper()
+	user, password, _ := strings.Cut(credential, ":")
+	code, _ := c.get(t, path, func(r *http.Request) { r.SetBasicAuth(user, password) })
+	return code
+}
+
 func (c *cluster) node(name, path string) string {
 	c.t.Helper()
 	out, _ := c.k3s("kubectl", "get", "node", name, "-o", "jsonpath="+path)

@@ -6,14 +6,15 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"k3s-aws/localcloud/k3s-standin/internal/pki"
 	"k3s-aws/localcloud/k3s-standin/internal/supervisor"
@@ -29,18 +30,16 @@ const (
 	maxAnswerBytes   = 1 << 20
 )
 
-// ErrNotAuthorized: the server knows neither our token nor our user.
-var ErrNotAuthorized = errors.New("not authorized")
-
 // Cluster is a server that was checked, and the token to use with it.
 type Cluster struct {
 	URL     string
 	CACerts []byte
 	token   token.Token
-	client  *http.Client
+	roots   *x509.CertPool
 }
 
-// Until tries for ever, as k3s does, until the server is the one the token means and lets us in.
+// Until tries for ever, as k3s does, until the server is the one the token means. Whether the server
+// knows the token's password shows with the first request that needs it.
 func Until(ctx context.Context, url, secret string) (*Cluster, error) {
 	parsed, err := token.Parse(secret)
 	if err != nil {
@@ -84,25 +83,13 @@ func validate(ctx context.Context, url string, t token.Token) (*Cluster, error) 
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca)
-	c := &Cluster{URL: url, CACerts: ca, token: t, client: client(&tls.Config{RootCAs: roots})}
-	return c, c.authorized(ctx)
+	return &Cluster{URL: url, CACerts: ca, token: t, roots: roots}, nil
 }
 
-// authorized needs no control plane: a server that is still starting has already checked the token.
-func (c *Cluster) authorized(ctx context.Context) error {
-	status, _, err := c.ask(ctx, http.MethodGet, "/v1-k3s/readyz", nil, nil)
-	switch {
-	case err != nil:
-		return err
-	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return ErrNotAuthorized
-	}
-	return nil
-}
-
-// Certificate gives the node a client certificate and its key, both in PEM. It waits for a server
-// that is not ready, and for ever for one that refuses the node's name, as k3s does.
-func (c *Cluster) Certificate(ctx context.Context, node, passwordFile string) (cert, key []byte, err error) {
+// Certificate gives the node a client certificate and its key, both in PEM. The certificate of an
+// earlier join, when there is one, opens the server beside the token. It waits for a server that is
+// not ready, and for ever for one that refuses the token or the node's name, as k3s does.
+func (c *Cluster) Certificate(ctx context.Context, node, passwordFile string, held ...tls.Certificate) (cert, key []byte, err error) {
 	password, err := ensurePassword(passwordFile)
 	if err != nil {
 		return nil, nil, err
@@ -113,7 +100,7 @@ func (c *Cluster) Certificate(ctx context.Context, node, passwordFile string) (c
 	}
 	headers := map[string]string{supervisor.NodeNameHeader: node, supervisor.NodePasswordHeader: password}
 	for {
-		cert, err := c.certificate(ctx, request, headers, passwordFile)
+		cert, err := c.certificate(ctx, request, headers, passwordFile, held)
 		if err == nil {
 			return cert, key, nil
 		}
@@ -127,23 +114,45 @@ func (c *Cluster) Certificate(ctx context.Context, node, passwordFile string) (c
 	}
 }
 
-func (c *Cluster) certificate(ctx context.Context, request []byte, headers map[string]string, passwordFile string) ([]byte, error) {
+func (c *Cluster) certificate(ctx context.Context, request []byte, headers map[string]string, passwordFile string, held []tls.Certificate) ([]byte, error) {
+	if err := c.configuration(ctx, held); err != nil {
+		return nil, fmt.Errorf("failed to retrieve configuration from server: %w", err)
+	}
 	const path = "/v1-k3s/client-kubelet.crt"
-	status, body, err := c.ask(ctx, http.MethodPost, path, headers, request)
+	status, body, err := c.ask(ctx, held, http.MethodPost, path, headers, request)
+	if err == nil && status == http.StatusUnauthorized && len(held) > 0 {
+		// The Node is gone, and with it what its certificate counted for.
+		logrus.Info("Node authorization rejected, retrying without client certificate authentication")
+		status, body, err = c.ask(ctx, nil, http.MethodPost, path, headers, request)
+	}
 	switch {
 	case err != nil:
 		return nil, err
 	case status == http.StatusForbidden:
 		return nil, errors.New(supervisor.RejectedText(passwordFile))
 	case status != http.StatusOK:
-		return nil, fmt.Errorf("%s%s: %d %s: %s", c.URL, path, status, http.StatusText(status), strings.TrimSpace(string(body)))
+		return nil, fmt.Errorf("%s%s: %d %s", c.URL, path, status, http.StatusText(status))
 	}
 	return body, nil
 }
 
+// configuration is what k3s asks first, and where a wrong token shows.
+func (c *Cluster) configuration(ctx context.Context, held []tls.Certificate) error {
+	const path = "/v1-k3s/config"
+	status, body, err := c.ask(ctx, held, http.MethodGet, path, nil, nil)
+	if err != nil || status == http.StatusOK {
+		return err
+	}
+	var told metav1.Status
+	if err := json.Unmarshal(body, &told); err == nil && told.Kind == "Status" {
+		return errors.New(told.Message)
+	}
+	return fmt.Errorf("%s%s: %d %s", c.URL, path, status, http.StatusText(status))
+}
+
 // ask uses the user `node`: an agent joins as nothing else, whatever user its token names.
-func (c *Cluster) ask(ctx context.Context, method, path string, headers map[string]string, body []byte) (int, []byte, error) {
-	return fetch(ctx, c.client, method, c.URL+path, func(r *http.Request) {
+func (c *Cluster) ask(ctx context.Context, held []tls.Certificate, method, path string, headers map[string]string, body []byte) (int, []byte, error) {
+	return fetch(ctx, client(&tls.Config{RootCAs: c.roots, Certificates: held}), method, c.URL+path, func(r *http.Request) {
 		r.SetBasicAuth("node", c.token.Password)
 		for name, value := range headers {
 			r.Header.Set(name, value)

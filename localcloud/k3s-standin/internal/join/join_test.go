@@ -36,6 +36,13 @@ type keeper struct{ answer error }
 
 func (k keeper) Check(context.Context, string, string) error { return k.answer }
 
+func (k keeper) Registered(_ context.Context, node string) error {
+	if node == "gone" {
+		return errors.New("not found")
+	}
+	return nil
+}
+
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
 	dir := t.TempDir()
@@ -61,7 +68,7 @@ func newCluster(t *testing.T) *cluster {
 		}
 		wrapped.ServeHTTP(w, r)
 	}))
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequestClientCert}
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	c.url = server.URL
@@ -75,14 +82,18 @@ func newCluster(t *testing.T) *cluster {
 	return c
 }
 
-// refused runs Until for a moment and gives what it logged.
+// refused joins for a moment and gives what was logged last.
 func refused(t *testing.T, url, secret string) string {
 	t.Helper()
 	hook := logtest.NewGlobal()
 	defer logrus.StandardLogger().ReplaceHooks(logrus.LevelHooks{})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	if _, err := Until(ctx, url, secret); !errors.Is(err, context.DeadlineExceeded) {
+	joined, err := Until(ctx, url, secret)
+	if err == nil {
+		_, _, err = joined.Certificate(ctx, "a", filepath.Join(t.TempDir(), "password"))
+	}
+	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("error %v, want to be waiting still", err)
 	}
 	return hook.LastEntry().Message
@@ -111,8 +122,50 @@ func TestAPinnedTokenLetsANodeIn(t *testing.T) {
 func TestAWrongPasswordIsRefusedInTheWordsOfK3s(t *testing.T) {
 	c := newCluster(t)
 	c.Ready(keeper{})
-	want := "Failed to validate connection to cluster at " + c.url + ": not authorized"
+	want := "Waiting to retrieve agent configuration; server is not ready: failed to retrieve configuration from server: not authorized"
 	if got := refused(t, c.url, c.tokens("node", "wrong")); got != want {
+		t.Errorf("logged %q, want %q", got, want)
+	}
+}
+
+// joinedBefore gives the certificate of a node that joined with a token that is no longer known.
+func joinedBefore(t *testing.T, c *cluster, node string) (*Cluster, tls.Certificate) {
+	t.Helper()
+	c.Ready(keeper{})
+	joined, err := Until(t.Context(), c.url, c.tokens("node", "agent"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key, err := joined.Certificate(t.Context(), node, filepath.Join(t.TempDir(), "password"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.AgentSecret = "another"
+	return joined, held
+}
+
+func TestAJoinedNodeComesBackAlthoughItsTokenWasChanged(t *testing.T) {
+	joined, held := joinedBefore(t, newCluster(t), "a")
+	if _, _, err := joined.Certificate(t.Context(), "a", filepath.Join(t.TempDir(), "password"), held); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWithoutItsNodeAnOldTokenIsRefusedToAJoinedNodeToo(t *testing.T) {
+	joined, held := joinedBefore(t, newCluster(t), "gone")
+	hook := logtest.NewGlobal()
+	defer logrus.StandardLogger().ReplaceHooks(logrus.LevelHooks{})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, _, err := joined.Certificate(ctx, "gone", filepath.Join(t.TempDir(), "password"), held); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("error %v, want to be waiting still", err)
+	}
+	want := "Waiting to retrieve agent configuration; server is not ready: " + joined.URL + "/v1-k3s/client-kubelet.crt: 401 Unauthorized"
+	if got := hook.LastEntry().Message; got != want {
 		t.Errorf("logged %q, want %q", got, want)
 	}
 }

@@ -64,6 +64,12 @@ func (k Keeper) Check(ctx context.Context, node, password string) error {
 	return err
 }
 
+// Registered is an error unless there is a Node of that name.
+func (k Keeper) Registered(ctx context.Context, node string) error {
+	_, err := k.Client.CoreV1().Nodes().Get(ctx, node, metav1.GetOptions{})
+	return err
+}
+
 // ForgetOrphans removes the passwords of names without a Node. Only before any node may join:
 // a joining node has a password first and a Node a little later.
 func (k Keeper) ForgetOrphans(ctx context.Context) error {
@@ -76,7 +82,7 @@ func (k Keeper) ForgetOrphans(ctx context.Context) error {
 		if !ours {
 			continue
 		}
-		_, err := k.Client.CoreV1().Nodes().Get(ctx, node, metav1.GetOptions{})
+		err := k.Registered(ctx, node)
 		if apierrors.IsNotFound(err) {
 			err = k.forget(ctx, node)
 		}

@@ -182,7 +182,7 @@ func (s *server) announce() {
 // runNode joins this machine as any agent joins, then gives it the server's label, which a node
 // may not give itself.
 func (s *server) runNode(ctx context.Context) error {
-	secret, err := token.Format("server", s.files.token, s.files.serverCA.PEM)
+	secret, err := token.Format("node", s.files.agent, s.files.serverCA.PEM)
 	if err != nil {
 		return err
 	}

@@ -1,16 +1,15 @@
 // Package supervisor answers what k3s answers beside the Kubernetes API on the same port:
-// /ping, /cacerts and, with a join token, /v1-k3s/.
+// /ping, /cacerts and, for who may, /v1-k3s/.
 package supervisor
 
 import (
 	"context"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -28,17 +27,24 @@ const (
 	NodePasswordHeader = "k3s-Node-Password"
 )
 
-const maxRequestBytes = 64 << 10
+const (
+	prefix          = "/v1-k3s/"
+	maxRequestBytes = 64 << 10
+)
 
-// PasswordKeeper decides whether a machine may use a node name.
-type PasswordKeeper interface {
+// NodeKeeper knows which node names are taken, and by whom.
+type NodeKeeper interface {
+	// Check decides whether a machine with this node password may use the name.
 	Check(ctx context.Context, node, password string) error
+	// Registered is an error unless there is a Node of that name.
+	Registered(ctx context.Context, node string) error
 }
 
 // Supervisor needs no control plane for its first answers; Ready gives it one.
 type Supervisor struct {
-	CACerts      []byte
-	ClientCA     *pki.Authority
+	CACerts  []byte
+	ClientCA *pki.Authority
+	// The passwords that count are those of the start: k3s reads its passwd file once.
 	ServerSecret string
 	AgentSecret  string
 	PasswordFile string // named in the refusal of a node
@@ -46,20 +52,29 @@ type Supervisor struct {
 	ServiceCIDR  string
 	Now          pki.Clock
 
-	keeper atomic.Pointer[PasswordKeeper]
+	keeper atomic.Pointer[NodeKeeper]
 }
 
-// Ready opens /v1-k3s/ once the control plane can answer for it.
-func (s *Supervisor) Ready(keeper PasswordKeeper) { s.keeper.Store(&keeper) }
+// Ready opens what a joining node asks for, once the control plane can answer for it.
+func (s *Supervisor) Ready(keeper NodeKeeper) { s.keeper.Store(&keeper) }
 
 // Wrap puts the supervisor's paths before the API server's handlers.
 func (s *Supervisor) Wrap(api http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) { answer(w, "text/plain", []byte("pong")) })
-	mux.HandleFunc("GET /cacerts", func(w http.ResponseWriter, _ *http.Request) { answer(w, "text/plain", s.CACerts) })
-	mux.Handle("/v1-k3s/", s.authenticated(s.joining()))
+	mux.HandleFunc("/ping", func(w http.ResponseWriter, _ *http.Request) { answer(w, "text/plain", []byte("pong")) })
+	mux.HandleFunc("/cacerts", func(w http.ResponseWriter, _ *http.Request) { answer(w, "text/plain", s.CACerts) })
+	for path, handle := range map[string]handler{
+		"readyz":             text([]byte("ok")),
+		"server-ca.crt":      text(s.CACerts),
+		"client-ca.crt":      text(s.ClientCA.PEM),
+		"config":             s.config,
+		"client-kubelet.crt": s.kubeletCertificate,
+	} {
+		mux.Handle(prefix+path, s.allow(s.whenReady(handle), agent, node))
+	}
+	mux.Handle(prefix, api)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/ping" || r.URL.Path == "/cacerts" || strings.HasPrefix(r.URL.Path, "/v1-k3s/") {
+		if r.URL.Path == "/ping" || r.URL.Path == "/cacerts" || strings.HasPrefix(r.URL.Path, prefix) {
 			mux.ServeHTTP(w, r)
 			return
 		}
@@ -67,92 +82,94 @@ func (s *Supervisor) Wrap(api http.Handler) http.Handler {
 	})
 }
 
-func (s *Supervisor) joining() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1-k3s/readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, "text/plain", []byte("ok")) })
-	mux.HandleFunc("GET /v1-k3s/server-ca.crt", func(w http.ResponseWriter, _ *http.Request) { answer(w, "text/plain", s.CACerts) })
-	mux.HandleFunc("GET /v1-k3s/client-ca.crt", func(w http.ResponseWriter, _ *http.Request) { answer(w, "text/plain", s.ClientCA.PEM) })
-	mux.HandleFunc("GET /v1-k3s/config", s.config)
-	mux.HandleFunc("POST /v1-k3s/client-kubelet.crt", s.kubeletCertificate)
-	return mux
-}
+type handler func(http.ResponseWriter, *http.Request, caller)
 
-// authenticated lets the join token's holders pass, once the control plane is there.
-func (s *Supervisor) authenticated(next http.Handler) http.Handler {
+// allow lets callers of some roles pass.
+func (s *Supervisor) allow(next handler, roles ...role) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		user, password, given := r.BasicAuth()
+		who, proved := s.identify(r)
 		switch {
-		case !given || !s.knows(user, password):
-			http.Error(w, "Unauthorized", http.StatusUnauthorized)
-		case s.keeper.Load() == nil:
-			http.Error(w, "starting", http.StatusServiceUnavailable)
+		case !proved:
+			refuse(w, http.StatusUnauthorized, "not authorized")
+		case !slices.Contains(roles, who.role):
+			refuse(w, http.StatusForbidden, "forbidden")
 		default:
-			next.ServeHTTP(w, r)
+			next(w, r, who)
 		}
 	})
 }
 
-// knows accepts the server token for nodes also, as k3s does.
-func (s *Supervisor) knows(user, password string) bool {
-	isServer := subtle.ConstantTimeCompare([]byte(password), []byte(s.ServerSecret)) == 1
-	isAgent := subtle.ConstantTimeCompare([]byte(password), []byte(s.AgentSecret)) == 1
-	return (user == "server" && isServer) || (user == "node" && (isServer || isAgent))
+func (s *Supervisor) whenReady(next handler) handler {
+	return func(w http.ResponseWriter, r *http.Request, who caller) {
+		if s.keeper.Load() == nil {
+			refuse(w, http.StatusServiceUnavailable, "runtime core not ready")
+			return
+		}
+		next(w, r, who)
+	}
 }
 
-func (s *Supervisor) config(w http.ResponseWriter, _ *http.Request) {
+func text(body []byte) handler {
+	return func(w http.ResponseWriter, _ *http.Request, _ caller) { answer(w, "text/plain", body) }
+}
+
+func (s *Supervisor) config(w http.ResponseWriter, _ *http.Request, _ caller) {
 	body, err := json.Marshal(map[string]string{
 		"ClusterIPRange": s.ClusterCIDR, "ServiceIPRange": s.ServiceCIDR, "Version": version.Kubernetes,
 	})
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		refuse(w, http.StatusInternalServerError, err.Error())
 		return
 	}
 	answer(w, "application/json", body)
 }
 
 // kubeletCertificate signs the request in the body for the node that the headers name.
-func (s *Supervisor) kubeletCertificate(w http.ResponseWriter, r *http.Request) {
-	node, password := r.Header.Get(NodeNameHeader), r.Header.Get(NodePasswordHeader)
-	if len(validation.IsDNS1123Subdomain(node)) > 0 || password == "" {
-		http.Error(w, "node name or node password is missing or malformed", http.StatusBadRequest)
+func (s *Supervisor) kubeletCertificate(w http.ResponseWriter, r *http.Request, who caller) {
+	name, password := r.Header.Get(NodeNameHeader), r.Header.Get(NodePasswordHeader)
+	if len(validation.IsDNS1123Subdomain(name)) > 0 || password == "" {
+		refuse(w, http.StatusBadRequest, "node name or node password is missing or malformed")
 		return
 	}
 	request, err := io.ReadAll(io.LimitReader(r.Body, maxRequestBytes))
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	if err := (*s.keeper.Load()).Check(r.Context(), node, password); err != nil {
-		s.refuse(w, node, err)
+	if code, err := s.admit(r.Context(), who, name, password); err != nil {
+		logrus.Errorf("unable to admit node %s: %v", name, err)
+		refuse(w, code, err.Error())
 		return
 	}
-	leaf := pki.Leaf{CommonName: "system:node:" + node, Organizations: []string{"system:nodes"}}
+	leaf := pki.Leaf{CommonName: nodePrefix + name, Organizations: []string{nodesGroup}}
 	signed, err := s.ClientCA.SignRequest(request, leaf, s.Now)
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	answer(w, "application/x-pem-file", signed)
 }
 
-func (s *Supervisor) refuse(w http.ResponseWriter, node string, err error) {
-	logrus.Errorf("unable to verify password for node %s: %v", node, err)
-	if !errors.Is(err, nodepassword.ErrRejected) {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
+// admit decides whether a caller may be this node. A certificate counts while its Node exists.
+func (s *Supervisor) admit(ctx context.Context, who caller, name, password string) (int, error) {
+	keeper := *s.keeper.Load()
+	if who.role == node {
+		if who.node != name {
+			return http.StatusBadRequest, errors.New("header node name does not match auth node name")
+		}
+		if err := keeper.Registered(ctx, name); err != nil {
+			return http.StatusUnauthorized, fmt.Errorf("unable to verify node identity: %w", err)
+		}
 	}
-	http.Error(w, RejectedText(s.PasswordFile), http.StatusForbidden)
+	err := keeper.Check(ctx, name, password)
+	if errors.Is(err, nodepassword.ErrRejected) {
+		return http.StatusForbidden, errors.New(RejectedText(s.PasswordFile))
+	}
+	return http.StatusInternalServerError, err
 }
 
 // RejectedText is k3s's sentence for a node name that is taken.
 func RejectedText(passwordFile string) string {
 	return fmt.Sprintf("Node password rejected, duplicate hostname or contents of '%s' may not match "+
 		"server node-passwd entry, try enabling a unique node name with the --with-node-id flag", passwordFile)
-}
-
-func answer(w http.ResponseWriter, contentType string, body []byte) {
-	w.Header().Set("Content-Type", contentType)
-	if _, err := w.Write(body); err != nil && !os.IsTimeout(err) {
-		logrus.Debugf("answer not delivered: %v", err)
-	}
 }

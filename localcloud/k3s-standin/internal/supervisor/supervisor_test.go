@@ -2,6 +2,8 @@ package supervisor
 
 import (
 	"context"
+	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -10,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/cert"
 
 	"k3s-aws/localcloud/k3s-standin/internal/nodepassword"
@@ -19,6 +22,13 @@ import (
 type keeper struct{ answer error }
 
 func (k keeper) Check(context.Context, string, string) error { return k.answer }
+
+func (k keeper) Registered(_ context.Context, node string) error {
+	if node == "gone" {
+		return errors.New("not found")
+	}
+	return nil
+}
 
 func newSupervisor(t *testing.T) *Supervisor {
 	t.Helper()
@@ -37,7 +47,11 @@ func ask(s *Supervisor, request *http.Request) (int, string) {
 	answer := httptest.NewRecorder()
 	s.Wrap(api).ServeHTTP(answer, request)
 	body, _ := io.ReadAll(answer.Body)
-	return answer.Code, strings.TrimSpace(string(body))
+	var told metav1.Status
+	if err := json.Unmarshal(body, &told); err == nil && told.Kind == "Status" {
+		return answer.Code, told.Message
+	}
+	return answer.Code, string(body)
 }
 
 func get(path, user, password string) *http.Request {
@@ -63,12 +77,12 @@ func TestPingAndTheCAAnswerAnybodyFromTheStart(t *testing.T) {
 
 func TestEverythingElseGoesToTheAPIServer(t *testing.T) {
 	s := newSupervisor(t)
-	for _, path := range []string{"/", "/readyz", "/api/v1/nodes", "/v1-k3s", "/pingpong"} {
+	for _, path := range []string{"/", "/readyz", "/api/v1/nodes", "/v1-k3s", "/v1-k3s/else", "/pingpong"} {
 		wants(t, s, get(path, "", ""), http.StatusTeapot, "")
 	}
 }
 
-func TestJoiningNeedsATokenThatIsKnown(t *testing.T) {
+func TestEachPathIsForThoseWhoMay(t *testing.T) {
 	s := newSupervisor(t)
 	s.Ready(keeper{})
 	for _, c := range []struct {
@@ -76,14 +90,14 @@ func TestJoiningNeedsATokenThatIsKnown(t *testing.T) {
 		code           int
 		body           string
 	}{
-		{"", "", 401, "Unauthorized"},
-		{"node", "wrong", 401, "Unauthorized"},
-		{"node", "", 401, "Unauthorized"},
-		{"admin", "server-secret", 401, "Unauthorized"},
-		{"server", "agent-secret", 401, "Unauthorized"},
+		{"", "", 403, "forbidden"},
+		{"node", "wrong", 401, "not authorized"},
+		{"node", "", 401, "not authorized"},
+		{"admin", "server-secret", 401, "not authorized"},
+		{"server", "agent-secret", 401, "not authorized"},
+		{"node", "server-secret", 401, "not authorized"},
 		{"node", "agent-secret", 200, "ok"},
-		{"node", "server-secret", 200, "ok"},
-		{"server", "server-secret", 200, "ok"},
+		{"server", "server-secret", 403, "forbidden"},
 	} {
 		wants(t, s, get("/v1-k3s/readyz", c.user, c.password), c.code, c.body)
 	}
@@ -91,8 +105,55 @@ func TestJoiningNeedsATokenThatIsKnown(t *testing.T) {
 
 func TestJoiningWaitsForTheControlPlaneButRefusesAtOnce(t *testing.T) {
 	s := newSupervisor(t)
-	wants(t, s, get("/v1-k3s/readyz", "node", "agent-secret"), 503, "starting")
-	wants(t, s, get("/v1-k3s/readyz", "node", "wrong"), 401, "Unauthorized")
+	wants(t, s, get("/v1-k3s/readyz", "node", "agent-secret"), 503, "runtime core not ready")
+	wants(t, s, get("/v1-k3s/readyz", "node", "wrong"), 401, "not authorized")
+}
+
+// with presents a certificate that an authority signed.
+func with(t *testing.T, r *http.Request, ca *pki.Authority, leaf pki.Leaf) *http.Request {
+	t.Helper()
+	body, _, err := pki.NewRequest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := ca.SignRequest(body, leaf, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificates, err := cert.ParseCertsPEM(signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.TLS = &tls.ConnectionState{PeerCertificates: certificates}
+	return r
+}
+
+func nodeLeaf(name string) pki.Leaf {
+	return pki.Leaf{CommonName: "system:node:" + name, Organizations: []string{"system:nodes"}}
+}
+
+func TestANodesCertificateCountsBesideAPasswordThatDoesNot(t *testing.T) {
+	s := newSupervisor(t)
+	s.Ready(keeper{})
+	wants(t, s, with(t, get("/v1-k3s/readyz", "node", "old"), s.ClientCA, nodeLeaf("a")), 200, "ok")
+	wants(t, s, with(t, get("/v1-k3s/readyz", "", ""), newSupervisor(t).ClientCA, nodeLeaf("a")), 401, "not authorized")
+	admin := pki.Leaf{CommonName: "system:admin", Organizations: []string{"system:masters"}}
+	wants(t, s, with(t, get("/v1-k3s/readyz", "", ""), s.ClientCA, admin), 403, "forbidden")
+}
+
+func TestANodesCertificateIsForItsOwnNameAndWhileItsNodeExists(t *testing.T) {
+	s := newSupervisor(t)
+	s.Ready(keeper{})
+	for _, c := range []struct {
+		holder, name string
+		code         int
+	}{{"a", "a", 200}, {"a", "b", 400}, {"gone", "gone", 401}} {
+		r := request(t, c.name)
+		r.Header.Del("Authorization")
+		if code, body := ask(s, with(t, r, s.ClientCA, nodeLeaf(c.holder))); code != c.code {
+			t.Errorf("%s for %s: %d %s, want %d", c.holder, c.name, code, body, c.code)
+		}
+	}
 }
 
 func request(t *testing.T, node string) *http.Request {
