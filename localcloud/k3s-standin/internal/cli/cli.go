@@ -32,6 +32,7 @@ const usage = `k3s is a stand-in for k3s: a real Kubernetes control plane whose 
   k3s server [flags]      run the control plane, and a node
   k3s agent [flags]       run a node that joins a server
   k3s kubectl ...         run kubectl against this machine's server
+  k3s token rotate        give the server another token
   k3s --version
 `
 
@@ -51,6 +52,8 @@ func Main(args []string, env func(string) string, paths config.Paths) int {
 		return service(func(ctx context.Context) error { return runAgent(ctx, args[2:], env, paths) })
 	case "kubectl":
 		return kubectl(args[2:], env, paths)
+	case "token":
+		return service(func(ctx context.Context) error { return token(ctx, args[2:], env, paths) })
 	case "--version", "-v", "version":
 		fmt.Printf("k3s version %s (standin)\ngo version %s\n", version.Kubernetes, runtime.Version())
 		return 0
@@ -59,7 +62,7 @@ func Main(args []string, env func(string) string, paths config.Paths) int {
 		return 0
 	case "etcd-snapshot":
 		return refuse("etcd-snapshot is not available: this stand-in keeps its data in SQLite, not in etcd")
-	case "token", "certificate", "secrets-encrypt", "crictl", "ctr", "check-config", "completion":
+	case "certificate", "secrets-encrypt", "crictl", "ctr", "check-config", "completion":
 		return refuse(fmt.Sprintf("%s is not available in this stand-in for k3s", name))
 	}
 	return refuse(fmt.Sprintf("No help topic for '%s'", name))

@@ -3,6 +3,7 @@ package controlplane
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -26,6 +27,7 @@ const sqliteOptions = "?_journal_mode=WAL&_busy_timeout=30000&_synchronous=NORMA
 // Datastore is the etcd API on an SQLite file, on a unix socket.
 type Datastore struct {
 	Endpoint string
+	backend  server.Backend
 	stop     context.CancelFunc
 	done     *sync.WaitGroup
 }
@@ -68,11 +70,50 @@ func StartDatastore(dir string) (*Datastore, error) {
 		}
 	}()
 	context.AfterFunc(ctx, api.Stop)
-	return &Datastore{Endpoint: "unix://" + socket, stop: stop, done: done}, nil
+	return &Datastore{Endpoint: "unix://" + socket, backend: backend, stop: stop, done: done}, nil
 }
 
 // Stop returns when the last write is on disk.
 func (d *Datastore) Stop() {
 	d.stop()
 	d.done.Wait()
+}
+
+// List gives what stands under keys that begin so.
+func (d *Datastore) List(ctx context.Context, prefix string) (map[string][]byte, error) {
+	_, found, err := d.backend.List(ctx, prefix, prefixEnd(prefix), 0, 0, false)
+	all := map[string][]byte{}
+	for _, kv := range found {
+		all[kv.Key] = kv.Value
+	}
+	return all, err
+}
+
+// prefixEnd is the first key after those that begin with an ASCII prefix.
+func prefixEnd(prefix string) string {
+	last := len(prefix) - 1
+	return prefix[:last] + string(prefix[last]+1)
+}
+
+// Put creates or replaces.
+func (d *Datastore) Put(ctx context.Context, key string, value []byte) error {
+	_, have, err := d.backend.Get(ctx, key, 0, false)
+	if err != nil {
+		return err
+	}
+	if have == nil {
+		_, err := d.backend.Create(ctx, key, value, 0)
+		return err
+	}
+	_, _, replaced, err := d.backend.Update(ctx, key, value, have.ModRevision, 0)
+	if err == nil && !replaced {
+		return fmt.Errorf("%s was changed by somebody else meanwhile", key)
+	}
+	return err
+}
+
+// Delete is content with a key that is gone.
+func (d *Datastore) Delete(ctx context.Context, key string) error {
+	_, _, _, err := d.backend.Delete(ctx, key, 0)
+	return err
 }

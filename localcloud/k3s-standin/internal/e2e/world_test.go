@@ -251,9 +251,10 @@ func newCluster(t *testing.T) *cluster {
 	}
 	port := freePort(t)
 	m.write("token", serverSecret+"\n")
+	m.write("agent-token", agentSecret+"\n")
 	m.configure(map[string]any{
 		"node-name": serverName, "https-listen-port": port, "node-ip": "127.0.0.1",
-		"token-file": m.path("token"), "agent-token": agentSecret, "tls-san": []string{"api.example"},
+		"token-file": m.path("token"), "agent-token-file": m.path("agent-token"), "tls-san": []string{"api.example"},
 		"disable": []string{"traefik"}, "secrets-encryption": true, "flannel-backend": "host-gw",
 		"kube-controller-manager-arg": []string{"node-monitor-grace-period=4s", "node-monitor-period=1s"},
 		"kubelet-arg":                 []string{"node-status-update-frequency=1s", "fail-cgroupv1=false"},

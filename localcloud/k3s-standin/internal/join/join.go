@@ -36,6 +36,7 @@ type Cluster struct {
 	CACerts []byte
 	token   token.Token
 	roots   *x509.CertPool
+	user    string // an agent is `node` whatever its token says, a server `server`
 }
 
 // Until tries for ever, as k3s does, until the server is the one the token means. Whether the server
@@ -83,7 +84,7 @@ func validate(ctx context.Context, url string, t token.Token) (*Cluster, error) 
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca)
-	return &Cluster{URL: url, CACerts: ca, token: t, roots: roots}, nil
+	return &Cluster{URL: url, CACerts: ca, token: t, roots: roots, user: "node"}, nil
 }
 
 // Certificate gives the node a client certificate and its key, both in PEM. The certificate of an
@@ -138,8 +139,29 @@ func (c *Cluster) certificate(ctx context.Context, request []byte, headers map[s
 
 // configuration is what k3s asks first, and where a wrong token shows.
 func (c *Cluster) configuration(ctx context.Context, held []tls.Certificate) error {
-	const path = "/v1-k3s/config"
-	status, body, err := c.ask(ctx, held, http.MethodGet, path, nil, nil)
+	return c.told(c.ask(ctx, held, http.MethodGet, "/v1-k3s/config", nil, nil))
+}
+
+// Rotate gives the server at a URL another token.
+func Rotate(ctx context.Context, url, secret, newToken string) error {
+	parsed, err := token.Parse(secret)
+	if err != nil {
+		return err
+	}
+	c, err := validate(ctx, url, parsed)
+	if err != nil {
+		return err
+	}
+	c.user = "server"
+	body, err := json.Marshal(supervisor.RotateRequest{NewToken: &newToken})
+	if err != nil {
+		return err
+	}
+	return c.told(c.ask(ctx, nil, http.MethodPut, "/v1-k3s/token", nil, body))
+}
+
+// told is the error in an answer, in the server's words when it has any.
+func (c *Cluster) told(status int, body []byte, err error) error {
 	if err != nil || status == http.StatusOK {
 		return err
 	}
@@ -147,13 +169,12 @@ func (c *Cluster) configuration(ctx context.Context, held []tls.Certificate) err
 	if err := json.Unmarshal(body, &told); err == nil && told.Kind == "Status" {
 		return errors.New(told.Message)
 	}
-	return fmt.Errorf("%s%s: %d %s", c.URL, path, status, http.StatusText(status))
+	return fmt.Errorf("%s: %d %s", c.URL, status, http.StatusText(status))
 }
 
-// ask uses the user `node`: an agent joins as nothing else, whatever user its token names.
 func (c *Cluster) ask(ctx context.Context, held []tls.Certificate, method, path string, headers map[string]string, body []byte) (int, []byte, error) {
 	return fetch(ctx, client(&tls.Config{RootCAs: c.roots, Certificates: held}), method, c.URL+path, func(r *http.Request) {
-		r.SetBasicAuth("node", c.token.Password)
+		r.SetBasicAuth(c.user, c.token.Password)
 		for name, value := range headers {
 			r.Header.Set(name, value)
 		}

@@ -1,8 +1,6 @@
 package server
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +15,7 @@ import (
 	"k3s-aws/localcloud/k3s-standin/internal/config"
 	"k3s-aws/localcloud/k3s-standin/internal/controlplane"
 	"k3s-aws/localcloud/k3s-standin/internal/kubeconfig"
+	"k3s-aws/localcloud/k3s-standin/internal/passwd"
 	"k3s-aws/localcloud/k3s-standin/internal/pki"
 	"k3s-aws/localcloud/k3s-standin/internal/token"
 )
@@ -35,8 +34,8 @@ func (f *files) path(parts ...string) string {
 	return filepath.Join(append([]string{f.dir}, parts...)...)
 }
 
-// prepare makes whatever is missing and keeps whatever is there.
-func prepare(c *config.Server, now pki.Clock) (*files, error) {
+// newFiles makes the folders only: the datastore is asked before anything is put there.
+func newFiles(c *config.Server) (*files, error) {
 	f := &files{dir: filepath.Join(c.DataDir, "server")}
 	f.tls = controlplane.Files(f.path("tls"))
 	for _, dir := range []string{f.path("tls"), f.path("db"), f.path("cred"), f.path("manifests")} {
@@ -44,13 +43,30 @@ func prepare(c *config.Server, now pki.Clock) (*files, error) {
 			return nil, err
 		}
 	}
+	return f, nil
+}
+
+// kept are the files that the datastore has too, by k3s's names.
+func (f *files) kept() map[string]string {
+	return map[string]string{
+		"ServerCA": f.tls.Path("server-ca.crt"), "ServerCAKey": f.tls.Path("server-ca.key"),
+		"ClientCA": f.tls.Path("client-ca.crt"), "ClientCAKey": f.tls.Path("client-ca.key"),
+		"RequestHeaderCA": f.tls.Path("request-header-ca.crt"), "RequestHeaderCAKey": f.tls.Path("request-header-ca.key"),
+		"ServiceKey": f.tls.Path("service.key"), "PasswdFile": f.passwd(),
+	}
+}
+
+func (f *files) passwd() string { return f.path("cred", "passwd") }
+
+// prepare makes whatever is missing and keeps whatever is there.
+func (f *files) prepare(c *config.Server, now pki.Clock) error {
 	if err := f.certificates(c, now); err != nil {
-		return nil, err
+		return err
 	}
 	if err := f.tokens(c); err != nil {
-		return nil, err
+		return err
 	}
-	return f, f.kubeconfigs(c)
+	return f.kubeconfigs(c)
 }
 
 func (f *files) certificates(c *config.Server, now pki.Clock) (err error) {
@@ -121,17 +137,31 @@ func servingLeaf(c *config.Server) (pki.Leaf, error) {
 	return leaf, nil
 }
 
-// tokens: the configured one, else the one of an earlier start, else a new one.
-func (f *files) tokens(c *config.Server) error {
-	f.token, f.agent = c.Token, c.AgentToken
+// tokens: the configured one, else the one of an earlier start, else a new one. The passwd file
+// follows the configuration, and with it who may join.
+func (f *files) tokens(c *config.Server) (err error) {
+	users, err := passwd.Read(f.passwd())
+	if err != nil {
+		return err
+	}
+	f.token = c.Token
 	if f.token == "" {
-		var err error
-		if f.token, err = earlierToken(f.path("token")); err != nil {
+		if f.token, err = f.earlierToken(); err != nil {
 			return err
 		}
 	}
-	if f.agent == "" {
+	if f.token == "" {
+		if f.token, err = token.Random(); err != nil {
+			return err
+		}
+	}
+	if f.agent = c.AgentToken; f.agent == "" {
 		f.agent = f.token
+	}
+	users.Set(passwd.Node, f.agent)
+	users.Set(passwd.Server, f.token)
+	if err := users.Write(); err != nil {
+		return err
 	}
 	if err := f.writeToken("token", "server", f.token); err != nil {
 		return err
@@ -145,23 +175,21 @@ func (f *files) tokens(c *config.Server) error {
 	return f.writeToken("agent-token", "node", f.agent)
 }
 
-func earlierToken(file string) (string, error) {
+// earlierToken is empty before the first start.
+func (f *files) earlierToken() (string, error) {
+	file := f.path("token")
 	raw, err := os.ReadFile(file)
-	if err == nil {
-		parsed, err := token.Parse(strings.TrimSpace(string(raw)))
-		if err != nil {
-			return "", fmt.Errorf("%s: %w", file, err)
-		}
-		return parsed.Password, nil
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return "", err
 	}
-	random := make([]byte, 16)
-	if _, err := rand.Read(random); err != nil {
-		return "", err
+	parsed, err := token.Parse(strings.TrimSpace(string(raw)))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", file, err)
 	}
-	return hex.EncodeToString(random), nil
+	return parsed.Password, nil
 }
 
 // writeToken replaces a link rather than writing through it into another token's file.

@@ -28,8 +28,11 @@ func settings(dir string) *config.Server {
 
 func mustPrepare(t *testing.T, c *config.Server) *files {
 	t.Helper()
-	f, err := prepare(c, time.Now)
+	f, err := newFiles(c)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.prepare(c, time.Now); err != nil {
 		t.Fatal(err)
 	}
 	return f

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -17,11 +18,13 @@ import (
 	"k8s.io/client-go/rest"
 
 	"k3s-aws/localcloud/k3s-standin/internal/agent"
+	"k3s-aws/localcloud/k3s-standin/internal/bootstrap"
 	"k3s-aws/localcloud/k3s-standin/internal/config"
 	"k3s-aws/localcloud/k3s-standin/internal/controlplane"
 	"k3s-aws/localcloud/k3s-standin/internal/manifests"
 	"k3s-aws/localcloud/k3s-standin/internal/node"
 	"k3s-aws/localcloud/k3s-standin/internal/nodepassword"
+	"k3s-aws/localcloud/k3s-standin/internal/passwd"
 	"k3s-aws/localcloud/k3s-standin/internal/supervisor"
 	"k3s-aws/localcloud/k3s-standin/internal/token"
 	"k3s-aws/localcloud/k3s-standin/internal/version"
@@ -37,6 +40,8 @@ const (
 type server struct {
 	config     *config.Server
 	files      *files
+	data       *bootstrap.Data
+	rotating   sync.Mutex
 	supervisor *supervisor.Supervisor
 	rest       *rest.Config
 	client     kubernetes.Interface
@@ -46,7 +51,20 @@ type server struct {
 // Run serves until the context ends or a part of the control plane fails.
 func Run(ctx context.Context, c *config.Server) error {
 	logrus.Infof("Starting k3s %s (a stand-in for k3s: nodes run no containers)", version.Kubernetes)
-	s, err := newServer(c)
+	files, err := newFiles(c)
+	if err != nil {
+		return err
+	}
+	datastore, err := controlplane.StartDatastore(files.path("db"))
+	if err != nil {
+		return fmt.Errorf("datastore: %w", err)
+	}
+	defer datastore.Stop()
+	data := &bootstrap.Data{Store: datastore, Files: files.kept()}
+	if err := files.agree(ctx, c, data); err != nil {
+		return fmt.Errorf("preparing server: %w", err)
+	}
+	s, err := newServer(c, files, data)
 	if err != nil {
 		return err
 	}
@@ -56,11 +74,6 @@ func Run(ctx context.Context, c *config.Server) error {
 	if err := os.Unsetenv(notifySocket); err != nil {
 		return err
 	}
-	datastore, err := controlplane.StartDatastore(s.files.path("db"))
-	if err != nil {
-		return fmt.Errorf("datastore: %w", err)
-	}
-	defer datastore.Stop()
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return named(ctx, "kube-apiserver", s.apiServer(datastore.Endpoint).Run(ctx)) })
 	parts.Go(func() error { return s.afterReady(ctx, parts) })
@@ -71,16 +84,35 @@ func Run(ctx context.Context, c *config.Server) error {
 	return err
 }
 
-func newServer(c *config.Server) (*server, error) {
-	files, err := prepare(c, time.Now)
-	if err != nil {
-		return nil, err
+// agree brings the files on disk and the datastore together, in k3s's order: a token that does not
+// fit changes nothing.
+func (f *files) agree(ctx context.Context, c *config.Server, data *bootstrap.Data) error {
+	password := c.Token
+	if password == "" {
+		var err error
+		if password, err = f.earlierToken(); err != nil {
+			return err
+		}
 	}
+	fresh, err := data.Reconcile(ctx, password)
+	if err != nil {
+		return fmt.Errorf("failed to bootstrap cluster data: %w", err)
+	}
+	if err := f.prepare(c, time.Now); err != nil {
+		return err
+	}
+	if !fresh {
+		return nil
+	}
+	return data.Save(ctx, f.token)
+}
+
+func newServer(c *config.Server, files *files, data *bootstrap.Data) (*server, error) {
 	access, err := files.access(c, "admin")
 	if err != nil {
 		return nil, err
 	}
-	s := &server{config: c, files: files, rest: access.RestConfig()}
+	s := &server{config: c, files: files, data: data, rest: access.RestConfig()}
 	s.rest.QPS, s.rest.Burst = 200, 400
 	if s.client, err = kubernetes.NewForConfig(s.rest); err != nil {
 		return nil, err
@@ -89,6 +121,7 @@ func newServer(c *config.Server) (*server, error) {
 		CACerts: files.serverCA.PEM, ClientCA: files.clientCA,
 		ServerSecret: files.token, AgentSecret: files.agent, PasswordFile: c.PasswordFile,
 		ClusterCIDR: c.ClusterCIDR, ServiceCIDR: c.ServiceCIDR, Now: time.Now,
+		Rotate: s.rotateToken,
 	}
 	return s, nil
 }
@@ -133,6 +166,39 @@ func (s *server) afterReady(ctx context.Context, parts *errgroup.Group) error {
 		parts.Go(func() error { return s.runNode(ctx) })
 	}
 	return nil
+}
+
+// rotateToken gives the server another token, on disk and in the datastore. The passwords that this
+// process lets in stay what they were at its start, as in k3s.
+func (s *server) rotateToken(ctx context.Context, given string) error {
+	s.rotating.Lock()
+	defer s.rotating.Unlock()
+	if given == "" {
+		var err error
+		if given, err = token.Random(); err != nil {
+			return err
+		}
+	}
+	password, err := token.Password(given)
+	if err != nil {
+		return err
+	}
+	users, err := passwd.Read(s.files.passwd())
+	if err != nil {
+		return err
+	}
+	old := users.Password(passwd.Server)
+	if s.config.AgentToken == "" && users.Password(passwd.Node) == old {
+		users.Set(passwd.Node, password)
+	}
+	users.Set(passwd.Server, password)
+	if err := users.Write(); err != nil {
+		return err
+	}
+	if err := s.files.writeToken("token", "server", password); err != nil {
+		return err
+	}
+	return s.data.Rotate(ctx, old, password)
 }
 
 // waitReady asks until /readyz says ok.

@@ -51,6 +51,8 @@ type Supervisor struct {
 	ClusterCIDR  string
 	ServiceCIDR  string
 	Now          pki.Clock
+	// Rotate gives the server another token; an empty one means any.
+	Rotate func(ctx context.Context, newToken string) error
 
 	keeper atomic.Pointer[NodeKeeper]
 }
@@ -72,6 +74,8 @@ func (s *Supervisor) Wrap(api http.Handler) http.Handler {
 	} {
 		mux.Handle(prefix+path, s.allow(s.whenReady(handle), agent, node))
 	}
+	mux.Handle(prefix+"server-bootstrap", s.allow(noEtcd, server))
+	mux.Handle(prefix+"token", s.allow(s.rotate, server))
 	mux.Handle(prefix, api)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/ping" || r.URL.Path == "/cacerts" || strings.HasPrefix(r.URL.Path, prefix) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -204,4 +205,47 @@ func TestARequestWithoutAProperNameIsBad(t *testing.T) {
 			t.Errorf("%q: %d, want 400", name, code)
 		}
 	}
+}
+
+func TestAnotherServerIsToldThatThereIsNoEtcd(t *testing.T) {
+	s := newSupervisor(t)
+	wants(t, s, get("/v1-k3s/server-bootstrap", "server", "server-secret"), 400, "etcd disabled")
+	wants(t, s, get("/v1-k3s/server-bootstrap", "server", "agent-secret"), 401, "not authorized")
+	wants(t, s, get("/v1-k3s/server-bootstrap", "node", "agent-secret"), 403, "forbidden")
+	wants(t, s, get("/v1-k3s/server-bootstrap", "", ""), 403, "forbidden")
+	wants(t, s, with(t, get("/v1-k3s/server-bootstrap", "", ""), s.ClientCA, nodeLeaf("a")), 403, "forbidden")
+}
+
+func TestOnlyAServersPasswordRotatesTheToken(t *testing.T) {
+	s := newSupervisor(t)
+	var asked []string
+	s.Rotate = func(_ context.Context, newToken string) error {
+		if newToken == "bad" {
+			return errors.New("the reason")
+		}
+		asked = append(asked, newToken)
+		return nil
+	}
+	for _, c := range []struct {
+		user, password, body string
+		code                 int
+	}{
+		{"server", "server-secret", `{"newToken":"another"}`, 200},
+		{"server", "server-secret", `{"newToken":""}`, 200},
+		{"server", "server-secret", `{"newToken":"bad"}`, 500},
+		{"server", "server-secret", `{}`, 400},
+		{"server", "server-secret", `hello`, 400},
+		{"server", "agent-secret", `{"newToken":"another"}`, 401},
+		{"node", "agent-secret", `{"newToken":"another"}`, 403},
+	} {
+		r := httptest.NewRequest(http.MethodPut, "/v1-k3s/token", strings.NewReader(c.body))
+		r.SetBasicAuth(c.user, c.password)
+		if code, body := ask(s, r); code != c.code || strings.Contains(body, "the reason") {
+			t.Errorf("%s %s: %d %q, want %d", c.user, c.body, code, body, c.code)
+		}
+	}
+	if !slices.Equal([]string{"another", ""}, asked) {
+		t.Errorf("asked for %q", asked)
+	}
+	wants(t, s, get("/v1-k3s/token", "server", "server-secret"), 405, "method not allowed")
 }

@@ -3,11 +3,13 @@ package token
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"k8s.io/client-go/util/cert"
@@ -43,6 +45,27 @@ func Parse(text string) (Token, error) {
 		return Token{}, errors.New("invalid token format")
 	}
 	return Token{CAHash: hash, Username: user, Password: password}, nil
+}
+
+var bootstrapForm = regexp.MustCompile(`^[a-z0-9]{6}\.[a-z0-9]{16}$`)
+
+// Password reads a server's token in either form. The form of bootstrap tokens is none: they are for
+// agents alone.
+func Password(text string) (string, error) {
+	parsed, err := Parse(text)
+	if err != nil || bootstrapForm.MatchString(parsed.Password) {
+		return "", errors.New("failed to normalize server token; must be in format K10<CA-HASH>::<USERNAME>:<PASSWORD> or <PASSWORD>")
+	}
+	return parsed.Password, nil
+}
+
+// Random makes a password as k3s makes one.
+func Random() (string, error) {
+	random := make([]byte, 16)
+	if _, err := rand.Read(random); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(random), nil
 }
 
 // Format gives the full form for the authority that signs the server's certificate.

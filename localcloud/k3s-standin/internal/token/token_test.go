@@ -74,3 +74,17 @@ func TestSomethingElseThanACertificateHasNoHash(t *testing.T) {
 		t.Error("want an error")
 	}
 }
+
+func TestAServersTokenIsAPasswordInEitherFormButNoBootstrapToken(t *testing.T) {
+	full := "K10" + strings.Repeat("ab", sha256.Size) + "::server:"
+	for text, want := range map[string]string{"secret": "secret", full + "secret": "secret"} {
+		if got, err := Password(text); err != nil || got != want {
+			t.Errorf("Password(%q) = %q, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "K10secret", "abcdef.0123456789abcdef", full + "abcdef.0123456789abcdef"} {
+		if _, err := Password(text); err == nil || !strings.HasPrefix(err.Error(), "failed to normalize server token; ") {
+			t.Errorf("Password(%q): %v", text, err)
+		}
+	}
+}
