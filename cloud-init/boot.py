@@ -361,6 +361,9 @@ class Boot:
         self.supervisor = supervisor
         self.run, self.clock, self.free = run, clock, free
         self.applied = self.data / "manifests/k3s-aws"
+        self.known_tokens = root / "var/lib/k3s-aws/tokens"
+        # Whether there is a cluster already that this machine serves.
+        self.founded = (self.data / "db").exists()
         self.report = Report(root / "var/lib/k3s-aws/report.json", clock, say)
         self.wait = Wait(clock)
         self.aws = Aws(metadata, ssm, s3, self.wait, self.report)
@@ -441,9 +444,16 @@ class Boot:
         if self.role == "server":
             self.tokens.append(held["agentToken"])
             self.install_authority()
-            self.change_token(self.token)
+            before = read(self.home / "token").strip()
+            told = not self.founded or read(self.known_tokens) == self.hash_of_tokens()
+            # One that does not run, and has the token already, is told when it does.
+            if not told and (before != self.token or self.runs()):
+                self.tell_tokens(before)
             write(self.home / "agent-token", held["agentToken"] + "\n", 0o600)
         write(self.home / "token", self.token + "\n", 0o600)
+
+    def hash_of_tokens(self) -> str:
+        return hashlib.sha256("\n".join(self.tokens).encode()).hexdigest()
 
     def install_authority(self) -> None:
         """Until k3s has run: it does not start with another one than it knows."""
@@ -460,35 +470,33 @@ class Boot:
                 raise Failure(f"{shown} belongs to another cluster")
         self.data.chmod(0o700)
 
-    def change_token(self, token: str) -> None:
+    def tell_tokens(self, before: str) -> None:
         """
-        Tells a cluster of its new server token before k3s is started with it.
+        Has a running server keep the server token, and who may join, in its datastore.
 
-        k3s refuses to start with one that its datastore was not told of:
-        https://docs.k3s.io/cli/token#rotate
+        k3s starts with no other server token than its datastore was told of, and no second time
+        with another agent token; it takes the password it was started with until it starts again.
+        https://docs.k3s.io/cli/token#rotate, https://github.com/k3s-io/k3s/issues/8066
         """
-        before = read(self.home / "token").strip()
-        if before in ("", token) or not (self.data / "db").exists():
-            return
         ours = ssl.create_default_context(cadata=read(self.data / "tls/server-ca.crt"))
-        body = json.dumps({"newToken": password_of(token)}).encode()
+        url = f"{self.supervisor}/v1-k3s/token"
+        body = json.dumps({"newToken": password_of(self.token)}).encode()
 
         def attempt() -> None:
             # A run before this one may have come so far.
-            for known in (before, token):
+            for known in dict.fromkeys([before, self.token]):
                 login = base64.b64encode(f"server:{password_of(known)}".encode()).decode()
                 self.report.keep_secret(login)
                 headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
-                url = f"{self.supervisor}/v1-k3s/token"
                 status, _, _ = ask(Request(url, body, headers, method="PUT"), ours)  # noqa: S310
                 if status == 200:
                     return
                 if status not in (401, 403):
                     patience = None if status >= 500 else REFUSAL_SECONDS
-                    raise NotYet(f"k3s answered {status} to another server token", patience)
+                    raise NotYet(f"k3s answered {status} to the server token", patience)
             raise NotYet("k3s refused the old and the new server token", REFUSAL_SECONDS)
 
-        self.wait.until(attempt, "the server token was not changed")
+        self.wait.until(attempt, "k3s was not told of the server token")
 
     def install_k3s(self) -> None:
         wanted = self.node["k3s"]
@@ -660,6 +668,10 @@ class Boot:
             self.wait.until(attempt, f"{self.unit}.service is not up", pause=0.25)
         except Failure as fault:
             raise Failure(f"{fault}; its journal: {self.last_line(since)}") from None
+        if self.role == "server" and read(self.known_tokens) != self.hash_of_tokens():
+            if self.founded:
+                self.tell_tokens(self.token)
+            write(self.known_tokens, self.hash_of_tokens(), 0o600)
         write(self.root / "var/lib/k3s-aws/running", self.wanted, 0o600)
 
     def unit_state(self, unit: str) -> dict[str, str]:
@@ -679,7 +691,10 @@ class Boot:
     def is_running(self) -> bool:
         """Whether k3s runs with this very binary and configuration."""
         seen = read(self.root / "var/lib/k3s-aws/running")
-        return seen == self.wanted and self.unit_state(self.unit)["ActiveState"] == "active"
+        return seen == self.wanted and self.runs()
+
+    def runs(self) -> bool:
+        return self.unit_state(self.unit)["ActiveState"] == "active"
 
     def follow(self) -> None:
         """All phases, in order."""

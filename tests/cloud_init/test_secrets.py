@@ -95,26 +95,56 @@ def test_a_host_key_the_provider_left_takes_the_place_of_the_one_before(world: W
     assert world.systemd.restarts("k3s-agent") == 1
 
 
+OTHER = "another-password-0123456789"
+
+
 def test_k3s_is_told_of_another_server_token_before_it_starts_with_it(world: World) -> None:
     world.configure("server")
     world.boot()
     datastore(world)
-    leave(world, token="another-password-0123456789")
+    told_at_start: list[list[str]] = []
+    start = world.systemd.on_k3s_start
+
+    def note_and_start() -> None:
+        told_at_start.append([*world.told])
+        start()
+
+    world.systemd.on_k3s_start = note_and_start
+    leave(world, token=OTHER)
     assert world.boot() == 0
-    assert world.server_password == "another-password-0123456789"
-    token = world.root / "etc/rancher/k3s/token"
-    assert token.read_text() == "another-password-0123456789\n"
+    assert told_at_start == [[OTHER]]
+    assert (world.root / "etc/rancher/k3s/token").read_text() == f"{OTHER}\n"
+    assert world.server_password == OTHER
     assert world.systemd.restarts("k3s") == 2
 
 
-def test_a_change_of_the_token_that_was_cut_off_is_completed(world: World) -> None:
+def test_after_its_start_k3s_is_told_once_more_so_that_it_starts_again(world: World) -> None:
+    """Another agent token stands in a file that k3s compares with its datastore at each start."""
     world.configure("server")
     world.boot()
     datastore(world)
-    world.server_password = "another-password-0123456789"
-    leave(world, token="another-password-0123456789")
+    leave(world, agentToken=OTHER)
     assert world.boot() == 0
-    assert "another-password" in (world.root / "etc/rancher/k3s/token").read_text()
+    assert world.told == [SERVER_PASSWORD, SERVER_PASSWORD]
+    assert (world.root / "etc/rancher/k3s/agent-token").read_text() == f"{OTHER}\n"
+    assert world.systemd.restarts("k3s") == 2
+    world.told.clear()
+    assert world.boot() == 0
+    assert (world.told, world.systemd.restarts("k3s")) == ([], 2)
+
+
+def test_a_change_of_tokens_that_was_cut_off_after_the_start_is_completed(world: World) -> None:
+    world.configure("server")
+    world.boot()
+    datastore(world)
+    leave(world, token=OTHER, agentToken=f"agents-{OTHER}")
+    world.boot()
+    # As if the power had gone before k3s was told again.
+    (world.root / "var/lib/k3s-aws/tokens").unlink()
+    (world.root / "var/lib/k3s-aws/running").unlink()
+    world.told.clear()
+    assert world.boot() == 0
+    assert world.told == [OTHER, OTHER]
 
 
 def test_a_token_k3s_will_not_change_is_the_cause_and_the_old_one_stays(world: World) -> None:
@@ -122,28 +152,31 @@ def test_a_token_k3s_will_not_change_is_the_cause_and_the_old_one_stays(world: W
     world.boot()
     datastore(world)
     world.server_password = "somebody-else-was-here"
-    leave(world, token="another-password-0123456789")
+    leave(world, token=OTHER)
     assert world.boot() == 1
     assert world.cause() == ("secrets", "k3s refused the old and the new server token")
     assert (world.root / "etc/rancher/k3s/token").read_text() == SERVER_PASSWORD + "\n"
 
 
-def test_without_a_datastore_nobody_is_asked_to_change_a_token(world: World) -> None:
+def test_a_server_whose_first_start_failed_is_not_waited_for_before_its_second(
+    world: World,
+) -> None:
+    world.systemd.starts = False
     world.configure("server")
     world.boot()
-    leave(world, token="another-password-0123456789")
-    assert world.boot() == 0
-    assert world.server_password == SERVER_PASSWORD
+    datastore(world)
+    # Until it is started again it does not answer.
+    world.systemd.starts, world.systemd.activating_polls = True, 20
+    world.server_password = "nobody"
+    assert world.boot() == 0, world.cause()
 
 
-def test_another_agent_token_restarts_the_server_and_no_agent(world: World) -> None:
+def test_a_new_cluster_needs_not_be_told_of_its_tokens(world: World) -> None:
     world.configure("server")
     world.boot()
-    leave(world, agentToken="another-password-0123456789")
+    leave(world, token=OTHER)
     assert world.boot() == 0
-    assert world.systemd.restarts("k3s") == 2
-    path = world.root / "etc/rancher/k3s/agent-token"
-    assert path.read_text() == "another-password-0123456789\n"
+    assert world.told == []
 
 
 def test_an_agent_takes_another_token_without_a_restart(world: World) -> None:
@@ -168,7 +201,7 @@ def test_what_was_kept_before_is_not_shown_either(world: World) -> None:
     world.configure("server")
     world.boot()
     datastore(world)
-    leave(world, token="another-password-0123456789")
+    leave(world, token=OTHER)
     world.systemd.starts = False
     world.systemd.journal = ["level=fatal another-password-0123456789 server:x"]
     world.boot()

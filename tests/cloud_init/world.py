@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -65,6 +65,7 @@ class Systemd:
     journal: list[str] = field(default_factory=list)
     commands: list[list[str]] = field(default_factory=list)
     active: set[str] = field(default_factory=set)
+    on_k3s_start: Callable[[], None] = lambda: None
     _polls: int = 0
 
     def run(self, words: Sequence[str]) -> tuple[int, str]:
@@ -79,6 +80,7 @@ class Systemd:
         if words[1] == "restart" and words[-1].startswith("k3s"):
             self._polls = 0
             self.active.discard(words[-1])
+            self.on_k3s_start()
         return 0, ""
 
     def restarts(self, unit: str) -> int:
@@ -126,7 +128,10 @@ class World:
         self.readiness: list[int] = []
         self.cacerts = authority.certificate
         self.sent_to_server: list[tuple[str, str | None]] = []
+        # k3s takes the password it was started with until it starts again.
         self.server_password = SERVER_PASSWORD
+        self.told: list[str] = []
+        self.systemd.on_k3s_start = self._start_k3s
         self.asked_parameters: list[list[str]] = []
         ca_hash = hashlib.sha256(authority.certificate.encode()).hexdigest()
         self.agent_token = f"K10{ca_hash}::node:{AGENT_PASSWORD}"
@@ -160,6 +165,10 @@ class World:
             )
         threading.Thread(target=server.serve_forever, args=(0.01,)).start()
         return server
+
+    def _start_k3s(self) -> None:
+        token = self.root / "etc/rancher/k3s/token"
+        self.server_password = token.read_text().strip().rsplit(":", 1)[-1]
 
     def close(self) -> None:
         """Ends everything that listens; nobody answers any more."""
@@ -352,7 +361,7 @@ class _Supervisor(_Handler):
         if self.path != "/v1-k3s/token" or self.headers["Authorization"] != f"Basic {login}":
             self.answer(401, b"")
             return
-        self.world.server_password = body["newToken"]
+        self.world.told.append(body["newToken"])
         self.answer(200, b"")
 
     def do_GET(self) -> None:
