@@ -144,12 +144,12 @@ def metadata_handler(
     """The handler of one machine's metadata service."""
 
     class Handler(Quiet):
-        def setup(self) -> None:
-            super().setup()
-            # With 1 an answer does not survive the hop into a pod's network.
-            self.connection.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hop_limit())
-
         def _answer(self) -> None:
+            if self.command == "PUT":
+                # Of answers to PUT alone EC2 says how many hops they live: with 1 a session's token
+                # does not reach a pod (localcloud.machines.ingress ends it there). It stays so for
+                # this connection, which may have to send the token again.
+                self.connection.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hop_limit())
             self.body()
             lowered = {name.lower(): value for name, value in self.headers.items()}
             answer = service.answer(self.command, self.path, lowered)

@@ -17,7 +17,11 @@ class Ingress:
 
 
 def render(rules: Sequence[Ingress]) -> str:
-    """The filter table for iptables-restore: replies and loopback pass, else only the rules."""
+    """
+    The filter table for iptables-restore: replies and loopback pass, else only the rules.
+
+    Answers of the metadata service end at the machine where they have no hop left.
+    """
     lines = [
         "*filter",
         ":INPUT DROP [0:0]",
@@ -30,6 +34,9 @@ def render(rules: Sequence[Ingress]) -> str:
         # What the machine's own pods send to it never crosses a security group.
         "-A INPUT ! -i eth0 -j ACCEPT",
         *(_rule(rule) for rule in sorted(set(rules))),
+        # The metadata service says how many hops an answer lives. Into a pod's network the machine
+        # is the first one; on EC2 it hands the answer on, here it begins there.
+        "-A OUTPUT -s 169.254.169.254/32 ! -o lo -m ttl --ttl-lt 2 -j DROP",
         "COMMIT",
     ]
     return "\n".join(lines) + "\n"

@@ -21,6 +21,7 @@ def test_a_machine_without_rules_lets_in_replies_and_itself_only() -> None:
         "-A INPUT -i eth0 -d 169.254.0.0/16 -j DROP\n"
         "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n"
         "-A INPUT ! -i eth0 -j ACCEPT\n"
+        "-A OUTPUT -s 169.254.169.254/32 ! -o lo -m ttl --ttl-lt 2 -j DROP\n"
         "COMMIT\n"
     )
 
