@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Network
 
 import pytest
 
 from cluster import network
 from tests.golden import rendering
+
+Port = tuple[str, str, int | None, str]
+"""Who lets in, the protocol, the port (None: all), and from whom."""
+
+FROM_OUTSIDE: set[Port] = {
+    ("server", "tcp", 6443, "api"),
+    ("server", "tcp", 22, "ssh"),
+    ("agent", "tcp", 22, "ssh"),
+}
+JOINING: set[Port] = {("server", "tcp", 6443, "server"), ("server", "tcp", 6443, "agent")}
+
+
+def between_all(protocol: str, port: int | None) -> set[Port]:
+    """Each role from each."""
+    return {(role, protocol, port, source) for role in network.ROLES for source in network.ROLES}
+
+
+KUBELETS = between_all("tcp", 10250)
 
 
 @pytest.mark.parametrize(
@@ -46,3 +65,31 @@ def test_every_rule_has_its_own_name_and_one_source(example: str) -> None:
     rules = network.ingress_rules(rendering.load(example))
     assert len({rule.name for rule in rules}) == len(rules)
     assert [rule for rule in rules if (rule.cidr is None) == (rule.source_role is None)] == []
+
+
+@pytest.mark.parametrize(
+    ("backend", "expected"),
+    [
+        ("vxlan", KUBELETS | between_all("udp", 8472)),
+        ("wireguard-native", KUBELETS | between_all("udp", 51820)),
+        # Pods' packets come with pods' addresses.
+        ("host-gw", KUBELETS | {("server", "-1", None, "pods"), ("agent", "-1", None, "pods")}),
+        ("none", between_all("-1", None)),
+    ],
+)
+def test_each_flannel_backend_opens_its_own_ports_and_no_other(
+    backend: str, expected: set[Port]
+) -> None:
+    """https://docs.k3s.io/installation/requirements#inbound-rules-for-k3s-nodes"""
+    cluster = rendering.load("laptop")
+    ranges = replace(
+        cluster.network, api_allowed_cidrs=("192.0.2.0/28",), ssh_allowed_cidrs=("192.0.2.64/28",)
+    )
+    cluster = replace(cluster, network=ranges, k3s=replace(cluster.k3s, flannel_backend=backend))
+    named = {"192.0.2.0/28": "api", "192.0.2.64/28": "ssh", str(ranges.cluster_cidr): "pods"}
+    rules = network.ingress_rules(cluster)
+    assert all(rule.from_port == rule.to_port for rule in rules)
+    assert {
+        (rule.role, rule.protocol, rule.from_port, rule.source_role or named[str(rule.cidr)])
+        for rule in rules
+    } == FROM_OUTSIDE | JOINING | expected
