@@ -42,11 +42,12 @@ class Stack:
     def config_file(self) -> Path:
         return ROOT / f"Pulumi.{self.name}.yaml"
 
-    def pulumi(self, *words: str, fails: bool = False) -> str:
+    def pulumi(self, *words: str, fails: bool = False, given: str | None = None) -> str:
         done = subprocess.run(
             ["pulumi", *words, "--non-interactive", "--stack", self.name],
             cwd=ROOT,
             env=dict(self.environment),
+            input=given,
             capture_output=True,
             text=True,
             timeout=COMMAND_SECONDS,

@@ -92,7 +92,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         temporary = folder / "temporary"
         temporary.mkdir()
         stack = made.stack("leaks")
-        yield replace(stack, environment={**stack.environment, "TMPDIR": str(temporary)})
+        # What shows the flag --event-log.
+        more = {"TMPDIR": str(temporary), "PULUMI_DEBUG_COMMANDS": "true"}
+        yield replace(stack, environment={**stack.environment, **more})
 
 
 @contextmanager
