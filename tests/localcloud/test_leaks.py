@@ -8,13 +8,13 @@ sends to plugins, marked secret or not.
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import json
 import os
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,19 +97,21 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield replace(stack, environment={**stack.environment, **more})
 
 
-@contextmanager
+@contextlib.contextmanager
 def processes_watched(seen: list[str]) -> Iterator[None]:
-    """The arguments and the environments of all processes of this machine, again and again."""
+    """
+    The arguments of all processes of this machine, again and again.
+
+    Not their environments, which only their user reads: Pulumi gives a program its configuration
+    there.
+    """
     ended = threading.Event()
 
     def watch() -> None:
         while not ended.wait(0.05):
             for process in Path("/proc").glob("[0-9]*"):
-                for name in ("cmdline", "environ"):
-                    try:
-                        seen.append((process / name).read_bytes().decode(errors="replace"))
-                    except OSError:
-                        continue
+                with contextlib.suppress(OSError):
+                    seen.append((process / "cmdline").read_bytes().decode(errors="replace"))
             # The same is said again and again.
             seen[:] = list(dict.fromkeys(seen))
 
