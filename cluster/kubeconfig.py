@@ -55,8 +55,15 @@ def parse(text: str) -> Parts:
         raise KubeconfigError("the kubeconfig holds a certificate that is not base64") from None
 
 
-def render(parts: Parts, *, endpoint: str, name: str) -> str:
-    """A kubeconfig for `endpoint` whose cluster, context and user are all called `name`."""
+def render(parts: Parts, *, endpoint: str, name: str, namespace: str | None = None) -> str:
+    """
+    A kubeconfig for `endpoint` whose cluster, context and user are all called `name`.
+
+    `namespace` is where kubectl looks unless it is told another one.
+    """
+    context = {"cluster": name, "user": name}
+    if namespace is not None:
+        context["namespace"] = namespace
     content = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -70,7 +77,7 @@ def render(parts: Parts, *, endpoint: str, name: str) -> str:
                 },
             }
         ],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+        "contexts": [{"name": name, "context": context}],
         "users": [
             {
                 "name": name,

@@ -7,6 +7,7 @@ for. Certificates come as text: the key is on disk only while OpenSSL reads it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import ssl
 import tempfile
@@ -22,6 +23,7 @@ _TIMEOUT: Final = urllib3.Timeout(connect=5.0, read=10.0)
 # What OpenSSL says of a chain that does not end in our authority:
 # https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
 _FOREIGN_CHAIN: Final = {7, 18, 19, 20, 21}
+_LONGEST_REASON: Final = 300
 _ARCHITECTURES: Final = {"amd64": "x86_64"}
 
 
@@ -118,22 +120,22 @@ class Api:
 
     def prove(self) -> None:
         """A real call as the client this is: the API is ready and knows us."""
-        self._call("GET", "/readyz")
+        self.call("GET", "/readyz")
 
     def node(self, name: str) -> NodeState | None:
         """The Node; nothing when there is none of this name."""
-        answer = self._call("GET", f"/api/v1/nodes/{name}", but=(404,))
+        answer = self.call("GET", f"/api/v1/nodes/{name}", but=(404,))
         return _state(answer.json()) if answer.status == 200 else None
 
     def nodes(self) -> Mapping[str, NodeState]:
         """Every Node, by name."""
-        listed = self._call("GET", "/api/v1/nodes").json()["items"]
+        listed = self.call("GET", "/api/v1/nodes").json()["items"]
         return {each["metadata"]["name"]: _state(each) for each in listed}
 
     def cordon(self, name: str) -> bool:
         """Takes no new pods on the Node; whether there is one of this name."""
         patch = {"spec": {"unschedulable": True}}
-        return self._call("PATCH", f"/api/v1/nodes/{name}", patch, but=(404,)).status == 200
+        return self.call("PATCH", f"/api/v1/nodes/{name}", patch, but=(404,)).status == 200
 
     def mark(
         self,
@@ -148,7 +150,7 @@ class Api:
         `replaced` are keys and effects, `taints` keys, values and effects. Declined with 409 when
         somebody else changed the Node meanwhile.
         """
-        node = self._call("GET", f"/api/v1/nodes/{name}").json()
+        node = self.call("GET", f"/api/v1/nodes/{name}").json()
         present = node["spec"].get("taints", ())
         kept = [each for each in present if (each["key"], each["effect"]) not in replaced]
         ours = [{"key": key, "value": value, "effect": effect} for key, value, effect in taints]
@@ -157,11 +159,11 @@ class Api:
             "metadata": {"labels": labels, "resourceVersion": version},
             "spec": {"taints": [*kept, *ours]},
         }
-        self._call("PATCH", f"/api/v1/nodes/{name}", patch)
+        self.call("PATCH", f"/api/v1/nodes/{name}", patch)
 
     def pods_to_move(self, node: str) -> Sequence[Pod]:
         """The pods a drain has to move: not those of DaemonSets, of files, or that have ended."""
-        listed = self._call("GET", f"/api/v1/pods?fieldSelector=spec.nodeName%3D{node}").json()
+        listed = self.call("GET", f"/api/v1/pods?fieldSelector=spec.nodeName%3D{node}").json()
         facts = [each["metadata"] for each in listed["items"] if _has_to_move(each)]
         return [
             Pod(namespace=each["namespace"], name=each["name"], uid=each["uid"]) for each in facts
@@ -177,13 +179,13 @@ class Api:
         }
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/eviction"
         # 404 and 409: gone, or another pod under its name. It has left.
-        return self._call("POST", path, eviction, but=(404, 409, 429)).status != 429
+        return self.call("POST", path, eviction, but=(404, 409, 429)).status != 429
 
     def delete_node(self, name: str) -> None:
         """Removes the Node object; fine when there is none."""
-        self._call("DELETE", f"/api/v1/nodes/{name}", but=(404,))
+        self.call("DELETE", f"/api/v1/nodes/{name}", but=(404,))
 
-    def _call(
+    def call(
         self, method: str, path: str, content: Any = None, but: Sequence[int] = ()
     ) -> urllib3.BaseHTTPResponse:
         """One request; a status other than success and those in `but` is Declined."""
@@ -195,7 +197,7 @@ class Api:
         except urllib3.exceptions.HTTPError as error:
             raise _unreachable(error) from error
         if answer.status not in (200, 201, 202, *but):
-            raise Declined(answer.status, f"the API answers {answer.status} {answer.reason}")
+            raise Declined(answer.status, _declined(answer))
         return answer
 
 
@@ -222,6 +224,15 @@ def _unreachable(error: urllib3.exceptions.HTTPError) -> Unreachable:
     if isinstance(error, urllib3.exceptions.TimeoutError):
         return Unreachable("the API does not answer in time")
     return Unreachable(f"the API does not answer ({type(error).__name__})")
+
+
+def _declined(answer: urllib3.BaseHTTPResponse) -> str:
+    text = f"the API answers {answer.status} {answer.reason}"
+    with contextlib.suppress(ValueError, AttributeError):
+        # What Kubernetes itself says of it, in an object of the kind Status.
+        if why := answer.json().get("message"):
+            return f"{text}: {str(why)[:_LONGEST_REASON]}"
+    return text
 
 
 def _state(node: Mapping[str, Any]) -> NodeState:

@@ -1,5 +1,5 @@
 """
-Making X.509 certificates: self-signed P-256 authorities and client certificates.
+Making X.509 certificates: self-signed P-256 authorities, client certificates, requests for some.
 
 Imported only where one is made or read: `cryptography` is not free to load.
 """
@@ -13,6 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+# How outputs tell a time, for strftime.
+TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 # From, to.
 Validity = tuple[datetime, datetime]
@@ -32,11 +35,7 @@ class Pair:
     @property
     def key_pem(self) -> str:
         """`EC PRIVATE KEY`, the form k3s writes itself."""
-        return self.key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.TraditionalOpenSSL,
-            serialization.NoEncryption(),
-        ).decode()
+        return _key_pem(self.key)
 
 
 def make_authority(common_name: str, validity: Validity) -> Pair:
@@ -71,10 +70,44 @@ def make_client(
     return Pair(certificate=builder.sign(authority.key, hashes.SHA256()), key=key)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A request to sign a certificate, and the private key it is for; both PEM."""
+
+    request_pem: str
+    key_pem: str = field(repr=False)
+
+
+def make_request(common_name: str) -> Request:
+    """A new P-256 key, and the request for a certificate of that name and of no group."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    request = x509.CertificateSigningRequestBuilder().subject_name(name)
+    signed = request.sign(key, hashes.SHA256())
+    return Request(
+        request_pem=signed.public_bytes(serialization.Encoding.PEM).decode(),
+        key_pem=_key_pem(key),
+    )
+
+
 def expiry_of(certificate_pem: str) -> str:
     """Until when a certificate is valid: `2027-11-24T03:00:00Z`. Of a chain, the first counts."""
     certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
-    return certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return certificate.not_valid_after_utc.strftime(TIME)
+
+
+def beginning_of(certificate_pem: str) -> str:
+    """Since when a certificate is valid, in the same form."""
+    certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
+    return certificate.not_valid_before_utc.strftime(TIME)
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    ).decode()
 
 
 def _begin(

@@ -14,11 +14,16 @@ from typing import Any, Literal
 
 from provider.values import Path, Unknown
 
-Kind = Literal["string", "integer", "number", "any"]
+Kind = Literal["string", "integer", "number", "texts", "any"]
 # Gives the fact that is wrong with a value, or nothing.
 Test = Callable[[Any], str | None]
 
-_NAMES: Mapping[Kind, str] = {"string": "a text", "integer": "a whole number", "number": "a number"}
+_NAMES: Mapping[Kind, str] = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "texts": "a list of texts",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +118,8 @@ def _is(kind: Kind, value: Any) -> bool:
         return True
     if kind == "string":
         return isinstance(value, str)
+    if kind == "texts":
+        return isinstance(value, list) and all(isinstance(each, str | Unknown) for each in value)
     wanted = int if kind == "integer" else int | float
     return isinstance(value, wanted) and not isinstance(value, bool)
 

@@ -18,7 +18,7 @@ def render(resources: Iterable[Resource]) -> str:
     content = {
         "name": "k3s",
         "version": VERSION,
-        "description": "Keys, node readiness and the kubeconfig of a k3s cluster",
+        "description": "Keys, node readiness, kubeconfigs and their rights of a k3s cluster",
         "types": types,
         "resources": described,
     }
@@ -52,6 +52,8 @@ def _property(declared: Property | Group, types: dict[str, Any]) -> dict[str, An
     described: dict[str, Any] = {"description": declared.description}
     if declared.kind == "any":
         described |= {"type": "object", "additionalProperties": {"$ref": "pulumi.json#/Any"}}
+    elif declared.kind == "texts":
+        described |= {"type": "array", "items": {"type": "string"}}
     else:
         described["type"] = declared.kind
     if declared.secret:

@@ -10,7 +10,7 @@ import functools
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 import grpc
@@ -117,7 +117,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         news = values.plain(values.decode(request.news))
         if objection := resource.objection(tops, news, known):
             raise Refused(objection)
-        return _diff(resource, changes)
+        return _diff(resource, changes, self._stale(resource, request))
 
     @_answered
     def Create(self, request: Any, context: Any) -> Any:
@@ -138,7 +138,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         known = values.plain(values.decode(request.olds))
         changed = frozenset(each.spelled for each in _changes(resource, request))
         if request.preview:
-            again = resource.learned_again(changed)
+            again = {*resource.learned_again(changed), *self._stale(resource, request)}
             learned = {
                 key: values.UNKNOWN if key in again else known.get(key) for key in resource.outputs
             }
@@ -166,6 +166,11 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         _resource(request).delete(self._task(request), known)
         return _NOTHING
 
+    def _stale(self, resource: Resource, request: Any) -> Collection[str]:
+        """The outputs of a Diff or an Update that have aged."""
+        known = values.plain(values.decode(request.olds))
+        return resource.stale(known, self._surroundings.clock.now())
+
     def _task(self, request: Any) -> Task:
         return Task(self._surroundings, self._cancelled, request.urn, _scrubber(request))
 
@@ -187,9 +192,11 @@ def _changes(resource: Resource, request: Any) -> list[Difference]:
     return list(resource.relevant(list(differences.between(before, news))))
 
 
-def _diff(resource: Resource, changes: list[Difference]) -> provider_pb2.DiffResponse:
+def _diff(
+    resource: Resource, changes: list[Difference], stale: Collection[str]
+) -> provider_pb2.DiffResponse:
     kinds = provider_pb2.PropertyDiff.Kind
-    tops = sorted({each.path[0] for each in changes})
+    tops = sorted({*stale, *(each.path[0] for each in changes)})
     detailed = {
         each.spelled: provider_pb2.PropertyDiff(
             kind=kinds.Value(
@@ -199,9 +206,11 @@ def _diff(resource: Resource, changes: list[Difference]) -> provider_pb2.DiffRes
         )
         for each in changes
     }
+    for name in stale:
+        detailed[name] = provider_pb2.PropertyDiff(kind=kinds.UPDATE, inputDiff=False)
     return provider_pb2.DiffResponse(
         changes=(
-            provider_pb2.DiffResponse.DIFF_SOME if changes else provider_pb2.DiffResponse.DIFF_NONE
+            provider_pb2.DiffResponse.DIFF_SOME if tops else provider_pb2.DiffResponse.DIFF_NONE
         ),
         diffs=tops,
         replaces=[each for each in tops if each in resource.replaces],

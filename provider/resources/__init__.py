@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from provider.resources.authority import Authority
+from provider.resources.identity import Identity
 from provider.resources.kubeconfig import Kubeconfig
 from provider.resources.machine_template import MachineTemplate
 from provider.resources.node import Node
@@ -17,4 +18,5 @@ RESOURCES: tuple[Resource, ...] = (
     MachineTemplate(),
     Node(),
     Kubeconfig(),
+    Identity(),
 )

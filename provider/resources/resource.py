@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar
 
 from provider.differences import Difference
@@ -97,6 +98,11 @@ class Resource:
     def learned_again(self, changed: Collection[str]) -> Collection[str]:
         """The outputs that an update with these changes finds out anew."""
         del changed
+        return ()
+
+    def stale(self, known: Values, now: datetime) -> Collection[str]:
+        """The outputs that the next update makes anew although no input changed."""
+        del known, now
         return ()
 
     def create(self, task: Task, inputs: Values) -> Created:

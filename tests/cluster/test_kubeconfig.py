@@ -41,6 +41,12 @@ def test_everything_in_it_is_named_after_the_cluster() -> None:
     assert parsed["contexts"][0]["context"] == {"cluster": "demo", "user": "demo"}
 
 
+def test_a_namespace_is_where_kubectl_looks() -> None:
+    text = kubeconfig.render(PARTS, endpoint=PARTS.server, name="x", namespace="shop")
+    (context,) = yaml.safe_load(text)["contexts"]
+    assert context["context"] == {"cluster": "x", "user": "x", "namespace": "shop"}
+
+
 def test_certificates_and_key_are_kept() -> None:
     parts = kubeconfig.parse(kubeconfig.for_operator(K3S, endpoint=ENDPOINT, name="demo"))
     assert (parts.certificate_authority, parts.client_certificate, parts.client_key) == (

@@ -1,5 +1,6 @@
 """
-A Kubernetes API on loopback: nodes, pods and evictions as JSON, TLS with client certificates.
+A Kubernetes API on loopback: nodes, pods, evictions, and the objects of fake_objects.py, as JSON
+over TLS with client certificates.
 
 Every call is noted as `METHOD path`. What it lets through is decided by TLS alone: a client
 without a certificate of the client CA is not answered.
@@ -22,6 +23,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from tests.provider.fake_objects import FakeObjects
 
 
 def node(name: str, *, ready: str = "True", reason: str = "KubeletReady") -> dict[str, Any]:
@@ -72,6 +75,7 @@ class FakeApi:
         self.budgets: dict[str, int] = {}
         # Pods that do not end when they are evicted.
         self.stuck: set[str] = set()
+        self.objects = FakeObjects(authority)
         self.calls: list[str] = []
         self.status_of_everything: int | None = None
         # Called with the number of calls so far; a status it gives is the answer.
@@ -96,9 +100,14 @@ class FakeApi:
         status = self.status_of_everything or self.before_answer(len(self.calls))
         if status:
             return status, {}
-        words = path.strip("/").split("/")
         if path == "/readyz":
             return 200, "ok"
+        words = path.strip("/").split("/")
+        if self.objects.has(words):
+            return self.objects.answer(method, path, query, body)
+        return self._node_or_pod(method, words, body)
+
+    def _node_or_pod(self, method: str, words: list[str], body: Any) -> Any:
         if words[2:] == ["nodes"]:
             return 200, {"kind": "NodeList", "items": list(self.nodes.values())}
         if words[2] == "nodes":
@@ -163,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
-    do_GET = do_PATCH = do_POST = do_DELETE = _answer  # noqa: N815 - named by http.server
+    do_GET = do_PATCH = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - named by http.server
 
 
 def _context(folder: Path, authority: dict[str, str]) -> ssl.SSLContext:

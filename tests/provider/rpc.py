@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
+import secrets
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -82,13 +82,17 @@ def urn_of(token: str) -> str:
 class Rpc:
     """Calls a servicer; properties go in with their secret marks and come back with them."""
 
-    def __init__(self, clock: Clock, boot_program: str = "") -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        boot_program: str = "",
+        random_hex: Callable[[int], str] = secrets.token_hex,
+    ) -> None:
         self.said = Recorder()
-        drawn = itertools.count(0xA0)
         surroundings = Surroundings(
             clock=clock,
             voice=self.said,
-            random_hex=lambda count: f"{next(drawn):02x}" * count,
+            random_hex=random_hex,
             boot_program=lambda: boot_program,
         )
         self._server = Server(Servicer(surroundings, Engine(None)))
@@ -108,11 +112,17 @@ class Rpc:
             each.property: each.reason for each in answer.failures
         }
 
-    def diff(self, token: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Any:
+    def diff(
+        self,
+        token: str,
+        old: Mapping[str, Any],
+        new: Mapping[str, Any],
+        known: Mapping[str, Any] | None = None,
+    ) -> Any:
         request = provider_pb2.DiffRequest(
             **_named(token),
             id="id",
-            olds=values.encode(old),
+            olds=values.encode(old if known is None else known),
             old_inputs=values.encode(old),
             news=values.encode(new),
         )

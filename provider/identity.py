@@ -1,0 +1,158 @@
+"""
+Making an identity: a client certificate that the cluster signs, and rights bound to its user.
+
+What the kubeconfig says is cluster/kubeconfig's business, what the roles are the program's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, Final
+
+from cluster import kubeconfig
+from provider import certificates, rights, signing
+from provider.api import Access, Api, Unreachable
+from provider.drain import PATIENCE_SECONDS
+from provider.errors import DeadlinePassed, Refused
+from provider.machine import deadline_told
+from provider.objects import Objects
+from provider.resources.identity import BOUND
+from provider.resources.resource import Task, Values
+from provider.rights import Rights
+
+_DAY_SECONDS: Final = 24 * 60 * 60
+# A refresh must not be slow because a cluster is away.
+_LOOK_SECONDS: Final = 5.0
+
+
+def issue(task: Task, inputs: Values, previous: str = "") -> Values:
+    """A new user with a certificate; `previous` is a user who keeps the rights beside it."""
+    with _objects(task, inputs) as objects:
+        mark = task.surroundings.random_hex(4)
+        user = f"{rights.OWNER}:{inputs['clusterName']}:{inputs['name']}:{mark}"
+        task.say("has its certificate signed")
+        signed = signing.sign(
+            objects,
+            name=f"{rights.OWNER}-{inputs['name']}-{mark}",
+            user=user,
+            seconds=inputs["validDays"] * _DAY_SECONDS,
+            labels=rights.labels(inputs["name"]),
+        )
+        parts = kubeconfig.Parts(
+            server=inputs["api"]["endpoint"],
+            certificate_authority=inputs["api"]["serverCaCertificate"],
+            client_certificate=signed.certificate,
+            client_key=signed.key,
+        )
+        _prove(objects, parts)
+        learned = {
+            "kubeconfig": _rendered(inputs, parts),
+            "userName": user,
+            "previousUserName": previous,
+            "issuedAt": certificates.beginning_of(signed.certificate),
+            "expiresAt": certificates.expiry_of(signed.certificate),
+        }
+        return {**learned, **_bound(task, objects, inputs, learned)}
+
+
+def bind(task: Task, inputs: Values, known: Values) -> Values:
+    """The users that are known, with the rights that the inputs ask for."""
+    with _objects(task, inputs) as objects:
+        parts = kubeconfig.parse(known["kubeconfig"])
+        kept = ("userName", "previousUserName", "issuedAt", "expiresAt")
+        learned = {key: known[key] for key in kept}
+        learned["kubeconfig"] = _rendered(inputs, parts)
+        return {**learned, **_bound(task, objects, inputs, learned)}
+
+
+def look(task: Task, known: Values) -> Values:
+    """The outputs as the API shows them: another `rights` when somebody changed an object."""
+    wait = task.wait(_LOOK_SECONDS)
+    try:
+        with contextlib.closing(Api(Access.of(known["api"]))) as api:
+            wanted = Rights.of(known, _users(known))
+            found = rights.differences(Objects(task, api, wait), wanted)
+    except (Unreachable, DeadlinePassed) as error:
+        task.warn(
+            f'the rights of identity "{known["name"]}" were not looked at, its state stays as it '
+            f"was: {error}"
+        )
+        return known
+    return {**known, "rights": f"not as they should be: {', '.join(found)}" if found else BOUND}
+
+
+def remove(task: Task, known: Values) -> None:
+    """Takes the rights away as far as the API answers; what is left behind is told."""
+    name = known["name"]
+    wait = task.wait(min(PATIENCE_SECONDS, known["deadlineSeconds"]))
+    try:
+        with contextlib.closing(Api(Access.of(known["api"]))) as api:
+            task.say("takes its rights away")
+            rights.take(Objects(task, api, wait), name)
+    except (Unreachable, DeadlinePassed) as error:
+        seen = wait.seen if isinstance(error, DeadlinePassed) else error
+        task.warn(
+            f'the rights of identity "{name}" are left behind: {seen}\n'
+            f"    if the cluster lives on, its kubeconfig works until {known['expiresAt']}; to end "
+            "it: kubectl delete clusterrolebindings,rolebindings,clusterroles -A -l "
+            f"{rights.LABEL}={name}"
+        )
+
+
+@contextlib.contextmanager
+def _objects(task: Task, inputs: Values) -> Iterator[Objects]:
+    wait = task.wait(inputs["deadlineSeconds"])
+    endpoint = inputs["api"]["endpoint"]
+    what = f'identity "{inputs["name"]}" has no rights in cluster "{inputs["clusterName"]}"'
+    where = f"see whether the API answers at {endpoint}, and k3s's log on the first server"
+    try:
+        with (
+            contextlib.closing(Api(Access.of(inputs["api"]))) as api,
+            deadline_told(wait, what, lambda: where),
+        ):
+            yield Objects(task, api, wait)
+    except Unreachable as error:
+        raise Refused(
+            f"{what}: {error}\n    the server of this stack must answer at {endpoint}"
+        ) from None
+
+
+def _prove(objects: Objects, parts: kubeconfig.Parts) -> None:
+    """A real call as the new user: the cluster accepts the certificate it has signed."""
+    access = Access(
+        endpoint=parts.server,
+        server_ca=parts.certificate_authority,
+        client_certificate=parts.client_certificate,
+        client_key=parts.client_key,
+    )
+    with contextlib.closing(Api(access)) as api:
+        while True:
+            try:
+                # Who is known may still be forbidden to ask this.
+                objects.wait.run(lambda: api.call("GET", "/readyz", but=(403,)))
+                return
+            except Unreachable as error:
+                if not error.passing:
+                    raise
+                last = str(error)
+            objects.wait_for(last)
+
+
+def _bound(task: Task, objects: Objects, inputs: Values, learned: Values) -> dict[str, Any]:
+    task.say("binds its rights")
+    rights.give(objects, Rights.of(inputs, _users(learned)))
+    return {"rights": BOUND}
+
+
+def _users(known: Values) -> tuple[str, ...]:
+    return tuple(each for each in (known["userName"], known["previousUserName"]) if each)
+
+
+def _rendered(inputs: Values, parts: kubeconfig.Parts) -> str:
+    return kubeconfig.render(
+        parts,
+        endpoint=inputs["api"]["endpoint"],
+        name=f"{inputs['clusterName']}-{inputs['name']}",
+        namespace=next(iter(inputs["namespaces"]), None),
+    )
