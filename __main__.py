@@ -56,4 +56,9 @@ pulumi.export("apiEndpoint", k3s.api_endpoint)
 pulumi.export("nodes", k3s.nodes)
 pulumi.export("bootReport", k3s.boot_report)
 pulumi.export("bom", k3s.bom)
-pulumi.export("kubeconfig", k3s.kubeconfig)
+for name, kubeconfig in k3s.kubeconfigs.items():
+    pulumi.export(f"kubeconfig-{name}", kubeconfig)
+if k3s.kubeconfigs:
+    pulumi.export("kubeconfig", next(iter(k3s.kubeconfigs.values())))
+if k3s.admin_kubeconfig is not None:
+    pulumi.export("adminKubeconfig", k3s.admin_kubeconfig)

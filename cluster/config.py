@@ -11,7 +11,7 @@ import errno
 from collections.abc import Mapping
 
 from cluster.model import Cluster
-from cluster.reading import checks, k3s, manifests, network, pools, secrets, tags
+from cluster.reading import checks, identities, k3s, manifests, network, pools, secrets, tags
 from cluster.reading.findings import Findings, Section, sure
 from cluster.reading.keys import TOP
 
@@ -44,6 +44,8 @@ def load(raw: object, *, stack: str, read_file: manifests.ReadFile = _no_files) 
     rotation = secrets.read_rotation(top.section("rotation"))
     key_arn = secrets.read_key_arn(top)
     applied = manifests.read(top, wanted, read_file)
+    allowed = identities.read(top, name)
+    admin_kubeconfig = top.flag("adminKubeconfig")
     deadline, drain = top.number("nodeDeadlineSeconds"), top.number("drainSeconds")
     if ranges is not None and None not in (servers, *agents):
         checks.room(place, [sure(pool) for pool in (servers, *agents)], ranges)
@@ -52,6 +54,8 @@ def load(raw: object, *, stack: str, read_file: manifests.ReadFile = _no_files) 
         name=sure(name),
         stack=stack,
         manifests=applied,
+        identities=allowed,
+        admin_kubeconfig=sure(admin_kubeconfig),
         own_tags=own_tags,
         rotation=sure(rotation),
         parameter_key_arn=key_arn or None,

@@ -20,3 +20,6 @@ SERVICE_CIDR = "10.43.0.0/16"
 CALLER_ADDRESS_URL = "https://checkip.amazonaws.com"
 NODE_DEADLINE_SECONDS = 600
 DRAIN_SECONDS = 120
+# What a pipeline needs to deploy into a new cluster, and no more.
+IDENTITIES = ({"name": "deployer", "role": "deployer", "namespaces": ["default"]},)
+IDENTITY_EXPIRY_DAYS = 90

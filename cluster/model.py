@@ -141,6 +141,21 @@ class Rotation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Identity:
+    """
+    Somebody who may call the API: a ClusterRole in these namespaces, or in the whole cluster
+    without any, and core resources to be read in the whole cluster.
+    """
+
+    name: str
+    cluster_role: str
+    namespaces: tuple[str, ...]
+    cluster_reads: tuple[str, ...]
+    expiry_days: int
+    generation: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Subnet:
     """One of the subnets machines stand in: its zone, and its range or the id it has already."""
 
@@ -206,6 +221,8 @@ class Cluster:
     node_deadline_seconds: int
     drain_seconds: int
     manifests: tuple[Manifest, ...] = ()
+    identities: tuple[Identity, ...] = ()
+    admin_kubeconfig: bool = False
     own_tags: Mapping[str, str] = field(default_factory=dict)
     rotation: Rotation = Rotation()
     parameter_key_arn: str | None = None

@@ -11,7 +11,7 @@ import pulumi
 
 from cluster import bucket, network, node_config, parameters, policies
 from cluster.k3s_config import Addresses
-from cluster.model import Architecture, Cluster, Node, Role
+from cluster.model import Architecture, Cluster, Identity, Node, Role
 from cluster.model import NodePool as PoolPlan
 from cluster.node_config import Surroundings
 from components import bom, plugin
@@ -47,14 +47,16 @@ class K3sCluster(pulumi.ComponentResource):
     A k3s cluster on EC2 (k3s:aws:K3sCluster).
 
     Creates the network, the credentials, a role for servers and one for agents, the addresses, the
-    machines, and the kubeconfig. It is there when every node is Ready.
+    machines, and the kubeconfigs. It is there when every node is Ready.
     """
 
     api_endpoint: pulumi.Output[str]
     nodes: pulumi.Output[list[dict[str, Any]]]
     boot_report: pulumi.Output[dict[str, Any]]
     bom: pulumi.Output[dict[str, Any]]
-    kubeconfig: pulumi.Output[str]
+    kubeconfigs: Mapping[str, pulumi.Output[str]]
+    """By the identity's name, in the order of the configuration."""
+    admin_kubeconfig: pulumi.Output[str] | None
 
     def __init__(
         self, name: str, args: K3sClusterArgs, opts: pulumi.ResourceOptions | None = None
@@ -91,8 +93,12 @@ class K3sCluster(pulumi.ComponentResource):
             *[machine.node.bootReport for machine in machines]
         ).apply(lambda reports: {report["node"]: report for report in reports})
         self.bom = bom.of(cluster, machines, args.boot_program, self._bucket)
-        self.kubeconfig = self._read_kubeconfig(machines[0])
-        self.register_outputs({"apiEndpoint": self.api_endpoint, "kubeconfig": self.kubeconfig})
+        server = machines[0]
+        self.kubeconfigs = {
+            each.name: self._create_identity(each, server) for each in cluster.identities
+        }
+        self.admin_kubeconfig = self._read_kubeconfig(server) if cluster.admin_kubeconfig else None
+        self.register_outputs({"apiEndpoint": self.api_endpoint, "kubeconfigs": self.kubeconfigs})
 
     def _create_network(self) -> Network:
         cluster = self._args.cluster
@@ -257,6 +263,28 @@ class K3sCluster(pulumi.ComponentResource):
             server=self._join_address,
             bucket=self._bucket.bucket_name if self._bucket else None,
         ).apply(render)
+
+    def _create_identity(self, identity: Identity, server: Machine) -> pulumi.Output[str]:
+        made = plugin.Identity(
+            f"{self._name}-{identity.name}",
+            {
+                "api": self._access.api,
+                "serverInstanceId": server.instance.id,
+                "clusterName": self._args.cluster.name,
+                "name": identity.name,
+                "clusterRole": identity.cluster_role,
+                "namespaces": list(identity.namespaces),
+                "clusterReads": list(identity.cluster_reads),
+                "validDays": identity.expiry_days,
+                "generation": identity.generation,
+                "deadlineSeconds": self._args.cluster.node_deadline_seconds,
+            },
+            # Rights are objects in the datastore of the first server.
+            pulumi.ResourceOptions(
+                parent=self, depends_on=[server.node], deleted_with=server.instance
+            ),
+        )
+        return pulumi.Output.secret(made.kubeconfig)
 
     def _read_kubeconfig(self, server: Machine) -> pulumi.Output[str]:
         kubeconfig = plugin.Kubeconfig(

@@ -100,6 +100,19 @@ class Node(PluginResource):
     readySeconds: pulumi.Output[float]
 
 
+class Identity(PluginResource):
+    """
+    A kubeconfig with rights of its own, secret; renewed in the last third of its life.
+
+    Deleting it takes the rights away. Another role or `generation` is another user.
+    """
+
+    pulumi_type = "k3s:index:Identity"
+    kubeconfig: pulumi.Output[str]
+    userName: pulumi.Output[str]
+    expiresAt: pulumi.Output[str]
+
+
 class Kubeconfig(PluginResource):
     """
     The administrator's kubeconfig, read over pinned SSH and proved with a call; secret.

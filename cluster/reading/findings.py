@@ -96,6 +96,10 @@ class Section:
     def __contains__(self, key: str) -> bool:
         return key in self._content
 
+    def is_empty(self, key: str) -> bool:
+        """Whether an empty list is given."""
+        return bool(self._content.get(key) == [])
+
     def declared(self, key: str) -> Text:
         """What is declared of a text."""
         return cast(Text, self._keys[key])
@@ -113,9 +117,9 @@ class Section:
         return Section(raw, (*self.path, key), self.findings, declared.keys, declared.refused)
 
     def sections(self, key: str) -> list[Section]:
-        """A list of mappings below this one; left out, it is empty."""
+        """A list of mappings below this one; left out, it is the declared default."""
         declared = cast(Groups, self._keys[key])
-        listed = self._list(key, [], "a list of mappings") or []
+        listed = self._list(key, declared.default, "a list of mappings") or []
         return [
             Section(each, (*self.path, key, index), self.findings, declared.keys)
             for index, each in enumerate(listed)

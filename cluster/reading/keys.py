@@ -423,6 +423,64 @@ ROTATION = Group(
     },
 )
 
+ROTATES = "a new kubeconfig; the one before is worthless at once"
+
+IDENTITIES = Groups(
+    what="who gets a kubeconfig besides the administrator, and what it may do; the first is the "
+    "output `kubeconfig`. An empty list gives none",
+    change="its rights are given, changed or taken at once; to no machine",
+    default=list(defaults.IDENTITIES),
+    shown="a deployer called `deployer` for the namespace `default`",
+    keys={
+        "name": Text(
+            what="ends the name of the output `kubeconfig-<name>`; at most 32 characters, with the "
+            "cluster's name at most 46, not `admin`, each once",
+            change="a new identity; the one before loses its rights",
+            required=True,
+            example="ci",
+            shape=NAME_SHAPE,
+        ),
+        "role": Text(
+            what="`viewer` reads everything but Secrets, `deployer` makes and changes what "
+            "applications are made of, Secrets among it; both also read nodes and the list of "
+            "namespaces. Or `clusterRole`",
+            change=ROTATES,
+            shown="`clusterRole`",
+            example="deployer",
+            choices=("viewer", "deployer"),
+        ),
+        "clusterRole": Text(
+            what="the name of a ClusterRole that the cluster has, in place of `role`",
+            change=ROTATES,
+            shown="`role`",
+            example="admin",
+            shape=r"[A-Za-z0-9]([A-Za-z0-9.:_-]*[A-Za-z0-9])?",
+        ),
+        "namespaces": Texts(
+            what="where it has its role; a namespace that is missing is made, none is ever "
+            "deleted. Must be given for a `deployer`",
+            change="applied at once; the kubeconfig stays",
+            shown="the whole cluster",
+            example="default",
+        ),
+        "expiryDays": Number(
+            what="how long a kubeconfig works. The first `pulumi up` in the last third makes "
+            "another, and the one before works on until its end",
+            change=ROTATES,
+            default=defaults.IDENTITY_EXPIRY_DAYS,
+            low=1,
+            high=365,
+        ),
+        "generation": Number(
+            what="raise it when a kubeconfig may have come into wrong hands",
+            change=ROTATES,
+            default=1,
+            low=1,
+            high=1_000_000,
+        ),
+    },
+)
+
 TOP = Group(
     what="The cluster; every key is described in docs/configuration.md",
     keys={
@@ -464,6 +522,14 @@ TOP = Group(
         "network": NETWORK,
         "manifests": MANIFESTS,
         "charts": CHARTS,
+        "identities": IDENTITIES,
+        "adminKubeconfig": Flag(
+            what="the administrator's kubeconfig as output `adminKubeconfig`, read from the first "
+            "server. Whoever has it may do everything, and it cannot be taken back: it works for a "
+            "year",
+            change=NONE,
+            default=False,
+        ),
         "nodeDeadlineSeconds": Number(
             what="how long a node may take from its creation to Ready, and any later change of it",
             change=IN_PLACE,

@@ -133,6 +133,7 @@ MADE: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "kubeletVersion": "v1",
         "readySeconds": 12.5,
     },
+    "k3s:index:Identity": lambda name: {"kubeconfig": _secret(f"of {name}")},
     "k3s:index:Kubeconfig": lambda _: {
         "kubeconfig": _secret("apiVersion: v1"),
         "expiresAt": "2027",
@@ -231,8 +232,10 @@ def build(
             nodes=k3s.nodes,
             bootReport=k3s.boot_report,
             bom=k3s.bom,
-            kubeconfig=k3s.kubeconfig,
-            kubeconfigIsSecret=secrecy(k3s.kubeconfig),
+            kubeconfigs=k3s.kubeconfigs,
+            kubeconfigsAreSecret={name: secrecy(each) for name, each in k3s.kubeconfigs.items()},
+            adminKubeconfig=k3s.admin_kubeconfig,
+            adminKubeconfigIsSecret=secrecy(pulumi.Output.from_input(k3s.admin_kubeconfig)),
             apiEndpointIsSecret=secrecy(k3s.api_endpoint),
             bomIsSecret=secrecy(k3s.bom),
         ).apply(seen.update)

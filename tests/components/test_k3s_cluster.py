@@ -326,9 +326,35 @@ def test_private_keys_are_secret_inputs_of_the_nodes(built: Built) -> None:
         assert SECRET_MARK in json.dumps(node.inputs["api"])
 
 
-def test_the_kubeconfig_is_a_secret_output_and_the_endpoint_is_not(built: Built) -> None:
-    assert built.outputs["kubeconfig"] == "apiVersion: v1"
-    assert built.outputs["kubeconfigIsSecret"] is True
+def test_without_a_wish_there_is_a_deployer_and_no_administrators_kubeconfig(built: Built) -> None:
+    (identity,) = built.of("k3s:index:Identity").values()
+    assert {key: each for key, each in identity.inputs.items() if key != "api"} == {
+        "serverInstanceId": "demo-servers-0-id",
+        "clusterName": "demo",
+        "name": "deployer",
+        "clusterRole": "edit",
+        "namespaces": ["default"],
+        "clusterReads": ["nodes", "namespaces"],
+        "validDays": 90,
+        "generation": 1,
+        "deadlineSeconds": 600,
+    }
+    assert built.of("k3s:index:Kubeconfig") == {}
+    assert built.outputs["adminKubeconfig"] is None
+
+
+def test_identities_come_after_the_servers_node_and_go_with_the_cluster(built: Built) -> None:
+    (identity,) = built.of("k3s:index:Identity").values()
+    after = {urn.split("$")[-1] for urn in identity.depends_on}
+    assert "k3s:index:Node::demo-servers-0" in after
+    assert not [urn for urn in after if "agents" in urn]
+    assert identity.deleted_with.endswith("::demo-servers-0")
+    assert SECRET_MARK in json.dumps(identity.inputs["api"])
+
+
+def test_kubeconfigs_are_secret_outputs_and_the_endpoint_is_not(built: Built) -> None:
+    assert built.outputs["kubeconfigs"] == {"deployer": "of demo-deployer"}
+    assert built.outputs["kubeconfigsAreSecret"] == {"deployer": True}
     assert built.outputs["apiEndpoint"] == "https://public-demo-servers-0:6443"
     assert built.outputs["apiEndpointIsSecret"] is False
 

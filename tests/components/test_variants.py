@@ -219,3 +219,28 @@ def test_passwords_of_registries_travel_as_secret_parameters_only() -> None:
     assert "hunter2" not in json.dumps(told)
     held = json.loads(built.of("k3s:index:Node")["demo-agents-0"].plain("secrets"))
     assert json.loads(held["registryAuth"]) == auth
+
+
+def test_each_identity_has_a_kubeconfig_and_the_administrator_only_when_asked() -> None:
+    identities = [
+        {"name": "viewer", "role": "viewer"},
+        {"name": "metrics", "clusterRole": "system:monitoring", "namespaces": ["kube-system"]},
+    ]
+    made = build({**CONFIGURATION, "identities": identities, "adminKubeconfig": True})
+    found = made.of("k3s:index:Identity")
+    assert {name: each.inputs["clusterRole"] for name, each in found.items()} == {
+        "demo-viewer": "view",
+        "demo-metrics": "system:monitoring",
+    }
+    assert found["demo-metrics"].inputs["namespaces"] == ["kube-system"]
+    assert found["demo-metrics"].inputs["clusterReads"] == []
+    assert list(made.outputs["kubeconfigs"]) == ["viewer", "metrics"]
+    assert list(made.of("k3s:index:Kubeconfig")) == ["demo"]
+    assert made.outputs["adminKubeconfig"] == "apiVersion: v1"
+    assert made.outputs["adminKubeconfigIsSecret"] is True
+
+
+def test_no_identity_is_made_of_an_empty_list() -> None:
+    made = build({**CONFIGURATION, "identities": []})
+    assert made.of("k3s:index:Identity") == {}
+    assert made.outputs["kubeconfigs"] == {}

@@ -104,6 +104,17 @@ def _outline(cluster: Cluster) -> dict[str, Any]:
     return {
         "subnets": [str(each.cidr or each.id) for each in cluster.subnets],
         "tags": cluster.tags,
+        "identities": {
+            each.name: {
+                "clusterRole": each.cluster_role,
+                "namespaces": list(each.namespaces),
+                "clusterReads": list(each.cluster_reads),
+                "expiryDays": each.expiry_days,
+                "generation": each.generation,
+            }
+            for each in cluster.identities
+        },
+        "adminKubeconfig": cluster.admin_kubeconfig,
         "warnings": [str(each) for each in cluster.warnings],
         "nodes": {
             node.logical_name: {

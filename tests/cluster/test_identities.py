@@ -1,0 +1,88 @@
+"""Who gets a kubeconfig; wrong ones are in tests/invalid/."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cluster import config
+from cluster.errors import ConfigError
+from cluster.model import Cluster, Identity
+
+CLOSED = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
+READABLE = ("nodes", "namespaces")
+
+
+def load(**keys: Any) -> Cluster:
+    return config.load({"network": CLOSED, **keys}, stack="dev")
+
+
+def one(**keys: Any) -> Identity:
+    (identity,) = load(identities=[{"name": "ci", **keys}]).identities
+    return identity
+
+
+def test_unless_told_otherwise_there_is_a_deployer_for_one_namespace_and_no_administrator() -> None:
+    cluster = load()
+    assert cluster.identities == (
+        Identity(
+            name="deployer",
+            cluster_role="edit",
+            namespaces=("default",),
+            cluster_reads=READABLE,
+            expiry_days=90,
+            generation=1,
+        ),
+    )
+    assert cluster.admin_kubeconfig is False
+    assert cluster.warnings == ()
+
+
+def test_an_empty_list_gives_nobody_a_kubeconfig() -> None:
+    assert load(identities=[]).identities == ()
+
+
+def test_a_viewer_reads_the_whole_cluster_or_the_namespaces_that_are_named() -> None:
+    everywhere, there = one(role="viewer"), one(role="viewer", namespaces=["shop"])
+    assert (everywhere.cluster_role, everywhere.namespaces) == ("view", ())
+    assert (there.cluster_role, there.namespaces) == ("view", ("shop",))
+    assert everywhere.cluster_reads == there.cluster_reads == READABLE
+
+
+def test_a_cluster_role_is_taken_as_it_is() -> None:
+    found = one(clusterRole="system:monitoring", expiryDays=365, generation=3)
+    assert (found.cluster_role, found.namespaces, found.cluster_reads) == (
+        "system:monitoring",
+        (),
+        (),
+    )
+    assert (found.expiry_days, found.generation) == (365, 3)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"role": "deployer", "namespaces": ["shop", "kube-system"]},
+        {"clusterRole": "edit"},
+        {"clusterRole": "admin", "namespaces": ["kube-system"]},
+    ],
+)
+def test_who_deploys_into_the_systems_namespace_is_warned_of(keys: dict[str, Any]) -> None:
+    (warning,) = load(identities=[{"name": "ci", **keys}]).warnings
+    assert str(warning) == (
+        "cluster.identities[0].namespaces: who deploys into kube-system can become administrator: "
+        "pods there may run as Kubernetes' own controllers\n"
+        "    name the namespaces of your applications"
+    )
+
+
+@pytest.mark.parametrize("longer", [False, True])
+def test_both_names_together_fit_into_a_certificates_common_name(longer: bool) -> None:
+    cluster, identity = "c" * 32, "i" * (15 if longer else 14)
+    keys = {"name": cluster, "identities": [{"name": identity, "role": "viewer"}]}
+    if longer:
+        with pytest.raises(ConfigError, match="14 are allowed"):
+            load(**keys)
+    else:
+        assert len(f"k3s-aws:{cluster}:{load(**keys).identities[0].name}:12345678") == 64
