@@ -292,7 +292,8 @@ def secrets_of(stack: Stack, machine: Machine) -> set[str]:
     """What must not be seen: the parameters' values and what k3s made itself, line by line."""
     ssm = stack.client("ssm")
     texts = []
-    for name in stack.parameters():
+    public = "/authorized-keys"
+    for name in (each for each in stack.parameters() if not each.endswith(public)):
         value = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
         held = json.loads(value) if name.endswith("/authority") else {"": value}
         texts += [text for file, text in held.items() if not file.endswith(".crt")]
@@ -303,6 +304,59 @@ def secrets_of(stack: Stack, machine: Machine) -> set[str]:
     # A password stands alone in one place and in a token in another.
     lines = [re.sub(r"^K10.*:", "", line) for text in texts for line in text.splitlines()]
     return {line for line in lines if len(line) >= 16 and not line.startswith("-----")}
+
+
+# The server's authority is known to every node; who asks is told by a password, a certificate, both
+# or neither.
+ASK_SERVER = """
+import base64, http.client, ssl, sys
+address, path, login, *certificate = sys.argv[1:]
+trust = ssl.create_default_context(cafile="/var/lib/rancher/k3s/agent/server-ca.crt")
+if certificate:
+    trust.load_cert_chain(*certificate)
+connection = http.client.HTTPSConnection(address, 6443, timeout=5, context=trust)
+headers = {"Authorization": "Basic " + base64.b64encode(login.encode()).decode()} if login else {}
+connection.request("GET", path, headers=headers)
+print(connection.getresponse().status)
+"""
+KUBELET = "/var/lib/rancher/k3s/agent/client-kubelet"
+BOOTSTRAP, READY = "/v1-k3s/server-bootstrap", "/v1-k3s/readyz"
+
+
+def test_what_an_agent_has_joins_no_server(standing: Standing) -> None:
+    """k3s gives the cluster's keys to a joining server at /v1-k3s/server-bootstrap."""
+    server, agent = standing.server, standing.agents[0]
+
+    def status(machine: Machine, path: str, login: str, *certificate: str) -> str:
+        words = (server.private, path, login, *certificate)
+        return machine.run("python3", "-c", ASK_SERVER, *words).strip()
+
+    password = password_of(agent)
+    own = (f"{KUBELET}.crt", f"{KUBELET}.key")
+    # What an agent joins with does work.
+    assert status(agent, READY, f"node:{password}") == "200"
+    assert status(agent, BOOTSTRAP, f"node:{password}") == "403"
+    assert status(agent, BOOTSTRAP, f"server:{password}") == "401"
+    assert status(agent, BOOTSTRAP, "", *own) in ("401", "403")
+    assert status(agent, BOOTSTRAP, "") in ("401", "403")
+    # With SQLite there is nothing to hand over (400), but it is the server's to ask.
+    assert status(server, BOOTSTRAP, f"server:{password_of(server)}") not in ("401", "403")
+
+
+def password_of(machine: Machine) -> str:
+    """The password in the machine's join token."""
+    return machine.run("cat", "/etc/rancher/k3s/token").strip().rsplit(":", 1)[-1]
+
+
+def test_an_agents_kubelet_reads_no_secrets_that_none_of_its_pods_use(standing: Standing) -> None:
+    """https://kubernetes.io/docs/reference/access-authn-authz/node/"""
+    agent = standing.agents[0]
+    kubectl = "k3s kubectl --kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig"
+    assert agent.name in agent.run("sh", "-c", f"{kubectl} get node {agent.name} -o name")
+    label = f"label node {standing.server.name} mark=1"
+    for refused in ("get secrets --all-namespaces", "get configmaps", label):
+        said = agent.run("sh", "-c", f"{kubectl} {refused} 2>&1 || true")
+        assert "orbidden" in said, refused
 
 
 IMPOSTOR = "/var/lib/impostor"
@@ -355,8 +409,9 @@ def _refuses_to_join(server: Machine, agent: Machine) -> None:
         "k3s", "kubectl", "--kubeconfig", "/run/impostor.yaml", "get", "nodes", "-o", "name"
     )
     assert agent.name not in listed
-    password = agent.run("cat", "/etc/rancher/k3s/token").strip().rsplit(":", 1)[-1]
-    assert password not in server.run("journalctl", "-u", "impostor", "-o", "cat", "--no-pager")
+    assert password_of(agent) not in server.run(
+        "journalctl", "-u", "impostor", "-o", "cat", "--no-pager"
+    )
 
 
 def _was_told_nothing(requests: list[list[Any]]) -> None:
