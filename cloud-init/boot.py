@@ -70,6 +70,16 @@ WantedBy=multi-user.target
 """
 
 
+# Keys in a home, of an EC2 key pair or of Instance Connect let nobody in.
+SSHD = """\
+HostKey /etc/ssh/ssh_host_ed25519_key
+AuthenticationMethods publickey
+AuthorizedKeysFile /etc/ssh/k3s-aws/%u
+AuthorizedKeysCommand none
+PermitRootLogin no
+"""
+
+
 class Failure(Exception):  # noqa: N818
     """What ends the boot; its text becomes the cause in the report."""
 
@@ -419,8 +429,10 @@ class Boot:
                 other.unlink()
         key = held["hostKey"].strip() + "\n"
         path = self.root / "etc/ssh/ssh_host_ed25519_key"
-        if read(path) == key:
+        config = self.root / "etc/ssh/sshd_config.d/10-k3s-aws.conf"
+        if read(path) == key and read(config) == SSHD:
             return
+        write(config, SSHD, 0o644)
         write(path, key, 0o600)
         code, public = self.run(["ssh-keygen", "-y", "-f", str(path)])
         if code != 0:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+ACCOUNTS_KEY = "alias/aws/ssm"
+"""The KMS key of Parameter Store that every account has."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SecretParameters:
@@ -29,7 +32,8 @@ class SecretParameters:
             name=name,
             type="SecureString",
             value=pulumi.Output.secret(value),
-            key_id=self.key_arn,
+            # By name: leaving it out would keep the key of before.
+            key_id=self.key_arn or ACCOUNTS_KEY,
             tags=dict(self.tags),
             opts=opts,
         )

@@ -117,9 +117,10 @@ class Kubeconfig(PluginResource):
     """
     The administrator's kubeconfig, read over pinned SSH and proved with a call; secret.
 
-    Without `ssh` it is made of the certificate in `api`.
+    Without `ssh` it is made of the certificate in `api`. Near its end it is read again.
     """
 
     pulumi_type = "k3s:index:Kubeconfig"
     kubeconfig: pulumi.Output[str]
+    issuedAt: pulumi.Output[str]
     expiresAt: pulumi.Output[str]

@@ -23,29 +23,56 @@ from provider.waiting import Wait
 _FILE: Final = "/etc/rancher/k3s/k3s.yaml"
 
 
-def fetch(task: Task, inputs: Values) -> Values:
-    """The kubeconfig for our endpoint, and until when it is valid; raises KubeconfigError too."""
+def fetch(task: Task, inputs: Values, aged: str | None = None) -> Values:
+    """
+    The kubeconfig for our endpoint, and when it is valid; raises KubeconfigError too.
+
+    `aged` is the end of a certificate that is to be replaced: the server is to have another one.
+    """
     wait = task.wait(inputs["deadlineSeconds"])
     endpoint = inputs["api"]["endpoint"]
-    parts = _from_server(task, wait, inputs) if inputs.get("ssh") else _own(task, wait, inputs)
+    if inputs.get("ssh"):
+        parts = _from_server(task, wait, inputs, aged)
+    else:
+        parts = _own(task, wait, inputs)
     return {
         "kubeconfig": kubeconfig.render(parts, endpoint=endpoint, name=inputs["clusterName"]),
+        "issuedAt": certificates.beginning_of(parts.client_certificate),
         "expiresAt": certificates.expiry_of(parts.client_certificate),
     }
 
 
-def _from_server(task: Task, wait: Wait, inputs: Values) -> kubeconfig.Parts:
-    """What k3s wrote, as the first server has it."""
+def _from_server(
+    task: Task, wait: Wait, inputs: Values, aged: str | None = None
+) -> kubeconfig.Parts:
+    """What k3s wrote, as the first server has it; other than `aged`, after a restart if need be."""
     host = inputs["ssh"]["host"]
     machine = Machine(Login.of(inputs["ssh"]), wait, task.surroundings.host_keys)
     what = f'no kubeconfig of cluster "{inputs["clusterName"]}" from server {host}'
     look = f"see k3s's log: {machine.hint('sudo journalctl -u k3s -n 50 --no-pager')}"
     with machine, deadline_told(wait, what, lambda: look):
-        text = _read(task, wait, machine)
-        kubeconfig.verify(text, server_ca_certificate=inputs["api"]["serverCaCertificate"])
-        parts = kubeconfig.parse(text)
+        parts = _checked(_read(task, wait, machine), inputs)
+        if aged and certificates.expiry_of(parts.client_certificate) == aged:
+            _renew(task, wait, machine)
+            while certificates.expiry_of(parts.client_certificate) == aged:
+                wait.seen = "k3s has not made its administrator's certificate anew"
+                wait.pause(POLL_SECONDS)
+                parts = _checked(_read(task, wait, machine), inputs)
         _prove(task, wait, inputs["api"]["endpoint"], parts)
     return parts
+
+
+def _checked(text: str, inputs: Values) -> kubeconfig.Parts:
+    """The parts of a kubeconfig that trusts our authority."""
+    kubeconfig.verify(text, server_ca_certificate=inputs["api"]["serverCaCertificate"])
+    return kubeconfig.parse(text)
+
+
+def _renew(task: Task, wait: Wait, machine: Machine) -> None:
+    """k3s looks at its certificates when it starts; pods go on meanwhile."""
+    task.say("restart k3s: its administrator's certificate is near its end")
+    while machine.ask("sudo -n systemctl restart --no-block k3s") is None:
+        wait.pause(POLL_SECONDS)
 
 
 def _own(task: Task, wait: Wait, inputs: Values) -> kubeconfig.Parts:

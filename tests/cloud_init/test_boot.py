@@ -231,6 +231,14 @@ def test_the_unit_runs_k3s_in_its_role_and_is_started_without_blocking(
     assert ["systemctl", "enable", unit] in world.systemd.commands
 
 
+def test_k3s_dumps_no_core(world: World) -> None:
+    """One would hold the authority's keys and every token, for whoever may read it."""
+    world.configure("server")
+    world.boot()
+    text = (world.root / "etc/systemd/system/k3s.service").read_text()
+    assert "LimitCORE=0\n" in text
+
+
 def test_k3s_is_installed_executable_with_kubectl_beside_it(world: World) -> None:
     world.configure("server")
     world.boot()

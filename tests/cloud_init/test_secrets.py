@@ -53,6 +53,25 @@ def test_the_login_keys_are_those_of_the_login_user_alone(world: World) -> None:
     assert [each.name for each in folder.iterdir()] == ["ubuntu"]
 
 
+def test_nobody_logs_in_but_with_the_keys_the_boot_program_installs(world: World) -> None:
+    world.configure("agent")
+    world.boot()
+    config = world.root / "etc/ssh/sshd_config.d/10-k3s-aws.conf"
+    assert set(config.read_text().splitlines()) == {
+        "HostKey /etc/ssh/ssh_host_ed25519_key",
+        "AuthenticationMethods publickey",
+        "AuthorizedKeysFile /etc/ssh/k3s-aws/%u",
+        "AuthorizedKeysCommand none",
+        "PermitRootLogin no",
+    }
+    # A machine from before had another one.
+    config.write_text("HostKey /etc/ssh/ssh_host_ed25519_key\n")
+    restarts = world.systemd.restarts("ssh.service")
+    world.boot()
+    assert "AuthorizedKeysFile" in config.read_text()
+    assert world.systemd.restarts("ssh.service") == restarts + 1
+
+
 @pytest.mark.parametrize("role", ["server", "agent"])
 def test_what_was_read_once_is_not_asked_of_ssm_again(world: World, role: str) -> None:
     world.configure(role)

@@ -29,24 +29,10 @@ def test_any_text_reaches_the_machine_unchanged() -> None:
     assert files["/opt/k3s-aws/boot.py"] == AWKWARD + "x"
 
 
-def test_nobody_logs_in_but_with_the_keys_the_boot_program_installs() -> None:
-    text = user_data.render("{}", "")
-    sshd = contents(text)["/etc/ssh/sshd_config.d/10-k3s-aws.conf"].splitlines()
-    assert {
-        "AuthenticationMethods publickey",
-        "AuthorizedKeysFile /etc/ssh/k3s-aws/%u",
-        "AuthorizedKeysCommand none",
-        "PermitRootLogin no",
-    } <= set(sshd)
-    assert "ssh_authorized_keys" not in yaml.safe_load(text)
-
-
-def test_sshd_has_no_host_key_of_its_own() -> None:
-    text = user_data.render("{}", "")
-    parsed = yaml.safe_load(text)
+def test_sshd_has_no_host_key_and_no_login_key_before_the_boot_program_ran() -> None:
+    parsed = yaml.safe_load(user_data.render("{}", ""))
     assert (parsed["ssh_deletekeys"], parsed["ssh_keys"]) == (True, {})
-    sshd = contents(text)["/etc/ssh/sshd_config.d/10-k3s-aws.conf"]
-    assert "HostKey /etc/ssh/ssh_host_ed25519_key\n" in sshd
+    assert "ssh_authorized_keys" not in parsed
 
 
 def test_the_template_asks_for_what_the_renderer_gives() -> None:

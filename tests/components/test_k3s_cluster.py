@@ -229,6 +229,8 @@ def test_so_many_agents_that_a_policy_has_no_room_for_them_share_several_roles()
 
 def test_the_parameters_are_encrypted_with_the_key_that_is_given() -> None:
     arn = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d"
+    accounts = {each.inputs["keyId"] for each in build(CONFIGURATION).of(PARAMETER).values()}
+    assert accounts == {"alias/aws/ssm"}
     built = build({**CONFIGURATION, "parameterKmsKeyArn": arn})
     assert {each.inputs["keyId"] for each in built.of(PARAMETER).values()} == {arn}
     policy = json.loads(built.of("aws:iam/rolePolicy:RolePolicy")["demo-agent"].inputs["policy"])

@@ -115,8 +115,10 @@ class Stack:
         ).stdout
 
     def configure(self, **changes: Any) -> None:
+        """Sets keys of the cluster; None removes one."""
         content = yaml.safe_load(self.config_file.read_text())
-        content["config"]["k3s-aws:cluster"] |= changes
+        kept = {**content["config"][CLUSTER], **changes}
+        content["config"][CLUSTER] = {key: each for key, each in kept.items() if each is not None}
         self.config_file.write_text(yaml.safe_dump(content))
 
 

@@ -308,6 +308,32 @@ def _takes_other_host_keys(stack: Stack) -> None:
     stack.pulumi(*UP, "--expect-no-changes")
 
 
+def test_the_parameters_move_to_a_key_of_ones_own_and_back(stack: Stack) -> None:
+    key = stack.client("kms").create_key()["KeyMetadata"]["Arn"]
+    pools = configured(stack)["pools"]
+    stack.configure(parameterKmsKeyArn=key)
+    assert "replace" not in stack.summary()
+    stack.pulumi(*UP)
+    assert kms_keys(stack) == {key}
+    # A machine that comes now reads its parameters with that key.
+    stack.configure(pools=[{**pools[0], "count": pools[0]["count"] + 1}])
+    stack.pulumi(*UP)
+    stack.configure(pools=pools, parameterKmsKeyArn=None)
+    stack.pulumi(*UP)
+    assert kms_keys(stack) == {"alias/aws/ssm"}
+    stack.pulumi(*UP, "--expect-no-changes")
+
+
+def kms_keys(stack: Stack) -> set[str]:
+    pages = stack.client("ssm").get_paginator("describe_parameters").paginate()
+    return {
+        each["KeyId"]
+        for page in pages
+        for each in page["Parameters"]
+        if each["Name"].startswith("/k3s-aws/")
+    }
+
+
 def test_every_other_host_key_is_refused_with_its_own_message(stack: Stack) -> None:
     one, other = of_role(stack, "agent")
     former = shell(stack, one, f"cat {HOST_KEY}")

@@ -11,11 +11,15 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from provider import certificates
 from provider.values import UNKNOWN, Secret
 from tests.provider.fake_api import FakeApi
 from tests.provider.fake_machine import FakeMachine
-from tests.provider.rpc import Failed, Rpc
+from tests.provider.rpc import NOW, Failed, Rpc
 
 KUBECONFIG = "k3s:index:Kubeconfig"
 FILE = "etc/rancher/k3s/k3s.yaml"
@@ -37,7 +41,10 @@ def inputs(ssh_inputs: Inputs, api_inputs: Inputs) -> Inputs:
 def k3s_yaml(authority: Mapping[str, Any]) -> Callable[..., str]:
     """k3s.yaml as k3s writes it."""
 
-    def make(certificate_authority: str = authority["serverCaCertificate"]) -> str:
+    def make(
+        certificate_authority: str = authority["serverCaCertificate"],
+        operator: Mapping[str, Any] = authority,
+    ) -> str:
         return yaml.safe_dump(
             {
                 "apiVersion": "v1",
@@ -59,8 +66,8 @@ def k3s_yaml(authority: Mapping[str, Any]) -> Callable[..., str]:
                     {
                         "name": "default",
                         "user": {
-                            "client-certificate-data": _base64(authority["operatorCertificate"]),
-                            "client-key-data": _base64(authority["operatorKey"]),
+                            "client-certificate-data": _base64(operator["operatorCertificate"]),
+                            "client-key-data": _base64(operator["operatorKey"]),
                         },
                     }
                 ],
@@ -199,3 +206,70 @@ def test_a_refresh_keeps_what_is_known_and_contacts_nobody(
     assert read["kubeconfig"] == Secret("old")
     assert machine.connections == 0
     assert api.calls == []
+
+
+def _aged(known: Mapping[str, Any], days: int) -> dict[str, Any]:
+    """As it will be when its certificate has so many days left."""
+    end = NOW + timedelta(days=days)
+    return {**known, "expiresAt": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+@pytest.mark.parametrize(("days", "stale"), [(9, True), (30, False)])
+def test_in_the_last_third_of_its_life_a_preview_shows_that_it_is_made_anew(
+    rpc: Rpc,
+    machine: FakeMachine,
+    inputs: Inputs,
+    k3s_yaml: Callable[..., str],
+    days: int,
+    stale: bool,
+) -> None:
+    machine.put(FILE, k3s_yaml())
+    _, known = rpc.create(KUBECONFIG, inputs)
+    begin = (NOW - timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    aged = {**_aged(known, days), "issuedAt": begin}
+
+    answer = rpc.diff(KUBECONFIG, inputs, inputs, aged)
+    preview = rpc.update(KUBECONFIG, aged, inputs, inputs, preview=True)
+
+    assert ("kubeconfig" in answer.diffs) is stale
+    assert (preview["expiresAt"] is UNKNOWN) is stale
+
+
+def test_k3s_is_restarted_when_it_has_not_made_another_certificate_by_itself(
+    rpc: Rpc,
+    machine: FakeMachine,
+    inputs: Inputs,
+    k3s_yaml: Callable[..., str],
+    authority: Mapping[str, Any],
+) -> None:
+    machine.put(FILE, k3s_yaml())
+    _, known = rpc.create(KUBECONFIG, inputs)
+    begin = (NOW - timedelta(days=300)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    renewed = _renewed(authority)
+
+    def renew_when_restarted() -> None:
+        while not machine.systemctl_calls:
+            time.sleep(0.01)
+        machine.put(FILE, k3s_yaml(operator=renewed))
+
+    restarting = threading.Thread(target=renew_when_restarted, daemon=True)
+    restarting.start()
+    outputs = rpc.update(KUBECONFIG, {**known, "issuedAt": begin}, inputs, inputs)
+    restarting.join(5)
+
+    assert machine.systemctl_calls == ["restart --no-block k3s"]
+    assert outputs["expiresAt"] > known["expiresAt"]
+    assert _base64(renewed["operatorKey"]) in outputs["kubeconfig"].value
+
+
+def _renewed(authority: Mapping[str, Any]) -> dict[str, str]:
+    """Another administrator's certificate of the same authority, for a year."""
+    key = serialization.load_pem_private_key(authority["clientCaKey"].encode(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    certificate = x509.load_pem_x509_certificate(authority["clientCaCertificate"].encode())
+    client = certificates.Pair(certificate=certificate, key=key)
+    validity = (NOW - timedelta(days=1), datetime.now(UTC) + timedelta(days=365))
+    made = certificates.make_client(
+        client, common_name="system:admin", organization="system:masters", validity=validity
+    )
+    return {"operatorCertificate": made.certificate_pem, "operatorKey": made.key_pem}
