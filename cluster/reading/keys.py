@@ -396,30 +396,17 @@ CHARTS = Groups(
     },
 )
 
+ROTATED = {
+    "joinTokens": "the servers' and the agents' join token; k3s restarts on the servers",
+    "loginKey": "the SSH key the program logs in with, unless `k3s-aws:loginKey` is set",
+    "hostKeys": "the SSH host key of every machine",
+}
+
 ROTATION = Group(
     what="raise a number to make what it stands for anew, on the machines that run",
     keys={
-        "joinTokens": Number(
-            what="the servers' and the agents' join token; k3s restarts on the servers",
-            change=IN_PLACE,
-            default=1,
-            low=1,
-            high=1_000_000,
-        ),
-        "loginKey": Number(
-            what="the SSH key the program logs in with, unless `k3s-aws:loginKey` is set",
-            change=IN_PLACE,
-            default=1,
-            low=1,
-            high=1_000_000,
-        ),
-        "hostKeys": Number(
-            what="the SSH host key of every machine",
-            change=IN_PLACE,
-            default=1,
-            low=1,
-            high=1_000_000,
-        ),
+        name: Number(what=what, change=IN_PLACE, default=1, low=1, high=1_000_000)
+        for name, what in ROTATED.items()
     },
 )
 
