@@ -456,11 +456,12 @@ class Boot:
         if self.role == "server":
             self.tokens.append(held["agentToken"])
             self.install_authority()
-            before = read(self.home / "token").strip()
             told = not self.founded or read(self.known_tokens) == self.hash_of_tokens()
+            # k3s notes here at once what its datastore was told.
+            in_datastore = password_of(read(self.data / "token").strip())
             # One that does not run, and has the token already, is told when it does.
-            if not told and (before != self.token or self.runs()):
-                self.tell_tokens(before)
+            if not told and (in_datastore != password_of(self.token) or self.runs()):
+                self.tell_tokens(read(self.home / "token").strip())
             write(self.home / "agent-token", held["agentToken"] + "\n", 0o600)
         write(self.home / "token", self.token + "\n", 0o600)
 

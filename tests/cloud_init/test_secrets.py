@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,11 +33,11 @@ def leave(world: World, **changes: str) -> None:
     path.chmod(0o600)
 
 
-def datastore(world: World) -> Path:
-    """k3s has run and keeps its datastore, and its authority is known to it."""
-    folder = world.root / "var/lib/rancher/k3s/server/db"
-    folder.mkdir()
-    return folder
+def datastore(world: World, password: str = SERVER_PASSWORD) -> None:
+    """k3s has run: it has its datastore, and notes the token that the datastore knows."""
+    data = world.root / "var/lib/rancher/k3s/server"
+    (data / "db").mkdir()
+    (data / "token").write_text(f"K10ab::server:{password}\n")
 
 
 def test_the_login_keys_are_those_of_the_login_user_alone(world: World) -> None:
@@ -164,6 +163,20 @@ def test_a_change_of_tokens_that_was_cut_off_after_the_start_is_completed(world:
     world.told.clear()
     assert world.boot() == 0
     assert world.told == [OTHER, OTHER]
+
+
+def test_a_change_of_tokens_that_was_cut_off_before_the_start_is_completed(world: World) -> None:
+    """k3s was told and went down: with the old token it does not start any more."""
+    world.configure("server")
+    world.boot()
+    datastore(world, OTHER)
+    leave(world, token=OTHER)
+    world.systemd.active.clear()
+    world.systemd.activating_polls = 20
+    world.server_password = "nobody answers"
+    assert world.boot() == 0, world.cause()
+    assert (world.root / "etc/rancher/k3s/token").read_text() == f"{OTHER}\n"
+    assert world.told == [OTHER]
 
 
 def test_a_token_k3s_will_not_change_is_the_cause_and_the_old_one_stays(world: World) -> None:
