@@ -81,7 +81,7 @@ class Credentials(pulumi.ComponentResource):
             auth = json.dumps(dict(self._args.registry_auth))
             shared[parameters.REGISTRY_AUTH] = pulumi.Output.secret(auth)
         return {
-            "server": {"token": server.password, "agentToken": agent.password, **shared},
+            "server": {"token": server.token, "agentToken": agent.password, **shared},
             "agent": {"token": agent.token, **shared},
         }
 

@@ -100,7 +100,7 @@ def test_a_servers_secrets_lie_in_files_only_root_reads(world: World) -> None:
     etc, tls = world.root / "etc", world.root / "var/lib/rancher/k3s/server/tls"
     expected = {
         etc / "ssh/ssh_host_ed25519_key": HOST_KEY,
-        etc / "rancher/k3s/token": SERVER_PASSWORD + "\n",
+        etc / "rancher/k3s/token": world.server_token + "\n",
         etc / "rancher/k3s/agent-token": AGENT_PASSWORD + "\n",
         **{tls / name: content for name, content in world.files.items()},
     }

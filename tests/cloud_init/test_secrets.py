@@ -187,7 +187,7 @@ def test_a_token_k3s_will_not_change_is_the_cause_and_the_old_one_stays(world: W
     leave(world, token=OTHER)
     assert world.boot() == 1
     assert world.cause() == ("secrets", "k3s refused the old and the new server token")
-    assert (world.root / "etc/rancher/k3s/token").read_text() == SERVER_PASSWORD + "\n"
+    assert (world.root / "etc/rancher/k3s/token").read_text() == world.server_token + "\n"
 
 
 def test_a_server_whose_first_start_failed_is_not_waited_for_before_its_second(

@@ -134,6 +134,7 @@ class World:
         self.systemd.on_k3s_start = self._start_k3s
         self.asked_parameters: list[list[str]] = []
         ca_hash = hashlib.sha256(authority.certificate.encode()).hexdigest()
+        self.server_token = f"K10{ca_hash}::server:{SERVER_PASSWORD}"
         self.agent_token = f"K10{ca_hash}::node:{AGENT_PASSWORD}"
         self.files = {
             "server-ca.crt": authority.certificate,
@@ -144,7 +145,7 @@ class World:
         self.parameters = {
             "/demo/host-key": HOST_KEY,
             "/demo/authorized-keys": LOGIN_KEY,
-            "/demo/server-token": SERVER_PASSWORD,
+            "/demo/server-token": self.server_token,
             "/demo/server-agent-token": AGENT_PASSWORD,
             "/demo/authority": json.dumps(self.files),
             "/demo/agent-token": self.agent_token,

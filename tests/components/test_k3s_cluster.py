@@ -255,7 +255,7 @@ def test_every_node_holds_what_its_machine_was_given_at_boot_but_the_authority(
         node = built.of("k3s:index:Node")[name]
         assert node.is_secret("secrets")
         token = (
-            {"token": "word", "agentToken": "word"}
+            {"token": "K10ab::node:word", "agentToken": "word"}
             if role == "server"
             else {"token": "K10ab::node:word"}
         )

@@ -122,10 +122,12 @@ def _is_ready_and_usable(stack: Stack) -> None:
     endpoint = json.loads(stack.pulumi("stack", "output", "apiEndpoint", "--json"))
     assert endpoint in stack.pulumi("stack", "output", "kubeconfig", "--show-secrets")
     for node in stack.nodes():
+        machine = f"k3saws-{stack.cloud_id}-{node['instanceId']}"
+        show = ("systemctl", "show", "--property=LoadState", "--value")
+        for unit in ("apt-daily-upgrade.timer", "unattended-upgrades.service"):
+            assert stack.docker("exec", machine, *show, unit).strip() == "masked"
         # 2 would be "done, with recoverable errors", 1 is an error.
-        stack.docker(
-            "exec", f"k3saws-{stack.cloud_id}-{node['instanceId']}", "cloud-init", "status"
-        )
+        stack.docker("exec", machine, "cloud-init", "status")
 
 
 def _changes_nothing_when_nothing_changed(stack: Stack) -> None:
@@ -172,6 +174,7 @@ def _waits_for_machines_that_restart(stack: Stack) -> None:
 
 
 def _joins_the_agents_to_another_server(stack: Stack) -> None:
+    handed_out = stack.kubeconfig("adminKubeconfig")
     server = next(node for node in stack.nodes() if node["role"] == "server")
     agents = {node["name"] for node in stack.nodes() if node["role"] == "agent"}
     stack.client("ec2").terminate_instances(InstanceIds=[server["instanceId"]])
@@ -182,6 +185,9 @@ def _joins_the_agents_to_another_server(stack: Stack) -> None:
     assert f"node/{server['name']}" not in names
     assert names == {f"node/{node['name']}" for node in stack.nodes()}
     assert agents < {node["name"] for node in stack.nodes()}
+    # The authority is the same, and so is everything it has signed.
+    seen = stack.kubectl_as(handed_out, "get", "nodes", "-o", "name")
+    assert set(seen.stdout.split()) == names
 
 
 def _replaces_all_machines_for_another_flannel_backend(stack: Stack) -> None:
