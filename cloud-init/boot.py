@@ -74,7 +74,7 @@ WantedBy=multi-user.target
 SSHD = """\
 HostKey /etc/ssh/ssh_host_ed25519_key
 AuthenticationMethods publickey
-AuthorizedKeysFile /etc/ssh/k3s-aws/%u
+AuthorizedKeysFile /etc/ssh/k3s-aws/authorized_keys
 AuthorizedKeysCommand none
 PermitRootLogin no
 """
@@ -421,12 +421,10 @@ class Boot:
 
         sshd has no host key before, so nobody ever sees another one.
         """
-        held, user = self.secrets(("hostKey", "authorizedKeys")), self.node["loginUser"]
-        allowed = self.root / "etc/ssh/k3s-aws"
-        write(allowed / user, held["authorizedKeys"].strip() + "\n", 0o644)
-        for other in allowed.iterdir():
-            if other.name != user:
-                other.unlink()
+        held = self.secrets(("hostKey", "authorizedKeys"))
+        allowed = self.root / "etc/ssh/k3s-aws/authorized_keys"
+        # sshd reads it as the user who logs in.
+        write(allowed, held["authorizedKeys"].strip() + "\n", 0o644)
         key = held["hostKey"].strip() + "\n"
         path = self.root / "etc/ssh/ssh_host_ed25519_key"
         config = self.root / "etc/ssh/sshd_config.d/10-k3s-aws.conf"

@@ -39,7 +39,6 @@ def render(cluster: Cluster, node: Node, addresses: Addresses, around: Surroundi
         "pool": node.pool.name,
         "nodeNamePrefix": node.name_prefix,
         "region": around.region,
-        "loginUser": node.pool.image.login_user,
         "parameters": _parameters(cluster, node, addresses, around),
         "k3s": {
             "version": cluster.k3s.version,

@@ -40,16 +40,12 @@ def datastore(world: World, password: str = SERVER_PASSWORD) -> None:
     (data / "token").write_text(f"K10ab::server:{password}\n")
 
 
-def test_the_login_keys_are_those_of_the_login_user_alone(world: World) -> None:
+def test_the_login_keys_are_the_ones_sshd_is_told_of(world: World) -> None:
     world.configure("agent")
     assert world.boot() == 0
-    folder = world.root / "etc/ssh/k3s-aws"
-    assert {each.name: each.read_text() for each in folder.iterdir()} == {"admin": LOGIN_KEY}
-    # sshd reads it as the user who logs in.
-    assert (folder / "admin").stat().st_mode & 0o777 == 0o644
-    world.configure("agent", loginUser="ubuntu")
-    world.boot()
-    assert [each.name for each in folder.iterdir()] == ["ubuntu"]
+    keys = world.root / "etc/ssh/k3s-aws/authorized_keys"
+    assert keys.read_text() == LOGIN_KEY
+    assert keys.stat().st_mode & 0o777 == 0o644
 
 
 def test_nobody_logs_in_but_with_the_keys_the_boot_program_installs(world: World) -> None:
@@ -59,7 +55,7 @@ def test_nobody_logs_in_but_with_the_keys_the_boot_program_installs(world: World
     assert set(config.read_text().splitlines()) == {
         "HostKey /etc/ssh/ssh_host_ed25519_key",
         "AuthenticationMethods publickey",
-        "AuthorizedKeysFile /etc/ssh/k3s-aws/%u",
+        "AuthorizedKeysFile /etc/ssh/k3s-aws/authorized_keys",
         "AuthorizedKeysCommand none",
         "PermitRootLogin no",
     }
@@ -107,7 +103,7 @@ def test_a_host_key_the_provider_left_takes_the_place_of_the_one_before(world: W
     leave(world, hostKey=OTHER_HOST_KEY, authorizedKeys="ssh-ed25519 AAAAother demo")
     assert world.boot() == 0
     assert (world.root / "etc/ssh/ssh_host_ed25519_key").read_text() == OTHER_HOST_KEY
-    keys = world.root / "etc/ssh/k3s-aws/admin"
+    keys = world.root / "etc/ssh/k3s-aws/authorized_keys"
     assert keys.read_text() == "ssh-ed25519 AAAAother demo\n"
     assert world.systemd.restarts("ssh.service") == restarts + 1
     assert world.systemd.restarts("k3s-agent") == 1

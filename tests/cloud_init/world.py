@@ -194,7 +194,6 @@ class World:
             "pool": f"{role}s",
             "nodeNamePrefix": f"demo-{role}s",
             "region": REGION,
-            "loginUser": "admin",
             "parameters": own,
             "k3s": {
                 "version": "v1.36.4+k3s1",
