@@ -389,14 +389,9 @@ class Boot:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Failure(f"/etc/k3s-aws/node.json cannot be used: {error!r}") from None
         self.unit = "k3s" if self.role == "server" else "k3s-agent"
-        self.stay_as_made()
         instance = self.aws.metadata("instance-id")
         self.name = f"{prefix}-{instance[-8:]}"
         self.report.content.update(node=self.name, instanceId=instance, role=self.role)
-
-    def stay_as_made(self) -> None:
-        # Units that an image does not have are masked all the same.
-        self.run(["systemctl", "mask", "--now", *UNATTENDED])
 
     def secrets(self, keys: Sequence[str]) -> dict[str, str]:
         """
@@ -665,8 +660,9 @@ class Boot:
     def start_k3s(self) -> None:
         since = int(self.clock.time())
         self.systemctl("restart", "--no-block", self.unit)
-        # While k3s starts.
+        # While k3s starts. Units that an image does not have are masked all the same.
         self.systemctl("enable", self.unit)
+        self.run(["systemctl", "mask", "--now", "--no-block", *UNATTENDED])
 
         def attempt() -> None:
             state = self.unit_state(self.unit)

@@ -221,7 +221,7 @@ def test_nothing_updates_the_machine_by_itself(world: World) -> None:
     world.configure("agent")
     world.boot()
     (masked,) = [words for words in world.systemd.commands if words[1:2] == ["mask"]]
-    assert masked[:3] == ["systemctl", "mask", "--now"]
+    assert masked[:4] == ["systemctl", "mask", "--now", "--no-block"]
     assert {"apt-daily-upgrade.timer", "unattended-upgrades.service"} <= set(masked)
 
 
