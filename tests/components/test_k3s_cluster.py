@@ -7,9 +7,10 @@ import gzip
 import json
 from typing import Any
 
+import pytest
 import yaml
 
-from cluster.policies import MACHINES_OF_A_ROLE, deny_joined
+from cluster import policies
 from tests.components.conftest import CONFIGURATION, SECRET_MARK, Built, build
 
 NODES = {
@@ -207,24 +208,30 @@ def test_a_role_is_denied_its_parameters_once_its_nodes_are_there(built: Built) 
         assert waits == set(mine)
 
 
-def test_so_many_agents_that_a_policy_has_no_room_for_them_share_several_roles() -> None:
-    pools = [{"name": "a", "count": 250}, {"name": "b", "count": 60}]
-    wide = {**CONFIGURATION["network"], "clusterCidr": "10.128.0.0/12"}
-    built = build({**CONFIGURATION, "pools": pools, "network": wide})
-    policies = built.of("aws:iam/rolePolicy:RolePolicy")
-    assert set(policies) == {
+def test_so_many_agents_that_a_policy_has_no_room_for_them_share_several_roles(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(policies, "MACHINES_OF_A_ROLE", 2)
+    built = build(CONFIGURATION)
+    found = built.of("aws:iam/rolePolicy:RolePolicy")
+    assert set(found) == {
         *("demo-server", "demo-agent", "demo-agent-2"),
         *("demo-server-joined", "demo-agent-joined", "demo-agent-2-joined"),
     }
-    assert policies["demo-agent"].inputs["policy"] == policies["demo-agent-2"].inputs["policy"]
+    assert found["demo-agent"].inputs["policy"] == found["demo-agent-2"].inputs["policy"]
     profiles = {
         name: each.inputs["iamInstanceProfile"] for name, each in built.of(INSTANCE).items()
     }
-    assert profiles["demo-b-49"] == "demo-agent"
-    assert profiles["demo-b-50"] == "demo-agent-2"
-    ids = [f"i-{index:017x}" for index in range(MACHINES_OF_A_ROLE)]
-    denied, allowed = json.dumps(deny_joined("x" * 200, ids)), policies["demo-agent"]
-    assert len("".join(f"{denied}{allowed.inputs['policy']}".split())) < 10_240
+    assert profiles["demo-agents-1"] == "demo-agent"
+    assert profiles["demo-builders-0"] == "demo-agent-2"
+    assert "demo-builders-0-id" in found["demo-agent-2-joined"].inputs["policy"]
+
+
+def test_the_policies_of_a_role_have_room_for_its_machines(built: Built) -> None:
+    ids = [f"i-{index:017x}" for index in range(policies.MACHINES_OF_A_ROLE)]
+    denied = json.dumps(policies.deny_joined("x" * 200, ids))
+    allowed = built.of("aws:iam/rolePolicy:RolePolicy")["demo-agent"].inputs["policy"]
+    assert len("".join(f"{denied}{allowed}".split())) < 10_240
 
 
 def test_the_parameters_are_encrypted_with_the_key_that_is_given() -> None:

@@ -193,11 +193,11 @@ def test_a_deadline_says_what_was_seen_last(rpc: Rpc, api: FakeApi, inputs: Inpu
     api.status_of_everything = 503
 
     with pytest.raises(Failed) as caught:
-        rpc.create(IDENTITY, inputs)
+        rpc.create(IDENTITY, {**inputs, "deadlineSeconds": 30})
 
     assert caught.value.code == "DEADLINE_EXCEEDED"
     assert caught.value.text == (
-        'identity "ci" has no rights in cluster "demo" after 600 s\n'
+        'identity "ci" has no rights in cluster "demo" after 30 s\n'
         "    last seen: the API answers 503 Service Unavailable\n"
         f"    see whether the API answers at {api.endpoint}, and k3s's log on the first server"
     )
