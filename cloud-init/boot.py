@@ -418,8 +418,9 @@ class Boot:
         """
         held = self.secrets(("hostKey", "authorizedKeys"))
         allowed = self.root / "etc/ssh/k3s-aws/authorized_keys"
-        # sshd reads it as the user who logs in.
         write(allowed, held["authorizedKeys"].strip() + "\n", 0o644)
+        # sshd reads it as the user who logs in, whatever the umask was here.
+        allowed.parent.chmod(0o755)
         key = held["hostKey"].strip() + "\n"
         path = self.root / "etc/ssh/ssh_host_ed25519_key"
         config = self.root / "etc/ssh/sshd_config.d/10-k3s-aws.conf"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -42,10 +43,16 @@ def datastore(world: World, password: str = SERVER_PASSWORD) -> None:
 
 def test_the_login_keys_are_the_ones_sshd_is_told_of(world: World) -> None:
     world.configure("agent")
-    assert world.boot() == 0
+    before = os.umask(0o077)
+    try:
+        assert world.boot() == 0
+    finally:
+        os.umask(before)
     keys = world.root / "etc/ssh/k3s-aws/authorized_keys"
     assert keys.read_text() == LOGIN_KEY
+    # sshd reads it as the user who logs in.
     assert keys.stat().st_mode & 0o777 == 0o644
+    assert keys.parent.stat().st_mode & 0o777 == 0o755
 
 
 def test_nobody_logs_in_but_with_the_keys_the_boot_program_installs(world: World) -> None:
