@@ -57,6 +57,7 @@ class Machine:
     ) -> None:
         self._login = login
         self._ways = _ways(login, before)
+        self._way = login
         self._wait = wait
         self._host_keys = host_keys
         self._connection: ssh.Connection | None = None
@@ -116,9 +117,10 @@ class Machine:
             while (status := running.status) is None:
                 self._look(watch)
                 self._wait.pause(POLL_SECONDS)
-        if self._ways != [self._login]:
-            # Whatever it had before, from now on it is what we asked for or an error.
-            self._ways = [self._login]
+        # Whatever it had before, from now on it is what we asked for or an error.
+        self._ways = [self._login]
+        if self._way != self._login:
+            self._way = self._login
             self._hang_up()
         report = self._reported()
         # A run that never got to its report leaves the one before.
@@ -165,18 +167,22 @@ class Machine:
     def _attempt(self, act: Callable[[ssh.Connection], T]) -> T | None:
         try:
             connection = self._connection = self._connection or self._wait.run(
-                lambda: ssh.connect(self._ways[0]), discard=ssh.Connection.close
+                lambda: ssh.connect(self._way), discard=ssh.Connection.close
             )
             self._refused_since = None
             return self._wait.run(lambda: act(connection))
         except ssh.WrongHostKey as error:
-            self._ways = [way for way in self._ways if way.has_host_key(error.offered)]
-            if not self._ways:
+            # All of them stay: the key may change while the machine is set up.
+            known = [way for way in self._ways if way.has_host_key(error.offered)]
+            if not known:
                 raise Refused(self._another_machine(error.offered)) from None
+            self._way = known[0]
         except ssh.LoginRefused as error:
             self._wait.seen = str(error)
-            if len(self._ways) > 1:
-                self._ways = self._ways[1:]
+            same = [way for way in self._ways if way.has_host_key(self._way.host_key)]
+            others = same[same.index(self._way) + 1 :]
+            if others:
+                self._way = others[0]
             else:
                 self._login_refused()
         except ssh.NotYet as error:

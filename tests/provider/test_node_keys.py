@@ -201,6 +201,20 @@ def test_a_change_of_keys_that_was_cut_off_in_between_goes_on(rotated: Rotated, 
     assert rotated.up()["bootReport"]["state"] == "done"
 
 
+def test_a_connection_that_is_lost_after_the_keys_changed_is_made_with_the_new_ones(
+    rotated: Rotated,
+) -> None:
+    def take_both_and_hang_up_once() -> None:
+        rotated.take_host_key()
+        rotated.take_login_key()
+        rotated.machine.on_boot = lambda: None
+        rotated.machine.drop_connections()
+
+    rotated.machine.on_boot = take_both_and_hang_up_once
+
+    assert rotated.up()["bootReport"]["state"] == "done"
+
+
 def test_a_machine_that_keeps_its_old_host_key_is_an_error(rotated: Rotated) -> None:
     rotated.machine.on_boot = rotated.take_login_key
 
