@@ -84,11 +84,7 @@ def _image_id(parameter: str) -> str:
 
 def _own_image(ami: str) -> OwnImage | None:
     """An image of the operator's choice; None when there is no such image."""
-    found = _known(
-        f"the image {ami}",
-        ("returned no results", "InvalidAMIID"),
-        lambda: aws.ec2.get_ami(filters=[{"name": "image-id", "values": [ami]}]),
-    )
+    found = _image(ami)
     if found is None:
         return None
     sizes = [
@@ -107,17 +103,27 @@ def image_name(ami: str) -> str | None:
     end a run.
     """
     try:
-        found = _known(
-            f"the image {ami}",
-            ("returned no results", "InvalidAMIID"),
-            lambda: aws.ec2.get_ami(
-                filters=[{"name": "image-id", "values": [ami]}], include_deprecated=True
-            ),
-        )
+        found = _image(ami)
     except LookupFailed as error:
         pulumi.log.warn(f"the image {ami} has no name in the bom output: {error}")
         return None
     return found.name if found else None
+
+
+def _image(ami: str) -> aws.ec2.GetAmiResult | None:
+    """
+    One image; None when there is none.
+
+    EC2 hides deprecated images of others from whoever does not ask for them, and starts machines
+    from them all the same.
+    """
+    return _known(
+        f"the image {ami}",
+        ("returned no results", "InvalidAMIID"),
+        lambda: aws.ec2.get_ami(
+            filters=[{"name": "image-id", "values": [ami]}], include_deprecated=True
+        ),
+    )
 
 
 def _subnet(id_: str) -> ExistingSubnet | None:

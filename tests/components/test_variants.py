@@ -143,6 +143,14 @@ def test_an_own_image_is_used_without_a_look_up_of_its_id() -> None:
     assert not [args for token, args in built.looked_up if "getParameter" in token]
 
 
+def test_an_own_image_that_became_deprecated_is_still_found() -> None:
+    image = {"id": "ami-0123456789abcdef0", "loginUser": "core"}
+    built = build({**CONFIGURATION, "image": image, "pools": []})
+    asked = [args for token, args in built.looked_up if "getAmi" in token]
+    assert asked
+    assert {args.get("includeDeprecated") for args in asked} == {True}
+
+
 def test_without_need_there_is_no_bucket(built: Built) -> None:
     small = build({**CONFIGURATION, "manifests": [manifest("small", "x")]})
     for each in (built, small):
