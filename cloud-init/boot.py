@@ -450,9 +450,9 @@ class Boot:
         if self.role == "server":
             self.tokens.append(held["agentToken"])
             self.install_authority()
-            told = not self.founded or read(self.known_tokens) == self.hash_of_tokens()
             # k3s notes here at once what its datastore was told.
             in_datastore = password_of(read(self.data / "token").strip())
+            told = not self.founded or self.tokens_are_known()
             # One that does not run, and has the token already, is told when it does.
             if not told and (in_datastore != password_of(self.token) or self.runs()):
                 self.tell_tokens(read(self.home / "token").strip())
@@ -461,6 +461,10 @@ class Boot:
 
     def hash_of_tokens(self) -> str:
         return hashlib.sha256("\n".join(self.tokens).encode()).hexdigest()
+
+    def tokens_are_known(self) -> bool:
+        """Whether k3s was told of these very tokens, after its start with them too."""
+        return read(self.known_tokens) == self.hash_of_tokens()
 
     def install_authority(self) -> None:
         """Until k3s has run: it does not start with another one than it knows."""
@@ -660,6 +664,11 @@ class Boot:
 
     def start_k3s(self) -> None:
         since = int(self.clock.time())
+        untold = self.role == "server" and not self.tokens_are_known()
+        if untold:
+            # A run that was cut off after its start left passwords that the datastore does not
+            # know, with which k3s would not start. It makes this file again.
+            (self.data / "cred/passwd").unlink(missing_ok=True)
         self.systemctl("restart", "--no-block", self.unit)
         # While k3s starts. Units that an image does not have are masked all the same.
         self.systemctl("enable", self.unit)
@@ -676,7 +685,7 @@ class Boot:
             self.wait.until(attempt, f"{self.unit}.service is not up", pause=0.25)
         except Failure as fault:
             raise Failure(f"{fault}; its journal: {self.last_line(since)}") from None
-        if self.role == "server" and read(self.known_tokens) != self.hash_of_tokens():
+        if untold:
             if self.founded:
                 self.tell_tokens(self.token)
             write(self.known_tokens, self.hash_of_tokens(), 0o600)

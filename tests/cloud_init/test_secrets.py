@@ -168,6 +168,30 @@ def test_a_change_of_tokens_that_was_cut_off_after_the_start_is_completed(world:
     assert world.told == [OTHER, OTHER]
 
 
+def test_passwords_the_datastore_was_not_told_of_are_gone_before_k3s_starts(world: World) -> None:
+    world.configure("server")
+    world.boot()
+    datastore(world)
+    passwords = world.root / "var/lib/rancher/k3s/server/cred/passwd"
+    passwords.parent.mkdir()
+    there_at_start: list[bool] = []
+    start = world.systemd.on_k3s_start
+
+    def note_and_start() -> None:
+        there_at_start.append(passwords.exists())
+        start()
+        passwords.touch()
+
+    world.systemd.on_k3s_start = note_and_start
+    leave(world, agentToken=OTHER)
+    passwords.touch()
+    assert world.boot() == 0
+    # Another start, for another reason, leaves them where they are.
+    world.configure("server", config={"node-ip": "10.64.0.11"})
+    assert world.boot() == 0
+    assert there_at_start == [False, True]
+
+
 def test_a_change_of_tokens_that_was_cut_off_before_the_start_is_completed(world: World) -> None:
     """k3s was told and went down: with the old token it does not start any more."""
     world.configure("server")

@@ -185,6 +185,7 @@ def test_a_machine_reads_its_own_before_it_has_joined_and_nothing_afterwards(
 
 def test_what_was_given_to_machines_is_made_anew_and_no_node_is_lost(stack: Stack) -> None:
     _takes_other_join_tokens(stack)
+    _goes_on_where_a_change_of_tokens_was_cut_off(stack)
     _takes_another_login_key(stack)
     _takes_the_operators_login_key(stack)
     _takes_other_host_keys(stack)
@@ -262,6 +263,24 @@ def _takes_other_join_tokens(stack: Stack) -> None:
     stack.configure(pools=pools)
     stack.pulumi(*UP)
     stack.pulumi(*UP, "--expect-no-changes")
+
+
+def _goes_on_where_a_change_of_tokens_was_cut_off(stack: Stack) -> None:
+    """As if the power had gone after k3s started with an agent token, before it was told of it."""
+    (server,) = of_role(stack, "server")
+    told = "/var/lib/k3s-aws/tokens"
+    # What is younger than the datastore by three seconds is taken for a mistake.
+    shell(stack, server, f"sleep 4; echo cut-off > /etc/rancher/k3s/agent-token; echo > {told}")
+    shell(stack, server, "systemctl restart k3s")
+    said = shell(stack, server, "timeout 10 systemctl restart k3s; journalctl -u k3s -n 50 -o cat")
+    assert "newer than datastore and could cause a cluster outage" in said
+    # Whatever is brought to the machine sets it right.
+    stack.configure(nodeDeadlineSeconds=299)
+    stack.pulumi(*UP)
+    stack.configure(nodeDeadlineSeconds=None)
+    stack.pulumi(*UP)
+    shell(stack, server, "systemctl restart k3s")
+    stack.kubectl("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=40s")
 
 
 def _takes_another_login_key(stack: Stack) -> None:
