@@ -673,6 +673,9 @@ class Boot:
         # While k3s starts. Units that an image does not have are masked all the same.
         self.systemctl("enable", self.unit)
         self.run(["systemctl", "mask", "--now", "--no-block", *UNATTENDED])
+        if (self.root / "usr/bin/snap").exists():
+            # Beside the boot: it waits for snapd, which may still be unpacking what it has.
+            self.run(["systemd-run", "--no-block", "snap", "refresh", "--hold"])
 
         def attempt() -> None:
             state = self.unit_state(self.unit)

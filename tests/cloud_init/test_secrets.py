@@ -256,6 +256,18 @@ def test_nothing_updates_the_machine_by_itself(world: World) -> None:
     assert {"apt-daily-upgrade.timer", "unattended-upgrades.service"} <= set(masked)
 
 
+@pytest.mark.parametrize("has_snaps", [True, False])
+def test_snaps_are_held_where_there_are_some(world: World, has_snaps: bool) -> None:
+    if has_snaps:
+        (world.root / "usr/bin").mkdir(parents=True, exist_ok=True)
+        (world.root / "usr/bin/snap").touch()
+    world.configure("agent")
+    assert world.boot() == 0
+    held = [words for words in world.systemd.commands if "snap" in words]
+    hold = ["systemd-run", "--no-block", "snap", "refresh", "--hold"]
+    assert held == ([hold] if has_snaps else [])
+
+
 def test_what_was_kept_before_is_not_shown_either(world: World) -> None:
     world.configure("server")
     world.boot()
