@@ -34,6 +34,7 @@ from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 ANSWER_SECONDS = 10  # for one answer of the network; the whole boot has the node's deadline
 IAM_SECONDS = 60  # a role made a moment ago is not known everywhere in AWS yet
 REFUSAL_SECONDS = 10  # k3s may refuse a good token while it starts
+JOIN_SECONDS = 60  # a server that is being given other tokens is not as fast as a new agent
 SPARE_BYTES = 64 << 20
 # What would change the machine by itself; a newer image is how it gets newer packages.
 UNATTENDED = (
@@ -78,6 +79,7 @@ AuthorizedKeysFile /etc/ssh/k3s-aws/authorized_keys
 AuthorizedKeysCommand none
 PermitRootLogin no
 """
+SSH_UNITS = ("ssh.service", "sshd.service")
 
 
 class Failure(Exception):  # noqa: N818
@@ -424,7 +426,8 @@ class Boot:
         key = held["hostKey"].strip() + "\n"
         path = self.root / "etc/ssh/ssh_host_ed25519_key"
         config = self.root / "etc/ssh/sshd_config.d/10-k3s-aws.conf"
-        if read(path) == key and read(config) == SSHD:
+        shut = self.shut_instance_connect()
+        if not shut and read(path) == key and read(config) == SSHD:
             return
         write(config, SSHD, 0o644)
         write(path, key, 0o600)
@@ -433,7 +436,7 @@ class Boot:
             name = self.node["parameters"]["hostKey"]
             raise Failure(f"SSM parameter {name} is not an SSH private key")
         write(path.with_suffix(".pub"), public, 0o644)
-        for unit in ("ssh.service", "sshd.service"):
+        for unit in SSH_UNITS:
             if self.unit_state(unit)["LoadState"] == "loaded":
                 # Without a key it may have failed often enough to be refused another start.
                 self.run(["systemctl", "reset-failed", unit])
@@ -441,30 +444,63 @@ class Boot:
                 return
         raise Failure("this machine has neither ssh.service nor sshd.service")
 
+    def shut_instance_connect(self) -> bool:
+        """
+        Whether there was something to shut: Instance Connect has sshd started with a source of keys
+        of its own, which counts before any file, by a drop-in of systemd's.
+
+        https://github.com/aws/aws-ec2-instance-connect-config
+        """
+        shut = False
+        for unit in SSH_UNITS:
+            name = f"systemd/system/{unit}.d/ec2-instance-connect.conf"
+            # One of the same name in /etc takes its place.
+            mask = self.root / "etc" / name
+            if read(mask) or ((self.root / "usr/lib" / name).exists() and not mask.exists()):
+                write(mask, "", 0o644)
+                shut = True
+        if shut:
+            self.systemctl("daemon-reload")
+        return shut
+
     def install_secrets(self) -> None:
         held = self.secrets([key for key in self.node["parameters"] if key != "authority"])
         self.token = held["token"]
         self.registry_auth = json.loads(held.get("registryAuth", "{}"))
         self.report.keep_secret(password_of(self.token))
-        self.tokens = [self.token]
+        self.tokens = {"token": self.token}
         if self.role == "server":
-            self.tokens.append(held["agentToken"])
+            self.tokens["agent-token"] = held["agentToken"]
             self.install_authority()
-            # k3s notes here at once what its datastore was told.
-            in_datastore = password_of(read(self.data / "token").strip())
-            told = not self.founded or self.tokens_are_known()
-            # One that does not run, and has the token already, is told when it does.
-            if not told and (in_datastore != password_of(self.token) or self.runs()):
-                self.tell_tokens(read(self.home / "token").strip())
-            write(self.home / "agent-token", held["agentToken"] + "\n", 0o600)
-        write(self.home / "token", self.token + "\n", 0o600)
+        if self.role == "agent" or self.tokens_are_known():
+            self.write_tokens()
 
     def hash_of_tokens(self) -> str:
-        return hashlib.sha256("\n".join(self.tokens).encode()).hexdigest()
+        return hashlib.sha256("\n".join(self.tokens.values()).encode()).hexdigest()
 
     def tokens_are_known(self) -> bool:
         """Whether k3s was told of these very tokens, after its start with them too."""
         return read(self.known_tokens) == self.hash_of_tokens()
+
+    def install_tokens(self) -> None:
+        """
+        A server's tokens, known to k3s and its datastore; a moment before it starts with them.
+
+        What fails between the two leaves a k3s that runs with others than it has.
+        """
+        if not self.tokens_are_known():
+            # k3s notes here at once what its datastore was told.
+            in_datastore = password_of(read(self.data / "token").strip())
+            if self.founded and in_datastore != password_of(self.token):
+                self.tell_tokens(read(self.home / "token").strip())
+            # A run that was cut off after its start left passwords that the datastore does not
+            # know, with which k3s would not start. It makes this file again.
+            (self.data / "cred/passwd").unlink(missing_ok=True)
+        self.write_tokens()
+
+    def write_tokens(self) -> None:
+        for name, token in self.tokens.items():
+            write(self.home / name, token + "\n", 0o600)
 
     def install_authority(self) -> None:
         """Until k3s has run: it does not start with another one than it knows."""
@@ -481,7 +517,7 @@ class Boot:
                 raise Failure(f"{shown} belongs to another cluster")
         self.data.chmod(0o700)
 
-    def tell_tokens(self, before: str) -> None:
+    def tell_tokens(self, started_with: str) -> None:
         """
         Has a running server keep the server token, and who may join, in its datastore.
 
@@ -492,20 +528,17 @@ class Boot:
         ours = ssl.create_default_context(cadata=read(self.data / "tls/server-ca.crt"))
         url = f"{self.supervisor}/v1-k3s/token"
         body = json.dumps({"newToken": password_of(self.token)}).encode()
+        login = base64.b64encode(f"server:{password_of(started_with)}".encode()).decode()
+        self.report.keep_secret(login)
+        headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
 
         def attempt() -> None:
-            # A run before this one may have come so far.
-            for known in dict.fromkeys([before, self.token]):
-                login = base64.b64encode(f"server:{password_of(known)}".encode()).decode()
-                self.report.keep_secret(login)
-                headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
-                status, _, _ = ask(Request(url, body, headers, method="PUT"), ours)  # noqa: S310
-                if status == 200:
-                    return
-                if status not in (401, 403):
-                    patience = None if status >= 500 else REFUSAL_SECONDS
-                    raise NotYet(f"k3s answered {status} to the server token", patience)
-            raise NotYet("k3s refused the old and the new server token", REFUSAL_SECONDS)
+            status, _, _ = ask(Request(url, body, headers, method="PUT"), ours)  # noqa: S310
+            if status in (401, 403):
+                raise NotYet("k3s refused the token it was started with", REFUSAL_SECONDS)
+            if status != 200:
+                patience = None if status >= 500 else REFUSAL_SECONDS
+                raise NotYet(f"k3s answered {status} to the server token", patience)
 
         self.wait.until(attempt, "k3s was not told of the server token")
 
@@ -604,7 +637,7 @@ class Boot:
         # Here, so that an agent has it behind itself when its server is there.
         self.systemctl("daemon-reload")
         # An agent that has joined needs its token no more; a server learns others at its start.
-        tokens = self.tokens if self.role == "server" else []
+        tokens = self.tokens.values() if self.role == "server" else ()
         parts = [self.node["k3s"]["sha256"], text, unit, registries, *tokens]
         seen = "\n".join(filter(None, parts))
         self.wanted = hashlib.sha256(seen.encode()).hexdigest()
@@ -656,7 +689,7 @@ class Boot:
             request = Request(f"{url}/v1-k3s/readyz", headers={"Authorization": f"Basic {login}"})  # noqa: S310
             status, _, _ = ask(request, ours)
             if status in (401, 403):
-                raise NotYet(f"the server {url} refused the join token", REFUSAL_SECONDS)
+                raise NotYet(f"the server {url} refused the join token", JOIN_SECONDS)
             if status != 200:
                 raise NotYet(f"the server {url} is not ready: {status}")
 
@@ -664,11 +697,8 @@ class Boot:
 
     def start_k3s(self) -> None:
         since = int(self.clock.time())
-        untold = self.role == "server" and not self.tokens_are_known()
-        if untold:
-            # A run that was cut off after its start left passwords that the datastore does not
-            # know, with which k3s would not start. It makes this file again.
-            (self.data / "cred/passwd").unlink(missing_ok=True)
+        if self.role == "server":
+            self.install_tokens()
         self.systemctl("restart", "--no-block", self.unit)
         # While k3s starts. Units that an image does not have are masked all the same.
         self.systemctl("enable", self.unit)
@@ -688,7 +718,7 @@ class Boot:
             self.wait.until(attempt, f"{self.unit}.service is not up", pause=0.25)
         except Failure as fault:
             raise Failure(f"{fault}; its journal: {self.last_line(since)}") from None
-        if untold:
+        if self.role == "server" and not self.tokens_are_known():
             if self.founded:
                 self.tell_tokens(self.token)
             write(self.known_tokens, self.hash_of_tokens(), 0o600)

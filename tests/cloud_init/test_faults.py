@@ -107,14 +107,14 @@ def test_a_server_that_is_late_is_asked_twice_a_second(world: World) -> None:
 
 
 def test_systemd_has_read_the_unit_when_an_agent_begins_to_wait(world: World) -> None:
-    world.readiness = [401] * 100
+    world.readiness = [401] * 200
     world.configure("agent")
     assert world.boot() == 1
     assert ["systemctl", "daemon-reload"] in world.systemd.commands
 
 
 def test_a_refused_join_token_is_the_cause(world: World) -> None:
-    world.readiness = [401] * 100
+    world.readiness = [401] * 200
     world.configure("agent")
     assert world.boot() == 1
     expected = f"the server {world.server_url} refused the join token"

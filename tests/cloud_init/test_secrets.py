@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -53,6 +54,26 @@ def test_the_login_keys_are_the_ones_sshd_is_told_of(world: World) -> None:
     # sshd reads it as the user who logs in.
     assert keys.stat().st_mode & 0o777 == 0o644
     assert keys.parent.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("place", ["etc", "usr/lib"])
+@pytest.mark.parametrize("unit", ["ssh.service", "sshd.service"])
+def test_instance_connect_no_longer_tells_sshd_who_may_log_in(
+    world: World, place: str, unit: str
+) -> None:
+    world.configure("agent")
+    world.boot()
+    world.systemd.commands.clear()
+    name = f"systemd/system/{unit}.d/ec2-instance-connect.conf"
+    drop_in = world.root / place / name
+    drop_in.parent.mkdir(parents=True)
+    drop_in.write_text("[Service]\nExecStart=\nExecStart=/usr/sbin/sshd -D -o ...\n")
+    assert world.boot() == 0
+    assert (world.root / "etc" / name).read_text() == ""
+    reload, restart = ["systemctl", "daemon-reload"], ["systemctl", "restart", "ssh.service"]
+    assert reload in world.systemd.commands[: world.systemd.commands.index(restart)]
+    assert world.boot() == 0
+    assert world.systemd.restarts("ssh.service") == 1
 
 
 def test_nobody_logs_in_but_with_the_keys_the_boot_program_installs(world: World) -> None:
@@ -146,7 +167,7 @@ def test_after_its_start_k3s_is_told_once_more_so_that_it_starts_again(world: Wo
     datastore(world)
     leave(world, agentToken=OTHER)
     assert world.boot() == 0
-    assert world.told == [SERVER_PASSWORD, SERVER_PASSWORD]
+    assert world.told == [SERVER_PASSWORD]
     assert (world.root / "etc/rancher/k3s/agent-token").read_text() == f"{OTHER}\n"
     assert world.systemd.restarts("k3s") == 2
     world.told.clear()
@@ -165,7 +186,43 @@ def test_a_change_of_tokens_that_was_cut_off_after_the_start_is_completed(world:
     (world.root / "var/lib/k3s-aws/running").unlink()
     world.told.clear()
     assert world.boot() == 0
-    assert world.told == [OTHER, OTHER]
+    assert world.told == [OTHER]
+
+
+def test_a_server_is_told_of_other_tokens_only_when_it_can_start_with_them(world: World) -> None:
+    """Until its restart k3s takes the old one, which is nowhere else."""
+    world.configure("server")
+    world.boot()
+    datastore(world)
+    leave(world, token=OTHER)
+    right = json.loads((world.root / "etc/k3s-aws/node.json").read_text())["k3s"]
+    world.configure("server", k3s={**right, "sha256": "ab" * 32})
+    assert world.boot() == 1
+    assert world.cause()[0] == "download-k3s"
+    assert world.told == []
+    world.configure("server", k3s=right)
+    assert world.boot() == 0, world.cause()
+    assert world.server_password == OTHER
+
+
+def test_a_change_of_tokens_that_k3s_was_told_of_and_not_started_with_is_completed(
+    world: World,
+) -> None:
+    world.configure("server")
+    world.boot()
+    datastore(world)
+    leave(world, token=OTHER)
+    run = world.systemd.run
+
+    def stop_short(words: Sequence[str]) -> tuple[int, str]:
+        return (1, "") if words[1] == "restart" and words[-1] == "k3s" else run(words)
+
+    world.systemd.run = stop_short  # type: ignore[method-assign]
+    assert world.boot() == 1
+    assert world.told == [OTHER]
+    world.systemd.run = run  # type: ignore[method-assign]
+    assert world.boot() == 0, world.cause()
+    assert world.server_password == OTHER
 
 
 def test_passwords_the_datastore_was_not_told_of_are_gone_before_k3s_starts(world: World) -> None:
@@ -213,7 +270,7 @@ def test_a_token_k3s_will_not_change_is_the_cause_and_the_old_one_stays(world: W
     world.server_password = "somebody-else-was-here"
     leave(world, token=OTHER)
     assert world.boot() == 1
-    assert world.cause() == ("secrets", "k3s refused the old and the new server token")
+    assert world.cause() == ("start-k3s", "k3s refused the token it was started with")
     assert (world.root / "etc/rancher/k3s/token").read_text() == world.server_token + "\n"
 
 

@@ -362,6 +362,8 @@ class _Supervisor(_Handler):
             self.answer(401, b"")
             return
         self.world.told.append(body["newToken"])
+        noted = self.world.root / "var/lib/rancher/k3s/server/token"
+        noted.write_text(f"K10ab::server:{body['newToken']}\n")
         self.answer(200, b"")
 
     def do_GET(self) -> None:
