@@ -50,7 +50,8 @@ class Answers:
     None stands for what AWS does not know: an instance type of no machine here, an image or a
     subnet that does not exist. `zones` are the names of those available, `offered` those of them
     with machines of an instance type, `vpc_ranges` the ranges of the VPC the subnets are in,
-    `caller` is the range of the one address the program came from.
+    `caller` is the range of the one address the program came from, `region` where it makes all of
+    it; both are asked where the configuration needs them.
     """
 
     instance_types: Mapping[str, InstanceType | None]
@@ -60,6 +61,7 @@ class Answers:
     subnets: Mapping[str, ExistingSubnet | None] = field(default_factory=dict)
     vpc_ranges: Sequence[IPv4Network] = ()
     caller: str | None = None
+    region: str | None = None
 
 
 def resolve(cluster: Cluster, answers: Answers) -> Cluster:
@@ -67,6 +69,7 @@ def resolve(cluster: Cluster, answers: Answers) -> Cluster:
     problems = [
         *(problem for pool in cluster.all_pools for problem in _of_pool(cluster, pool, answers)),
         *_of_place(cluster, answers),
+        *_of_key(cluster, answers),
     ]
     # What is offered where can be said of types and places that exist.
     problems = problems or [
@@ -203,6 +206,17 @@ def _of_place(cluster: Cluster, answers: Answers) -> Iterator[Problem]:
                     f"{own} overlaps {taken}, a range of the VPC {first}",
                     "choose a range that shares no address with the VPC",
                 )
+
+
+def _of_key(cluster: Cluster, answers: Answers) -> Iterator[Problem]:
+    key = cluster.parameter_key_arn
+    # arn:aws:kms:<region>:<account>:key/<id>
+    if key and key.split(":")[3] != answers.region:
+        yield Problem(
+            "cluster.parameterKmsKeyArn",
+            f"the key is in {key.split(':')[3]}, the parameters are in {answers.region}",
+            f"name a key of {answers.region}; a multi-Region key has a replica with an ARN there",
+        )
 
 
 def _subnets(ranges: Network, answers: Answers) -> tuple[Subnet, ...]:

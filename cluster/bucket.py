@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from cluster import releases
 from cluster.model import Architecture, Cluster, Manifest, Role
 
-# The boot program takes 9 KB of the 14 that user data may have, the node configuration 1.
-INLINE_BYTES = 3 * 1024
+# The boot program takes 11 KB of the 14 that user data may have, the node configuration 1.
+INLINE_BYTES = 1024
 
 READABLE: Mapping[Role, tuple[str, ...]] = {"server": ("k3s", "manifests"), "agent": ("k3s",)}
 """The folders a machine of each role may read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,7 +44,10 @@ def read(
     ]
     if key_arn:
         # https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html
-        context = {"kms:EncryptionContext:PARAMETER_ARN": sorted(parameters)}
+        # SSM asks KMS on the role's behalf, and nothing promises that what a policy variable says
+        # of the instance is known there. Which parameter it may be is said above.
+        patterns = sorted(re.sub(r"\$\{[^}]*\}", "*", each) for each in parameters)
+        context = {"kms:EncryptionContext:PARAMETER_ARN": patterns}
         statements.append(
             {
                 "Effect": "Allow",

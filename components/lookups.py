@@ -59,6 +59,7 @@ def resolve(cluster: Cluster) -> Cluster:
         subnets=subnets,
         vpc_ranges=[each for vpc in sorted(vpcs) for each in _vpc_ranges(vpc)],
         caller=caller(place.caller_address_url) if place.asks_for_caller else None,
+        region=_region() if cluster.parameter_key_arn else None,
     )
     return answers.resolve(cluster, given)
 
@@ -70,11 +71,15 @@ def look_up(cluster: Cluster) -> Facts:
     Raises LookupFailed.
     """
     return Facts(
-        region=_asked("its region", aws.get_region).region,
+        region=_region(),
         account_id=_asked("the account", aws.get_caller_identity).account_id,
         partition=_asked("its partition", aws.get_partition).partition,
         image_ids={name: _image_id(name) for name in cluster.image_parameters},
     )
+
+
+def _region() -> str:
+    return _asked("its region", aws.get_region).region
 
 
 def _image_id(parameter: str) -> str:

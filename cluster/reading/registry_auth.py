@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,9 @@ from cluster.errors import ConfigError, Problem
 KEY = "registryAuth"
 # https://docs.k3s.io/installation/private-registry#configs
 FIELDS = ("username", "password", "auth", "identity_token")
+
+# https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
+MOST_BYTES = 4096
 
 
 def check(raw: object, *, is_secret: bool) -> Mapping[str, Any]:
@@ -23,6 +27,11 @@ def check(raw: object, *, is_secret: bool) -> Mapping[str, Any]:
         problems.insert(0, Problem(KEY, "is set in plain text", _FIX))
     if problems:
         raise ConfigError(problems)
+    size = len(json.dumps(dict(raw)).encode())
+    if size > MOST_BYTES:
+        fact = f"takes {size} bytes, an SSM parameter holds {MOST_BYTES}"
+        fix = "leave a registry out, or give it a shorter password such as a robot account's token"
+        raise ConfigError([Problem(KEY, fact, fix)])
     return raw
 
 

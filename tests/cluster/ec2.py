@@ -50,4 +50,5 @@ def answers_about(cluster: Cluster) -> Answers:
         subnets=subnets,
         vpc_ranges=VPC_RANGES if any(subnets.values()) else (),
         caller="198.51.100.9/32" if cluster.network.asks_for_caller else None,
+        region="eu-central-1" if cluster.parameter_key_arn else None,
     )

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster import bucket, config
+from cluster import answers, bucket, config, node_config, user_data
 from cluster.errors import ConfigError
 from cluster.model import Cluster, Manifest
 from cluster.reading import registry_auth
+from tests.cluster.ec2 import answers_about
 
 OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
 NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n"
@@ -88,12 +89,22 @@ def test_a_file_that_is_not_there_is_named_with_where_it_is_looked_for() -> None
     ]
 
 
-def test_only_what_does_not_fit_is_stored_the_largest_first() -> None:
-    def manifest(name: str, size: int) -> dict[str, str]:
-        noise = random.Random(size).randbytes(size).hex()
-        return {"name": name, "content": f"{NAMESPACE}# {noise}\n"}
+def manifest(name: str, size: int) -> dict[str, str]:
+    """One that hardly gets smaller than so many bytes."""
+    noise = random.Random(size).randbytes(size).hex()
+    return {"name": name, "content": f"{NAMESPACE}# {noise}\n"}
 
-    given = [manifest("big", 2600), manifest("middle", 1200), manifest("small", 300)]
+
+def test_what_is_not_stored_has_room_beside_the_boot_program() -> None:
+    given = (load(manifests=[manifest("a", size)]) for size in range(bucket.INLINE_BYTES, 0, -8))
+    largest = next(each for each in given if not bucket.needed(each))
+    cluster = answers.resolve(largest, answers_about(largest))
+    boot_program = user_data.BOOT_PROGRAM.read_text()
+    user_data.require_room(node_config.longest(cluster), boot_program)
+
+
+def test_only_what_does_not_fit_is_stored_the_largest_first() -> None:
+    given = [manifest("big", 1000), manifest("middle", 500), manifest("small", 100)]
     cluster = load(manifests=given)
     assert [each.name for each in bucket.stored_manifests(cluster)] == ["k3s-aws-big.yaml"]
     assert bucket.needed(cluster)
@@ -117,6 +128,11 @@ def test_only_what_does_not_fit_is_stored_the_largest_first() -> None:
                 'registryAuth["ghcr.io"].user: unknown key',
                 'registryAuth["ghcr.io"].password: expected a text',
             ],
+        ),
+        (
+            {f"{each}.example": {"password": "hunter2" * 300} for each in ("one", "two")},
+            True,
+            ["registryAuth: takes 4266 bytes, an SSM parameter holds 4096"],
         ),
     ],
 )
