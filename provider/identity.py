@@ -26,8 +26,10 @@ _DAY_SECONDS: Final = 24 * 60 * 60
 _LOOK_SECONDS: Final = 5.0
 
 
-def issue(task: Task, inputs: Values, previous: str = "") -> Values:
-    """A new user with a certificate; `previous` is a user who keeps the rights beside it."""
+def issue(
+    task: Task, inputs: Values, known: Values | None = None, *, keeps_user: bool = False
+) -> Values:
+    """A new user with a certificate; the one that is known may keep the rights beside it."""
     with _objects(task, inputs) as objects:
         mark = task.surroundings.random_hex(4)
         user = f"{rights.OWNER}:{inputs['clusterName']}:{inputs['name']}:{mark}"
@@ -49,11 +51,11 @@ def issue(task: Task, inputs: Values, previous: str = "") -> Values:
         learned = {
             "kubeconfig": _rendered(inputs, parts),
             "userName": user,
-            "previousUserName": previous,
+            "previousUserName": known["userName"] if known and keeps_user else "",
             "issuedAt": certificates.beginning_of(signed.certificate),
             "expiresAt": certificates.expiry_of(signed.certificate),
         }
-        return {**learned, **_bound(task, objects, inputs, learned)}
+        return {**learned, **_bound(task, objects, inputs, learned, known)}
 
 
 def bind(task: Task, inputs: Values, known: Values) -> Values:
@@ -63,7 +65,7 @@ def bind(task: Task, inputs: Values, known: Values) -> Values:
         kept = ("userName", "previousUserName", "issuedAt", "expiresAt")
         learned = {key: known[key] for key in kept}
         learned["kubeconfig"] = _rendered(inputs, parts)
-        return {**learned, **_bound(task, objects, inputs, learned)}
+        return {**learned, **_bound(task, objects, inputs, learned, known)}
 
 
 def look(task: Task, known: Values) -> Values:
@@ -89,7 +91,7 @@ def remove(task: Task, known: Values) -> None:
     try:
         with contextlib.closing(Api(Access.of(known["api"]))) as api:
             task.say("takes its rights away")
-            rights.take(Objects(task, api, wait), name)
+            rights.take(Objects(task, api, wait), Rights.of(known, _users(known)))
     except (Unreachable, DeadlinePassed) as error:
         seen = wait.seen if isinstance(error, DeadlinePassed) else error
         task.warn(
@@ -104,7 +106,7 @@ def remove(task: Task, known: Values) -> None:
 def _objects(task: Task, inputs: Values) -> Iterator[Objects]:
     wait = task.wait(inputs["deadlineSeconds"])
     endpoint = inputs["api"]["endpoint"]
-    what = f'identity "{inputs["name"]}" has no rights in cluster "{inputs["clusterName"]}"'
+    what = f'identity "{inputs["name"]}" of cluster "{inputs["clusterName"]}" is not up to date'
     where = f"see whether the API answers at {endpoint}, and k3s's log on the first server"
     try:
         with (
@@ -139,9 +141,12 @@ def _prove(objects: Objects, parts: kubeconfig.Parts) -> None:
             objects.wait_for(last)
 
 
-def _bound(task: Task, objects: Objects, inputs: Values, learned: Values) -> dict[str, Any]:
+def _bound(
+    task: Task, objects: Objects, inputs: Values, learned: Values, known: Values | None
+) -> dict[str, Any]:
     task.say("binds its rights")
-    rights.give(objects, Rights.of(inputs, _users(learned)))
+    before = Rights.of(known, _users(known)) if known else None
+    rights.give(objects, Rights.of(inputs, _users(learned)), before)
     return {"rights": BOUND}
 
 

@@ -92,12 +92,18 @@ def labels(identity: str) -> dict[str, str]:
     return {"app.kubernetes.io/managed-by": OWNER, LABEL: identity}
 
 
-def give(objects: Objects, rights: Rights) -> None:
-    """Makes the rights in the cluster exactly these; what is too much goes first."""
+def give(objects: Objects, rights: Rights, before: Rights | None = None) -> None:
+    """
+    Makes the rights in the cluster exactly these; what is too much goes first.
+
+    `before` are those they had so far, which go even where somebody took their label off.
+    """
     _await_role(objects, rights.cluster_role)
     wanted, found = rights.objects, _found(objects, rights.identity)
-    for path in found.keys() - wanted.keys():
-        objects.delete(path)
+    known = before.objects if before else {}
+    for path in dict.fromkeys([*found, *known]):
+        if path not in wanted:
+            objects.delete(path)
     for namespace in rights.namespaces:
         _provide_namespace(objects, namespace)
     for path, each in wanted.items():
@@ -105,9 +111,9 @@ def give(objects: Objects, rights: Rights) -> None:
             objects.put(path, each)
 
 
-def take(objects: Objects, identity: str) -> None:
-    """Removes all rights of an identity, the bindings first."""
-    for path in _found(objects, identity):
+def take(objects: Objects, rights: Rights) -> None:
+    """Removes all rights of an identity, the bindings first; those without its label too."""
+    for path in dict.fromkeys([*_found(objects, rights.identity), *rights.objects]):
         objects.delete(path)
 
 

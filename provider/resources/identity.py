@@ -122,9 +122,9 @@ class Identity(Resource):
 
         now = task.surroundings.clock.now()
         if not _ISSUED_ANEW.isdisjoint(changed):
-            return identity.issue(task, inputs)
+            return identity.issue(task, inputs, known)
         if _has_aged(known, now):
-            return identity.issue(task, inputs, known["userName"])
+            return identity.issue(task, inputs, known, keeps_user=True)
         if _UNTOUCHED.issuperset(changed) and not self.stale(known, now):
             return super().update(task, inputs, known, changed)
         return identity.bind(task, inputs, known)

@@ -43,6 +43,7 @@ def test_the_life_of_identities(stack: Stack) -> None:
     _change_nothing_when_nothing_changed(stack)
     _are_put_back_when_somebody_changed_their_rights(stack)
     _are_rotated_by_their_generation(stack)
+    _are_replaced_when_told_to(stack)
     _are_renewed_before_they_expire(stack)
     _outlive_their_server(stack)
     _lose_their_rights_when_they_are_removed(stack)
@@ -141,6 +142,15 @@ def _are_rotated_by_their_generation(stack: Stack) -> None:
     assert stack.nodes() == machines
     assert stack.kubectl("get", "certificatesigningrequests", "-o", "name") == ""
     stack.pulumi(*UP, "--expect-no-changes")
+
+
+def _are_replaced_when_told_to(stack: Stack) -> None:
+    before = stack.kubeconfig("kubeconfig-auditor")
+    name = f"urn:pulumi:{stack.name}::**::**$k3s:index:Identity::{stack.name}-auditor"
+    stack.pulumi(*UP, "--target-replace", name)
+    assert refused(stack, before, "get", "roles")
+    assert not refused(stack, stack.kubeconfig("kubeconfig-auditor"), "get", "roles")
+    stack.pulumi("refresh", "--yes", "--expect-no-changes")
 
 
 def _are_renewed_before_they_expire(stack: Stack) -> None:

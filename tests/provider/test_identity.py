@@ -197,7 +197,7 @@ def test_a_deadline_says_what_was_seen_last(rpc: Rpc, api: FakeApi, inputs: Inpu
 
     assert caught.value.code == "DEADLINE_EXCEEDED"
     assert caught.value.text == (
-        'identity "ci" has no rights in cluster "demo" after 30 s\n'
+        'identity "ci" of cluster "demo" is not up to date after 30 s\n'
         "    last seen: the API answers 503 Service Unavailable\n"
         f"    see whether the API answers at {api.endpoint}, and k3s's log on the first server"
     )
@@ -214,7 +214,7 @@ def test_what_the_api_refuses_is_told_with_its_reason(
         rpc.create(IDENTITY, {**inputs, "api": foreign})
 
     assert refused.value.text == (
-        'identity "ci" has no rights in cluster "demo": the API answers 403 Forbidden\n'
+        'identity "ci" of cluster "demo" is not up to date: the API answers 403 Forbidden\n'
         f"    the server of this stack must answer at {api.endpoint}"
     )
     assert "the API's certificate is not accepted" in another.value.text
@@ -495,6 +495,21 @@ def test_a_deleted_identity_has_no_rights_and_its_namespaces_stay(
     deleted = [call.split("/")[-2] for call in api.calls if call.startswith("DELETE")][1:]
     assert deleted == ["rolebindings", "clusterrolebindings", "clusterroles"]
     assert rpc.said.warnings == []
+
+
+def test_rights_that_lost_their_label_go_too(rpc: Rpc, api: FakeApi, inputs: Inputs) -> None:
+    _, known = rpc.create(IDENTITY, inputs)
+    del api.objects.of("ci")[BINDING]["metadata"]["labels"]
+    _, other = rpc.create(IDENTITY, {**inputs, "name": "cd"})
+    other_binding = BINDING.replace(":ci", ":cd")
+    del api.objects.of("cd")[other_binding]["metadata"]["labels"]
+
+    rpc.delete(IDENTITY, known)
+    moved = {**inputs, "name": "cd", "namespaces": ["default"]}
+    rpc.update(IDENTITY, other, {**inputs, "name": "cd"}, moved)
+
+    assert f"{RBAC}{BINDING}" not in api.objects.by_path
+    assert f"{RBAC}{other_binding}" not in api.objects.by_path
 
 
 def test_deleting_twice_is_fine(rpc: Rpc, inputs: Inputs) -> None:
