@@ -279,9 +279,13 @@ class K3sCluster(pulumi.ComponentResource):
                 "generation": identity.generation,
                 "deadlineSeconds": self._args.cluster.node_deadline_seconds,
             },
-            # Rights are objects in the datastore of the first server.
             pulumi.ResourceOptions(
-                parent=self, depends_on=[server.node], deleted_with=server.instance
+                parent=self,
+                depends_on=[server.node],
+                # Rights are objects in the datastore of the first server.
+                deleted_with=server.instance,
+                # They are found by the identity's name, also those of one that takes its place.
+                delete_before_replace=True,
             ),
         )
         return pulumi.Output.secret(made.kubeconfig)
@@ -290,7 +294,7 @@ class K3sCluster(pulumi.ComponentResource):
         kubeconfig = plugin.Kubeconfig(
             self._name,
             {
-                **({"ssh": server.ssh} if server.ssh else {}),
+                "ssh": server.ssh,
                 "api": self._access.api,
                 "instanceId": server.instance.id,
                 "clusterName": self._args.cluster.name,

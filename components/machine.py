@@ -56,8 +56,8 @@ class Machine(pulumi.ComponentResource):
 
     instance: aws.ec2.Instance
     node: plugin.Node
-    ssh: Mapping[str, pulumi.Input[Any]] | None
-    """How the provider reaches it; None where SSH is switched off."""
+    ssh: Mapping[str, pulumi.Input[Any]]
+    """How the provider reaches it, unless SSH is switched off."""
     summary: pulumi.Output[dict[str, Any]]
 
     def __init__(
@@ -82,15 +82,16 @@ class Machine(pulumi.ComponentResource):
             child,
         )
         self.instance = self._instance(name, args, host_key_parameter)
-        self.ssh = None
-        if args.cluster.network.ssh_is_open:
-            self.ssh = {
-                "host": args.address.reached_at,
-                "port": 22,
-                "user": args.node.pool.image.login_user,
-                "privateKey": args.access.login_key.privateKey,
-                "hostKey": host_key.publicKey,
-            }
+        self.ssh = {
+            "host": args.address.reached_at,
+            "port": 22,
+            "user": args.node.pool.image.login_user,
+            "privateKey": args.access.login_key.privateKey,
+            "hostKey": host_key.publicKey,
+            "formerPrivateKey": args.access.login_key.formerPrivateKey,
+            "formerHostKey": host_key.formerPublicKey,
+            **({} if args.cluster.network.ssh_is_open else {"closed": True}),
+        }
         held = {**args.secrets, "hostKey": host_key.privateKey}
         self.node = plugin.Node(
             name,
@@ -100,7 +101,7 @@ class Machine(pulumi.ComponentResource):
                 "serverInstanceId": args.server_instance_id or self.instance.id,
                 "instanceType": args.node.pool.instance_type,
                 "role": args.node.role,
-                **({"ssh": self.ssh} if self.ssh else {}),
+                "ssh": self.ssh,
                 "api": args.access.api,
                 "nodeConfig": args.node_config,
                 "secrets": pulumi.Output.secret(pulumi.Output.json_dumps(held)),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
@@ -49,11 +49,11 @@ class Machine:
     The machine with this host key; `wait` ends every attempt.
 
     `before` is how it was reached so far: until it is set up anew, a machine whose keys are being
-    changed may still have either key of both.
+    changed may still have any of these.
     """
 
     def __init__(
-        self, login: ssh.Login, wait: Wait, host_keys: HostKeys, before: ssh.Login | None = None
+        self, login: ssh.Login, wait: Wait, host_keys: HostKeys, before: Sequence[ssh.Login] = ()
     ) -> None:
         self._login = login
         self._ways = _ways(login, before)
@@ -245,13 +245,11 @@ def deadline_told(wait: Wait, what: str, where: Callable[[], str]) -> Iterator[N
         ) from None
 
 
-def _ways(login: ssh.Login, before: ssh.Login | None) -> list[ssh.Login]:
+def _ways(login: ssh.Login, before: Sequence[ssh.Login]) -> list[ssh.Login]:
     """Each pair of host key and login key the machine may have, the wanted one first."""
-    if before is None:
-        return [login]
     found = [
         replace(login, host_key=host.host_key, private_key=own.private_key)
-        for host in (login, before)
-        for own in (login, before)
+        for host in (login, *before)
+        for own in (login, *before)
     ]
     return list(dict.fromkeys(found))

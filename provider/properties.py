@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from provider.values import Path, Unknown
 
-Kind = Literal["string", "integer", "number", "texts", "any"]
+Kind = Literal["string", "integer", "number", "boolean", "texts", "any"]
 # Gives the fact that is wrong with a value, or nothing.
 Test = Callable[[Any], str | None]
 
@@ -22,6 +22,7 @@ _NAMES: Mapping[Kind, str] = {
     "string": "a text",
     "integer": "a whole number",
     "number": "a number",
+    "boolean": "true or false",
     "texts": "a list of texts",
 }
 
@@ -46,7 +47,6 @@ class Group:
     name: str
     description: str
     fields: Fields
-    optional: bool = False
 
 
 Fields = Mapping[str, Property | Group]
@@ -65,7 +65,7 @@ def failures(fields: Fields, values: Mapping[str, Any], at: str = "") -> Iterato
     for key, declared in fields.items():
         path = f"{at}{key}"
         if key not in values or values[key] is None:
-            if declared.optional:
+            if _is_optional(declared):
                 continue
             fix = declared.fix if isinstance(declared, Property) else declared.description
             yield Failure(path=path, reason=_told("is missing", fix))
@@ -80,7 +80,7 @@ def failures(fields: Fields, values: Mapping[str, Any], at: str = "") -> Iterato
 
 def required(fields: Fields) -> list[str]:
     """The names of those that may not be left out."""
-    return sorted(key for key, declared in fields.items() if not declared.optional)
+    return sorted(key for key, declared in fields.items() if not _is_optional(declared))
 
 
 def secrets_of(fields: Fields, at: Path = ()) -> Iterator[Path]:
@@ -90,6 +90,10 @@ def secrets_of(fields: Fields, at: Path = ()) -> Iterator[Path]:
             yield from secrets_of(declared.fields, (*at, key))
         elif declared.secret:
             yield (*at, key)
+
+
+def _is_optional(declared: Property | Group) -> bool:
+    return isinstance(declared, Property) and declared.optional
 
 
 def _failures_of(declared: Property | Group, value: Any, path: str) -> Iterator[Failure]:
@@ -118,6 +122,8 @@ def _is(kind: Kind, value: Any) -> bool:
         return True
     if kind == "string":
         return isinstance(value, str)
+    if kind == "boolean":
+        return isinstance(value, bool)
     if kind == "texts":
         return isinstance(value, list) and all(isinstance(each, str | Unknown) for each in value)
     wanted = int if kind == "integer" else int | float

@@ -18,6 +18,7 @@ from provider.api import Access, Api, Foreign, NodeState, Unfit, Unreachable
 from provider.errors import Refused
 from provider.machine import POLL_SECONDS, Machine, Setup, deadline_told
 from provider.node_object import shown
+from provider.resources.connections import ssh_is_open
 from provider.resources.resource import Task, Values
 from provider.ssh import Login
 
@@ -55,14 +56,13 @@ class Readiness:
         self._name: str = inputs["nodeName"]
         self._unit: str = _UNITS[inputs["role"]]
         self._wait = task.wait(inputs["deadlineSeconds"])
-        self._ssh = bool(inputs.get("ssh"))
+        self._ssh = ssh_is_open(inputs)
         if self._ssh:
-            former = (before or {}).get("ssh")
             self._machine = Machine(
                 Login.of(inputs["ssh"]),
                 self._wait,
                 task.surroundings.host_keys,
-                Login.of(former) if former else None,
+                _logins_before(inputs, before),
             )
         # What of the machine is known when the API is asked.
         self._boot = "boot done, " if self._ssh else ""
@@ -256,3 +256,18 @@ class Readiness:
 
     def _say(self, text: str) -> None:
         self._task.say(f"{self._inputs['role']} {self._name}: {text}")
+
+
+def _logins_before(inputs: Values, before: Values | None) -> list[Login]:
+    """How a machine that may have missed changes of its keys was reached so far."""
+    ssh, reached = inputs["ssh"], (before or {}).get("ssh")
+    if not reached:
+        return []
+    # A change may have got as far as the machine, failed later, and been followed by another one.
+    # A key that does not change now has no former one: it may have been another machine's.
+    former = {
+        key: ssh.get(of_before) or ssh[key]
+        for key, of_before in (("hostKey", "formerHostKey"), ("privateKey", "formerPrivateKey"))
+        if ssh[key] != reached[key]
+    }
+    return [Login.of(reached), Login.of({**ssh, **former})]

@@ -7,7 +7,8 @@ import binascii
 import json
 from urllib.parse import urlsplit
 
-from provider.properties import Group, Property, at_least, not_blank
+from provider.properties import Group, Property, Test, at_least, not_blank
+from provider.resources.resource import Values
 
 
 def _port(value: int) -> str | None:
@@ -43,6 +44,10 @@ def private_key_fault(value: str) -> str | None:
     return None
 
 
+def _if_any(test: Test) -> Test:
+    return lambda value: test(value) if value else None
+
+
 def _certificate(value: str) -> str | None:
     return None if value.startswith("-----BEGIN CERTIFICATE-----") else "is no PEM certificate"
 
@@ -61,9 +66,7 @@ def _endpoint(value: str) -> str | None:
 
 SSH = Group(
     name="Ssh",
-    description="How the machine is reached: its address, the login and its one host key. Left "
-    "out where SSH is switched off.",
-    optional=True,
+    description="How the machine is reached: its address, the login and its one host key.",
     fields={
         "host": Property(
             kind="string", description="Address or name.", fix="an address", test=not_blank
@@ -88,8 +91,36 @@ SSH = Group(
             fix="use publicKey of the SshKey that the machine was given",
             test=_host_key,
         ),
+        "formerPrivateKey": Property(
+            kind="string",
+            secret=True,
+            optional=True,
+            description="The login key before; tried while a change of keys is not finished.",
+            fix="use formerPrivateKey of the login's SshKey",
+            test=_if_any(_private_key),
+        ),
+        "formerHostKey": Property(
+            kind="string",
+            optional=True,
+            description="The host key before; accepted while a change of keys is not finished.",
+            fix="use formerPublicKey of the machine's SshKey",
+            test=_if_any(_host_key),
+        ),
+        "closed": Property(
+            kind="boolean",
+            optional=True,
+            description="True where SSH is switched off: nothing is tried, and the keys that the "
+            "machine has stay known.",
+            fix="true or false",
+        ),
     },
 )
+
+
+def ssh_is_open(inputs: Values) -> bool:
+    """Whether the machine of these inputs is to be reached over SSH at all."""
+    return not inputs["ssh"].get("closed", False)
+
 
 API = Group(
     name="Api",

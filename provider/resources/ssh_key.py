@@ -56,6 +56,11 @@ class SshKey(Resource):
         "formerPublicKey": Property(
             kind="string", description="The public key before the last change; empty at first."
         ),
+        "formerPrivateKey": Property(
+            kind="string",
+            secret=True,
+            description="Its private half: a machine may have missed the last change.",
+        ),
     }
 
     def recognise(self, surroundings: Surroundings, known: Values) -> None:
@@ -65,7 +70,7 @@ class SshKey(Resource):
             keys.remember(known["publicKey"], name)
 
     def create(self, task: Task, inputs: Values) -> Created:
-        learned = _pair(inputs, former="")
+        learned = _pair(inputs)
         return Created(id=learned["fingerprint"], learned=learned)
 
     def learned_again(self, changed: Collection[str]) -> Collection[str]:
@@ -73,13 +78,13 @@ class SshKey(Resource):
 
     def update(self, task: Task, inputs: Values, known: Values, changed: Collection[str]) -> Values:
         if not _PAIR.isdisjoint(changed):
-            return _pair(inputs, former=known["publicKey"])
+            return _pair(inputs, known)
         key = " ".join(known["publicKey"].split()[:2])
         kept = super().update(task, inputs, known, changed)
         return {**kept, "publicKey": f"{key} {inputs['comment']}".rstrip()}
 
 
-def _pair(inputs: Values, former: str) -> dict[str, str]:
+def _pair(inputs: Values, former: Values | None = None) -> dict[str, str]:
     from provider import ed25519
 
     given = inputs.get("privateKey")
@@ -88,7 +93,8 @@ def _pair(inputs: Values, former: str) -> dict[str, str]:
         "publicKey": f"{line} {inputs['comment']}".rstrip(),
         "privateKey": private,
         "fingerprint": fingerprint_of(line),
-        "formerPublicKey": former,
+        "formerPublicKey": former["publicKey"] if former else "",
+        "formerPrivateKey": former["privateKey"] if former else "",
     }
 
 

@@ -244,7 +244,9 @@ def test_the_parameters_are_encrypted_with_the_key_that_is_given() -> None:
     read, decrypt = policy["Statement"]
     assert (decrypt["Action"], decrypt["Resource"]) == (["kms:Decrypt"], [arn])
     context = decrypt["Condition"]["StringLike"]["kms:EncryptionContext:PARAMETER_ARN"]
-    assert context == read["Resource"]
+    own = "${aws:EC2InstanceSourcePrivateIPv4}"
+    assert context == [each.replace(own, "*") for each in read["Resource"]]
+    assert len([each for each in read["Resource"] if each.endswith(f"/host-keys/{own}")]) == 1
 
 
 def test_user_data_holds_no_key_and_no_secret(built: Built) -> None:
@@ -305,7 +307,7 @@ def test_with_ssh_switched_off_nothing_is_reached_by_it_and_no_port_is_open() ->
     closed = {**CONFIGURATION["network"], "sshAllowedCidrs": []}
     built = build({**CONFIGURATION, "network": closed})
     reached = [*built.of("k3s:index:Node").values(), *built.of("k3s:index:Kubeconfig").values()]
-    assert [each.name for each in reached if "ssh" in each.inputs] == []
+    assert {each.inputs["ssh"].get("closed") for each in reached} == {True}
     rules = built.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule").values()
     assert [rule.name for rule in rules if rule.inputs["fromPort"] == 22] == []
 
@@ -326,6 +328,12 @@ def test_only_listed_addresses_reach_the_api_and_ssh(built: Built) -> None:
         ("198.51.100.7/32", 22, "demo-server-id"),
         ("203.0.113.0/24", 6443, "demo-server-id"),
     ]
+
+
+def test_a_node_is_told_of_the_keys_before_the_last_change(built: Built) -> None:
+    for name, node in built.of("k3s:index:Node").items():
+        assert node.inputs["ssh"]["formerHostKey"] == f"ssh-ed25519 former-{name}-host"
+        assert "former-demo-login" in json.dumps(node.inputs["ssh"]["formerPrivateKey"])
 
 
 def test_private_keys_are_secret_inputs_of_the_nodes(built: Built) -> None:

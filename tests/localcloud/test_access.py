@@ -327,6 +327,29 @@ def _takes_other_host_keys(stack: Stack) -> None:
     stack.pulumi(*UP, "--expect-no-changes")
 
 
+def test_a_drop_in_of_instance_connect_lets_nobody_in(stack: Stack) -> None:
+    """As Ubuntu's images have it: what it tells sshd counts before any file of configuration."""
+    (server,) = of_role(stack, "server")
+    guest = new_key()
+    public = paramiko.Ed25519Key.from_private_key(io.StringIO(guest))
+    drop_in = "/usr/lib/systemd/system/ssh.service.d/ec2-instance-connect.conf"
+    asked = '-o "AuthorizedKeysCommand /usr/bin/cat /etc/guest" -o "AuthorizedKeysCommandUser root"'
+    shell(
+        stack,
+        server,
+        f"echo ssh-ed25519 {public.get_base64()} >/etc/guest; mkdir -p $(dirname {drop_in}); "
+        f"printf '[Service]\\nExecStart=\\nExecStart=/usr/sbin/sshd -D {asked}\\n' >{drop_in}; "
+        "systemctl daemon-reload; systemctl restart ssh",
+    )
+    assert not login_is_refused(stack, server, guest)
+    stack.configure(nodeDeadlineSeconds=298)
+    stack.pulumi(*UP)
+    assert login_is_refused(stack, server, guest)
+    shell(stack, server, f"rm {drop_in} /etc/guest")
+    stack.configure(nodeDeadlineSeconds=None)
+    stack.pulumi(*UP)
+
+
 def test_the_parameters_move_to_a_key_of_ones_own_and_back(stack: Stack) -> None:
     key = stack.client("kms").create_key()["KeyMetadata"]["Arn"]
     pools = configured(stack)["pools"]
@@ -398,7 +421,12 @@ def test_what_works_without_ssh_and_what_is_refused(stack: Stack) -> None:
     stack.configure(pools=[{**pools[0], "labels": {"example.com/a": "b"}}])
     said = stack.pulumi("preview", fails=True)
     assert "cannot be changed while SSH is switched off: nodeConfig" in said
-    stack.configure(network=network)
+    # Other keys as well, with or without a preview; switched on again, a machine gets them all.
+    stack.configure(rotation={**configured(stack).get("rotation", {}), "loginKey": 8})
+    said = stack.pulumi(*UP, fails=True)
+    assert "cannot be changed while SSH is switched off: nodeConfig, secrets" in said
+    stack.configure(network=network, rotation={"loginKey": 9, "hostKeys": 9, "joinTokens": 9})
     stack.pulumi(*UP)
+    stack.pulumi(*UP, "--expect-no-changes")
     labelled = stack.kubectl("get", "nodes", "-l", "example.com/a=b", "-o", "name").split()
     assert len(labelled) == pools[0]["count"]

@@ -126,6 +126,10 @@ def _end_connections(server: socket.socket) -> None:
         connection.close()
 
 
+def closed(inputs: Inputs) -> Inputs:
+    return {**inputs, "ssh": {**inputs["ssh"], "closed": True}}
+
+
 class Rotated:
     """A machine whose keys are changed by the boot program, as boot.py does."""
 
@@ -151,6 +155,10 @@ class Rotated:
         api.nodes[NAME] = node(NAME)
         machine.will_report_after_boot(report(), report("done", ("ssh", 0.5)))
 
+    def take_both(self) -> None:
+        self.take_host_key()
+        self.take_login_key()
+
     def take_host_key(self) -> None:
         self.machine.show(host_key=self._keys[0])
 
@@ -173,11 +181,7 @@ def rotated(rpc: Rpc, machine: FakeMachine, api: FakeApi, node_inputs: MakeInput
 def test_other_keys_are_brought_over_the_old_ones_and_then_the_new_ones_are_used(
     rotated: Rotated,
 ) -> None:
-    def take_both() -> None:
-        rotated.take_host_key()
-        rotated.take_login_key()
-
-    rotated.machine.on_boot = take_both
+    rotated.machine.on_boot = rotated.take_both
 
     outputs = rotated.up()
 
@@ -188,15 +192,28 @@ def test_other_keys_are_brought_over_the_old_ones_and_then_the_new_ones_are_used
     assert rotated.machine.mode_of("etc/k3s-aws/secrets.json") == 0o600
 
 
+def test_a_former_host_key_counts_only_while_the_host_key_changes(
+    rotated: Rotated, rpc: Rpc
+) -> None:
+    """The machine before may have had it, whose place this one took."""
+    former = _made(rpc, "demo-agents-0")
+    rotated.machine.show(host_key=former["privateKey"])
+    rotated.new["ssh"] |= {
+        "hostKey": rotated.old["ssh"]["hostKey"],
+        "formerHostKey": former["publicKey"],
+    }
+
+    with pytest.raises(Failed) as failed:
+        rotated.up()
+
+    assert "another machine answers at" in failed.value.text
+    assert rotated.machine.commands == []
+
+
 @pytest.mark.parametrize("done", ["take_host_key", "take_login_key"])
 def test_a_change_of_keys_that_was_cut_off_in_between_goes_on(rotated: Rotated, done: str) -> None:
     getattr(rotated, done)()
-
-    def take_both() -> None:
-        rotated.take_host_key()
-        rotated.take_login_key()
-
-    rotated.machine.on_boot = take_both
+    rotated.machine.on_boot = rotated.take_both
 
     assert rotated.up()["bootReport"]["state"] == "done"
 
@@ -240,8 +257,7 @@ def test_without_ssh_the_api_alone_says_that_a_node_is_ready(
     rpc: Rpc, machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
 ) -> None:
     api.nodes[NAME] = node(NAME)
-    inputs = node_inputs()
-    del inputs["ssh"]
+    inputs = closed(node_inputs())
 
     _, outputs = rpc.create(NODE, inputs)
 
@@ -253,8 +269,7 @@ def test_without_ssh_the_api_alone_says_that_a_node_is_ready(
 def test_without_ssh_a_node_that_stays_away_is_told_with_where_to_look(
     rpc: Rpc, api: FakeApi, node_inputs: MakeInputs
 ) -> None:
-    inputs = node_inputs(deadlineSeconds=30)
-    del inputs["ssh"]
+    inputs = closed(node_inputs(deadlineSeconds=30))
 
     assert _refusal(rpc, inputs) == (
         f'node "{NAME}" is not Ready after 30 s\n'
@@ -277,7 +292,7 @@ def test_without_ssh_what_needs_it_is_refused_before_anything_is_begun(
     rpc: Rpc, node_inputs: MakeInputs, change: dict[str, str]
 ) -> None:
     before = node_inputs()
-    after = {key: each for key, each in {**before, **change}.items() if key != "ssh"}
+    after = closed({**before, **change})
 
     with pytest.raises(Failed) as failed:
         rpc.diff(NODE, before, after)
@@ -293,7 +308,7 @@ def test_switching_ssh_off_contacts_nobody_and_a_new_machine_needs_none(
     rpc: Rpc, machine: FakeMachine, node_inputs: MakeInputs
 ) -> None:
     before = node_inputs()
-    after = {key: each for key, each in before.items() if key != "ssh"}
+    after = closed(before)
 
     rpc.diff(NODE, before, after)
     rpc.update(NODE, {**before, "kubeletVersion": "v1"}, before, after)
@@ -309,7 +324,7 @@ def test_switching_ssh_on_again_brings_the_machine_up_to_date(
     api.nodes[NAME] = node(NAME)
     machine.will_report_after_boot(report(), report("done", ("ssh", 0.5)))
     after = node_inputs()
-    before = {key: each for key, each in after.items() if key != "ssh"}
+    before = closed(after)
 
     with plugin(FastClock(), BOOT_PROGRAM) as rpc:
         outputs = rpc.update(NODE, {**before, "kubeletVersion": "v1"}, before, after)
@@ -318,10 +333,51 @@ def test_switching_ssh_on_again_brings_the_machine_up_to_date(
     assert machine.content_of("etc/k3s-aws/node.json") == NODE_CONFIG
 
 
+def test_other_keys_that_came_while_ssh_was_off_are_brought_when_it_is_on_again(
+    rotated: Rotated,
+) -> None:
+    rotated.machine.on_boot = rotated.take_both
+    rotated.old = closed(rotated.old)
+
+    assert rotated.up()["bootReport"]["state"] == "done"
+
+
+def test_a_change_of_keys_that_got_through_and_failed_later_may_be_followed_by_another(
+    rotated: Rotated, rpc: Rpc
+) -> None:
+    """The machine has keys that stand in no Node: those of the SshKeys before the last change."""
+    host, login = _made(rpc, "tried"), _made(rpc, "tried")
+    rotated.machine.show(host_key=host["privateKey"], login_key=login["privateKey"])
+    rotated.machine.on_boot = rotated.take_both
+    tried = {"formerHostKey": host["publicKey"], "formerPrivateKey": login["privateKey"]}
+    rotated.new = {**rotated.new, "ssh": {**rotated.new["ssh"], **tried}}
+
+    assert rotated.up()["bootReport"]["state"] == "done"
+
+
+def test_the_keys_from_before_count_for_nothing_once_a_change_is_finished(
+    rotated: Rotated,
+) -> None:
+    """Nobody takes a machine's place with a key that was rotated away."""
+    tried = {
+        "formerHostKey": rotated.old["ssh"]["hostKey"],
+        "formerPrivateKey": rotated.old["ssh"]["privateKey"],
+    }
+    finished = {**rotated.new, "ssh": {**rotated.new["ssh"], **tried}}
+    rotated.old, rotated.new = finished, {**finished, "nodeConfig": '{"schema": 1, "a": "b"}'}
+
+    with pytest.raises(Failed) as failed:
+        rotated.up()
+
+    assert "another machine answers at" in failed.value.text
+    assert rotated.machine.commands == []
+
+
 def test_without_ssh_the_administrators_kubeconfig_is_made_of_the_operators_pair(
-    rpc: Rpc, api_inputs: Inputs, authority: Mapping[str, Any]
+    rpc: Rpc, ssh_inputs: Inputs, api_inputs: Inputs, authority: Mapping[str, Any]
 ) -> None:
     inputs = {
+        "ssh": {**ssh_inputs, "closed": True},
         "api": api_inputs,
         "instanceId": "i-0123456789abcdef0",
         "clusterName": "demo",

@@ -62,7 +62,8 @@ def test_every_fault_of_the_inputs_is_told_at_once_with_its_path(
 ) -> None:
     good = node_inputs(role="boss", deadlineSeconds=0, drainSecond=3, nodeConfig="[]")
     del good["drainSeconds"]
-    good["ssh"] = {**good["ssh"], "port": 70000, "privateKey": "no key", "hostKey": "ssh-rsa AAAA"}
+    good["ssh"] |= {"port": 70000, "privateKey": "no key", "hostKey": "ssh-rsa AAAA"}
+    good["ssh"] |= {"formerHostKey": "ssh-rsa AAAA", "closed": "yes"}
     good["api"] = "https://203.0.113.10:6443"
 
     _, failures = rpc.check(NODE, good)
@@ -75,6 +76,10 @@ def test_every_fault_of_the_inputs_is_told_at_once_with_its_path(
             "is no ssh-ed25519 public key\n"
             "    use publicKey of the SshKey that the machine was given"
         ),
+        "ssh.formerHostKey": (
+            "is no ssh-ed25519 public key\n    use formerPublicKey of the machine's SshKey"
+        ),
+        "ssh.closed": 'expected true or false, found "yes"\n    true or false',
         "api": ("expected an object\n    How the Kubernetes API is reached, and who we are there."),
         "nodeConfig": "is no JSON object\n    use what cluster/node_config renders",
         "deadlineSeconds": "0 is less than 1\n    such as 600",
@@ -250,7 +255,7 @@ def _assert_told(schema: Any, told: Mapping[str, Any], fields: Fields) -> None:
             _assert_told(schema, inner["properties"], declared.fields)
         else:
             assert told[key].get("secret", False) == declared.secret
-            kinds = {"string", "integer", "number", "object", "array"}
+            kinds = {"string", "integer", "number", "boolean", "object", "array"}
             assert told[key]["type"] in kinds
 
 
