@@ -513,7 +513,7 @@ TOP = Group(
         "adminKubeconfig": Flag(
             what="the administrator's kubeconfig as output `adminKubeconfig`, read from the first "
             "server. Whoever has it may do everything, and it cannot be taken back: it works for a "
-            "year",
+            "year, or for ten where SSH is switched off",
             change=NONE,
             default=False,
         ),
