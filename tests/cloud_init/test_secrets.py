@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.cloud_init.authority import Authority
 from tests.cloud_init.world import (
     AGENT_PASSWORD,
     HOST_KEY,
@@ -274,6 +275,53 @@ def test_a_token_k3s_will_not_change_is_the_cause_and_the_old_one_stays(world: W
     assert (world.root / "etc/rancher/k3s/token").read_text() == world.server_token + "\n"
 
 
+@pytest.mark.parametrize(
+    ("status", "cause"),
+    [
+        (403, "k3s refused the token it was started with"),
+        (400, "k3s answered 400 to the server token"),
+    ],
+)
+def test_what_k3s_goes_on_answering_to_a_token_is_the_cause_long_before_the_deadline(
+    world: World, status: int, cause: str
+) -> None:
+    world.configure("server")
+    world.boot()
+    datastore(world)
+    leave(world, token=OTHER)
+    world.token_answers = [status] * 100
+    assert world.boot() == 1
+    assert world.cause() == ("start-k3s", cause)
+
+
+def test_a_k3s_that_is_in_trouble_is_told_when_it_is_out_of_it(world: World) -> None:
+    world.configure("server")
+    world.boot()
+    datastore(world)
+    leave(world, token=OTHER)
+    # Every half second: longer than a refusal is borne with.
+    world.token_answers = [503] * 30
+    assert world.boot() == 0, world.cause()
+    assert world.told == [OTHER, OTHER]
+
+
+def test_who_only_answers_in_place_of_k3s_never_sees_a_token(
+    world: World, other_authority: Authority
+) -> None:
+    world.configure("server", deadlineSeconds=5)
+    world.boot()
+    datastore(world)
+    leave(world, token=OTHER)
+    impostor = World(world.root, other_authority)
+    world.server_url = impostor.server_url
+    try:
+        assert world.boot() == 1
+    finally:
+        impostor.close()
+    assert impostor.sent_to_server == []
+    assert "CERTIFICATE_VERIFY_FAILED" in world.cause()[1]
+
+
 def test_a_server_whose_first_start_failed_is_not_waited_for_before_its_second(
     world: World,
 ) -> None:
@@ -329,12 +377,13 @@ def test_what_was_kept_before_is_not_shown_either(world: World) -> None:
     world.configure("server")
     world.boot()
     datastore(world)
-    leave(world, token=OTHER)
+    agents = "agents-password-9876543210"
+    leave(world, token=OTHER, agentToken=agents, hostKey=OTHER_HOST_KEY)
     world.systemd.starts = False
-    world.systemd.journal = ["level=fatal another-password-0123456789 server:x"]
+    world.systemd.journal = [f"level=fatal {OTHER} {agents} other-host-key-body"]
     world.boot()
+    assert world.cause()[1].endswith("level=fatal [secret] [secret] [secret]")
     shown = "\n".join(
         [json.dumps(world.report), *world.said, *map(" ".join, world.systemd.commands)]
     )
-    assert "another-password" not in shown
-    assert "[secret]" in world.cause()[1]
+    assert [each for each in (OTHER, agents, "other-host-key-body") if each in shown] == []

@@ -131,6 +131,8 @@ class World:
         # k3s takes the password it was started with until it starts again.
         self.server_password = SERVER_PASSWORD
         self.told: list[str] = []
+        # What k3s says to another token before it takes it.
+        self.token_answers: list[int] = []
         self.systemd.on_k3s_start = self._start_k3s
         self.asked_parameters: list[list[str]] = []
         ca_hash = hashlib.sha256(authority.certificate.encode()).hexdigest()
@@ -356,8 +358,12 @@ class _Supervisor(_Handler):
 
     def do_PUT(self) -> None:
         # https://github.com/k3s-io/k3s/blob/main/pkg/server/handlers/token.go
+        self.world.sent_to_server.append((self.path, self.headers["Authorization"]))
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         login = base64.b64encode(f"server:{self.world.server_password}".encode()).decode()
+        if self.world.token_answers:
+            self.answer(self.world.token_answers.pop(0), b"")
+            return
         if self.path != "/v1-k3s/token" or self.headers["Authorization"] != f"Basic {login}":
             self.answer(401, b"")
             return

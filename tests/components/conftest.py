@@ -135,11 +135,9 @@ MADE: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "kubeletVersion": "v1",
         "readySeconds": 12.5,
     },
-    "k3s:index:Identity": lambda name: {"kubeconfig": _secret(f"of {name}")},
-    "k3s:index:Kubeconfig": lambda _: {
-        "kubeconfig": _secret("apiVersion: v1"),
-        "expiresAt": "2027",
-    },
+    # In plain, unlike the plugin's, so that it is the program that makes a secret of them.
+    "k3s:index:Identity": lambda name: {"kubeconfig": f"of {name}"},
+    "k3s:index:Kubeconfig": lambda _: {"kubeconfig": "apiVersion: v1"},
     "aws:ec2/networkInterface:NetworkInterface": lambda name: {"privateIp": f"private-{name}"},
     "aws:s3/bucket:Bucket": lambda name: {"bucket": name, "arn": f"arn:aws:s3:::{name}"},
     "aws:ec2/eip:Eip": lambda name: {"publicIp": f"public-{name}"},

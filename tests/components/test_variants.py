@@ -200,6 +200,15 @@ def test_k3s_in_the_bucket_is_the_machines_only_source(tmp_path: Path) -> None:
     }
 
 
+def test_a_role_with_objects_in_the_bucket_may_still_decrypt_its_parameters() -> None:
+    key = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d"
+    built = build({**CONFIGURATION, "k3s": {"bucket": True}, "parameterKmsKeyArn": key})
+    for role in ("server", "agent"):
+        found = {each["Action"][-1]: each["Resource"] for each in statements(built, f"demo-{role}")}
+        assert list(found) == ["ssm:GetParameters", "kms:Decrypt", "s3:GetObject"]
+        assert found["kms:Decrypt"] == [key]
+
+
 def test_the_bucket_is_closed_to_the_public_and_goes_with_its_content() -> None:
     built = build({**CONFIGURATION, "manifests": [manifest("big", NOISE)]})
     (bucket,) = built.of("aws:s3/bucket:Bucket").values()
@@ -246,6 +255,13 @@ def test_each_identity_has_a_kubeconfig_and_the_administrator_only_when_asked() 
     assert list(made.of("k3s:index:Kubeconfig")) == ["demo"]
     assert made.outputs["adminKubeconfig"] == "apiVersion: v1"
     assert made.outputs["adminKubeconfigIsSecret"] is True
+
+
+def test_an_identity_is_valid_as_long_and_made_anew_as_often_as_it_is_told() -> None:
+    told = {"name": "ci", "role": "viewer", "expiryDays": 30, "generation": 2}
+    made = build({**CONFIGURATION, "pools": [], "identities": [told]})
+    (identity,) = made.of("k3s:index:Identity").values()
+    assert (identity.inputs["validDays"], identity.inputs["generation"]) == (30, 2)
 
 
 def test_no_identity_is_made_of_an_empty_list() -> None:
