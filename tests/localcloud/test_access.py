@@ -8,7 +8,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import paramiko
@@ -153,15 +153,19 @@ def put_host_key(stack: Stack, node: dict[str, Any], key: str) -> None:
 def no_node_is_lost(stack: Stack) -> Iterator[None]:
     """Asks for the nodes all the while: none goes, and afterwards the same ones are Ready."""
     before = {node["name"] for node in stack.nodes()}
-    ended, seen = threading.Event(), []
+
+    def names() -> set[str]:
+        listed = stack.kubectl("get", "nodes", "-o", "name").split()
+        return {name.removeprefix("node/") for name in listed}
+
+    # Before and after what is done the API does answer; a short `up` may end with no other sample.
+    ended, seen = threading.Event(), [names()]
 
     def watch() -> None:
         while not ended.wait(1.0):
-            try:
-                names = stack.kubectl("get", "nodes", "-o", "name").split()
-            except Exception:  # noqa: S112 - the API restarts in between
-                continue
-            seen.append({name.removeprefix("node/") for name in names})
+            # The API restarts in between.
+            with suppress(Exception):
+                seen.append(names())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -170,8 +174,8 @@ def no_node_is_lost(stack: Stack) -> Iterator[None]:
     finally:
         ended.set()
         watcher.join()
-    assert seen
-    assert all(before <= names for names in seen)
+    seen.append(names())
+    assert all(before <= sample for sample in seen)
     assert before == {node["name"] for node in stack.nodes()}
     stack.kubectl("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=40s")
 

@@ -36,7 +36,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
 
 
 def test_machines_run_the_programs_of_their_own_architecture(lab: Laboratory) -> None:
-    stack = lab.stack("twofold", example("mixed-spot", "10.53.0.0/16"))
+    stack = lab.stack("twofold", example("mixed-spot", "10.51.0.0/16"))
     stack.pulumi(*UP)
     nodes = stack.nodes()
     assert {node["architecture"] for node in nodes} == {"arm64", "x86_64"}

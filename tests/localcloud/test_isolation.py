@@ -42,7 +42,8 @@ def stranger(standing: Standing) -> Iterator[Place]:
     (seen,) = json.loads(stack.docker("inspect", member))
     (on,) = seen["NetworkSettings"]["Networks"]
     where = ["--network", on, "--ip", STRANGER, "--entrypoint", "sleep"]
-    name = stack.docker("run", "--detach", "--rm", *where, seen["Config"]["Image"], "600").strip()
+    what = [seen["Config"]["Image"], "infinity"]
+    name = stack.docker("run", "--detach", "--rm", *where, *what).strip()
     yield Place(["docker", "exec", "-i", name])
     stack.docker("rm", "--force", name)
 
