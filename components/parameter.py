@@ -26,12 +26,12 @@ class SecretParameters:
         value: pulumi.Input[str],
         opts: pulumi.ResourceOptions,
     ) -> aws.ssm.Parameter:
-        """A SecureString; the value is secret in state."""
+        """A SecureString; pulumi_aws makes its value secret in state, whatever it was before."""
         return aws.ssm.Parameter(
             resource_name,
             name=name,
             type="SecureString",
-            value=pulumi.Output.secret(value),
+            value=value,
             # By name: leaving it out would keep the key of before.
             key_id=self.key_arn or ACCOUNTS_KEY,
             tags=dict(self.tags),

@@ -111,8 +111,6 @@ class Identity(PluginResource):
 
     pulumi_type = "k3s:index:Identity"
     kubeconfig: pulumi.Output[str]
-    userName: pulumi.Output[str]
-    expiresAt: pulumi.Output[str]
 
 
 class Kubeconfig(PluginResource):
@@ -124,5 +122,3 @@ class Kubeconfig(PluginResource):
 
     pulumi_type = "k3s:index:Kubeconfig"
     kubeconfig: pulumi.Output[str]
-    issuedAt: pulumi.Output[str]
-    expiresAt: pulumi.Output[str]

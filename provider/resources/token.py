@@ -18,7 +18,7 @@ def _sha256(value: str) -> str | None:
 
 
 class Token(Resource):
-    """The full form is what an agent joins with; a server is given the bare password."""
+    """Who joins has the full form; of the agents' token a server has the password alone."""
 
     token = "k3s:index:Token"
     description = (
