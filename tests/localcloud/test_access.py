@@ -428,7 +428,8 @@ def test_what_works_without_ssh_and_what_is_refused(stack: Stack) -> None:
     # Other keys as well, with or without a preview; switched on again, a machine gets them all.
     stack.configure(rotation={**configured(stack).get("rotation", {}), "loginKey": 8})
     said = stack.pulumi(*UP, fails=True)
-    assert "cannot be changed while SSH is switched off: nodeConfig, secrets" in said
+    assert "cannot be changed while SSH is switched off" in said
+    assert "secrets" in said
     stack.configure(network=network, rotation={"loginKey": 9, "hostKeys": 9, "joinTokens": 9})
     stack.pulumi(*UP)
     stack.pulumi(*UP, "--expect-no-changes")
