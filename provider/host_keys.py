@@ -11,28 +11,20 @@ import threading
 from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True, kw_only=True)
-class Owner:
-    """Whose key it is, and whether it was replaced by another one."""
-
-    name: str
-    former: bool
-
-
 @dataclass
 class HostKeys:
-    """Owners by public key; used by many requests at a time."""
+    """The owners' names by public key; used by many requests at a time."""
 
-    _owners: dict[str, Owner] = field(default_factory=dict)
+    _owners: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def remember(self, public_key: str, name: str, *, former: bool = False) -> None:
+    def remember(self, public_key: str, name: str) -> None:
         """Notes whose key this line holds; an empty one is none."""
         if public_key:
             with self._lock:
-                self._owners[_bare(public_key)] = Owner(name=name, former=former)
+                self._owners[_bare(public_key)] = name
 
-    def owner_of(self, public_key: str) -> Owner | None:
+    def owner_of(self, public_key: str) -> str | None:
         with self._lock:
             return self._owners.get(_bare(public_key))
 

@@ -202,7 +202,6 @@ class Machine:
     def _another_machine(self, offered: str) -> str:
         place = f"{self._login.host} port {self._login.port}"
         owner = self._host_keys.owner_of(offered)
-        ours = self._host_keys.owner_of(self._login.host_key)
         keys = f"{fingerprint_of(offered)}, expected {fingerprint_of(self._login.host_key)}"
         if owner is None:
             return (
@@ -212,9 +211,9 @@ class Machine:
                 "    compare with the host key in the instance's console output; when the machine "
                 "is the right one but was set up anew by hand, replace it"
             )
-        if ours is not None and owner.name == ours.name:
+        if owner == self._host_keys.owner_of(self._login.host_key):
             return (
-                f'the machine at {place} shows the SSH host key that "{owner.name}" had before it '
+                f'the machine at {place} shows the SSH host key that "{owner}" had before it '
                 f"was replaced or its key rotated: {keys}\n"
                 "    a machine that is no longer ours answers; nothing was sent to it\n"
                 "    terminate the instance that has the address, then run pulumi refresh and "
@@ -222,7 +221,7 @@ class Machine:
             )
         return (
             f"another machine of this cluster answers at {place}: its SSH host key is that of "
-            f'"{owner.name}", {keys}\n'
+            f'"{owner}", {keys}\n'
             "    the address leads to the wrong machine, or one took another's key; nothing was "
             "sent to it\n"
             "    run pulumi refresh, then pulumi up; if it stays so, replace both machines"

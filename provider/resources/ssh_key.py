@@ -66,7 +66,7 @@ class SshKey(Resource):
     def recognise(self, surroundings: Surroundings, known: Values) -> None:
         if "publicKey" in known:
             keys, name = surroundings.host_keys, known["comment"]
-            keys.remember(known.get("formerPublicKey", ""), name, former=True)
+            keys.remember(known.get("formerPublicKey", ""), name)
             keys.remember(known["publicKey"], name)
 
     def create(self, task: Task, inputs: Values) -> Created:
