@@ -122,7 +122,7 @@ class FakeMachine:
         self.drop_connections()
 
     def drop_connections(self) -> None:
-        for each in self._transports:
+        for each in list(self._transports):  # another one may come meanwhile
             each.close()
 
     def _serve(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import socket
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,24 +16,13 @@ from cluster import kubeconfig
 from provider.values import UNKNOWN, Secret, plain
 from tests.provider.fake_api import FakeApi
 from tests.provider.fake_objects import RBAC, REQUESTS, user_of
-from tests.provider.rpc import Failed, FastClock, Rpc
+from tests.provider.rpc import AheadClock, Failed, Rpc
 
 IDENTITY = "k3s:index:Identity"
 BINDING = "/namespaces/shop/rolebindings/k3s-aws:ci"
 READS = "/clusterrolebindings/k3s-aws:ci:reads"
 FIRST, SECOND, THIRD = (f"k3s-aws:demo:ci:0000000{number}" for number in (1, 2, 3))
 Inputs = dict[str, Any]
-
-
-class AheadClock(FastClock):
-    """The real time, as a certificate's validity is, and as many days as one likes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.days = 0
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + timedelta(days=self.days)
 
 
 @pytest.fixture
@@ -523,10 +512,10 @@ def test_deleting_twice_is_fine(rpc: Rpc, inputs: Inputs) -> None:
 
 def test_deleting_without_an_api_succeeds_and_says_what_is_left(rpc: Rpc, inputs: Inputs) -> None:
     _, known = rpc.create(IDENTITY, inputs)
-    with socket.create_server(("127.0.0.1", 0)) as gone:
+    with socket.socket() as gone:
+        gone.bind(("127.0.0.1", 0))  # nobody else gets the port, and nobody answers there
         endpoint = f"https://127.0.0.1:{gone.getsockname()[1]}"
-
-    rpc.delete(IDENTITY, {**known, "api": {**plain(known["api"]), "endpoint": endpoint}})
+        rpc.delete(IDENTITY, {**known, "api": {**plain(known["api"]), "endpoint": endpoint}})
 
     assert rpc.said.warnings == [
         'the rights of identity "ci" are left behind: the API cannot be reached\n'

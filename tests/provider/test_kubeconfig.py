@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,11 +19,22 @@ from provider import certificates
 from provider.values import UNKNOWN, Secret
 from tests.provider.fake_api import FakeApi
 from tests.provider.fake_machine import FakeMachine
-from tests.provider.rpc import NOW, Failed, Rpc
+from tests.provider.rpc import AheadClock, Failed, Rpc, plugin
 
 KUBECONFIG = "k3s:index:Kubeconfig"
 FILE = "etc/rancher/k3s/k3s.yaml"
 Inputs = dict[str, Any]
+
+
+@pytest.fixture
+def clock() -> AheadClock:
+    return AheadClock()
+
+
+@pytest.fixture
+def rpc(clock: AheadClock) -> Iterator[Rpc]:
+    with plugin(clock) as running:
+        yield running
 
 
 @pytest.fixture
@@ -208,28 +219,17 @@ def test_a_refresh_keeps_what_is_known_and_contacts_nobody(
     assert api.calls == []
 
 
-def _aged(known: Mapping[str, Any], days: int) -> dict[str, Any]:
-    """As it will be when its certificate has so many days left."""
-    end = NOW + timedelta(days=days)
-    return {**known, "expiresAt": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
-
-
-@pytest.mark.parametrize(("days", "stale"), [(9, True), (30, False)])
+@pytest.mark.parametrize(("life_days", "days_left", "stale"), [(30, 11, False), (30, 9, True)])
 def test_in_the_last_third_of_its_life_a_preview_shows_that_it_is_made_anew(
-    rpc: Rpc,
-    machine: FakeMachine,
-    inputs: Inputs,
-    k3s_yaml: Callable[..., str],
-    days: int,
-    stale: bool,
+    rpc: Rpc, clock: AheadClock, inputs: Inputs, life_days: int, days_left: int, stale: bool
 ) -> None:
-    machine.put(FILE, k3s_yaml())
-    _, known = rpc.create(KUBECONFIG, inputs)
-    begin = (NOW - timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    aged = {**_aged(known, days), "issuedAt": begin}
+    end = clock.now() + timedelta(days=days_left)
+    validity = {"issuedAt": end - timedelta(days=life_days), "expiresAt": end}
+    times = {key: each.strftime(certificates.TIME) for key, each in validity.items()}
+    known = {**inputs, "kubeconfig": Secret("old"), **times}
 
-    answer = rpc.diff(KUBECONFIG, inputs, inputs, aged)
-    preview = rpc.update(KUBECONFIG, aged, inputs, inputs, preview=True)
+    answer = rpc.diff(KUBECONFIG, inputs, inputs, known)
+    preview = rpc.update(KUBECONFIG, known, inputs, inputs, preview=True)
 
     assert ("kubeconfig" in answer.diffs) is stale
     assert (preview["expiresAt"] is UNKNOWN) is stale
@@ -237,6 +237,7 @@ def test_in_the_last_third_of_its_life_a_preview_shows_that_it_is_made_anew(
 
 def test_k3s_is_restarted_when_it_has_not_made_another_certificate_by_itself(
     rpc: Rpc,
+    clock: AheadClock,
     machine: FakeMachine,
     inputs: Inputs,
     k3s_yaml: Callable[..., str],
@@ -244,7 +245,7 @@ def test_k3s_is_restarted_when_it_has_not_made_another_certificate_by_itself(
 ) -> None:
     machine.put(FILE, k3s_yaml())
     _, known = rpc.create(KUBECONFIG, inputs)
-    begin = (NOW - timedelta(days=300)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    clock.days = 25
     renewed = _renewed(authority)
 
     def renew_when_restarted() -> None:
@@ -254,7 +255,7 @@ def test_k3s_is_restarted_when_it_has_not_made_another_certificate_by_itself(
 
     restarting = threading.Thread(target=renew_when_restarted, daemon=True)
     restarting.start()
-    outputs = rpc.update(KUBECONFIG, {**known, "issuedAt": begin}, inputs, inputs)
+    outputs = rpc.update(KUBECONFIG, known, inputs, inputs)
     restarting.join(5)
 
     assert machine.systemctl_calls == ["restart --no-block k3s"]
@@ -268,7 +269,8 @@ def _renewed(authority: Mapping[str, Any]) -> dict[str, str]:
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     certificate = x509.load_pem_x509_certificate(authority["clientCaCertificate"].encode())
     client = certificates.Pair(certificate=certificate, key=key)
-    validity = (NOW - timedelta(days=1), datetime.now(UTC) + timedelta(days=365))
+    now = datetime.now(UTC)  # TLS looks at the real time
+    validity = (now - timedelta(days=1), now + timedelta(days=365))
     made = certificates.make_client(
         client, common_name="system:admin", organization="system:masters", validity=validity
     )

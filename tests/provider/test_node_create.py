@@ -34,12 +34,6 @@ def _failure(rpc: Rpc, inputs: Inputs) -> Failed:
     return caught.value
 
 
-def _closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
-
-
 def test_a_node_is_created_when_its_boot_is_done_and_it_is_ready(
     rpc: Rpc, machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
 ) -> None:
@@ -73,34 +67,42 @@ def test_a_machine_that_refuses_connections_at_first_is_waited_for(
     api.nodes[NAME] = node(NAME)
     relay = _Relay(machine.port)
 
-    thread = threading.Timer(0.3, relay.open)
-    thread.start()
+    def open_when_refused() -> None:
+        while f"agent {NAME}: SSH is refused" not in rpc.said.progress_texts:
+            time.sleep(0.01)
+        relay.open()
+
+    opening = threading.Thread(target=open_when_refused, daemon=True)
+    opening.start()
     rpc.create(NODE, {**inputs, "ssh": {**inputs["ssh"], "port": relay.port}})
-    thread.join()
+    opening.join(5)
     relay.close()
 
-    assert f"agent {NAME}: SSH is refused" in rpc.said.progress_texts
+    assert not opening.is_alive()
+    assert machine.connections == 1
 
 
 class _Relay:
     """A port that is closed until `open`, and then leads to another one."""
 
     def __init__(self, target: int) -> None:
-        self.port = _closed_port()
+        self._listening = socket.socket()
+        # Bound and not listening: connections are refused, and nobody else gets the port.
+        self._listening.bind(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
         self._target = target
-        self._sockets: list[socket.socket] = []
+        self._sockets = [self._listening]
 
     def open(self) -> None:
-        listening = socket.create_server(("127.0.0.1", self.port))
-        self._sockets.append(listening)
-        threading.Thread(target=self._relay, args=(listening,), daemon=True).start()
+        self._listening.listen()
+        threading.Thread(target=self._relay, daemon=True).start()
 
     def close(self) -> None:
         for each in self._sockets:
             each.close()
 
-    def _relay(self, listening: socket.socket) -> None:
-        near, _ = listening.accept()
+    def _relay(self) -> None:
+        near, _ = self._listening.accept()
         far = socket.create_connection(("127.0.0.1", self._target))
         self._sockets += [near, far]
         for source, sink in ((near, far), (far, near)):

@@ -132,10 +132,10 @@ def test_an_api_that_is_gone_leaves_a_warning_and_succeeds(
     rpc: Rpc, node_inputs: MakeInputs
 ) -> None:
     inputs = node_inputs()
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        endpoint = f"https://127.0.0.1:{listening.getsockname()[1]}"
-
-    rpc.delete(NODE, {**inputs, "api": {**inputs["api"], "endpoint": endpoint}})
+    with socket.socket() as gone:
+        gone.bind(("127.0.0.1", 0))  # nobody else gets the port, and nobody answers there
+        endpoint = f"https://127.0.0.1:{gone.getsockname()[1]}"
+        rpc.delete(NODE, {**inputs, "api": {**inputs["api"], "endpoint": endpoint}})
 
     assert rpc.said.warnings == [
         f'the Node object "{NAME}" is left behind: the API cannot be reached\n'

@@ -109,11 +109,16 @@ def test_a_machine_without_a_host_key_is_waited_for_and_then_named_as_that(
     rpc: Rpc, node_inputs: MakeInputs
 ) -> None:
     """An sshd without a key takes the connection and ends it at once."""
-    inputs = node_inputs(deadlineSeconds=5)
+    inputs = node_inputs(deadlineSeconds=30)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=_end_connections, args=(server,), daemon=True).start()
+        ending = threading.Thread(target=_end_connections, args=(server,), daemon=True)
+        ending.start()
         said = _refusal(rpc, {**inputs, "ssh": {**inputs["ssh"], "port": server.getsockname()[1]}})
+        # Closing alone does not wake who waits in accept, and the number goes to another socket.
+        server.shutdown(socket.SHUT_RDWR)
+        ending.join(5)
 
+    assert not ending.is_alive()
     assert "last seen: SSH ends before it shows a host key: a machine has none before" in said
 
 
