@@ -2,8 +2,8 @@
 A Kubernetes API on loopback: nodes, pods, evictions, and the objects of fake_objects.py, as JSON
 over TLS with client certificates.
 
-Every call is noted as `METHOD path`. What it lets through is decided by TLS alone: a client
-without a certificate of the client CA is not answered.
+Every call is noted as `METHOD path`, and whom the certificate it came with names. What it lets
+through is decided by TLS alone: a client without a certificate of the client CA is not answered.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ class FakeApi:
         self.stuck: set[str] = set()
         self.objects = FakeObjects(authority)
         self.calls: list[str] = []
+        self.callers: list[str] = []
         self.status_of_everything: int | None = None
         # Called with the number of calls so far; a status it gives is the answer.
         self.before_answer: Callable[[int], int | None] = lambda calls: None
@@ -164,6 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length)) if length else None
         api: FakeApi = self.server.api  # type: ignore[attr-defined]
+        shown: Any = cast("ssl.SSLSocket", self.connection).getpeercert()
+        api.callers += [value for ((key, value),) in shown["subject"] if key == "commonName"]
         status, content = api.answer(self.command, parts.path, parse_qs(parts.query), body)
         text = (content if isinstance(content, str) else json.dumps(content)).encode()
         self.send_response(status)

@@ -13,6 +13,7 @@ import yaml
 from pulumi.runtime.proto import provider_pb2
 
 from cluster import kubeconfig
+from provider.drain import PATIENCE_SECONDS
 from provider.values import UNKNOWN, Secret, plain
 from tests.provider.fake_api import FakeApi
 from tests.provider.fake_objects import RBAC, REQUESTS, user_of
@@ -21,7 +22,9 @@ from tests.provider.rpc import AheadClock, Failed, Rpc
 IDENTITY = "k3s:index:Identity"
 BINDING = "/namespaces/shop/rolebindings/k3s-aws:ci"
 READS = "/clusterrolebindings/k3s-aws:ci:reads"
+READS_ROLE = "/clusterroles/k3s-aws:ci:reads"
 FIRST, SECOND, THIRD = (f"k3s-aws:demo:ci:0000000{number}" for number in (1, 2, 3))
+PROOF = "GET /readyz"
 Inputs = dict[str, Any]
 
 
@@ -111,13 +114,13 @@ def test_rights_are_bound_to_the_user_in_the_namespaces_which_are_made(
 
     assert sorted(api.objects.of("ci")) == [
         READS,
-        "/clusterroles/k3s-aws:ci:reads",
+        READS_ROLE,
         "/namespaces/default/rolebindings/k3s-aws:ci",
         BINDING,
     ]
     assert set(map(tuple, api.objects.users_of("ci").values())) == {(FIRST,)}
     assert api.objects.of("ci")[BINDING]["roleRef"]["name"] == "edit"
-    assert api.objects.of("ci")["/clusterroles/k3s-aws:ci:reads"]["rules"] == [
+    assert api.objects.of("ci")[READS_ROLE]["rules"] == [
         {"apiGroups": [""], "resources": ["nodes", "namespaces"], "verbs": ["get", "list", "watch"]}
     ]
     assert "/api/v1/namespaces/shop" in api.objects.by_path
@@ -176,6 +179,51 @@ def test_a_certificate_that_is_not_signed_is_an_error_with_the_clusters_reason(
     )
     assert api.objects.of("ci") == {}
     assert not [path for path in api.objects.by_path if path.startswith(REQUESTS)]
+
+
+def test_the_new_user_calls_until_the_api_answers_before_rights_are_bound_to_it(
+    rpc: Rpc, api: FakeApi, inputs: Inputs
+) -> None:
+    def unready_twice(calls: int) -> int | None:
+        return 503 if api.calls[-1] == PROOF and api.calls.count(PROOF) < 3 else None
+
+    api.before_answer = unready_twice
+    rpc.create(IDENTITY, inputs)
+
+    calls = list(zip(api.calls, api.callers, strict=True))
+    assert [caller for call, caller in calls if call == PROOF] == [FIRST] * 3
+    assert {caller for call, caller in calls if call != PROOF} == {"k3s-aws-operator"}
+    first_put = next(index for index, (call, _) in enumerate(calls) if call.startswith("PUT"))
+    assert PROOF not in api.calls[first_put:]
+    assert "the API answers 503 Service Unavailable" in rpc.said.progress_texts
+
+
+def test_a_new_user_who_may_not_ask_whether_the_api_is_ready_is_known_there(
+    rpc: Rpc, api: FakeApi, inputs: Inputs
+) -> None:
+    api.before_answer = lambda calls: 403 if api.calls[-1] == PROOF else None
+
+    rpc.create(IDENTITY, inputs)
+
+    assert api.calls.count(PROOF) == 1
+    assert api.objects.users_of("ci") == {BINDING: [FIRST], READS: [FIRST]}
+
+
+def test_a_new_user_who_is_not_known_to_the_api_is_an_error_at_once(
+    rpc: Rpc, api: FakeApi, inputs: Inputs
+) -> None:
+    api.before_answer = lambda calls: 401 if api.calls[-1] == PROOF else None
+
+    with pytest.raises(Failed) as caught:
+        rpc.create(IDENTITY, {**inputs, "deadlineSeconds": 30})
+
+    assert caught.value.code == "FAILED_PRECONDITION"
+    assert caught.value.text == (
+        'identity "ci" of cluster "demo" is not up to date: the API answers 401 Unauthorized\n'
+        f"    the server of this stack must answer at {api.endpoint}"
+    )
+    assert api.calls.count(PROOF) == 1
+    assert api.objects.of("ci") == {}
 
 
 def test_a_deadline_says_what_was_seen_last(rpc: Rpc, api: FakeApi, inputs: Inputs) -> None:
@@ -255,6 +303,21 @@ def test_another_namespace_moves_the_rights_and_keeps_the_user(
     assert parts_of(moved).client_key == parts_of(known).client_key
 
 
+def test_rights_that_are_too_many_go_before_others_come(
+    rpc: Rpc, api: FakeApi, inputs: Inputs
+) -> None:
+    """Cut off in between, an identity has too few rights and never too many."""
+    _, known = rpc.create(IDENTITY, inputs)
+    begin = len(api.calls)
+
+    rpc.update(IDENTITY, known, inputs, {**inputs, "namespaces": ["default"]})
+
+    assert [call for call in api.calls[begin:] if not call.startswith("GET")] == [
+        f"DELETE {RBAC}{BINDING}",
+        f"PUT {RBAC}/namespaces/default/rolebindings/k3s-aws:ci",
+    ]
+
+
 def test_a_namespace_that_is_being_deleted_is_waited_for(
     rpc: Rpc, api: FakeApi, inputs: Inputs
 ) -> None:
@@ -292,6 +355,23 @@ def test_a_rotation_makes_another_user_and_the_one_before_worthless(
     assert (READS in api.objects.of("ci")) is (change != {"clusterReads": []})
 
 
+def test_another_authority_makes_another_user_whose_kubeconfig_trusts_it(
+    rpc: Rpc, api: FakeApi, inputs: Inputs, other_authority: Mapping[str, Any]
+) -> None:
+    _, known = rpc.create(IDENTITY, inputs)
+    own, other = inputs["api"]["serverCaCertificate"], other_authority["serverCaCertificate"]
+    # Both, as while an authority is exchanged: the API answers with the one it had.
+    after = {**inputs, "api": {**inputs["api"], "serverCaCertificate": f"{other}{own}"}}
+
+    preview = rpc.update(IDENTITY, known, inputs, after, preview=True)
+    rotated = rpc.update(IDENTITY, known, inputs, after)
+
+    assert preview["kubeconfig"] == Secret(UNKNOWN)
+    assert rotated["userName"] == SECOND
+    assert parts_of(rotated).certificate_authority == f"{other}{own}"
+    assert FIRST not in str(api.objects.of("ci"))
+
+
 def test_the_preview_of_a_rotation_knows_no_kubeconfig_and_asks_nobody(
     rpc: Rpc, api: FakeApi, inputs: Inputs
 ) -> None:
@@ -323,10 +403,11 @@ def test_another_deadline_asks_nobody_and_another_endpoint_is_written(
     assert moved["userName"] == FIRST
 
 
-def test_another_name_is_another_identity(rpc: Rpc, inputs: Inputs) -> None:
-    diff = rpc.diff(IDENTITY, inputs, {**inputs, "name": "cd"})
+@pytest.mark.parametrize("key", ["name", "clusterName"])
+def test_another_name_is_another_identity(rpc: Rpc, inputs: Inputs, key: str) -> None:
+    diff = rpc.diff(IDENTITY, inputs, {**inputs, key: "other"})
 
-    assert list(diff.replaces) == ["name"]
+    assert list(diff.replaces) == [key]
 
 
 def test_in_two_thirds_of_its_life_nothing_is_stale(
@@ -430,6 +511,47 @@ def test_bindings_that_are_gone_or_changed_are_seen_by_a_refresh_and_put_back(
     assert len(api.objects.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("path", "change", "told"),
+    [
+        (
+            READS_ROLE,
+            {"rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]},
+            "ClusterRole k3s-aws:ci:reads",
+        ),
+        (
+            READS_ROLE,
+            {"aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {"theirs": "yes"}}]}},
+            "ClusterRole k3s-aws:ci:reads",
+        ),
+        (
+            BINDING,
+            {
+                "roleRef": {
+                    "apiGroup": "rbac.authorization.k8s.io",
+                    "kind": "ClusterRole",
+                    "name": "admin",
+                }
+            },
+            "RoleBinding k3s-aws:ci in shop",
+        ),
+    ],
+    ids=["rules", "aggregationRule", "roleRef"],
+)
+def test_what_gives_more_rights_under_our_label_is_seen_by_a_refresh_and_put_back(
+    rpc: Rpc, api: FakeApi, inputs: Inputs, path: str, change: Inputs, told: str
+) -> None:
+    _, known = rpc.create(IDENTITY, inputs)
+    before = api.objects.of("ci")
+    api.objects.by_path[f"{RBAC}{path}"] = {**before[path], **change}
+
+    read = rpc.read(IDENTITY, known, inputs)
+
+    assert read == {**known, "rights": f"not as they should be: {told}"}
+    assert rpc.update(IDENTITY, read, inputs, inputs) == known
+    assert api.objects.of("ci") == before
+
+
 def test_a_binding_of_another_role_under_our_name_is_made_anew(
     rpc: Rpc, api: FakeApi, inputs: Inputs
 ) -> None:
@@ -523,6 +645,22 @@ def test_deleting_without_an_api_succeeds_and_says_what_is_left(rpc: Rpc, inputs
         "it: kubectl delete clusterrolebindings,rolebindings,clusterroles -A -l "
         "k3s-aws/identity=ci"
     ]
+
+
+def test_an_api_that_never_answers_is_not_waited_for_until_the_deadline(
+    rpc: Rpc, clock: AheadClock, inputs: Inputs
+) -> None:
+    """A destroy must not be held up by a cluster that is away."""
+    _, known = rpc.create(IDENTITY, inputs)
+    begin = clock.monotonic()
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        rpc.delete(IDENTITY, {**known, "api": {**plain(known["api"]), "endpoint": endpoint}})
+
+    assert clock.monotonic() - begin == pytest.approx(PATIENCE_SECONDS, abs=0.5)
+    (warning,) = rpc.said.warnings
+    assert warning.startswith('the rights of identity "ci" are left behind: ')
 
 
 def test_two_identities_do_not_touch_each_other(rpc: Rpc, api: FakeApi, inputs: Inputs) -> None:

@@ -219,7 +219,11 @@ def test_a_refresh_keeps_what_is_known_and_contacts_nobody(
     assert api.calls == []
 
 
-@pytest.mark.parametrize(("life_days", "days_left", "stale"), [(30, 11, False), (30, 9, True)])
+@pytest.mark.parametrize(
+    ("life_days", "days_left", "stale"),
+    # A third of a year is more than the 120 days that k3s renews within.
+    [(30, 11, False), (30, 9, True), (365, 119, False), (365, 117, True)],
+)
 def test_in_the_last_third_of_its_life_a_preview_shows_that_it_is_made_anew(
     rpc: Rpc, clock: AheadClock, inputs: Inputs, life_days: int, days_left: int, stale: bool
 ) -> None:
@@ -260,6 +264,26 @@ def test_k3s_is_restarted_when_it_has_not_made_another_certificate_by_itself(
 
     assert machine.systemctl_calls == ["restart --no-block k3s"]
     assert outputs["expiresAt"] > known["expiresAt"]
+    assert _base64(renewed["operatorKey"]) in outputs["kubeconfig"].value
+
+
+def test_k3s_is_not_restarted_when_it_has_made_another_certificate_by_itself(
+    rpc: Rpc,
+    clock: AheadClock,
+    machine: FakeMachine,
+    inputs: Inputs,
+    k3s_yaml: Callable[..., str],
+    authority: Mapping[str, Any],
+) -> None:
+    machine.put(FILE, k3s_yaml())
+    _, known = rpc.create(KUBECONFIG, inputs)
+    clock.days = 25
+    renewed = _renewed(authority)
+    machine.put(FILE, k3s_yaml(operator=renewed))
+
+    outputs = rpc.update(KUBECONFIG, known, inputs, inputs)
+
+    assert machine.systemctl_calls == []
     assert _base64(renewed["operatorKey"]) in outputs["kubeconfig"].value
 
 

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from provider.host_keys import HostKeys
+from provider.machine import Machine
+from provider.ssh import Login
 from provider.values import UNKNOWN, Secret
-from provider.waiting import SystemClock
+from provider.waiting import SystemClock, Wait
 from tests.provider.fake_api import FakeApi, node
 from tests.provider.fake_machine import BOOT_PROGRAM, FakeMachine, report
 from tests.provider.rpc import Failed, FastClock, Rpc, plugin, urn_of
@@ -158,6 +161,26 @@ def test_a_login_that_is_refused_until_cloud_init_made_the_user_is_waited_for(
     rpc.create(NODE, node_inputs())
 
     assert machine.connections == 3
+
+
+def test_a_login_that_is_refused_again_after_it_worked_gets_its_grace_anew(
+    machine: FakeMachine, ssh_inputs: Inputs
+) -> None:
+    wait = Wait(600, FastClock(), threading.Event())
+    with Machine(Login.of(ssh_inputs), wait, HostKeys()) as reached:
+        machine.user = "not yet there"
+        assert reached.ask("true") is None
+        machine.user = "admin"
+        assert reached.ask("true") is not None
+
+        wait.pause(60)
+        machine.user = "taken away again"
+        machine.drop_connections()
+
+        assert reached.ask("true") is None
+        assert wait.seen != "the machine does not accept the login key"
+        assert reached.ask("true") is None
+        assert wait.seen == "the machine does not accept the login key"
 
 
 def test_a_boot_that_fails_is_an_error_with_phase_cause_and_where_to_look(

@@ -46,6 +46,25 @@ def test_another_node_configuration_is_installed_and_run(
     assert outputs["kubeletVersion"] == "v1.36.5+k3s1"
 
 
+def test_what_is_installed_is_never_readable_by_others_not_even_for_a_moment(
+    machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    old, new = node_inputs(), node_inputs(nodeConfig=NEWER)
+    machine.will_report_after_boot(report(), report())
+    api.nodes[NAME] = node(NAME)
+    # Notes the mode a file was written with.
+    noting = '#!/bin/sh\nstat -c "%a %n" "$2" >>"$ROOT/modes.log"\nexec /bin/chmod "$@"\n'
+    machine.put("bin/chmod", noting).chmod(0o755)
+
+    with plugin(FastClock(), BOOT_PROGRAM) as rpc:
+        rpc.update(NODE, {**old, **LEARNED}, old, new)
+
+    assert machine.content_of("modes.log").splitlines() == [
+        f"600 {machine.root}/{path}.new"
+        for path in ("etc/k3s-aws/node.json", "etc/k3s-aws/secrets.json", "opt/k3s-aws/boot.py")
+    ]
+
+
 def test_a_boot_program_that_fails_is_an_error_with_its_cause(
     machine: FakeMachine, node_inputs: MakeInputs
 ) -> None:
