@@ -88,6 +88,7 @@ def remove(task: Task, known: Values) -> None:
     """Takes the rights away as far as the API answers; what is left behind is told."""
     name = known["name"]
     wait = task.wait(min(PATIENCE_SECONDS, known["deadlineSeconds"]))
+    wait.seen = "the API does not answer in time"
     try:
         with contextlib.closing(Api(Access.of(known["api"]))) as api:
             task.say("takes its rights away")
