@@ -11,6 +11,11 @@ from typing import Any
 from recovery.errors import RecoveryError
 
 COMMAND_SECONDS = 120
+# How Pulumi says that the `.attrs` beside a state in a folder is empty (fileblob's `getAttrs`).
+TORN_STATE = "failed to load checkpoint: EOF"
+MEND_TORN_STATE = """the kill came between two files of a state in a folder: remove the empty
+    .json.attrs beside the stack's .json, and end the backend's URL with ?metadata=skip,
+    with which Pulumi writes no such file"""
 
 
 @dataclass(frozen=True)
@@ -74,5 +79,7 @@ class Stack:
             ) from None
         if done.returncode != 0:
             said = (done.stderr or done.stdout).strip()
+            if TORN_STATE in said:
+                said += f"\n    {MEND_TORN_STATE}"
             raise RecoveryError(f"`pulumi {' '.join(words[:2])}` failed\n{said}")
         return done.stdout

@@ -18,7 +18,9 @@ def variables(folder: Folder) -> dict[str, str]:
     """What is set besides PATH."""
     return {
         "PULUMI_HOME": str(folder.pulumi_home),
-        "PULUMI_BACKEND_URL": f"file://{folder.state}",
+        # Without `metadata`, Pulumi writes a second file beside each of the state's, and not at
+        # once: a run killed in between leaves a state that no command reads.
+        "PULUMI_BACKEND_URL": f"file://{folder.state}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(folder.passphrase),
         # Everything is there already: no look-ups on the internet, no downloads.
         "PULUMI_SKIP_UPDATE_CHECK": "true",

@@ -195,7 +195,7 @@ def laboratory(folder: Path, *, emulated: bool = False) -> Iterator[Laboratory]:
         "PATH": f"{cli.folder}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "VIRTUAL_ENV": str(Path(sys.executable).parents[1]),
         "PULUMI_HOME": str(folder / "home"),
-        "PULUMI_BACKEND_URL": f"file://{folder}/state",
+        "PULUMI_BACKEND_URL": f"file://{folder}/state?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(folder / "passphrase"),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",

@@ -51,6 +51,8 @@ def _is_recovered_after_a_kill(stack: Stack) -> None:
     run = _up_until_an_instance_exists(stack)
     run.kill()
     run.wait()
+    # Nothing that is not written at once: the kill may have come at any moment.
+    assert not list(stack.folder.rglob("*.attrs"))
     # An instance's creation takes until it runs: this one stands in no state.
     (reservation, *_) = stack.client("ec2").describe_instances()["Reservations"]
     assert reservation["Instances"][0]["InstanceId"] not in stack.pulumi("stack", "export")

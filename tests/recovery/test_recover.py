@@ -129,6 +129,18 @@ def test_under_a_run_that_is_alive_nothing_is_removed(account: Account, pulumi: 
     assert len(account.left_by(kind, inputs)) == 1
 
 
+def test_a_state_that_the_kill_tore_apart_is_named(
+    account: Account, pulumi: Pulumi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pulumi(exported(account))
+    command = tmp_path / "pulumi"
+    command.write_text("#!/bin/sh\necho 'error: failed to load checkpoint: EOF' >&2; exit 255\n")
+    assert main(["--stack", "dev"]) == 1
+    said = capsys.readouterr().err
+    assert "failed to load checkpoint: EOF\n" in said
+    assert "beside the stack's .json, and end the backend's URL with ?metadata=skip" in said
+
+
 def test_what_a_run_that_just_ended_has_made_is_no_leftover(
     account: Account, pulumi: Pulumi, tmp_path: Path
 ) -> None:

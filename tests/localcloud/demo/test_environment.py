@@ -20,7 +20,7 @@ def test_the_operators_accounts_do_not_reach_in(folder: Folder) -> None:
     assert "PYTHONPATH" not in seen
     assert str(folder.places.venv) == seen["VIRTUAL_ENV"]
     assert seen["LANG"] == "C"
-    assert f"file://{folder.state}" == seen["PULUMI_BACKEND_URL"]
+    assert f"file://{folder.state}?metadata=skip" == seen["PULUMI_BACKEND_URL"]
 
 
 def test_pulumi_and_the_virtual_environment_come_first(folder: Folder) -> None:
