@@ -493,6 +493,9 @@ class Boot:
             in_datastore = password_of(read(self.data / "token").strip())
             if self.founded and in_datastore != password_of(self.token):
                 self.tell_tokens(read(self.home / "token").strip())
+            if self.founded and not self.runs():
+                # Or systemd starts it once more meanwhile, with what is replaced here.
+                self.systemctl("stop", self.unit)
             # A run that was cut off after its start left passwords that the datastore does not
             # know, with which k3s would not start. It makes this file again.
             (self.data / "cred/passwd").unlink(missing_ok=True)
@@ -699,6 +702,8 @@ class Boot:
         since = int(self.clock.time())
         if self.role == "server":
             self.install_tokens()
+        # How often systemd started one that fell over before; refused where none ever ran.
+        self.run(["systemctl", "reset-failed", self.unit])
         self.systemctl("restart", "--no-block", self.unit)
         # While k3s starts. Units that an image does not have are masked all the same.
         self.systemctl("enable", self.unit)

@@ -170,6 +170,16 @@ def test_a_k3s_that_does_not_start_is_explained_by_its_journal(world: World) -> 
     assert ("start-k3s", expected) == world.cause()
 
 
+def test_what_fell_over_before_is_not_taken_for_the_k3s_that_starts_now(world: World) -> None:
+    """A wrong key was corrected in the configuration; systemd has tried for hours."""
+    world.configure("server", config={"kubelet-arg": ["nonsense"]})
+    world.systemd.starts = False
+    assert world.boot() == 1
+    world.systemd.starts, world.systemd.counted = True, 700
+    world.configure("server")
+    assert world.boot() == 0, world.cause()
+
+
 def test_a_k3s_that_never_gets_ready_ends_with_the_deadline(world: World) -> None:
     world.systemd.activating_polls = 10_000
     world.systemd.journal = ["waiting for datastore"]

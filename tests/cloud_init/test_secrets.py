@@ -250,6 +250,33 @@ def test_passwords_the_datastore_was_not_told_of_are_gone_before_k3s_starts(worl
     assert there_at_start == [False, True]
 
 
+def test_a_k3s_that_falls_over_is_not_started_while_its_passwords_go(world: World) -> None:
+    world.configure("server")
+    world.boot()
+    datastore(world)
+    passwords = world.root / "var/lib/rancher/k3s/server/cred/passwd"
+    passwords.parent.mkdir()
+    run, there_at_stop = world.systemd.run, []
+
+    def note(words: Sequence[str]) -> tuple[int, str]:
+        if words[1:] == ["stop", "k3s"]:
+            there_at_stop.append(passwords.exists())
+        return run(words)
+
+    world.systemd.run = note  # type: ignore[method-assign]
+    passwords.touch()
+    leave(world, agentToken=OTHER)
+    assert world.boot() == 0
+    # One that runs has them in its memory, and serves until it is started again.
+    assert there_at_stop == []
+    passwords.touch()
+    leave(world, agentToken="a-third-0123456789")
+    world.systemd.active.clear()
+    world.systemd.activating_polls = 20
+    assert world.boot() == 0
+    assert there_at_stop == [True]
+
+
 def test_a_change_of_tokens_that_was_cut_off_before_the_start_is_completed(world: World) -> None:
     """k3s was told and went down: with the old token it does not start any more."""
     world.configure("server")

@@ -66,6 +66,8 @@ class Systemd:
     commands: list[list[str]] = field(default_factory=list)
     active: set[str] = field(default_factory=set)
     on_k3s_start: Callable[[], None] = lambda: None
+    # How often systemd started k3s by itself; another start does not end the count.
+    counted: int = 0
     _polls: int = 0
 
     def run(self, words: Sequence[str]) -> tuple[int, str]:
@@ -77,6 +79,10 @@ class Systemd:
             return 0, "\n".join(self.journal)
         if words[1] == "show":
             return 0, self._show(words[-1])
+        if words[1] == "reset-failed" and words[-1].startswith("k3s"):
+            self.counted = 0
+        if words[1] == "stop":
+            self.active.discard(words[-1])
         if words[1] == "restart" and words[-1].startswith("k3s"):
             self._polls = 0
             self.active.discard(words[-1])
@@ -92,12 +98,11 @@ class Systemd:
         if unit.startswith("ssh"):
             return f"LoadState={'loaded' if unit in self.ssh_units else 'not-found'}\n"
         self._polls += 1
-        if not self.starts:
-            return f"LoadState=loaded\nActiveState=activating\nNRestarts={self._polls}\n"
-        if self._polls > self.activating_polls:
+        if self.starts and self._polls > self.activating_polls:
             self.active.add(unit)
         state = "active" if unit in self.active else "activating"
-        return f"LoadState=loaded\nActiveState={state}\nNRestarts=0\n"
+        restarts = self.counted if self.starts else self.counted + self._polls
+        return f"LoadState=loaded\nActiveState={state}\nNRestarts={restarts}\n"
 
 
 @dataclass
