@@ -82,7 +82,7 @@ class Reconciler:
         self._ended = threading.Event()
         self._round = threading.Lock()
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="machine")
-        self._busy: dict[str, Future[None]] = {}
+        self._busy: dict[str, Future[bool]] = {}
         self._thread = threading.Thread(target=self._loop, name="reconciler", daemon=True)
 
     def run(self) -> None:
@@ -122,14 +122,17 @@ class Reconciler:
     def reconcile(self) -> None:
         """One round: starts what is due in the pool and waits for nothing but the tables."""
         with self._round:
+            # First: of what ends meanwhile, the tables below may not tell yet.
+            self._busy = {key: job for key, job in self._busy.items() if not job.done()}
             wanted = {each.instance_id: each for each in self._view.instances()}
             present, running = self._host.all(), self._host.running()
-            self._busy = {key: job for key, job in self._busy.items() if not job.done()}
             for instance_id in {*wanted, *present, *self._states.ending()} - set(self._busy):
                 facts = wanted.get(instance_id)
                 action = self._due(instance_id, facts, present, running)
                 if action:
-                    self._busy[instance_id] = self._pool.submit(self._do, instance_id, action)
+                    job = self._pool.submit(self._do, instance_id, action)
+                    job.add_done_callback(self._look_again)
+                    self._busy[instance_id] = job
                 else:
                     self._settle(instance_id, facts)
             self._admit(wanted, running)
@@ -164,8 +167,13 @@ class Reconciler:
         else:
             self._states.reached(instance_id, "stopped")
 
-    def _do(self, instance_id: str, action: Callable[[], None]) -> None:
-        """One action; what fails is tried again in the next round, and no sooner."""
+    def _look_again(self, job: Future[bool]) -> None:
+        # What failed is tried again in the next round, and no sooner.
+        if not job.cancelled() and job.result():
+            self.wake()
+
+    def _do(self, instance_id: str, action: Callable[[], None]) -> bool:
+        """One action; gives whether it was done."""
         try:
             action()
         except MachineError as error:
@@ -176,7 +184,8 @@ class Reconciler:
             self._applied.failures[instance_id] = f"unexpected: {error}"
         else:
             self._applied.failures.pop(instance_id, None)
-            self.wake()
+            return True
+        return False
 
     def _boot(self, facts: InstanceFacts, *, create: bool) -> None:
         """Starts the machine; when that fails the instance goes back to where it came from."""

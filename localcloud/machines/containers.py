@@ -104,7 +104,7 @@ class Machines:
         """The first process of each machine that runs, by instance id."""
         with said_plainly("the machines"):
             found = self._containers(all=False)
-            return {each.labels[INSTANCE_LABEL]: self._pid(each) for each in found}
+            return {each.labels[INSTANCE_LABEL]: each.attrs["State"]["Pid"] for each in found}
 
     def all(self) -> set[str]:
         """The instance id of each machine, running or not."""
@@ -162,12 +162,8 @@ class Machines:
         except docker.errors.NotFound:
             return None
 
-    def _pid(self, container: Any) -> int:
-        pid: int = self._docker.api.inspect_container(container.id)["State"]["Pid"]
-        return pid
-
     def _running_pid(self, instance_id: str) -> int:
-        pid = self._pid(self.container(instance_id))
+        pid: int = self.container(instance_id).attrs["State"]["Pid"]
         if pid == 0:
             raise MachineError(f"machine {instance_id} does not run")
         return pid

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import threading
+import time
 import urllib.request
 
 import pytest
@@ -85,8 +87,8 @@ def test_a_reboot_restarts_the_machine_once(world: World) -> None:
 def test_a_machine_that_ended_by_itself_is_started_again(world: World) -> None:
     instance_id = world.running_instance()
     world.machines.ends_by_itself(instance_id)
-    world.until(lambda: instance_id in world.machines.running())
-    assert world.machines.asked_of(instance_id)[3:] == ["start", "admit"]
+    world.until(lambda: world.machines.asked_of(instance_id)[3:] == ["start", "admit"])
+    assert instance_id in world.machines.running()
 
 
 def test_a_terminated_instance_frees_the_interface_it_was_given(world: World) -> None:
@@ -101,6 +103,33 @@ def test_a_terminated_instance_frees_the_interface_it_was_given(world: World) ->
     assert world.machines.all() == set()
     world.ec2.delete_network_interface(NetworkInterfaceId=interface)
     world.ec2.delete_subnet(SubnetId=subnet)
+
+
+def test_what_ends_while_a_round_looks_at_the_machines_is_not_done_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance_id = world.running_instance()
+    machines, seen = world.machines, threading.Event()
+    remove, look = machines.remove, machines.all
+
+    def slow_remove(instance_id: str) -> None:
+        assert seen.wait(10)
+        remove(instance_id)
+
+    def slow_look() -> set[str]:
+        found = look()
+        if not seen.is_set() and world.state(instance_id) == "shutting-down":
+            # This round comes while the removal is under way; it ends before the round goes on.
+            seen.set()
+            world.until(lambda: look() == set())
+            time.sleep(0.1)
+        return found
+
+    monkeypatch.setattr(machines, "remove", slow_remove)
+    world.ec2.terminate_instances(InstanceIds=[instance_id])
+    monkeypatch.setattr(machines, "all", slow_look)
+    world.becomes(instance_id, "terminated")
+    assert machines.asked_of(instance_id).count("remove") == 1
 
 
 def test_an_instance_is_not_terminated_while_its_machine_is_there(world: World) -> None:

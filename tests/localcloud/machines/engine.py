@@ -35,7 +35,8 @@ class Container:
 
     @property
     def attrs(self) -> dict[str, Any]:
-        return {"NetworkSettings": {"Networks": self.asked["networking_config"]}}
+        networks = {"Networks": self.asked["networking_config"]}
+        return {"NetworkSettings": networks, "State": {"Pid": self.pid}}
 
     def start(self) -> None:
         self.pid = 100 + len(self.engine.containers.made)
@@ -133,9 +134,6 @@ class Api:
 
     def put_archive(self, container: str, path: str, archive: bytes) -> None:
         self._engine.containers.get(container).archives.append((path, archive))
-
-    def inspect_container(self, container: str) -> dict[str, Any]:
-        return {"State": {"Pid": self._engine.containers.get(container).pid}}
 
 
 class Engine:
