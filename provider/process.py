@@ -33,7 +33,6 @@ def serve(arguments: Sequence[str]) -> None:
     engine = Engine(arguments[-1] if arguments else None)
     servicer = Servicer(surroundings(engine), engine)
     server = Server(servicer)
-    print(server.port, flush=True)
     ending = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -41,6 +40,8 @@ def serve(arguments: Sequence[str]) -> None:
 
     signal.signal(signal.SIGINT, end)
     signal.signal(signal.SIGTERM, end)
+    # The engine, who reads this, may send a signal from then on.
+    print(server.port, flush=True)
     parent = os.getppid()
     # An engine that was killed cannot say so: its child has another parent then.
     while not ending.wait(_PARENT_CHECK_SECONDS) and os.getppid() == parent:
