@@ -19,12 +19,14 @@ import yaml
 from localcloud.demo import orphans, stack_config
 from localcloud.demo.aws_plugin import WRAPPER
 from localcloud.lifecycle import Cloud
+from localcloud.machines import ensure_image
 from toolchain import k3s, pulumi_cli
 from toolchain.host import this_host
 from toolchain.places import Places
 
 ROOT = Path(__file__).parents[2]
-COMMAND_SECONDS = 240
+# Longer than any cluster's own deadlines: it ends what hangs, and judges nothing.
+COMMAND_SECONDS = 900
 CLUSTER = stack_config.CLUSTER
 
 
@@ -171,6 +173,7 @@ def laboratory(folder: Path, *, emulated: bool = False) -> Iterator[Laboratory]:
     places, host = Places(ROOT), this_host()
     cli = pulumi_cli.provide(places, host, os.environ["PATH"], print)
     binary = k3s.provide(places, host, os.environ.get("K3S_BINARY"), print)
+    ensure_image(print)
     cloud = Cloud(folder / "cloud")
     words = ["--home", str(cloud.home), "start", "--k3s-binary", str(binary.path)]
     if emulated:

@@ -94,9 +94,9 @@ def test_an_engine_that_ends_at_once_shows_its_last_words(docker: Machine) -> No
 def test_an_engine_that_never_answers_is_ended(
     docker: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(docker_engine, "START_SECONDS", 0.3)
+    monkeypatch.setattr(docker_engine, "START_SECONDS", 1.0)
     docker.has("dockerd", "echo 'waiting for containerd'; exec /bin/sleep 60")
-    with pytest.raises(ToolchainError, match=r"no answer within 0 s\) failed\n    \| waiting"):
+    with pytest.raises(ToolchainError, match=r"no answer within 1 s\) failed\n    \| waiting"):
         start(docker)
     assert not docker_engine.started_here(docker.places)
 

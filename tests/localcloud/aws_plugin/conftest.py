@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import socket
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent import futures
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -107,34 +108,33 @@ class Engine:
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # A process of its own: moto reads its images when it is imported, and the daemon's tests
     # in this process put others in their place. Its own thousands take it a second to list.
-    amis = tmp_path_factory.mktemp("moto") / "amis.json"
-    catalogue.write_amis(amis)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    words = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen(
-        words,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "MOTO_AMIS_PATH": str(amis)},
-    ) as server:
+    folder = tmp_path_factory.mktemp("moto")
+    catalogue.write_amis(folder / "amis.json")
+    said = folder / "said"
+    with (
+        said.open("w") as output,
+        subprocess.Popen(
+            # It takes a port that is free then: one found free here may be taken by another test.
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "MOTO_AMIS_PATH": str(folder / "amis.json")},
+        ) as server,
+    ):
         try:
-            wait_for(port, server)
-            yield f"http://127.0.0.1:{port}"
+            yield address(said, server)
         finally:
             server.kill()
 
 
-def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
+def address(said: Path, server: subprocess.Popen[bytes]) -> str:
+    """Where moto says that it listens."""
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and server.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError(f"moto does not answer on {port}; it ended with {server.poll()}")
+        if found := re.search(r"Running on (http://127\.0\.0\.1:\d+)\n", said.read_text()):
+            return found[1]
+        time.sleep(0.05)
+    raise AssertionError(f"moto does not listen; it ended with {server.poll()}: {said.read_text()}")
 
 
 @pytest.fixture

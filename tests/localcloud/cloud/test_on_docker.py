@@ -20,6 +20,7 @@ import docker.errors
 import pytest
 
 from localcloud.cloud.catalogue import IMAGES
+from localcloud.machines import ensure_image
 from tests.localcloud.cloud.world import client
 
 pytestmark = pytest.mark.localcloud
@@ -61,6 +62,8 @@ class Home:
 def home(tmp_path: Path) -> Iterator[Home]:
     k3s = tmp_path / "k3s"
     k3s.write_text("#!/bin/sh\n")
+    # Its building takes longer than a command, and says so.
+    ensure_image(print)
     made = Home(tmp_path / "home", k3s)
     yield made
     made.command("stop")

@@ -189,7 +189,7 @@ func agentLife(t *testing.T, c *cluster) {
 		out := c.kubectl("get", "pods", "-o", "name")
 		return out == "", out
 	})
-	if took := a.end(syscall.SIGTERM); took > 5*time.Second {
+	if took := a.end(syscall.SIGTERM); took > 10*time.Second {
 		t.Errorf("the agent took %s to end", took)
 	}
 	c.waitNode(t, "demo-agents-00000001", "Unknown")
@@ -249,7 +249,7 @@ func restart(t *testing.T, c *cluster) {
 	const name = "demo-agents-00000004"
 	kubeconfig := c.read("k3s.yaml")
 	c.agent(t, newMachine(t), name, agentSecret).waitReady()
-	if took := c.end(syscall.SIGTERM); took > 5*time.Second {
+	if took := c.end(syscall.SIGTERM); took > 10*time.Second {
 		t.Errorf("the server took %s to end", took)
 	}
 	c.service = c.start("server")

@@ -27,7 +27,7 @@ import (
 
 const (
 	homeVariable = "K3S_STANDIN_TEST_HOME"
-	deadline     = 30 * time.Second
+	deadline     = 120 * time.Second
 )
 
 // TestMain lets the test binary be the program: linking a second one takes longer than the tests.

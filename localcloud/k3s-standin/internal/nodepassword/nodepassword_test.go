@@ -9,7 +9,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
 )
 
 func check(t *testing.T, k Keeper, node, password string, want error) {
@@ -71,13 +73,20 @@ func TestPasswordsWithoutANodeAreForgottenAtStart(t *testing.T) {
 func TestDeletingTheNodeFreesItsName(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	k := Keeper{Client: fake.NewClientset(node("a"))}
+	client := fake.NewClientset(node("a"))
+	k := Keeper{Client: client}
 	check(t, k, "a", "first", nil)
+	// The fake keeps nothing for a watch that is not open yet.
+	open := make(chan struct{})
+	client.PrependWatchReactor("nodes", func(action clienttesting.Action) (bool, watch.Interface, error) {
+		opened, err := client.Tracker().Watch(action.GetResource(), action.GetNamespace())
+		close(open)
+		return true, opened, err
+	})
 	if err := k.Watch(ctx); err != nil {
 		t.Fatal(err)
 	}
-	// The watch sees the Node before it can see it go.
-	time.Sleep(100 * time.Millisecond)
+	<-open
 	if err := k.Client.CoreV1().Nodes().Delete(ctx, "a", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
