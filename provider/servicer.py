@@ -11,11 +11,12 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from cluster.errors import ClusterError
 from provider import VERSION, differences, properties, schema, values
@@ -28,6 +29,8 @@ from provider.resources.resource import Resource, Surroundings, Task
 _RESOURCES: Final[Mapping[str, Resource]] = {each.token: each for each in RESOURCES}
 _NOTHING: Final = empty_pb2.Empty()
 _SECRET: Final = "[secret]"
+# The output with the inputs whose change was begun; the engine shows none of such a name.
+_BEGUN: Final = "__begun"
 # gRPC carries a message in a header of 8 KB.
 _LONGEST_MESSAGE: Final = 4000
 
@@ -37,8 +40,11 @@ def _answered(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def call(self: Servicer, request: Any, context: Any) -> Any:
+        begun: Collection[str] = ()
         try:
             return method(self, request, context)
+        except _Unfinished as error:
+            code, text, begun = error.cause.code, str(error.cause), error.begun
         except ProviderError as error:
             code, text = error.code, str(error)
         except ClusterError as error:
@@ -50,9 +56,43 @@ def _answered(method: Callable[..., Any]) -> Callable[..., Any]:
                 f"a fault in the k3s provider: {type(error).__name__} in {method.__name__}\n"
                 "    its traceback is in the plugin's log: run again with -v=9 --logtostderr"
             )
-        return context.abort(grpc.StatusCode[code], _scrubber(request)(text)[:_LONGEST_MESSAGE])
+        text = _scrubber(request)(text)[:_LONGEST_MESSAGE]
+        if begun:
+            return context.abort_with_status(_left_begun(code, text, begun, request))
+        return context.abort(grpc.StatusCode[code], text)
 
     return call
+
+
+class _Unfinished(Exception):  # noqa: N818 - reads as the fact it states
+    """An update failed, and some of its changes may have been made: those of the inputs begun."""
+
+    def __init__(self, cause: ProviderError, begun: Collection[str]) -> None:
+        super().__init__(str(cause))
+        self.cause, self.begun = cause, begun
+
+
+@dataclass(frozen=True)
+class _Status(grpc.Status):
+    code: grpc.StatusCode
+    details: str
+    trailing_metadata: tuple[tuple[str, bytes]]
+
+
+def _left_begun(code: str, text: str, begun: Collection[str], request: Any) -> _Status:
+    """
+    Has the engine save what was begun, beside the inputs and outputs of before.
+
+    Who then takes a change back would see no change otherwise, and keep the half of it.
+    """
+    left = provider_pb2.ErrorResourceInitFailed(
+        id=request.id, properties=request.olds, reasons=[text]
+    )
+    left.properties.update({_BEGUN: sorted(begun)})
+    status = status_pb2.Status(code=grpc.StatusCode[code].value[0], message=text)
+    status.details.add().Pack(left)
+    told = (("grpc-status-details-bin", status.SerializeToString()),)
+    return _Status(grpc.StatusCode[code], text, told)
 
 
 class Servicer(provider_pb2_grpc.ResourceProviderServicer):
@@ -144,7 +184,10 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             }
         else:
             task = self._task(request)
-            learned = dict(resource.update(task, values.plain(given), known, changed))
+            try:
+                learned = dict(resource.update(task, values.plain(given), known, changed))
+            except ProviderError as error:
+                raise _Unfinished(error, changed) from error
             resource.recognise(self._surroundings, values.plain({**given, **learned}))
         return provider_pb2.UpdateResponse(
             properties=_outputs(resource, given, {**given, **learned})
@@ -185,11 +228,16 @@ def _resource(request: Any) -> Resource:
 
 
 def _changes(resource: Resource, request: Any) -> list[Difference]:
-    """The changed inputs of a Diff or an Update."""
-    olds = values.plain(values.decode(request.old_inputs) or values.decode(request.olds))
+    """The changed inputs of a Diff or an Update, and those that an update failed to change."""
+    known = values.plain(values.decode(request.olds))
+    olds = values.plain(values.decode(request.old_inputs)) or known
     news = values.plain(values.decode(request.news))
     before = {key: olds[key] for key in resource.inputs if key in olds}
-    return list(resource.relevant(list(differences.between(before, news))))
+    found = {each.spelled: each for each in differences.between(before, news)}
+    for begun in known.get(_BEGUN, ()):
+        again = Difference(path=tuple(begun.split(".")), kind="UPDATE")
+        found.setdefault(begun, again)
+    return list(resource.relevant(list(found.values())))
 
 
 def _diff(

@@ -39,6 +39,7 @@ def test_the_life_of_a_cluster(stack: Stack) -> None:
     _changes_nothing_when_nothing_changed(stack)
     _replaces_a_terminated_agent(stack)
     _waits_for_machines_that_restart(stack)
+    _changes_back_what_failed(stack)
     _joins_the_agents_to_another_server(stack)
     _replaces_all_machines_for_another_flannel_backend(stack)
     _names_a_wrong_token(stack)
@@ -173,6 +174,23 @@ def _waits_for_machines_that_restart(stack: Stack) -> None:
         machine = f"k3saws-{stack.cloud_id}-{node['instanceId']}"
         unit = "k3s" if node["role"] == "server" else "k3s-agent"
         assert stack.docker("exec", machine, "systemctl", "is-active", unit).strip() == "active"
+
+
+def _changes_back_what_failed(stack: Stack) -> None:
+    """k3s takes no such key: systemd tries it again and again, on the agents alone."""
+    pools = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]["pools"]
+    wrong = {"kubelet-arg": ["node-status-update-frequency=soon"]}
+    stack.configure(pools=[{**pools[0], "k3s": wrong}, *pools[1:]])
+    said = stack.pulumi("up", "--yes", "--skip-preview", fails=True)
+    assert "k3s-agent.service does not start" in said
+    stack.configure(pools=pools)
+    assert stack.summary()["update"] == pools[0]["count"]
+    stack.pulumi("up", "--yes", "--skip-preview")
+    for node in stack.nodes():
+        unit = "k3s" if node["role"] == "server" else "k3s-agent"
+        machine = f"k3saws-{stack.cloud_id}-{node['instanceId']}"
+        assert stack.docker("exec", machine, "systemctl", "is-active", unit).strip() == "active"
+    stack.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
 
 
 def _joins_the_agents_to_another_server(stack: Stack) -> None:

@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 import grpc
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
 from provider import values
 from provider.engine import Engine
@@ -85,12 +85,13 @@ class Recorder:
 
 
 class Failed(Exception):  # noqa: N818 - reads as the fact it states
-    """The plugin answered with an error."""
+    """The plugin answered with an error; `left` are the outputs that the engine saves with it."""
 
-    def __init__(self, code: str, text: str) -> None:
+    def __init__(self, code: str, text: str, left: dict[str, Any] | None) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
+        self.left = left
 
 
 def urn_of(token: str) -> str:
@@ -200,7 +201,7 @@ class Rpc:
             return getattr(self.stub, method)(request, timeout=30)
         except grpc.RpcError as error:
             failed: Any = error
-            raise Failed(failed.code().name, failed.details()) from None
+            raise Failed(failed.code().name, failed.details(), _left(failed)) from None
 
 
 @contextlib.contextmanager
@@ -211,6 +212,17 @@ def plugin(clock: Clock, boot_program: str = "") -> Iterator[Rpc]:
         yield rpc
     finally:
         rpc.close()
+
+
+def _left(failed: Any) -> dict[str, Any] | None:
+    told = dict(failed.trailing_metadata()).get("grpc-status-details-bin")
+    if told is None:
+        return None
+    status, left = status_pb2.Status.FromString(told), provider_pb2.ErrorResourceInitFailed()
+    assert status.details[0].Unpack(left)
+    assert list(left.reasons) == [failed.details()] == [status.message]
+    assert left.id == "id"
+    return values.decode(left.properties)
 
 
 def _named(token: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from provider.values import UNKNOWN
+from provider.values import UNKNOWN, Secret
 from tests.provider.fake_api import FakeApi, node
 from tests.provider.fake_machine import BOOT_PROGRAM, FakeMachine, report
 from tests.provider.rpc import Failed, FastClock, Rpc, plugin
@@ -80,6 +80,44 @@ def test_a_boot_program_that_fails_is_an_error_with_its_cause(
     assert f'agent "{NAME}" (127.0.0.1) failed to boot in configure: unknown key' in str(
         caught.value
     )
+
+
+def test_what_a_failed_change_left_is_changed_back(
+    machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    """The engine keeps the inputs of before: to whom takes the change back, nothing changed."""
+    old, new = node_inputs(), node_inputs(nodeConfig=NEWER)
+    known = {**old, **LEARNED, "secrets": Secret(old["secrets"])}
+    machine.will_report_after_boot(report(), report("failed", ("configure", 1.0)))
+
+    with plugin(FastClock(), BOOT_PROGRAM) as rpc, pytest.raises(Failed) as caught:
+        rpc.update(NODE, known, old, new)
+
+    left = caught.value.left
+    assert left == {**known, "__begun": ["nodeConfig"]}
+    assert machine.content_of("etc/k3s-aws/node.json") == NEWER
+
+    machine.will_report_after_boot(report("failed"), report())
+    api.nodes[NAME] = node(NAME)
+    with plugin(FastClock(), BOOT_PROGRAM) as rpc:
+        assert list(rpc.diff(NODE, old, old, left).diffs) == ["nodeConfig"]
+        outputs = rpc.update(NODE, left, old, old)
+        after = rpc.diff(NODE, old, old, outputs)
+
+    assert machine.content_of("etc/k3s-aws/node.json") == old["nodeConfig"]
+    assert after.changes == after.DIFF_NONE
+
+
+def test_what_fails_again_stays_begun(machine: FakeMachine, node_inputs: MakeInputs) -> None:
+    old = node_inputs()
+    known = {**old, **LEARNED, "__begun": ["nodeConfig"]}
+    new = node_inputs(drainSeconds=7)
+    machine.will_report_after_boot(report(), report("failed", ("configure", 1.0)))
+
+    with plugin(FastClock(), BOOT_PROGRAM) as rpc, pytest.raises(Failed) as caught:
+        rpc.update(NODE, known, old, new)
+
+    assert caught.value.left == {**known, "__begun": ["drainSeconds", "nodeConfig"]}
 
 
 def test_a_boot_program_that_leaves_no_result_is_an_error(
