@@ -170,10 +170,7 @@ def _waits_for_machines_that_restart(stack: Stack) -> None:
     stack.configure(pools=[{**content["pools"][0], "instanceType": "t3.medium"}])
     stack.pulumi("up", "--yes", "--skip-preview")
     assert before == {node["name"] for node in stack.nodes()}
-    for node in stack.nodes():
-        machine = f"k3saws-{stack.cloud_id}-{node['instanceId']}"
-        unit = "k3s" if node["role"] == "server" else "k3s-agent"
-        assert stack.docker("exec", machine, "systemctl", "is-active", unit).strip() == "active"
+    _k3s_runs_everywhere(stack)
 
 
 def _changes_back_what_failed(stack: Stack) -> None:
@@ -186,11 +183,15 @@ def _changes_back_what_failed(stack: Stack) -> None:
     stack.configure(pools=pools)
     assert stack.summary()["update"] == pools[0]["count"]
     stack.pulumi("up", "--yes", "--skip-preview")
+    _k3s_runs_everywhere(stack)
+    stack.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
+
+
+def _k3s_runs_everywhere(stack: Stack) -> None:
     for node in stack.nodes():
         unit = "k3s" if node["role"] == "server" else "k3s-agent"
         machine = f"k3saws-{stack.cloud_id}-{node['instanceId']}"
         assert stack.docker("exec", machine, "systemctl", "is-active", unit).strip() == "active"
-    stack.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
 
 
 def _joins_the_agents_to_another_server(stack: Stack) -> None:

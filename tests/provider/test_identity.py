@@ -318,6 +318,24 @@ def test_rights_that_are_too_many_go_before_others_come(
     ]
 
 
+def test_rights_that_a_failed_change_moved_go_back_with_it(
+    rpc: Rpc, api: FakeApi, inputs: Inputs
+) -> None:
+    _, known = rpc.create(IDENTITY, inputs)
+    before = api.objects.users_of("ci")
+    ending = {"metadata": {"name": "ending"}, "status": {"phase": "Terminating"}}
+    api.objects.by_path["/api/v1/namespaces/ending"] = ending
+
+    after = {**inputs, "namespaces": ["default", "ending"], "deadlineSeconds": 10}
+    with pytest.raises(Failed) as caught:
+        rpc.update(IDENTITY, known, inputs, after)
+    assert api.objects.users_of("ci") != before
+    assert caught.value.left is not None
+    rpc.update(IDENTITY, caught.value.left, inputs, inputs)
+
+    assert api.objects.users_of("ci") == before
+
+
 def test_a_namespace_that_is_being_deleted_is_waited_for(
     rpc: Rpc, api: FakeApi, inputs: Inputs
 ) -> None:
