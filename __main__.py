@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pulumi
 
-from cluster import config, node_config, user_data
+from cluster import boot_program, config, node_config, user_data
 from cluster.errors import ClusterError
 from cluster.reading import registry_auth, secrets
 from components import lookups, release_files
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
 
 given = pulumi.Config()
-boot_program = user_data.BOOT_PROGRAM.read_text()
+program = boot_program.text()
 
 try:
     auth = registry_auth.check(
@@ -32,7 +32,7 @@ try:
         )
     )
     facts = lookups.look_up(cluster)
-    user_data.require_room(node_config.longest(cluster), boot_program)
+    user_data.require_room(node_config.longest(cluster), program)
     files = release_files.provide(cluster) if cluster.k3s.from_bucket else {}
 except (ClusterError, lookups.LookupFailed) as error:
     raise pulumi.RunError(str(error)) from None
@@ -45,7 +45,7 @@ k3s = K3sCluster(
     K3sClusterArgs(
         cluster=cluster,
         facts=facts,
-        boot_program=boot_program,
+        boot_program=program,
         k3s_files=files,
         registry_auth=auth,
         login_key=login_key,

@@ -19,7 +19,6 @@ from cluster.errors import UserDataTooLarge
 
 CLOUD_INIT = Path(__file__).parent.parent / "cloud-init"
 TEMPLATE = CLOUD_INIT / "cloud-config.yaml.j2"
-BOOT_PROGRAM = CLOUD_INIT / "boot.py"
 
 # EC2 takes 16 KiB before base64:
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html

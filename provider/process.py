@@ -9,19 +9,18 @@ import sys
 import threading
 from collections.abc import Sequence
 from concurrent import futures
-from pathlib import Path
 from types import FrameType
 from typing import Final
 
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
+from cluster import boot_program
 from provider.engine import Engine
 from provider.resources.resource import Surroundings
 from provider.servicer import Servicer
 from provider.waiting import SystemClock
 
-_BOOT_PROGRAM: Final = Path(__file__).resolve().parent.parent / "cloud-init" / "boot.py"
 # Threads are made when needed. More than the engine asks for at a time, so that Cancel gets one.
 _MOST_REQUESTS: Final = 1024
 _LONGEST_MESSAGE: Final = 400 * 1024 * 1024
@@ -80,5 +79,5 @@ def surroundings(engine: Engine) -> Surroundings:
         clock=SystemClock(),
         voice=engine,
         random_hex=secrets.token_hex,
-        boot_program=lambda: _BOOT_PROGRAM.read_text("utf-8"),
+        boot_program=boot_program.text,
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster import answers, bucket, config, node_config, user_data
+from cluster import answers, boot_program, bucket, config, node_config, user_data
 from cluster.errors import ConfigError
 from cluster.model import Cluster, Manifest
 from cluster.reading import registry_auth
@@ -99,8 +99,7 @@ def test_what_is_not_stored_has_room_beside_the_boot_program() -> None:
     given = (load(manifests=[manifest("a", size)]) for size in range(bucket.INLINE_BYTES, 0, -8))
     largest = next(each for each in given if not bucket.needed(each))
     cluster = answers.resolve(largest, answers_about(largest))
-    boot_program = user_data.BOOT_PROGRAM.read_text()
-    user_data.require_room(node_config.longest(cluster), boot_program)
+    user_data.require_room(node_config.longest(cluster), boot_program.text())
 
 
 def test_only_what_does_not_fit_is_stored_the_largest_first() -> None:
