@@ -10,10 +10,12 @@ from __future__ import annotations
 import errno
 from collections.abc import Mapping
 
+from cluster import k3s_flags
 from cluster.model import Cluster
 from cluster.reading import checks, identities, k3s, manifests, network, pools, secrets, tags
 from cluster.reading.findings import Findings, Section, sure
 from cluster.reading.keys import TOP
+from cluster.releases import DEFAULT_VERSION
 
 
 def _no_files(name: str) -> str:
@@ -36,8 +38,9 @@ def load(raw: object, *, stack: str, read_file: manifests.ReadFile = _no_files) 
     name = checks.cluster_name(top, stack)
     image = pools.read_image(top.section("image"), None)
     wanted = k3s.read(top.section("k3s"))
-    servers = pools.read_servers(top.section("servers"), image)
-    agents = pools.read_pools(top, image)
+    k3s_minor = k3s_flags.minor_of(wanted.version if wanted else DEFAULT_VERSION)
+    servers = pools.read_servers(top.section("servers"), image, k3s_minor)
+    agents = pools.read_pools(top, image, k3s_minor)
     place = top.section("network")
     ranges = network.read(place, wanted)
     own_tags = tags.read(top)

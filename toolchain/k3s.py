@@ -26,6 +26,8 @@ THE_RELEASE = "the real release"
 NAMED = VARIABLE
 THE_STANDIN = "the stand-in"
 STANDIN = Path("localcloud") / "k3s-standin"
+# It is built with the program's own table of k3s's flags.
+FLAGS = Path("cluster") / "k3s_flags"
 VERSION_SECONDS = 30
 BUILD_SECONDS = 3600
 
@@ -140,7 +142,8 @@ def _built(places: Places, say: Say, other: Architecture | None) -> Path:
 def _place(places: Places, other: Architecture | None) -> tuple[Path, str]:
     """The folder of a stand-in, and what its stamp says when it is current."""
     folder = places.k3s / (f"standin-{other}" if other else "standin")
-    built_from = {"sources": source_hash(places.root / STANDIN), "go": go.version()}
+    sources = source_hash(places.root / STANDIN, places.root / FLAGS)
+    built_from = {"sources": sources, "go": go.version()}
     return folder, json.dumps(built_from)
 
 
@@ -153,18 +156,19 @@ def _stamp(folder: Path) -> Path:
     return folder / "built-from.json"
 
 
-def source_hash(sources: Path) -> str:
+def source_hash(*folders: Path) -> str:
     """The hash of what the stand-in is built from; its tests do not count."""
     digest = hashlib.sha256()
-    for file in sorted(_sources(sources)):
-        digest.update(f"{file.relative_to(sources)}\0".encode())
-        digest.update(file.read_bytes())
+    for folder in folders:
+        for file in sorted(_sources(folder)):
+            digest.update(f"{folder.name}/{file.relative_to(folder)}\0".encode())
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
 def _sources(folder: Path) -> Iterator[Path]:
     for file in folder.rglob("*"):
-        if file.is_file() and not file.name.endswith(("_test.go", ".md")):
+        if file.is_file() and not file.name.endswith(("_test.go", ".md", ".py", ".pyc")):
             yield file
 
 

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from cluster import releases
+from cluster import k3s_flags, releases
 from cluster.model import Architecture, K3s, Role
 from cluster.reading import checks
-from cluster.reading.findings import Section, shown, sure
+from cluster.reading.findings import Findings, Section, shown, sure
 from cluster.reading.keys import COMPONENTS
 
 _FILE = yaml.safe_load((Path(__file__).parent / "k3s_keys.yaml").read_text())
-_AGENT: Mapping[str, str] = {name: kind for kind, names in _FILE["agent"].items() for name in names}
-_SERVER: Mapping[str, str] = {
-    **_AGENT,
-    **{name: kind for kind, names in _FILE["server"].items() for name in names},
-}
-KNOWN: Mapping[Role, Mapping[str, str]] = {"server": _SERVER, "agent": _AGENT}
 OWNED: Mapping[str, str] = _FILE["owned"]
 OLD: Mapping[str, str] = _FILE["old"]
 SECRET: frozenset[str] = frozenset(_FILE["secret"])
 
-_EXPECTED = {
-    "text": "a text or a number",
-    "list": "a text or a list of texts",
-    "flag": "true or false",
+_EXPECTED: Mapping[k3s_flags.Type, str] = {
+    "string": "a string or a number",
+    "strings": "a string or a list of strings",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "duration": 'a duration such as "10m"',
 }
+_INTEGER = re.compile(r"[+-]?\d+")
+# What Go's time.ParseDuration takes.
+_DURATION = re.compile(r"[+-]?(0|((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)")
 _ARGUMENTS = "-arg"
 
 
@@ -43,8 +43,9 @@ def read(section: Section) -> K3s | None:
     encryption = section.flag("secretsEncryption")
     bucket = section.flag("bucket")
     disabled = _disabled(section.section("components"))
-    server = passed_through(section, "server", "server")
-    agent = passed_through(section, "agent", "agent")
+    minor = k3s_flags.minor_of(version or releases.DEFAULT_VERSION)
+    server = passed_through(section, "server", "server", minor)
+    agent = passed_through(section, "agent", "agent", minor)
     registries = _registries(section)
     if (
         version is None
@@ -108,30 +109,59 @@ def _disabled(section: Section) -> tuple[str, ...] | None:
     return tuple(name for name, on in wanted.items() if not on)
 
 
-def passed_through(section: Section, key: str, role: Role) -> Mapping[str, Any] | None:
-    """The k3s keys below `key`, for a node of the role."""
+def passed_through(section: Section, key: str, role: Role, minor: str) -> Mapping[str, Any] | None:
+    """The k3s keys below `key`, for a node of the role; `minor` is k3s's minor version."""
     given = section.free(key)
     for name, value in (given or {}).items():
         path = (*section.path, key, name)
-        for what, fix in _faults(name, value, role):
-            section.findings.add(path, what, fix)
-        if not _is_known(name):
-            section.findings.warn(
-                path,
-                "is no key of k3s 1.36 that the program knows; k3s skips unknown ones silently",
-                f"see k3s {role} --help of your release",
-            )
+        if _is_known(name, minor):
+            for what, fix in _faults(name, value, role, minor):
+                section.findings.add(path, what, fix)
+        else:
+            _report_unknown(section.findings, path, name, role, minor)
     return given
 
 
-def _is_known(name: str) -> bool:
-    return any(name in each for each in (_SERVER, OWNED, OLD, SECRET))
+def _is_known(name: str, minor: str) -> bool:
+    """Whether k3s has, or had, such a key for any role, under this name or another one."""
+    flags = (k3s_flags.flags_of("server", minor), k3s_flags.flags_of("agent", minor))
+    known = (*flags, k3s_flags.ALIASES, OWNED, OLD, SECRET)
+    return any(name.removesuffix("+") in each for each in known)
 
 
-def _faults(name: str, value: Any, role: Role) -> Iterator[tuple[str, str]]:
-    known = KNOWN[role]
-    if name in OWNED:
+def _report_unknown(
+    findings: Findings, path: tuple[str | int, ...], name: str, role: Role, minor: str
+) -> None:
+    """
+    `k3s agent` ends with "flag provided but not defined"; `k3s server` skips the key and logs it.
+
+    The source is pkg/configfilearg/defaultparser.go of k3s.
+    """
+    what = f"is not a key of k3s {role} {minor}"
+    near = difflib.get_close_matches(name, [*k3s_flags.flags_of(role, minor)], n=1, cutoff=0.8)
+    listed = minor in k3s_flags.VERSIONS
+    if near:
+        findings.add(path, what, f'did you mean "{near[0]}"?')
+    elif role == "agent" and listed:
+        findings.add(path, f"{what}, which does not start with it", "remove it")
+    else:
+        known = what if listed else f"is not a key of k3s {role} {k3s_flags.VERSIONS[-1]}"
+        effect = "k3s server ignores it" if role == "server" else "k3s agent may not start with it"
+        findings.warn(path, f"{known}; {effect}", f"see k3s {role} --help of your release")
+
+
+def _faults(name: str, value: Any, role: Role, minor: str) -> Iterator[tuple[str, str]]:
+    flags = k3s_flags.flags_of(role, minor)
+    if name.endswith("+"):
+        yield (
+            "would append to a key, and there is nothing before it",
+            f"write {name.removesuffix('+')} with all its values",
+        )
+    elif name in OWNED:
         yield "is the program's own key", OWNED[name]
+    elif name in k3s_flags.ALIASES:
+        flag = k3s_flags.ALIASES[name]
+        yield f"is short for {flag}", OWNED.get(flag, f"write {flag}")
     elif name in OLD:
         yield "is a name k3s has given up", f"write {OLD[name]}"
     elif name in SECRET:
@@ -140,28 +170,33 @@ def _faults(name: str, value: Any, role: Role) -> Iterator[tuple[str, str]]:
             "give the machines a role or a Secret of the cluster instead, such as "
             "etcd-s3-config-secret",
         )
-    elif name in _SERVER and name not in known:
+    elif name in flags:
+        yield from _type_faults(name, value, flags[name].type)
+    elif role == "agent":
         yield (
-            "is a key of k3s server only",
+            "is a key of k3s server only, and k3s agent does not start with it",
             "set it below cluster.k3s.server or cluster.servers.k3s",
         )
-    elif name in known:
-        yield from _type_faults(name, value, known[name])
-    elif near := difflib.get_close_matches(name, [*known, *OWNED], n=1, cutoff=0.8):
-        yield "is no key of k3s", f'did you mean "{near[0]}"?'
+    else:
+        yield (
+            "is a key of k3s agent only",
+            "set it below cluster.k3s.agent or the k3s of a pool",
+        )
 
 
-def _type_faults(name: str, value: Any, kind: str) -> Iterator[tuple[str, str]]:
-    texts = value if isinstance(value, list) else [value]
+def _type_faults(name: str, value: Any, kind: k3s_flags.Type) -> Iterator[tuple[str, str]]:
+    values = value if isinstance(value, list) else [value]
     right = {
-        "text": isinstance(value, str | int | float) and not isinstance(value, bool),
-        "list": bool(texts) and all(isinstance(each, str) for each in texts),
-        "flag": isinstance(value, bool),
+        "string": isinstance(value, str | int | float) and not isinstance(value, bool),
+        "strings": bool(values) and all(isinstance(each, str) for each in values),
+        "boolean": isinstance(value, bool),
+        "integer": not isinstance(value, bool) and bool(_INTEGER.fullmatch(str(value))),
+        "duration": isinstance(value, str) and bool(_DURATION.fullmatch(value)),
     }[kind]
     if not right:
         yield f"expected {_EXPECTED[kind]}, found {shown(value)}", f"write {_EXPECTED[kind]}"
     elif name.endswith(_ARGUMENTS):
-        for each in texts:
+        for each in values:
             if each.startswith("-"):
                 yield f"{shown(each)} begins with a hyphen", "write name=value without hyphens"
 

@@ -23,14 +23,14 @@ _SERVER_FAULTS = {
 _TOO_MANY = "are no size of a control plane"
 
 
-def read_servers(section: Section, image: Image | None) -> NodePool | None:
+def read_servers(section: Section, image: Image | None, k3s_minor: str) -> NodePool | None:
     count = section.whole("count", "use 1")
     if count is not None and count != 1:
         section.report("count", f"{count} servers {_SERVER_FAULTS.get(count, _TOO_MANY)}", "use 1")
-    return _pool(section, SERVERS, count, "server", image, None)
+    return _pool(section, SERVERS, count, "server", image, None, k3s_minor)
 
 
-def read_pools(top: Section, image: Image | None) -> list[NodePool | None]:
+def read_pools(top: Section, image: Image | None, k3s_minor: str) -> list[NodePool | None]:
     taken = {SERVERS: "the servers' own pool"}
     pools = []
     for section in top.sections("pools"):
@@ -38,7 +38,7 @@ def read_pools(top: Section, image: Image | None) -> list[NodePool | None]:
         if name is not None:
             taken[name] = spell(section.path)
         count, spot = section.number("count"), _spot(section)
-        pools.append(_pool(section, name, count, "agent", image, spot))
+        pools.append(_pool(section, name, count, "agent", image, spot, k3s_minor))
     return pools
 
 
@@ -49,12 +49,13 @@ def _pool(
     role: Role,
     image: Image | None,
     spot: Spot | None,
+    k3s_minor: str,
 ) -> NodePool | None:
     instance_type = checks.instance_type(section)
     root_volume_gib = section.number("rootVolumeGib")
     labels = kubernetes.labels(section)
     taints = _taints(section)
-    k3s: Mapping[str, Any] | None = passed_through(section, "k3s", role)
+    k3s: Mapping[str, Any] | None = passed_through(section, "k3s", role, k3s_minor)
     own_image = read_image(section.section("image"), image)
     if (
         name is None

@@ -86,8 +86,16 @@ def test_an_own_image_of_the_right_architecture_is_used_as_it_is() -> None:
         ),
         (
             {"k3s": {"server": {"brand-new-key": True}}},
-            "cluster.k3s.server.brand-new-key: is no key of k3s 1.36 that the program knows; k3s "
-            "skips unknown ones silently\n    see k3s server --help of your release",
+            "cluster.k3s.server.brand-new-key: is not a key of k3s server 1.36; k3s server ignores "
+            "it\n    see k3s server --help of your release",
+        ),
+        (
+            {
+                "k3s": {"version": "v1.99.0+k3s1", "sha256": {"arm64": "0" * 64}},
+                "pools": [{"name": "agents", "k3s": {"brand-new-key": True}}],
+            },
+            "cluster.pools[0].k3s.brand-new-key: is not a key of k3s agent 1.37; k3s agent may not "
+            "start with it\n    see k3s agent --help of your release",
         ),
     ],
 )

@@ -111,6 +111,19 @@ def test_the_stand_in_is_built_again_when_its_sources_change(
     assert count == builds(machine)
 
 
+@pytest.mark.parametrize(("changed", "count"), [("flags.yaml", 2), ("__init__.py", 1)])
+def test_the_stand_in_is_built_again_when_k3s_flags_change(
+    machine: Machine, changed: str, count: int
+) -> None:
+    has_standin(machine)
+    provide(machine)
+    flags = machine.places.root / k3s.FLAGS
+    flags.mkdir(parents=True)
+    (flags / changed).write_text("changed")
+    provide(machine)
+    assert count == builds(machine)
+
+
 def test_the_stand_in_is_built_again_by_another_go(machine: Machine) -> None:
     has_standin(machine)
     provide(machine)

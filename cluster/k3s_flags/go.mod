@@ -1,0 +1,3 @@
+module k3s-aws/cluster/k3s_flags
+
+go 1.26
