@@ -95,8 +95,11 @@ class NotYet(Exception):  # noqa: N818
 
 
 def run_command(words: Sequence[str]) -> tuple[int, str]:
-    """The exit code and the output of a command."""
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    """The exit code and the output of a command; 126 and the reason where it does not run."""
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return 126, str(error)
     return done.returncode, done.stdout
 
 
@@ -554,6 +557,10 @@ class Boot:
             self.download(wanted["sources"], wanted["sha256"], part, "k3s")
             part.chmod(0o755)
             part.replace(target)
+            # k3s unpacks itself when any of its programs is called first: now, while an agent waits
+            # for its server, or before a running k3s is stopped. What fails here fails at the start
+            # again, with k3s's own message.
+            self.run([str(target), "kubectl", "version", "--client"])
         self.report.content["k3s"] = {"version": wanted["version"], "sha256": wanted["sha256"]}
         if not target.with_name("kubectl").exists():
             target.with_name("kubectl").symlink_to("k3s")
@@ -699,9 +706,11 @@ class Boot:
         self.wait.until(attempt, f"no ready server at {url}")
 
     def start_k3s(self) -> None:
-        since = int(self.clock.time())
+        """Starts k3s, and waits until a server serves the API, or an agent's process runs."""
+        self.started_at = self.clock.time()
         if self.role == "server":
             self.install_tokens()
+        previous = self.unit_state()["MainPID"]
         # How often systemd started one that fell over before; refused where none ever ran.
         self.run(["systemctl", "reset-failed", self.unit])
         self.systemctl("restart", "--no-block", self.unit)
@@ -713,31 +722,84 @@ class Boot:
             self.run(["systemd-run", "--no-block", "snap", "refresh", "--hold"])
 
         def attempt() -> None:
-            state = self.unit_state(self.unit)
-            if state["ActiveState"] == "failed" or int(state["NRestarts"]) >= 3:
-                raise Failure(f"{self.unit}.service does not start")
-            if state["ActiveState"] != "active":
+            state = self.require_start()
+            if state["MainPID"] in ("0", previous):
+                raise NotYet(f"{self.unit}.service is {state['ActiveState']}")
+            # An agent's becomes active minutes after its node was Ready: k3s waits for a heartbeat
+            # of the kubelet first (pkg/agent/netpol of k3s).
+            if self.role == "server" and state["ActiveState"] != "active":
                 raise NotYet(f"{self.unit}.service is {state['ActiveState']}")
 
-        try:
-            self.wait.until(attempt, f"{self.unit}.service is not up", pause=0.25)
-        except Failure as fault:
-            raise Failure(f"{fault}; its journal: {self.last_line(since)}") from None
+        self.wait_explained(attempt, f"{self.unit}.service is not up")
         if self.role == "server" and not self.tokens_are_known():
             if self.founded:
                 self.tell_tokens(self.token)
             write(self.known_tokens, self.hash_of_tokens(), 0o600)
         write(self.root / "var/lib/k3s-aws/running", self.wanted, 0o600)
 
-    def unit_state(self, unit: str) -> dict[str, str]:
-        fields = {"LoadState": "", "ActiveState": "", "NRestarts": "0"}
-        lines = self.run(["systemctl", "show", "-p", ",".join(fields), unit])[1].splitlines()
+    def wait_for_node(self) -> None:
+        """Until the API reports the node Ready."""
+        what = f"node {self.name} is not Ready"
+        self.wait_explained(lambda: self.require_ready(self.require_start()), what)
+
+    def require_ready(self, state: Mapping[str, str]) -> None:
+        """
+        Raises NotYet unless the kubelet reported Ready since k3s's process started; a Node stays
+        Ready for a while when its kubelet is gone.
+
+        The API is asked with the kubelet's own certificate, which may read its Node.
+        """
+        held = self.data.parent / "agent"
+        certificate, key = held / "client-kubelet.crt", held / "client-kubelet.key"
+        try:
+            context = ssl.create_default_context(cadata=read(held / "server-ca.crt"))
+            context.load_cert_chain(certificate, key)
+        except (OSError, ValueError):
+            raise NotYet("k3s has no certificate for the kubelet yet") from None
+        api = self.supervisor if self.role == "server" else self.node["join"]["url"]
+        request = Request(f"{api}/api/v1/nodes/{self.name}")  # noqa: S310
+        status, _, body = ask(request, context)
+        if status == 404:
+            raise NotYet("its kubelet has not registered")
+        if status != 200:
+            raise NotYet(f"the API at {api} answered {status}")
+        found = json.loads(body)["status"].get("conditions", ())
+        ready: dict[str, str] = next((each for each in found if each["type"] == "Ready"), {})
+        if ready.get("status") != "True":
+            raise NotYet(ready.get("message", "its kubelet has reported nothing")[:300])
+        age = self.clock.monotonic() - int(state["ExecMainStartTimestampMonotonic"]) / 1e6
+        reported = datetime.strptime(ready["lastHeartbeatTime"], "%Y-%m-%dT%H:%M:%S%z")
+        # Reported in whole seconds.
+        if reported.timestamp() < int(self.clock.time() - age):
+            raise NotYet("its kubelet has not reported since its start")
+
+    def require_start(self) -> dict[str, str]:
+        """The state of k3s's unit; raises Failure when k3s ends again and again."""
+        state = self.unit_state()
+        if state["ActiveState"] == "failed" or int(state["NRestarts"]) >= 3:
+            raise Failure(f"{self.unit}.service does not start")
+        return state
+
+    def wait_explained(self, attempt: Callable[[], Any], what: str) -> None:
+        """Waits like `Wait.until`; a failure also has a line of k3s's journal."""
+        try:
+            self.wait.until(attempt, what, pause=0.25)
+        except Failure as fault:
+            raise Failure(f"{fault}; its journal: {self.last_line()}") from None
+
+    def unit_state(self, unit: str | None = None) -> dict[str, str]:
+        fields = {
+            "LoadState": "", "ActiveState": "", "NRestarts": "0", "MainPID": "0",
+            "ExecMainStartTimestampMonotonic": "0",
+        }  # fmt: skip
+        words = ["systemctl", "show", "-p", ",".join(fields), unit or self.unit]
+        lines = self.run(words)[1].splitlines()
         return {**fields, **dict(line.split("=", 1) for line in lines if "=" in line)}
 
-    def last_line(self, since: int) -> str:
-        """The last line of the journal that tells why, or else the last one."""
+    def last_line(self) -> str:
+        """The last line of the journal since k3s's start that tells why, or else the last one."""
         words = ["journalctl", "-u", self.unit, "-o", "cat", "-n", "200", "--no-pager"]
-        lines = self.run([*words, f"--since=@{since}"])[1].split("\n")
+        lines = self.run([*words, f"--since=@{int(self.started_at)}"])[1].split("\n")
         lines = [line.strip() for line in lines if line.strip()] or ["(empty)"]
         signs = ("level=fatal", "level=error", "fatal", "panic:", "Error:")
         telling = [line for line in lines if any(sign in line for sign in signs)]
@@ -749,7 +811,14 @@ class Boot:
         return seen == self.wanted and self.runs()
 
     def runs(self) -> bool:
-        return self.unit_state(self.unit)["ActiveState"] == "active"
+        state = self.unit_state()
+        if state["ActiveState"] == "active" or self.role == "server":
+            return state["ActiveState"] == "active"
+        try:
+            self.require_ready(state)
+        except NotYet:
+            return False
+        return state["MainPID"] != "0"
 
     def follow(self) -> None:
         """All phases, in order."""
@@ -762,6 +831,7 @@ class Boot:
             "configure": self.configure,
             "wait-for-server": self.wait_for_server,
             "start-k3s": self.start_k3s,
+            "node-ready": self.wait_for_node,
         }
         for name, act in phases.items():
             if name == "wait-for-server" and self.is_running():

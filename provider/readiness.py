@@ -101,9 +101,7 @@ class Readiness:
         with self._limited():
             report = self._set_up()
             boot_id = self._machine.boot_id() if restarted else None
-            while joins_again and not self._restart("the server is another one"):
-                self._wait.pause(POLL_SECONDS)
-            ready = self._ready(report, version_before, boot_id)
+            ready = self._ready(report, version_before, boot_id, joins_again=joins_again)
             with contextlib.closing(self._api()) as api:
                 node_marks.change(
                     api, self._wait, self._name, config_before, self._inputs["nodeConfig"]
@@ -192,10 +190,13 @@ class Readiness:
         report: BootReport | None,
         version_before: str | None = None,
         boot_id: str | None = None,
+        *,
+        joins_again: bool = False,
     ) -> Ready:
         """
         Waits for the Node; `version_before` is the version the kubelet must no longer have,
-        `boot_id` the boot it must have reported from.
+        `boot_id` the boot it must have reported from. `joins_again`: a Node that the API does not
+        have was never registered there, so k3s is started again without waiting for one.
         """
         self._k3s_started = True
         content = report.content if report else {"node": self._name, "state": "not read"}
@@ -213,13 +214,12 @@ class Readiness:
                         seconds = round(self._wait.elapsed, 1)
                         self._say(f"Ready after {seconds} s")
                         return Ready(report=content, node=node, seconds=seconds)
-                elif self._lost(node, answered, waited) and not restarted:
-                    restarted = self._restart("the Node object was deleted")
+                elif self._ssh and answered and not node and not restarted:
+                    if joins_again:
+                        restarted = self._restart("the server is another one")
+                    elif waited >= _REGISTRATION_SECONDS:
+                        restarted = self._restart("the Node object was deleted")
                 self._wait.pause(POLL_SECONDS)
-
-    def _lost(self, node: NodeState | None, answered: bool, waited: float) -> bool:
-        """Whether the Node object was deleted, so that only another start of k3s brings it back."""
-        return self._ssh and answered and not node and waited >= _REGISTRATION_SECONDS
 
     def _api(self) -> Api:
         try:
@@ -247,8 +247,10 @@ class Readiness:
         return True, node
 
     def _restart(self, why: str) -> bool:
+        """Whether the restart was asked for; it ends long after the node is Ready again."""
         self._say(f"restart {self._unit}: {why}")
-        return self._machine.ask(f"sudo -n systemctl restart {self._unit}") is not None
+        command = f"sudo -n systemctl restart --no-block {self._unit}"
+        return self._machine.ask(command) is not None
 
     def _seen(self, text: str) -> None:
         self._wait.seen = text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,10 +25,16 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 @dataclass(frozen=True)
 class Authority:
-    """The authority's certificate and key in PEM, and a context serving 127.0.0.1."""
+    """
+    The authority's certificate and key in PEM, those of kubelets by node, and a TLS context.
+
+    The context serves 127.0.0.1, asks for a client certificate and takes only the authority's.
+    """
 
     certificate: str
     key: str
+    kubelet_certificate: Callable[[str], str]
+    kubelet_key: str
     context: ssl.SSLContext
 
 
@@ -45,27 +52,29 @@ def make(folder: Path, name: str) -> Authority:
         .add_extension(identifier, critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    leaf = (
-        x509.CertificateBuilder(
-            ca_name,
-            x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "k3s")]),
-            leaf_key.public_key(),
-            2,
-            *span,
-        )
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier),
-            critical=False,
-        )
-        .sign(ca_key, hashes.SHA256())
-    )
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
+
+    def signed(common_name: str, serial: int, *extensions: x509.ExtensionType) -> bytes:
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+        public = leaf_key.public_key()
+        made = x509.CertificateBuilder(ca_name, subject, public, serial, *span)
+        for extension in (issuer, *extensions):
+            made = made.add_extension(extension, critical=False)
+        return made.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    loopback = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    serving = signed("k3s", 2, loopback)
     chain = folder / f"{name}.pem"
-    chain.write_bytes(_pem(leaf_key) + leaf.public_bytes(serialization.Encoding.PEM))
+    chain.write_bytes(_pem(leaf_key) + serving)
+    certificate = ca.public_bytes(serialization.Encoding.PEM).decode()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
-    certificate = ca.public_bytes(serialization.Encoding.PEM).decode()
-    return Authority(certificate, _pem(ca_key).decode(), context)
+    context.load_verify_locations(cadata=certificate)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    return Authority(
+        certificate=certificate,
+        key=_pem(ca_key).decode(),
+        kubelet_certificate=lambda node: signed(f"system:node:{node}", 3).decode(),
+        kubelet_key=_pem(leaf_key).decode(),
+        context=context,
+    )

@@ -11,6 +11,7 @@ import pytest
 
 from cluster import boot_report
 from tests.cloud_init.authority import Authority
+from tests.cloud_init.program import boot
 from tests.cloud_init.world import (
     ACCESS_KEY,
     AGENT_PASSWORD,
@@ -24,8 +25,9 @@ from tests.cloud_init.world import (
     World,
 )
 
-SERVER_PHASES = ["identity", "ssh", "secrets", "download-k3s", "configure", "start-k3s"]
-AGENT_PHASES = [*SERVER_PHASES[:-1], "wait-for-server", "start-k3s"]
+PREPARED = ["identity", "ssh", "secrets", "download-k3s", "configure"]
+SERVER_PHASES = [*PREPARED, "start-k3s", "node-ready"]
+AGENT_PHASES = [*PREPARED, "wait-for-server", "start-k3s", "node-ready"]
 
 
 def phases(world: World) -> list[str]:
@@ -114,7 +116,7 @@ def test_an_agent_gets_nothing_of_the_servers(world: World) -> None:
     home = world.root / "etc/rancher/k3s"
     assert world.agent_token + "\n" == (home / "token").read_text()
     assert sorted(path.name for path in home.iterdir()) == ["config.yaml", "token"]
-    assert not (world.root / "var/lib/rancher").exists()
+    assert not (world.root / "var/lib/rancher/k3s/server").exists()
 
 
 def test_registries_are_written_for_root_alone_and_another_one_restarts_k3s(world: World) -> None:
@@ -378,3 +380,21 @@ def test_no_secret_is_shown_anywhere(world: World, role: str) -> None:
     assert [secret for secret in secrets if secret in shown] == []
     assert ACCESS_KEY not in shown
     assert "[secret]" in world.cause()[1]
+
+
+@pytest.mark.parametrize("role", ["server", "agent"])
+def test_a_new_k3s_is_unpacked_before_it_is_started(world: World, role: str) -> None:
+    world.configure(role)
+    assert world.boot() == 0
+    binary = str(world.root / "usr/local/bin/k3s")
+    unpack = world.systemd.commands.index([binary, "kubectl", "version", "--client"])
+    unit = "k3s" if role == "server" else "k3s-agent"
+    assert unpack < world.systemd.commands.index(["systemctl", "restart", "--no-block", unit])
+    world.boot()
+    assert world.systemd.commands.count([binary, "kubectl", "version", "--client"]) == 1
+
+
+def test_a_command_that_does_not_run_is_a_failed_command(tmp_path: Path) -> None:
+    code, said = boot.run_command([str(tmp_path / "missing")])
+    assert code == 126
+    assert "No such file or directory" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 
 import pytest
 
@@ -190,6 +191,85 @@ def test_a_k3s_that_never_gets_ready_ends_with_the_deadline(world: World) -> Non
         "its journal: waiting for datastore"
     )
     assert ("start-k3s", expected) == world.cause()
+
+
+def test_an_agent_is_done_while_systemd_still_calls_its_unit_activating(world: World) -> None:
+    """k3s notifies systemd after a heartbeat of the kubelet, which comes up to 5 minutes later."""
+    world.configure("agent")
+    assert world.boot() == 0
+    assert "k3s-agent" not in world.systemd.active
+    assert world.clock.now - 1000 < 5
+
+
+def test_an_activating_agent_whose_node_is_ready_is_not_started_again(world: World) -> None:
+    world.configure("agent")
+    assert world.boot() == 0
+    assert world.boot() == 0
+    assert world.systemd.restarts("k3s-agent") == 1
+    world.kubelet.ready = "Unknown"
+    world.clock.sleep(60)
+    # It ran with this very configuration, but nobody hears of its node any more.
+    world.configure("agent", deadlineSeconds=30)
+    assert world.boot() == 1
+    assert world.systemd.restarts("k3s-agent") == 2
+
+
+@pytest.mark.parametrize("role", ["server", "agent"])
+def test_a_node_that_the_api_does_not_report_ready_is_the_cause(world: World, role: str) -> None:
+    world.kubelet.ready, world.kubelet.message = "False", "cni plugin not initialized"
+    world.systemd.journal = ["level=info msg=started"]
+    world.configure(role, deadlineSeconds=60)
+    assert world.boot() == 1
+    phase, cause = world.cause()
+    name = world.report["node"]
+    assert phase == "node-ready"
+    assert cause.startswith(f"node {name} is not Ready: waited ")
+    assert cause.endswith(
+        " s, last answer: cni plugin not initialized; its journal: level=info msg=started"
+    )
+
+
+@pytest.mark.parametrize(
+    ("registered", "seen"),
+    [(False, "its kubelet has not registered"), (True, "has not reported since its start")],
+)
+def test_a_ready_node_of_an_earlier_start_is_no_proof_of_this_one(
+    world: World, registered: bool, seen: str
+) -> None:
+    """The Node object stays Ready for a while when its kubelet is gone."""
+    world.kubelet.registered = registered
+    world.kubelet.heartbeat = world.clock.time() - 2
+    world.configure("agent", deadlineSeconds=60)
+    assert world.boot() == 1
+    assert seen in world.cause()[1]
+
+
+def test_an_agent_that_falls_over_after_its_kubelet_started_is_explained(world: World) -> None:
+    """Its network fails, for example: the kubelet is healthy for a moment in each round."""
+    world.kubelet.ready, world.systemd.falls_over = "False", True
+    world.systemd.journal = ['level=fatal msg="failed to start networking"']
+    world.configure("agent")
+    assert world.boot() == 1
+    phase, cause = world.cause()
+    assert phase == "node-ready"
+    assert cause.startswith("k3s-agent.service does not start; its journal: level=fatal")
+
+
+def test_a_restarted_server_is_not_taken_for_the_one_that_still_ends(world: World) -> None:
+    world.configure("server")
+    assert world.boot() == 0
+    # systemd has the request, and goes on showing the old process, which is active.
+    restart = world.systemd.run
+
+    def slow(words: Sequence[str]) -> tuple[int, str]:
+        if words[1] == "restart" and words[-1] == "k3s":
+            return 0, ""
+        return restart(words)
+
+    world.configure("server", config={"debug": True}, deadlineSeconds=30)
+    world.systemd.run = slow  # type: ignore[method-assign]
+    assert world.boot() == 1
+    assert world.cause()[1].startswith("k3s.service is not up: waited 30 s")
 
 
 def test_a_bug_ends_in_the_report_too(world: World) -> None:

@@ -60,14 +60,21 @@ class Systemd:
     """The commands of a machine, as far as the boot program uses them."""
 
     ssh_units: tuple[str, ...] = ("ssh.service",)
+    # How often a server's unit is activating before it is active; an agent's stays activating.
     activating_polls: int = 2
     starts: bool = True
+    # k3s ends some time after its start, and systemd starts it again.
+    falls_over: bool = False
+    monotonic: Callable[[], float] = lambda: 0.0
     journal: list[str] = field(default_factory=list)
     commands: list[list[str]] = field(default_factory=list)
     active: set[str] = field(default_factory=set)
     on_k3s_start: Callable[[], None] = lambda: None
     # How often systemd started k3s by itself; another start does not end the count.
     counted: int = 0
+    # The process of k3s, and when it started.
+    process: int = 0
+    process_started: float = 0.0
     _polls: int = 0
 
     def run(self, words: Sequence[str]) -> tuple[int, str]:
@@ -83,9 +90,12 @@ class Systemd:
             self.counted = 0
         if words[1] == "stop":
             self.active.discard(words[-1])
+            self.process = 0
         if words[1] == "restart" and words[-1].startswith("k3s"):
             self._polls = 0
             self.active.discard(words[-1])
+            self.process = self.restarts(words[-1])
+            self.process_started = self.monotonic()
             self.on_k3s_start()
         return 0, ""
 
@@ -98,11 +108,27 @@ class Systemd:
         if unit.startswith("ssh"):
             return f"LoadState={'loaded' if unit in self.ssh_units else 'not-found'}\n"
         self._polls += 1
-        if self.starts and self._polls > self.activating_polls:
+        if self.starts and self._polls > self.activating_polls and unit == "k3s":
             self.active.add(unit)
         state = "active" if unit in self.active else "activating"
-        restarts = self.counted if self.starts else self.counted + self._polls
-        return f"LoadState=loaded\nActiveState={state}\nNRestarts={restarts}\n"
+        ends = self.falls_over or not self.starts
+        restarts = self.counted + self._polls if ends else self.counted
+        return (
+            f"LoadState=loaded\nActiveState={state}\nNRestarts={restarts}\n"
+            f"MainPID={self.process if self.starts else 0}\n"
+            f"ExecMainStartTimestampMonotonic={self.process_started * 1e6:.0f}\n"
+        )
+
+
+@dataclass
+class Kubelet:
+    """What the API reports of the machine's node."""
+
+    ready: str = "True"
+    message: str = "kubelet is posting ready status"
+    registered: bool = True
+    # In seconds since 1970; just now unless a test sets it.
+    heartbeat: float | None = None
 
 
 @dataclass
@@ -121,7 +147,8 @@ class World:
 
     def __init__(self, root: Path, authority: Authority) -> None:
         self.root, self.authority = root, authority
-        self.clock, self.systemd = Clock(), Systemd()
+        self.clock, self.kubelet = Clock(), Kubelet()
+        self.systemd = Systemd(monotonic=self.clock.monotonic)
         self.said: list[str] = []
         self.free = 1 << 40
         self.downloads = {"/good/k3s": Download()}
@@ -177,6 +204,12 @@ class World:
     def _start_k3s(self) -> None:
         token = self.root / "etc/rancher/k3s/token"
         self.server_password = token.read_text().strip().rsplit(":", 1)[-1]
+        name = json.loads((self.root / "etc/rancher/k3s/config.yaml").read_text())["node-name"]
+        agent = self.root / "var/lib/rancher/k3s/agent"
+        agent.mkdir(parents=True, exist_ok=True)
+        (agent / "server-ca.crt").write_text(self.authority.certificate)
+        (agent / "client-kubelet.crt").write_text(self.authority.kubelet_certificate(name))
+        (agent / "client-kubelet.key").write_text(self.authority.kubelet_key)
 
     def close(self) -> None:
         """Ends everything that listens; nobody answers any more."""
@@ -378,11 +411,32 @@ class _Supervisor(_Handler):
         self.answer(200, b"")
 
     def do_GET(self) -> None:
+        if self.path.startswith("/api"):
+            self._api()
+            return
         self.world.sent_to_server.append((self.path, self.headers["Authorization"]))
         if self.path == "/cacerts":
             self.answer(200, self.world.cacerts.encode())
         else:
             self.answer(self.world.readiness.pop(0) if self.world.readiness else 200, b"ok")
+
+    def _api(self) -> None:
+        """The Node of the kubelet whose certificate is shown."""
+        kubelet, name = self.world.kubelet, self.path.removeprefix("/api/v1/nodes/")
+        subject = self.connection.getpeercert().get("subject", ())
+        if (("commonName", f"system:node:{name}"),) not in subject:
+            self.answer(401, b"")
+        elif not kubelet.registered:
+            self.answer(404, b"")
+        else:
+            now = self.world.clock.time() if kubelet.heartbeat is None else kubelet.heartbeat
+            ready = {
+                "type": "Ready",
+                "status": kubelet.ready,
+                "message": kubelet.message,
+                "lastHeartbeatTime": f"{datetime.fromtimestamp(now, UTC):%Y-%m-%dT%H:%M:%SZ}",
+            }
+            self.answer(200, json.dumps({"status": {"conditions": [ready]}}).encode())
 
 
 def botocore_signature(request: AWSRequest, service: str, stamp: str) -> str:

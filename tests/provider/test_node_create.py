@@ -293,7 +293,7 @@ def test_a_machine_whose_node_object_was_deleted_registers_again(
     rpc.create(NODE, node_inputs())
     started.join()
 
-    assert machine.systemctl_calls == ["restart k3s-agent"]
+    assert machine.systemctl_calls == ["restart --no-block k3s-agent"]
 
 
 def _bring_back_when_restarted(machine: FakeMachine, api: FakeApi) -> None:

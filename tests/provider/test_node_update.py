@@ -172,15 +172,27 @@ def test_behind_another_server_k3s_starts_again_to_register_there(
     machine.will_report_after_boot(report(), report())
 
     def registers_once_it_was_restarted(calls: int) -> None:
-        if machine.systemctl_calls == ["restart k3s-agent"]:
+        if machine.systemctl_calls == ["restart --no-block k3s-agent"]:
             api.nodes[NAME] = node(NAME)
 
     api.before_answer = registers_once_it_was_restarted
     with plugin(FastClock(), BOOT_PROGRAM) as rpc:
         outputs = rpc.update(NODE, {**old, **LEARNED}, old, new)
 
-    assert machine.systemctl_calls == ["restart k3s-agent"]
+    assert machine.systemctl_calls == ["restart --no-block k3s-agent"]
     assert outputs["serverInstanceId"] == "i-0another"
+
+
+def test_a_node_that_has_joined_the_other_server_is_not_restarted_once_more(
+    rpc: Rpc, machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    old, new = node_inputs(), node_inputs(serverInstanceId="i-0another")
+    machine.will_report_after_boot(report(), report())
+    api.nodes[NAME] = node(NAME)
+
+    rpc.update(NODE, {**old, **LEARNED}, old, new)
+
+    assert machine.systemctl_calls == []
 
 
 def test_what_a_node_said_before_its_machine_restarted_does_not_count(
