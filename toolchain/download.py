@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from threading import Thread
@@ -22,21 +23,28 @@ CHUNK_BYTES = 1 << 20
 
 def reachable(url: str, seconds: float = PROBE_SECONDS) -> bool:
     """Whether the file is offered to this machine, found out in a few seconds at most."""
+    status = status_of(url, seconds)
+    return status is not None and status < 400
+
+
+def status_of(url: str, seconds: float = PROBE_SECONDS) -> int | None:
+    """The HTTP status of the answer; nothing when there is none within these seconds."""
     answers: list[int] = []
 
     def ask() -> None:
         request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - pinned addresses
-        with (
-            contextlib.suppress(OSError, ValueError),
-            urllib.request.urlopen(request, timeout=seconds) as answer,  # noqa: S310
-        ):
-            answers.append(answer.status)
+        with contextlib.suppress(OSError, ValueError):
+            try:
+                with urllib.request.urlopen(request, timeout=seconds) as answer:  # noqa: S310
+                    answers.append(answer.status or 200)
+            except urllib.error.HTTPError as refusal:
+                answers.append(refusal.code)
 
     # In a thread, because a name server that never answers is not covered by urlopen's timeout.
     asking = Thread(target=ask, daemon=True)
     asking.start()
     asking.join(seconds)
-    return bool(answers)
+    return answers[0] if answers else None
 
 
 def fetch(url: str, sha256: str, target: Path, say: Say) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.cloud import foreign
-from localcloud.demo import aws_plugin, environment, nodes, origin, stack_config
+from localcloud.demo import aws_plugin, environment, nodes, origin, stack_config, system_pods
 from localcloud.demo.folder import Folder
 from localcloud.demo.stack import Stack, resources
 from localcloud.demo.stages import Stages
@@ -57,6 +57,8 @@ def up(folder: Folder, host: Host, say: Say) -> None:
         listing = nodes.listed(folder.kubeconfig, binary.path, stack.environment)
     say(f"\n{listing}\n\nkubeconfig  {folder.kubeconfig}")
     say(f"k3s         {binary.kind}, {binary.version}")
+    if notice := system_pods.notice(binary):
+        say(f"pods        {notice}")
     say(f"seconds     {stages.summary}\n\n{NEXT}")
 
 

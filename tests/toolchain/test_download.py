@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -61,3 +63,18 @@ def test_reachable_is_what_can_be_opened(source: Path) -> None:
     assert download.reachable(source.as_uri())
     source.unlink()
     assert not download.reachable(source.as_uri())
+
+
+def test_a_refusal_is_an_answer_and_silence_is_none() -> None:
+    class Registry(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_error(401)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Registry) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/v2/"
+        assert download.status_of(url) == 401
+    assert download.status_of(url) is None

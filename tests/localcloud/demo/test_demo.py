@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
-from localcloud.demo import nodes, origin
+from localcloud.demo import nodes, origin, system_pods
 from localcloud.demo.destroy import destroy
 from localcloud.demo.folder import Folder
 from localcloud.demo.stages import Stages
@@ -14,6 +15,7 @@ from localcloud.demo.up import require_same_cloud, up
 from localcloud.errors import LocalCloudError
 from tests.localcloud.demo.test_stack import has_lock, has_state, state_of
 from tests.toolchain.conftest import Machine
+from toolchain import download
 from toolchain.errors import ToolchainError
 from toolchain.k3s import K3s
 
@@ -124,3 +126,20 @@ def test_nodes_that_cannot_be_listed_are_an_error(machine: Machine, tmp_path: Pa
     machine.has("kubectl", "echo 'connection refused' >&2; exit 1")
     with pytest.raises(LocalCloudError, match="`kubectl get nodes` failed: connection refused"):
         nodes.listed(tmp_path / "config", Path("/no/k3s"), {"PATH": machine.path})
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "expected"),
+    [
+        ("the stand-in", 401, "nodes run no containers"),
+        ("K3S_BINARY", None, "no registry can be reached from here; the nodes are Ready"),
+        ("K3S_BINARY", 401, None),
+        ("the real release", 401, None),
+    ],
+)
+def test_it_is_said_why_the_packaged_components_do_not_run(
+    monkeypatch: pytest.MonkeyPatch, kind: str, answer: int | None, expected: str | None
+) -> None:
+    monkeypatch.setattr(download, "status_of", lambda url: answer)
+    notice = system_pods.notice(dataclasses.replace(BINARY, kind=kind))
+    assert (notice is None) if expected is None else expected in str(notice)
