@@ -177,7 +177,11 @@ def _known(path: Path, kind: str) -> K3s:
 
 
 def _version(path: Path) -> str:
-    """From the first line of `k3s --version`: `k3s version v1.36.4+k3s1 (0ffd67db)`."""
+    """
+    From the first line of `k3s --version`: `k3s version v1.36.4+k3s1 (0ffd67db)`.
+
+    k3s begins it with the name of its file, such as `k3s-arm64`.
+    """
     try:
         done = subprocess.run(
             [path, "--version"],
@@ -188,7 +192,7 @@ def _version(path: Path) -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ToolchainError(f"{path} does not run: {error}") from None
-    match = re.match(r"k3s version (v\S+)", done.stdout)
+    match = re.match(rf"(?:k3s|{re.escape(path.name)}) version (v\S+)", done.stdout)
     if match is None:
         raise ToolchainError(f"{path} is not a k3s: `{path} --version` names no k3s version")
     return match.group(1)

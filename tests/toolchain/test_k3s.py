@@ -139,6 +139,12 @@ def test_a_named_binary_comes_first(machine: Machine, monkeypatch: pytest.Monkey
     assert (named, "v1.37.0+k3s9", "K3S_BINARY") == (found.path, found.version, found.kind)
 
 
+def test_a_named_binary_may_have_the_name_of_a_release_file(machine: Machine) -> None:
+    """k3s begins its version with the name it was called by."""
+    named = machine.has("k3s-arm64", "echo 'k3s-arm64 version v1.37.0+k3s9 (abc)'", folder="own")
+    assert provide(machine, str(named)).version == "v1.37.0+k3s9"
+
+
 def test_a_named_file_that_is_not_executable_is_refused(machine: Machine) -> None:
     named = machine.folder / "k3s"
     with pytest.raises(ToolchainError) as caught:
