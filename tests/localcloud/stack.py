@@ -40,6 +40,8 @@ class Stack:
     endpoint: str
     cloud_id: str
     k3s: Path
+    # The stand-in's become Running without a process; a real k3s needs images, and so a registry.
+    pods_run: bool
 
     @property
     def config_file(self) -> Path:
@@ -140,7 +142,15 @@ class Laboratory:
         endpoint = self.running["endpoint"]
         # Its file stands in the checkout, where an operator's Pulumi.dev.yaml may stand too.
         name = f"test-{name}"
-        made = Stack(name, self.folder, self.environment, endpoint, self.cloud.id, self.binary.path)
+        made = Stack(
+            name,
+            self.folder,
+            self.environment,
+            endpoint,
+            self.cloud.id,
+            self.binary.path,
+            pods_run=self.binary.kind == k3s.THE_STANDIN,
+        )
         self.stacks.append(made)
         made.config_file.unlink(missing_ok=True)
         made.pulumi("stack", "init")
