@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -42,3 +43,10 @@ def test_nothing_but_the_first_line_is_a_comment() -> None:
 )
 def test_what_is_left_out_leaves_its_lines(source: str, expected: str) -> None:
     assert boot_program.compact(source) == expected
+
+
+def test_nodes_that_are_changed_at_the_same_time_get_the_same_program() -> None:
+    """The provider asks from a thread for each node; Python 3.11's ast.parse fails there."""
+    source = boot_program.SOURCE.read_text()
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(boot_program.compact, [source] * 16)) == {boot_program.text()}
