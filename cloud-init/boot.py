@@ -749,6 +749,9 @@ class Boot:
 
         The API is asked with the kubelet's own certificate, which may read its Node.
         """
+        if state["MainPID"] == "0":
+            # Between two tries of systemd there is no start to compare with.
+            raise NotYet(f"{self.unit}.service has no process")
         held = self.data.parent / "agent"
         certificate, key = held / "client-kubelet.crt", held / "client-kubelet.key"
         try:
@@ -818,7 +821,7 @@ class Boot:
             self.require_ready(state)
         except NotYet:
             return False
-        return state["MainPID"] != "0"
+        return True
 
     def follow(self) -> None:
         """All phases, in order."""

@@ -244,6 +244,17 @@ def test_a_ready_node_of_an_earlier_start_is_no_proof_of_this_one(
     assert seen in world.cause()[1]
 
 
+def test_a_node_that_is_still_ready_between_two_starts_of_its_k3s_is_no_proof(
+    world: World,
+) -> None:
+    """systemd has no time of a start then; seen with a wrong argument of the kubelet."""
+    world.kubelet.heartbeat = world.clock.time() - 30
+    world.systemd.falls_over = world.systemd.between_starts = True
+    world.configure("agent")
+    assert world.boot() == 1
+    assert world.cause()[1].startswith("k3s-agent.service does not start")
+
+
 def test_an_agent_that_falls_over_after_its_kubelet_started_is_explained(world: World) -> None:
     """Its network fails, for example: the kubelet is healthy for a moment in each round."""
     world.kubelet.ready, world.systemd.falls_over = "False", True

@@ -65,6 +65,8 @@ class Systemd:
     starts: bool = True
     # k3s ends some time after its start, and systemd starts it again.
     falls_over: bool = False
+    # Whether it has ended, and its next start is still to come.
+    between_starts: bool = False
     monotonic: Callable[[], float] = lambda: 0.0
     journal: list[str] = field(default_factory=list)
     commands: list[list[str]] = field(default_factory=list)
@@ -112,11 +114,13 @@ class Systemd:
             self.active.add(unit)
         state = "active" if unit in self.active else "activating"
         ends = self.falls_over or not self.starts
+        # It is there for the first look after its start.
+        runs = self.starts and not (self.between_starts and self._polls > 1)
         restarts = self.counted + self._polls if ends else self.counted
         return (
             f"LoadState=loaded\nActiveState={state}\nNRestarts={restarts}\n"
-            f"MainPID={self.process if self.starts else 0}\n"
-            f"ExecMainStartTimestampMonotonic={self.process_started * 1e6:.0f}\n"
+            f"MainPID={self.process if runs else 0}\n"
+            f"ExecMainStartTimestampMonotonic={self.process_started * 1e6 if runs else 0:.0f}\n"
         )
 
 
