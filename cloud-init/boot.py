@@ -79,6 +79,8 @@ AuthorizedKeysFile /etc/ssh/k3s-aws/authorized_keys
 AuthorizedKeysCommand none
 PermitRootLogin no
 """
+# Of the first boot; enabled until it is done, so that it goes on after a restart of the machine.
+BOOT_UNIT = "k3s-aws-boot.service"
 SSH_UNITS = ("ssh.service", "sshd.service")
 
 
@@ -443,7 +445,8 @@ class Boot:
             if self.unit_state(unit)["LoadState"] == "loaded":
                 # Without a key it may have failed often enough to be refused another start.
                 self.run(["systemctl", "reset-failed", unit])
-                self.run(["systemctl", "restart", unit])
+                # In the first boot it starts after cloud-init has made the login user.
+                self.run(["systemctl", "restart", "--no-block", unit])
                 return
         raise Failure("this machine has neither ssh.service nor sshd.service")
 
@@ -874,6 +877,8 @@ class Boot:
                     cause = f"unexpected {type(error).__name__}: {error}"
                 self.report.end(cause)
                 return 1
+            if (self.root / "etc/systemd/system/multi-user.target.wants" / BOOT_UNIT).exists():
+                self.run(["systemctl", "disable", BOOT_UNIT])
             self.report.end()
             return 0
 

@@ -1,5 +1,5 @@
 """
-User data: the cloud-config a machine boots with, rendered from cloud-init/ and packed for EC2.
+User data: what cloud-init gets on a machine, rendered from cloud-init/ and packed for EC2.
 
 Decides nothing and holds no secret: the node configuration and the boot program come in as text.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import json
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -18,7 +17,9 @@ import jinja2
 from cluster.errors import UserDataTooLarge
 
 CLOUD_INIT = Path(__file__).parent.parent / "cloud-init"
-TEMPLATE = CLOUD_INIT / "cloud-config.yaml.j2"
+TEMPLATE = CLOUD_INIT / "user-data.j2"
+BOOTHOOK = CLOUD_INIT / "boothook.py.j2"
+UNIT = CLOUD_INIT / "k3s-aws-boot.service"
 
 # EC2 takes 16 KiB before base64:
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html
@@ -27,22 +28,39 @@ LIMIT_BYTES = 14 * 1024
 
 
 def render(node_config_text: str, boot_program_text: str) -> str:
-    """The cloud-config of one machine."""
-    return _template().render(
-        node_config=node_config_text,
-        boot_program=boot_program_text,
-    )
+    """
+    The user data of one machine: a MIME multi-part text of a boothook and a cloud-config.
+
+    The boothook writes the files of `files` below, with their modes, and starts the boot program.
+    """
+    files = {
+        "etc/k3s-aws/node.json": ("0600", node_config_text),
+        "opt/k3s-aws/boot.py": ("0755", boot_program_text),
+        "etc/systemd/system/k3s-aws-boot.service": ("0644", _unit()),
+    }
+    return _template(TEMPLATE).render(boothook=_template(BOOTHOOK).render(files=files))
 
 
 @cache
-def _template() -> jinja2.Template:
-    # Not HTML: every value goes through the JSON filter, which quotes it for YAML.
-    environment = jinja2.Environment(  # noqa: S701
+def _unit() -> str:
+    """The unit without its comments."""
+    lines = UNIT.read_text().splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("#"))
+
+
+@cache
+def _template(file: Path) -> jinja2.Template:
+    return environment().from_string(file.read_text())
+
+
+def environment() -> jinja2.Environment:
+    """What the templates of cloud-init/ are rendered in."""
+    # Not HTML: every value goes through the filter, which quotes it for Python.
+    made = jinja2.Environment(  # noqa: S701
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True
     )
-    # Jinja's own filter also escapes for HTML, which costs bytes and hides the text.
-    environment.filters["tojson"] = json.dumps
-    return environment.from_string(TEMPLATE.read_text())
+    made.filters["ascii"] = ascii
+    return made
 
 
 def require_room(node_configs: Iterable[str], boot_program_text: str) -> None:
@@ -51,9 +69,9 @@ def require_room(node_configs: Iterable[str], boot_program_text: str) -> None:
         encode(render(each, boot_program_text))
 
 
-def encode(cloud_config: str) -> str:
-    """The cloud-config as EC2 takes it: gzip, then base64; the same text gives the same result."""
-    packed = gzip.compress(cloud_config.encode(), compresslevel=9, mtime=0)
+def encode(text: str) -> str:
+    """The user data as EC2 takes it: gzip, then base64; the same text gives the same result."""
+    packed = gzip.compress(text.encode(), compresslevel=9, mtime=0)
     if len(packed) > LIMIT_BYTES:
         raise UserDataTooLarge(
             f"the user data of a machine is {len(packed)} bytes after compression, "

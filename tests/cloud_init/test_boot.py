@@ -256,7 +256,7 @@ def test_ssh_is_restarted_with_our_key_before_anything_else_is_fetched(world: Wo
     ours = [words for words in world.systemd.commands if words[-1] == "ssh.service"]
     assert ours[1:] == [
         ["systemctl", "reset-failed", "ssh.service"],
-        ["systemctl", "restart", "ssh.service"],
+        ["systemctl", "restart", "--no-block", "ssh.service"],
     ]
     assert (world.root / "etc/ssh/ssh_host_ed25519_key.pub").read_text() == "ssh-ed25519 AAAA\n"
 
@@ -398,3 +398,23 @@ def test_a_command_that_does_not_run_is_a_failed_command(tmp_path: Path) -> None
     code, said = boot.run_command([str(tmp_path / "missing")])
     assert code == 126
     assert "No such file or directory" in said
+
+
+def test_the_unit_of_the_first_boot_is_disabled_when_it_is_done_and_not_before(
+    world: World,
+) -> None:
+    """A machine that restarts in the middle goes on with it."""
+    link = world.root / "etc/systemd/system/multi-user.target.wants/k3s-aws-boot.service"
+    disable = ["systemctl", "disable", "k3s-aws-boot.service"]
+    link.parent.mkdir(parents=True)
+    link.touch()
+    world.systemd.starts = False
+    world.configure("server")
+    assert world.boot() == 1
+    assert disable not in world.systemd.commands
+    world.systemd.starts = True
+    assert world.boot() == 0
+    assert world.systemd.commands.count(disable) == 1
+    link.unlink()
+    assert world.boot() == 0
+    assert world.systemd.commands.count(disable) == 1

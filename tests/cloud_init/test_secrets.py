@@ -71,7 +71,10 @@ def test_instance_connect_no_longer_tells_sshd_who_may_log_in(
     drop_in.write_text("[Service]\nExecStart=\nExecStart=/usr/sbin/sshd -D -o ...\n")
     assert world.boot() == 0
     assert (world.root / "etc" / name).read_text() == ""
-    reload, restart = ["systemctl", "daemon-reload"], ["systemctl", "restart", "ssh.service"]
+    reload, restart = (
+        ["systemctl", "daemon-reload"],
+        ["systemctl", "restart", "--no-block", "ssh.service"],
+    )
     assert reload in world.systemd.commands[: world.systemd.commands.index(restart)]
     assert world.boot() == 0
     assert world.systemd.restarts("ssh.service") == 1

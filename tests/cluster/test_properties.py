@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 import re
 from ipaddress import IPv4Network
 from typing import Any
 
-import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -21,6 +18,7 @@ from cluster.node_config import Surroundings
 from cluster.reading.checks import cidr_fault
 from cluster.reading.findings import spell
 from tests.cluster.ec2 import answers_about
+from tests.cluster.parts import files_of, unpacked
 
 OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
 HERE = Addresses(private_ip="10.64.0.10", public_ip="198.51.100.10")
@@ -50,8 +48,7 @@ def rendered(cluster: Cluster, index: int = 0) -> str:
 
 
 def on_the_machine(encoded: str) -> dict[str, Any]:
-    text = gzip.decompress(base64.b64decode(encoded)).decode()
-    files = {each["path"]: each["content"] for each in yaml.safe_load(text)["write_files"]}
+    files = files_of(unpacked(encoded))
     content: dict[str, Any] = json.loads(files["/etc/k3s-aws/node.json"])
     return content
 

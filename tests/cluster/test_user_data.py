@@ -5,39 +5,48 @@ from __future__ import annotations
 import base64
 import gzip
 import random
+from pathlib import Path
 
 import jinja2
 import jinja2.meta
 import pytest
-import yaml
 
 from cluster import boot_program, user_data
 from cluster.errors import UserDataTooLarge
+from tests.cluster.parts import cloud_config_of, files_of, parts_of
 from tests.golden import rendering
 
-AWKWARD = "\"quotes\" 'too', {{ marks }}, \\ back\n\n  # and: lines\n\tä – €"
-
-
-def contents(cloud_config: str) -> dict[str, str]:
-    files = yaml.safe_load(cloud_config)["write_files"]
-    return {file["path"]: file["content"] for file in files}
+AWKWARD = "\"quotes\" 'too', {{ marks }}, \\ back\n\n--k3s-aws\n  # and: lines\n\tä – € \U0001f600"
 
 
 def test_any_text_reaches_the_machine_unchanged() -> None:
-    files = contents(user_data.render(AWKWARD, AWKWARD + "x"))
+    files = files_of(user_data.render(AWKWARD, AWKWARD + "x"))
     assert files["/etc/k3s-aws/node.json"] == AWKWARD
     assert files["/opt/k3s-aws/boot.py"] == AWKWARD + "x"
 
 
-def test_sshd_has_no_host_key_and_no_login_key_before_the_boot_program_ran() -> None:
-    parsed = yaml.safe_load(user_data.render("{}", ""))
-    assert (parsed["ssh_deletekeys"], parsed["ssh_keys"]) == (True, {})
+def test_cloud_init_makes_no_host_key_and_deletes_none() -> None:
+    """The boothook has deleted those of the image, the boot program brings the one that counts."""
+    parsed = cloud_config_of(user_data.render("{}", ""))
+    assert (parsed["ssh_deletekeys"], parsed["ssh_keys"]) == (False, {})
     assert "ssh_authorized_keys" not in parsed
 
 
-def test_the_template_asks_for_what_the_renderer_gives() -> None:
-    tree = jinja2.Environment(autoescape=False).parse(user_data.TEMPLATE.read_text())  # noqa: S701
-    expected = {"node_config", "boot_program"}
+def test_user_data_is_ascii_and_begins_with_the_part_that_runs_first() -> None:
+    text = user_data.render(AWKWARD, AWKWARD)
+    assert text.isascii()
+    assert list(parts_of(text)) == ["text/cloud-boothook", "text/cloud-config"]
+    assert parts_of(text)["text/cloud-boothook"].startswith("#!/usr/bin/env python3\n")
+    # cloud-init warns of a part that does not begin with it.
+    assert parts_of(text)["text/cloud-config"].startswith("#cloud-config\n")
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [(user_data.TEMPLATE, {"boothook"}), (user_data.BOOTHOOK, {"files"})],
+)
+def test_a_template_asks_for_what_the_renderer_gives(template: Path, expected: set[str]) -> None:
+    tree = user_data.environment().parse(template.read_text())
     assert jinja2.meta.find_undeclared_variables(tree) == expected
 
 

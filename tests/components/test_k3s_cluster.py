@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
-from typing import Any
 
 import pytest
-import yaml
 
 from cluster import policies
+from tests.cluster.parts import files_of, unpacked
 from tests.components.conftest import CONFIGURATION, SECRET_MARK, Built, build
 
 NODES = {
@@ -23,11 +20,10 @@ INSTANCE = "aws:ec2/instance:Instance"
 PARAMETER = "aws:ssm/parameter:Parameter"
 
 
-def user_data(built: Built, name: str) -> dict[str, Any]:
+def user_data(built: Built, name: str) -> dict[str, str]:
+    """The files that come with it."""
     template = built.of("k3s:index:MachineTemplate")[name]
-    text = gzip.decompress(base64.b64decode(template.inputs["userData"])).decode()
-    mapping: dict[str, Any] = yaml.safe_load(text)
-    return mapping
+    return files_of(unpacked(template.inputs["userData"]))
 
 
 def test_every_node_is_an_instance_and_a_kubernetes_node(built: Built) -> None:
@@ -253,7 +249,7 @@ def test_user_data_holds_no_key_and_no_secret(built: Built) -> None:
     for name in NODES:
         text = json.dumps(user_data(built, name))
         assert "ssh-ed25519" not in text.replace("ssh_host_ed25519", "")
-        assert "word" not in json.loads(text).get("write_files", [{}])[0].get("content", "")
+        assert "word" not in user_data(built, name)["/etc/k3s-aws/node.json"]
         assert "serverCaKey" not in text
 
 

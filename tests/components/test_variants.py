@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 import random
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.cluster.parts import files_of, unpacked
 from tests.components.conftest import CONFIGURATION, Built, build
 
 INSTANCE = "aws:ec2/instance:Instance"
@@ -24,8 +23,7 @@ NOISE = random.Random(4).randbytes(6000).hex()
 
 def node_config(built: Built, name: str) -> dict[str, Any]:
     template = built.of("k3s:index:MachineTemplate")[name]
-    text = gzip.decompress(base64.b64decode(template.inputs["userData"])).decode()
-    files = {each["path"]: each["content"] for each in yaml.safe_load(text)["write_files"]}
+    files = files_of(unpacked(template.inputs["userData"]))
     content: dict[str, Any] = json.loads(files["/etc/k3s-aws/node.json"])
     return content
 

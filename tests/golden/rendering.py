@@ -90,7 +90,7 @@ def _node(cluster: Cluster, node: Node, position: int) -> dict[str, str]:
     return {
         f"{node.suffix}.node.json": text,
         f"{node.suffix}.k3s.yaml": _yaml(k3s_config.of(cluster, node, own)),
-        f"{node.suffix}.cloud-config.yaml": user_data_text.render(text, BOOT_PROGRAM),
+        f"{node.suffix}.user-data": user_data_text.render(text, BOOT_PROGRAM),
     }
 
 

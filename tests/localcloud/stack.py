@@ -118,6 +118,17 @@ class Stack:
             ["docker", *words], capture_output=True, text=True, timeout=60, check=True
         ).stdout
 
+    def try_docker(self, *words: str) -> str:
+        """What the command printed; nothing where it failed, such as on a machine that restarts."""
+        done = subprocess.run(
+            ["docker", *words], capture_output=True, text=True, timeout=60, check=False
+        )
+        return done.stdout
+
+    def machine(self, instance_id: str) -> str:
+        """The container that is the instance."""
+        return f"k3saws-{self.cloud_id}-{instance_id}"
+
     def configure(self, **changes: Any) -> None:
         """Sets keys of the cluster; None removes one."""
         content = yaml.safe_load(self.config_file.read_text())

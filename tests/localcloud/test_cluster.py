@@ -90,14 +90,18 @@ def _goes_on_after_an_interrupt(stack: Stack) -> None:
     stack.pulumi("up", "--yes", "--skip-preview")
 
 
-def _up_until_an_instance_exists(stack: Stack) -> subprocess.Popen[bytes]:
-    run = subprocess.Popen(
+def _start_up(stack: Stack) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", stack.name],
         cwd=ROOT,
         env=dict(stack.environment),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+
+def _up_until_an_instance_exists(stack: Stack) -> subprocess.Popen[bytes]:
+    run = _start_up(stack)
     deadline = time.monotonic() + COMMAND_SECONDS
     while not _living_instances(stack):
         assert run.poll() is None, "pulumi up ended before it made an instance"
@@ -163,10 +167,46 @@ def _replaces_a_terminated_agent(stack: Stack) -> None:
     lost = next(node for node in stack.nodes() if node["role"] == "agent")
     stack.client("ec2").terminate_instances(InstanceIds=[lost["instanceId"]])
     stack.pulumi("refresh", "--yes")
-    stack.pulumi("up", "--yes", "--skip-preview")
+    _up_while_a_first_boot_is_cut_off(stack, {node["instanceId"] for node in stack.nodes()})
     names = stack.kubectl("get", "nodes", "-o", "name")
     assert lost["name"] not in names
     assert {f"node/{node['name']}" for node in stack.nodes()} == set(names.split())
+
+
+def _up_while_a_first_boot_is_cut_off(stack: Stack, known: set[str]) -> None:
+    """The new agent restarts while it waits for its server, and goes on by itself."""
+    (server,) = (node for node in stack.nodes() if node["role"] == "server")
+    stack.docker("exec", stack.machine(server["instanceId"]), "systemctl", "stop", "k3s")
+    run = _start_up(stack)
+    (new,) = until(lambda: _running_instances(stack) - known, "pulumi up makes an instance")
+    read = ("exec", stack.machine(new), "cat", "/var/lib/k3s-aws/report.json")
+    report = until(lambda: _report_of(stack.try_docker(*read)), "it waits for its server")
+    stack.client("ec2").reboot_instances(InstanceIds=[new])
+    began = report["phases"][0]["startedAt"]
+
+    def again() -> bool:
+        now = _report_of(stack.try_docker(*read))
+        return now is not None and now["phases"][0]["startedAt"] > began
+
+    until(again, "it waits for its server again")
+    stack.docker("exec", stack.machine(server["instanceId"]), "systemctl", "start", "k3s")
+    assert run.wait(COMMAND_SECONDS) == 0
+    state = ("exec", stack.machine(new), "systemctl", "is-enabled", "k3s-aws-boot.service")
+    assert stack.try_docker(*state).strip() == "disabled"
+
+
+def _report_of(text: str) -> dict[str, Any] | None:
+    report = json.loads(text or "{}")
+    phases = report.get("phases", [])
+    return report if phases and phases[-1]["name"] == "wait-for-server" else None
+
+
+def _running_instances(stack: Stack) -> set[str]:
+    return {
+        instance["InstanceId"]
+        for reservation in _living_instances(stack)
+        for instance in reservation["Instances"]
+    }
 
 
 def _gives_running_nodes_another_label(stack: Stack) -> None:

@@ -1,0 +1,97 @@
+"""What cloud-init's network stage does with the boothook: once for an instance, all or nothing."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from cluster import user_data
+from tests.cluster.parts import boothook_of
+
+START = [
+    ["systemctl", "daemon-reload"],
+    ["systemctl", "enable", "k3s-aws-boot.service"],
+    ["systemctl", "start", "--no-block", "k3s-aws-boot.service"],
+]
+
+
+class Machine:
+    """Its disk, and the commands that ran on it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.commands: list[Sequence[str]] = []
+        self.fails = False
+
+    def boots(self, hook: ModuleType, instance: str) -> None:
+        hook.prepare(f"{self.root}/", instance, self._run)
+
+    def _run(self, words: Sequence[str]) -> None:
+        if self.fails:
+            raise subprocess.CalledProcessError(1, words)
+        self.commands.append(words)
+
+
+@pytest.fixture
+def hook() -> ModuleType:
+    return boothook_of(user_data.render('{"schema": 1}', "print(1)\n"))
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_it_writes_the_files_with_their_modes_and_starts_the_unit(
+    hook: ModuleType, machine: Machine
+) -> None:
+    machine.boots(hook, "i-1")
+    node, program = machine.root / "etc/k3s-aws/node.json", machine.root / "opt/k3s-aws/boot.py"
+    assert (node.read_text(), node.stat().st_mode & 0o777) == ('{"schema": 1}', 0o600)
+    assert (program.read_text(), program.stat().st_mode & 0o777) == ("print(1)\n", 0o755)
+    unit = (machine.root / "etc/systemd/system/k3s-aws-boot.service").read_text()
+    assert "ExecStart=/usr/bin/env python3 -u /opt/k3s-aws/boot.py\n" in unit
+    assert machine.commands == START
+
+
+def test_at_the_next_boots_it_changes_nothing(hook: ModuleType, machine: Machine) -> None:
+    machine.boots(hook, "i-1")
+    (machine.root / "etc/k3s-aws/node.json").write_text("changed by the provider")
+    machine.boots(hook, "i-1")
+    assert (machine.root / "etc/k3s-aws/node.json").read_text() == "changed by the provider"
+    assert machine.commands == START
+
+
+def test_on_another_instance_of_the_same_disk_it_begins_anew(
+    hook: ModuleType, machine: Machine
+) -> None:
+    machine.boots(hook, "i-1")
+    (machine.root / "etc/k3s-aws/node.json").write_text("of the instance the image was made from")
+    machine.boots(hook, "i-2")
+    assert (machine.root / "etc/k3s-aws/node.json").read_text() == '{"schema": 1}'
+    assert machine.commands == [*START, *START]
+
+
+def test_what_was_cut_off_is_done_at_the_next_boot(hook: ModuleType, machine: Machine) -> None:
+    machine.fails = True
+    with pytest.raises(subprocess.CalledProcessError):
+        machine.boots(hook, "i-1")
+    machine.fails = False
+    machine.boots(hook, "i-1")
+    assert machine.commands == START
+
+
+def test_the_host_keys_of_the_image_are_gone_before_sshd_starts(
+    hook: ModuleType, machine: Machine
+) -> None:
+    keys = machine.root / "etc/ssh"
+    keys.mkdir(parents=True)
+    for name in ("ssh_host_rsa_key", "ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"):
+        (keys / name).write_text("of the image")
+    (keys / "sshd_config").write_text("kept")
+    machine.boots(hook, "i-1")
+    assert [file.name for file in keys.iterdir()] == ["sshd_config"]
