@@ -33,7 +33,7 @@ class Node(Resource):
     Update applies another `nodeConfig`, other secrets and SSH keys to the running machine, lets it
     join once more behind another server, which knows no nodes yet, and waits for a machine that
     restarted to become another `instanceType`; nothing else contacts it. While SSH is closed none
-    of these can be done, which is said before anything is begun.
+    of these can be done, which is an error before anything is changed.
 
     Read never uses SSH. An API that does not answer changes nothing. A Node object that is gone
     while the API answers counts as gone: the next update creates it, and creating starts k3s once

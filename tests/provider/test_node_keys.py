@@ -293,7 +293,7 @@ def test_without_ssh_a_node_that_stays_away_is_told_with_where_to_look(
         {"serverInstanceId": "i-0aaaaaaaaaaaaaaaa"},
     ],
 )
-def test_without_ssh_what_needs_it_is_refused_before_anything_is_begun(
+def test_without_ssh_what_needs_it_is_refused_before_anything_is_changed(
     rpc: Rpc, node_inputs: MakeInputs, change: dict[str, str]
 ) -> None:
     before = node_inputs()
