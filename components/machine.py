@@ -88,8 +88,8 @@ class Machine(pulumi.ComponentResource):
             "user": args.node.pool.image.login_user,
             "privateKey": args.access.login_key.privateKey,
             "hostKey": host_key.publicKey,
-            "formerPrivateKey": args.access.login_key.formerPrivateKey,
-            "formerHostKey": host_key.formerPublicKey,
+            "previousPrivateKey": args.access.login_key.previousPrivateKey,
+            "previousHostKey": host_key.previousPublicKey,
             **({} if args.cluster.network.ssh_is_open else {"closed": True}),
         }
         held = {**args.secrets, "hostKey": host_key.privateKey}

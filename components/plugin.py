@@ -38,8 +38,8 @@ class SshKey(PluginResource):
     pulumi_type = "k3s:index:SshKey"
     publicKey: pulumi.Output[str]
     privateKey: pulumi.Output[str]
-    formerPublicKey: pulumi.Output[str]
-    formerPrivateKey: pulumi.Output[str]
+    previousPublicKey: pulumi.Output[str]
+    previousPrivateKey: pulumi.Output[str]
 
 
 class Authority(PluginResource):

@@ -266,10 +266,10 @@ def _logins_before(inputs: Values, before: Values | None) -> list[Login]:
     if not reached:
         return []
     # A change may have got as far as the machine, failed later, and been followed by another one.
-    # A key that does not change now has no former one: it may have been another machine's.
-    former = {
-        key: ssh.get(of_before) or ssh[key]
-        for key, of_before in (("hostKey", "formerHostKey"), ("privateKey", "formerPrivateKey"))
+    # A key that does not change now has no previous one: it may have been another machine's.
+    previous = {
+        key: ssh.get(name) or ssh[key]
+        for key, name in (("hostKey", "previousHostKey"), ("privateKey", "previousPrivateKey"))
         if ssh[key] != reached[key]
     }
-    return [Login.of(reached), Login.of({**ssh, **former})]
+    return [Login.of(reached), Login.of({**ssh, **previous})]

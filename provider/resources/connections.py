@@ -91,19 +91,19 @@ SSH = Group(
             fix="use publicKey of the SshKey that the machine was given",
             test=_host_key,
         ),
-        "formerPrivateKey": Property(
+        "previousPrivateKey": Property(
             kind="string",
             secret=True,
             optional=True,
-            description="The login key before; tried while a change of keys is not finished.",
-            fix="use formerPrivateKey of the login's SshKey",
+            description="The previous login key; tried until a change of keys is complete.",
+            fix="use previousPrivateKey of the login's SshKey",
             test=_if_any(_private_key),
         ),
-        "formerHostKey": Property(
+        "previousHostKey": Property(
             kind="string",
             optional=True,
-            description="The host key before; accepted while a change of keys is not finished.",
-            fix="use formerPublicKey of the machine's SshKey",
+            description="The previous host key; accepted until a change of keys is complete.",
+            fix="use previousPublicKey of the machine's SshKey",
             test=_if_any(_host_key),
         ),
         "closed": Property(

@@ -115,8 +115,8 @@ MADE: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "k3s:index:SshKey": lambda name: {
         "publicKey": f"ssh-ed25519 {name}",
         "privateKey": _secret(name),
-        "formerPublicKey": f"ssh-ed25519 former-{name}",
-        "formerPrivateKey": _secret(f"former-{name}"),
+        "previousPublicKey": f"ssh-ed25519 previous-{name}",
+        "previousPrivateKey": _secret(f"previous-{name}"),
     },
     "k3s:index:Authority": lambda _: {
         "caHash": "ab" * 32,

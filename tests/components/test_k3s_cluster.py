@@ -332,8 +332,8 @@ def test_only_listed_addresses_reach_the_api_and_ssh(built: Built) -> None:
 
 def test_a_node_is_told_of_the_keys_before_the_last_change(built: Built) -> None:
     for name, node in built.of("k3s:index:Node").items():
-        assert node.inputs["ssh"]["formerHostKey"] == f"ssh-ed25519 former-{name}-host"
-        assert "former-demo-login" in json.dumps(node.inputs["ssh"]["formerPrivateKey"])
+        assert node.inputs["ssh"]["previousHostKey"] == f"ssh-ed25519 previous-{name}-host"
+        assert "previous-demo-login" in json.dumps(node.inputs["ssh"]["previousPrivateKey"])
 
 
 def test_private_keys_are_secret_inputs_of_the_nodes(built: Built) -> None:

@@ -387,15 +387,15 @@ def kms_keys(stack: Stack) -> set[str]:
 
 def test_every_other_host_key_is_refused_with_its_own_message(stack: Stack) -> None:
     one, other = of_role(stack, "agent")
-    former = shell(stack, one, f"cat {HOST_KEY}")
+    previous = shell(stack, one, f"cat {HOST_KEY}")
     stack.configure(rotation={"hostKeys": 3})
     stack.pulumi(*UP)
     right = shell(stack, one, f"cat {HOST_KEY}")
-    assert right != former
+    assert right != previous
     for deadline, (key, said) in enumerate(
         {
             shell(stack, other, f"cat {HOST_KEY}"): "another machine of this cluster answers at",
-            former: "had before it was replaced or its key rotated",
+            previous: "had before it was replaced or its key rotated",
             new_key(): "another machine answers at",
         }.items()
     ):

@@ -63,8 +63,8 @@ def test_another_generation_is_another_key_in_place_that_remembers_the_one_befor
     assert list(shown.replaces) == []
     assert plain(outputs["privateKey"]) != plain(known["privateKey"])
     assert isinstance(outputs["privateKey"], Secret)
-    assert outputs["formerPublicKey"] == known["publicKey"]
-    assert outputs["formerPrivateKey"] == known["privateKey"]
+    assert outputs["previousPublicKey"] == known["publicKey"]
+    assert outputs["previousPrivateKey"] == known["privateKey"]
     assert outputs["fingerprint"] != known["fingerprint"]
     preview = rpc.update(SSH_KEY, known, before, after, preview=True)
     assert preview["publicKey"] is preview["fingerprint"] is UNKNOWN
@@ -229,8 +229,8 @@ def test_a_preview_of_new_keys_knows_none_of_them(rpc: Rpc) -> None:
         "publicKey": UNKNOWN,
         "privateKey": Secret(UNKNOWN),
         "fingerprint": UNKNOWN,
-        "formerPublicKey": UNKNOWN,
-        "formerPrivateKey": Secret(UNKNOWN),
+        "previousPublicKey": UNKNOWN,
+        "previousPrivateKey": Secret(UNKNOWN),
         "generation": "1",
     }
 

@@ -197,15 +197,15 @@ def test_other_keys_are_brought_over_the_old_ones_and_then_the_new_ones_are_used
     assert rotated.machine.mode_of("etc/k3s-aws/secrets.json") == 0o600
 
 
-def test_a_former_host_key_counts_only_while_the_host_key_changes(
+def test_a_previous_host_key_counts_only_while_the_host_key_changes(
     rotated: Rotated, rpc: Rpc
 ) -> None:
     """The machine before may have had it, whose place this one took."""
-    former = _made(rpc, "demo-agents-0")
-    rotated.machine.show(host_key=former["privateKey"])
+    previous = _made(rpc, "demo-agents-0")
+    rotated.machine.show(host_key=previous["privateKey"])
     rotated.new["ssh"] |= {
         "hostKey": rotated.old["ssh"]["hostKey"],
-        "formerHostKey": former["publicKey"],
+        "previousHostKey": previous["publicKey"],
     }
 
     with pytest.raises(Failed) as failed:
@@ -354,7 +354,7 @@ def test_a_change_of_keys_that_got_through_and_failed_later_may_be_followed_by_a
     host, login = _made(rpc, "tried"), _made(rpc, "tried")
     rotated.machine.show(host_key=host["privateKey"], login_key=login["privateKey"])
     rotated.machine.on_boot = rotated.take_both
-    tried = {"formerHostKey": host["publicKey"], "formerPrivateKey": login["privateKey"]}
+    tried = {"previousHostKey": host["publicKey"], "previousPrivateKey": login["privateKey"]}
     rotated.new = {**rotated.new, "ssh": {**rotated.new["ssh"], **tried}}
 
     assert rotated.up()["bootReport"]["state"] == "done"
@@ -365,8 +365,8 @@ def test_the_keys_from_before_count_for_nothing_once_a_change_is_finished(
 ) -> None:
     """Nobody takes a machine's place with a key that was rotated away."""
     tried = {
-        "formerHostKey": rotated.old["ssh"]["hostKey"],
-        "formerPrivateKey": rotated.old["ssh"]["privateKey"],
+        "previousHostKey": rotated.old["ssh"]["hostKey"],
+        "previousPrivateKey": rotated.old["ssh"]["privateKey"],
     }
     finished = {**rotated.new, "ssh": {**rotated.new["ssh"], **tried}}
     rotated.old, rotated.new = finished, {**finished, "nodeConfig": '{"schema": 1, "a": "b"}'}

@@ -63,7 +63,7 @@ def test_every_fault_of_the_inputs_is_told_at_once_with_its_path(
     good = node_inputs(role="boss", deadlineSeconds=0, drainSecond=3, nodeConfig="[]")
     del good["drainSeconds"]
     good["ssh"] |= {"port": 70000, "privateKey": "no key", "hostKey": "ssh-rsa AAAA"}
-    good["ssh"] |= {"formerHostKey": "ssh-rsa AAAA", "closed": "yes"}
+    good["ssh"] |= {"previousHostKey": "ssh-rsa AAAA", "closed": "yes"}
     good["api"] = "https://203.0.113.10:6443"
 
     _, failures = rpc.check(NODE, good)
@@ -76,8 +76,8 @@ def test_every_fault_of_the_inputs_is_told_at_once_with_its_path(
             "is no ssh-ed25519 public key\n"
             "    use publicKey of the SshKey that the machine was given"
         ),
-        "ssh.formerHostKey": (
-            "is no ssh-ed25519 public key\n    use formerPublicKey of the machine's SshKey"
+        "ssh.previousHostKey": (
+            "is no ssh-ed25519 public key\n    use previousPublicKey of the machine's SshKey"
         ),
         "ssh.closed": 'expected true or false, found "yes"\n    true or false',
         "api": ("expected an object\n    How the Kubernetes API is reached, and who we are there."),
