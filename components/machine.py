@@ -57,7 +57,7 @@ class Machine(pulumi.ComponentResource):
     instance: aws.ec2.Instance
     node: plugin.Node
     ssh: Mapping[str, pulumi.Input[Any]]
-    """How the provider reaches it, unless SSH is switched off."""
+    """How the provider reaches it, if SSH is enabled."""
     summary: pulumi.Output[dict[str, Any]]
 
     def __init__(
@@ -83,6 +83,7 @@ class Machine(pulumi.ComponentResource):
         )
         self.instance = self._instance(name, args, host_key_parameter)
         self.ssh = {
+            "enabled": args.cluster.network.ssh_enabled,
             "host": args.address.reached_at,
             "port": 22,
             "user": args.node.pool.image.login_user,
@@ -90,7 +91,6 @@ class Machine(pulumi.ComponentResource):
             "hostKey": host_key.publicKey,
             "previousPrivateKey": args.access.login_key.previousPrivateKey,
             "previousHostKey": host_key.previousPublicKey,
-            **({} if args.cluster.network.ssh_is_open else {"closed": True}),
         }
         held = {**args.secrets, "hostKey": host_key.privateKey}
         self.node = plugin.Node(

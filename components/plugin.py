@@ -89,7 +89,7 @@ class Node(PluginResource):
     Creating it waits until the machine's report is done and the node is Ready; deleting it drains
     and removes the Node object. Another instance replaces it; another node configuration, other
     secrets and SSH keys are applied to the running machine, and behind another server it joins once
-    more. While SSH is closed it asks the API alone, and applies nothing.
+    more. While SSH is disabled it asks the API alone, and applies nothing.
     """
 
     pulumi_type = "k3s:index:Node"
@@ -117,7 +117,7 @@ class Kubeconfig(PluginResource):
     """
     The administrator's kubeconfig, read over pinned SSH and proved with a call; secret.
 
-    While SSH is closed it is made of the certificate in `api`. Near its end it is read again.
+    While SSH is disabled it is made of the certificate in `api`. Near its end it is read again.
     """
 
     pulumi_type = "k3s:index:Kubeconfig"

@@ -16,7 +16,7 @@ from provider import certificates
 from provider.api import Access, Api, Foreign, Unfit, Unreachable
 from provider.errors import Refused
 from provider.machine import POLL_SECONDS, Machine, deadline_told
-from provider.resources.connections import ssh_is_open
+from provider.resources.connections import ssh_enabled
 from provider.resources.resource import Task, Values
 from provider.ssh import Login
 from provider.waiting import Wait
@@ -32,7 +32,7 @@ def fetch(task: Task, inputs: Values, aged: str | None = None) -> Values:
     """
     wait = task.wait(inputs["deadlineSeconds"])
     endpoint = inputs["api"]["endpoint"]
-    if ssh_is_open(inputs):
+    if ssh_enabled(inputs):
         parts = _from_server(task, wait, inputs, aged)
     else:
         parts = _own(task, wait, inputs)

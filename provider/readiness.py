@@ -18,7 +18,7 @@ from provider.api import Access, Api, Foreign, NodeState, Unfit, Unreachable
 from provider.errors import Refused
 from provider.machine import POLL_SECONDS, Machine, Setup, deadline_told
 from provider.node_object import shown
-from provider.resources.connections import ssh_is_open
+from provider.resources.connections import ssh_enabled
 from provider.resources.resource import Task, Values
 from provider.ssh import Login
 
@@ -56,7 +56,7 @@ class Readiness:
         self._name: str = inputs["nodeName"]
         self._unit: str = _UNITS[inputs["role"]]
         self._wait = task.wait(inputs["deadlineSeconds"])
-        self._ssh = ssh_is_open(inputs)
+        self._ssh = ssh_enabled(inputs)
         if self._ssh:
             self._machine = Machine(
                 Login.of(inputs["ssh"]),

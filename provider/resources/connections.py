@@ -68,6 +68,12 @@ SSH = Group(
     name="Ssh",
     description="How the machine is reached: its address, the login and its one host key.",
     fields={
+        "enabled": Property(
+            kind="boolean",
+            description="Whether the machine is reachable over SSH. While it is not, nothing is "
+            "tried, and the keys on the machine stay in the state.",
+            fix="true or false",
+        ),
         "host": Property(
             kind="string", description="Address or name.", fix="an address", test=not_blank
         ),
@@ -106,20 +112,14 @@ SSH = Group(
             fix="use previousPublicKey of the machine's SshKey",
             test=_if_any(_host_key),
         ),
-        "closed": Property(
-            kind="boolean",
-            optional=True,
-            description="True where SSH is switched off: nothing is tried, and the keys that the "
-            "machine has stay known.",
-            fix="true or false",
-        ),
     },
 )
 
 
-def ssh_is_open(inputs: Values) -> bool:
-    """Whether the machine of these inputs is to be reached over SSH at all."""
-    return not inputs["ssh"].get("closed", False)
+def ssh_enabled(inputs: Values) -> bool:
+    """Whether the machine of these inputs is reachable over SSH."""
+    enabled: bool = inputs["ssh"]["enabled"]
+    return enabled
 
 
 API = Group(

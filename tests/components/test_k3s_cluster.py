@@ -304,10 +304,10 @@ def test_the_operators_own_login_key_is_a_secret_input_of_the_login_key_alone() 
 
 
 def test_with_ssh_switched_off_nothing_is_reached_by_it_and_no_port_is_open() -> None:
-    closed = {**CONFIGURATION["network"], "sshAllowedCidrs": []}
-    built = build({**CONFIGURATION, "network": closed})
+    network = {**CONFIGURATION["network"], "sshAllowedCidrs": []}
+    built = build({**CONFIGURATION, "network": network})
     reached = [*built.of("k3s:index:Node").values(), *built.of("k3s:index:Kubeconfig").values()]
-    assert {each.inputs["ssh"].get("closed") for each in reached} == {True}
+    assert {each.inputs["ssh"]["enabled"] for each in reached} == {False}
     rules = built.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule").values()
     assert [rule.name for rule in rules if rule.inputs["fromPort"] == 22] == []
 
@@ -332,6 +332,7 @@ def test_only_listed_addresses_reach_the_api_and_ssh(built: Built) -> None:
 
 def test_a_node_is_told_of_the_keys_before_the_last_change(built: Built) -> None:
     for name, node in built.of("k3s:index:Node").items():
+        assert node.inputs["ssh"]["enabled"] is True
         assert node.inputs["ssh"]["previousHostKey"] == f"ssh-ed25519 previous-{name}-host"
         assert "previous-demo-login" in json.dumps(node.inputs["ssh"]["previousPrivateKey"])
 

@@ -76,6 +76,7 @@ def ssh_inputs(
     machine: FakeMachine, host_key: Mapping[str, Any], login_key: Mapping[str, Any]
 ) -> Inputs:
     return {
+        "enabled": True,
         "host": "127.0.0.1",
         "port": machine.port,
         "user": "admin",

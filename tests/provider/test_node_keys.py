@@ -131,8 +131,8 @@ def _end_connections(server: socket.socket) -> None:
         connection.close()
 
 
-def closed(inputs: Inputs) -> Inputs:
-    return {**inputs, "ssh": {**inputs["ssh"], "closed": True}}
+def without_ssh(inputs: Inputs) -> Inputs:
+    return {**inputs, "ssh": {**inputs["ssh"], "enabled": False}}
 
 
 class Rotated:
@@ -262,7 +262,7 @@ def test_without_ssh_the_api_alone_says_that_a_node_is_ready(
     rpc: Rpc, machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
 ) -> None:
     api.nodes[NAME] = node(NAME)
-    inputs = closed(node_inputs())
+    inputs = without_ssh(node_inputs())
 
     _, outputs = rpc.create(NODE, inputs)
 
@@ -274,7 +274,7 @@ def test_without_ssh_the_api_alone_says_that_a_node_is_ready(
 def test_without_ssh_a_node_that_stays_away_is_told_with_where_to_look(
     rpc: Rpc, api: FakeApi, node_inputs: MakeInputs
 ) -> None:
-    inputs = closed(node_inputs(deadlineSeconds=30))
+    inputs = without_ssh(node_inputs(deadlineSeconds=30))
 
     assert _refusal(rpc, inputs) == (
         f'node "{NAME}" is not Ready after 30 s\n'
@@ -297,7 +297,7 @@ def test_without_ssh_what_needs_it_is_refused_before_anything_is_changed(
     rpc: Rpc, node_inputs: MakeInputs, change: dict[str, str]
 ) -> None:
     before = node_inputs()
-    after = closed({**before, **change})
+    after = without_ssh({**before, **change})
 
     with pytest.raises(Failed) as failed:
         rpc.diff(NODE, before, after)
@@ -313,7 +313,7 @@ def test_switching_ssh_off_contacts_nobody_and_a_new_machine_needs_none(
     rpc: Rpc, machine: FakeMachine, node_inputs: MakeInputs
 ) -> None:
     before = node_inputs()
-    after = closed(before)
+    after = without_ssh(before)
 
     rpc.diff(NODE, before, after)
     rpc.update(NODE, {**before, "kubeletVersion": "v1"}, before, after)
@@ -329,7 +329,7 @@ def test_switching_ssh_on_again_brings_the_machine_up_to_date(
     api.nodes[NAME] = node(NAME)
     machine.will_report_after_boot(report(), report("done", ("ssh", 0.5)))
     after = node_inputs()
-    before = closed(after)
+    before = without_ssh(after)
 
     with plugin(FastClock(), BOOT_PROGRAM) as rpc:
         outputs = rpc.update(NODE, {**before, "kubeletVersion": "v1"}, before, after)
@@ -342,7 +342,7 @@ def test_other_keys_that_came_while_ssh_was_off_are_brought_when_it_is_on_again(
     rotated: Rotated,
 ) -> None:
     rotated.machine.on_boot = rotated.take_both
-    rotated.old = closed(rotated.old)
+    rotated.old = without_ssh(rotated.old)
 
     assert rotated.up()["bootReport"]["state"] == "done"
 
@@ -382,7 +382,7 @@ def test_without_ssh_the_administrators_kubeconfig_is_made_of_the_operators_pair
     rpc: Rpc, ssh_inputs: Inputs, api_inputs: Inputs, authority: Mapping[str, Any]
 ) -> None:
     inputs = {
-        "ssh": {**ssh_inputs, "closed": True},
+        "ssh": {**ssh_inputs, "enabled": False},
         "api": api_inputs,
         "instanceId": "i-0123456789abcdef0",
         "clusterName": "demo",

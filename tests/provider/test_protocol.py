@@ -63,13 +63,14 @@ def test_every_fault_of_the_inputs_is_told_at_once_with_its_path(
     good = node_inputs(role="boss", deadlineSeconds=0, drainSecond=3, nodeConfig="[]")
     del good["drainSeconds"]
     good["ssh"] |= {"port": 70000, "privateKey": "no key", "hostKey": "ssh-rsa AAAA"}
-    good["ssh"] |= {"previousHostKey": "ssh-rsa AAAA", "closed": "yes"}
+    good["ssh"] |= {"previousHostKey": "ssh-rsa AAAA", "enabled": "yes"}
     good["api"] = "https://203.0.113.10:6443"
 
     _, failures = rpc.check(NODE, good)
 
     assert failures == {
         "role": '"boss" is none of server, agent\n    "server" or "agent"',
+        "ssh.enabled": 'expected true or false, found "yes"\n    true or false',
         "ssh.port": "70000 is no port\n    usually 22",
         "ssh.privateKey": "is no private key in OpenSSH's form\n    use privateKey of an SshKey",
         "ssh.hostKey": (
@@ -79,7 +80,6 @@ def test_every_fault_of_the_inputs_is_told_at_once_with_its_path(
         "ssh.previousHostKey": (
             "is no ssh-ed25519 public key\n    use previousPublicKey of the machine's SshKey"
         ),
-        "ssh.closed": 'expected true or false, found "yes"\n    true or false',
         "api": ("expected an object\n    How the Kubernetes API is reached, and who we are there."),
         "nodeConfig": "is no JSON object\n    use what cluster/node_config renders",
         "deadlineSeconds": "0 is less than 1\n    such as 600",
