@@ -64,7 +64,7 @@ class Credentials(pulumi.ComponentResource):
         inputs: dict[str, Any] = {"comment": self._name, "generation": str(rotation.login_key)}
         if own:
             inputs["privateKey"] = pulumi.Output.secret(own)
-        return plugin.SshKey(f"{self._name}-login", inputs, self._child)
+        return plugin.SshKey(f"{self._name}-login-key", inputs, self._child)
 
     def _token(self, role: Role, user: str) -> plugin.Token:
         inputs = {

@@ -72,7 +72,9 @@ class Machine(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         # A machine that is made anew gets another one: what the old one was is worth nothing then.
         generation = f"{args.node.generation}-{args.cluster.rotation.host_keys}"
-        host_key = plugin.SshKey(f"{name}-host", {"comment": name, "generation": generation}, child)
+        host_key = plugin.SshKey(
+            f"{name}-host-key", {"comment": name, "generation": generation}, child
+        )
         host_key_parameter = args.parameters.create(
             f"{name}-host-key",
             args.address.private_ip.apply(

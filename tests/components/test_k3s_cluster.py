@@ -195,7 +195,7 @@ def test_a_role_reads_the_parameters_of_its_own_machines_only(built: Built) -> N
 
 def test_a_role_is_denied_its_parameters_once_its_nodes_are_there(built: Built) -> None:
     for role in ("server", "agent"):
-        policy = built.of("aws:iam/rolePolicy:RolePolicy")[f"demo-{role}-joined"]
+        policy = built.of("aws:iam/rolePolicy:RolePolicy")[f"demo-{role}-deny-parameters"]
         (statement,) = json.loads(policy.inputs["policy"])["Statement"]
         mine = sorted(name for name, each in NODES.items() if each == role)
         assert statement == {
@@ -216,7 +216,8 @@ def test_so_many_agents_that_a_policy_has_no_room_for_them_share_several_roles(
     found = built.of("aws:iam/rolePolicy:RolePolicy")
     assert set(found) == {
         *("demo-server", "demo-agent", "demo-agent-2"),
-        *("demo-server-joined", "demo-agent-joined", "demo-agent-2-joined"),
+        *("demo-server-deny-parameters", "demo-agent-deny-parameters"),
+        "demo-agent-2-deny-parameters",
     }
     assert found["demo-agent"].inputs["policy"] == found["demo-agent-2"].inputs["policy"]
     profiles = {
@@ -224,12 +225,12 @@ def test_so_many_agents_that_a_policy_has_no_room_for_them_share_several_roles(
     }
     assert profiles["demo-agents-1"] == "demo-agent"
     assert profiles["demo-builders-0"] == "demo-agent-2"
-    assert "demo-builders-0-id" in found["demo-agent-2-joined"].inputs["policy"]
+    assert "demo-builders-0-id" in found["demo-agent-2-deny-parameters"].inputs["policy"]
 
 
 def test_the_policies_of_a_role_have_room_for_its_machines(built: Built) -> None:
     ids = [f"i-{index:017x}" for index in range(policies.MACHINES_OF_A_ROLE)]
-    denied = json.dumps(policies.deny_joined("x" * 200, ids))
+    denied = json.dumps(policies.deny_parameters("x" * 200, ids))
     allowed = built.of("aws:iam/rolePolicy:RolePolicy")["demo-agent"].inputs["policy"]
     assert len("".join(f"{denied}{allowed}".split())) < 10_240
 
@@ -270,8 +271,8 @@ def test_every_node_holds_what_its_machine_was_given_at_boot_but_the_authority(
         )
         assert json.loads(node.plain("secrets")) == {
             **token,
-            "authorizedKeys": "ssh-ed25519 demo-login",
-            "hostKey": f"{name}-host",
+            "authorizedKeys": "ssh-ed25519 demo-login-key",
+            "hostKey": f"{name}-host-key",
         }
 
 
@@ -288,8 +289,8 @@ def test_a_raised_number_makes_its_own_kind_of_secret_anew_and_no_machine() -> N
     before = generations()
     for key, changed in {
         "joinTokens": {"Token demo-server", "Token demo-agent"},
-        "loginKey": {"SshKey demo-login"},
-        "hostKeys": {f"SshKey {name}-host" for name in NODES},
+        "loginKey": {"SshKey demo-login-key"},
+        "hostKeys": {f"SshKey {name}-host-key" for name in NODES},
     }.items():
         after = generations(**{key: 2})
         assert {name for name in before if before[name] != after[name]} == changed
@@ -298,9 +299,11 @@ def test_a_raised_number_makes_its_own_kind_of_secret_anew_and_no_machine() -> N
 def test_the_operators_own_login_key_is_a_secret_input_of_the_login_key_alone() -> None:
     built = build(CONFIGURATION, login_key="own key")
     keys = built.of("k3s:index:SshKey")
-    assert keys["demo-login"].is_secret("privateKey")
-    assert keys["demo-login"].plain("privateKey") == "own key"
-    assert [name for name, each in keys.items() if "privateKey" in each.inputs] == ["demo-login"]
+    assert keys["demo-login-key"].is_secret("privateKey")
+    assert keys["demo-login-key"].plain("privateKey") == "own key"
+    assert [name for name, each in keys.items() if "privateKey" in each.inputs] == [
+        "demo-login-key"
+    ]
 
 
 def test_with_ssh_switched_off_nothing_is_reached_by_it_and_no_port_is_open() -> None:
@@ -333,8 +336,8 @@ def test_only_listed_addresses_reach_the_api_and_ssh(built: Built) -> None:
 def test_a_node_is_told_of_the_keys_before_the_last_change(built: Built) -> None:
     for name, node in built.of("k3s:index:Node").items():
         assert node.inputs["ssh"]["enabled"] is True
-        assert node.inputs["ssh"]["previousHostKey"] == f"ssh-ed25519 previous-{name}-host"
-        assert "previous-demo-login" in json.dumps(node.inputs["ssh"]["previousPrivateKey"])
+        assert node.inputs["ssh"]["previousHostKey"] == f"ssh-ed25519 previous-{name}-host-key"
+        assert "previous-demo-login-key" in json.dumps(node.inputs["ssh"]["previousPrivateKey"])
 
 
 def test_private_keys_are_secret_inputs_of_the_nodes(built: Built) -> None:

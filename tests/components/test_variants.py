@@ -77,7 +77,7 @@ def test_each_zone_has_a_subnet_with_the_one_way_out() -> None:
     subnets = built.of("aws:ec2/subnet:Subnet")
     found = {n: (s.inputs["availabilityZone"], s.inputs["cidrBlock"]) for n, s in subnets.items()}
     assert found == {
-        "demo-public": ("eu-central-1a", "10.64.0.0/20"),
+        "demo-public-0": ("eu-central-1a", "10.64.0.0/20"),
         "demo-public-1": ("eu-central-1b", "10.64.16.0/20"),
     }
     assert len(built.of("aws:ec2/routeTableAssociation:RouteTableAssociation")) == 2
