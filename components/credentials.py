@@ -15,8 +15,8 @@ from cluster.model import Cluster, Role
 from components import plugin
 from components.parameter import SecretParameters
 
-# Longer than any cluster we expect to see; a certificate authority cannot be renewed in place.
-AUTHORITY_VALIDITY_DAYS = 3650
+# Longer than the life of a cluster; a certificate authority cannot be renewed in place.
+AUTHORITY_EXPIRY_DAYS = 3650
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class Credentials(pulumi.ComponentResource):
         self.login_key = self._make_login_key()
         self.authority = plugin.Authority(
             name,
-            {"name": args.cluster.name, "validityDays": AUTHORITY_VALIDITY_DAYS},
+            {"name": args.cluster.name, "expiryDays": AUTHORITY_EXPIRY_DAYS},
             self._child,
         )
         self.secrets = self._secrets()

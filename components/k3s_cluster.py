@@ -275,7 +275,7 @@ class K3sCluster(pulumi.ComponentResource):
                 "clusterRole": identity.cluster_role,
                 "namespaces": list(identity.namespaces),
                 "clusterReads": list(identity.cluster_reads),
-                "validDays": identity.expiry_days,
+                "expiryDays": identity.expiry_days,
                 "generation": identity.generation,
                 "deadlineSeconds": self._args.cluster.node_deadline_seconds,
             },

@@ -43,7 +43,7 @@ class SshKey(PluginResource):
 
 
 class Authority(PluginResource):
-    """The cluster's server and client CA, made before it. Inputs: name, validityDays."""
+    """The cluster's server and client CA, made before it. Inputs: name, expiryDays."""
 
     pulumi_type = "k3s:index:Authority"
     serverCaCertificate: pulumi.Output[str]

@@ -38,7 +38,7 @@ def issue(
             objects,
             name=f"{rights.OWNER}-{inputs['name']}-{mark}",
             user=user,
-            seconds=inputs["validDays"] * _DAY_SECONDS,
+            seconds=inputs["expiryDays"] * _DAY_SECONDS,
             labels=rights.labels(inputs["name"]),
         )
         parts = kubeconfig.Parts(

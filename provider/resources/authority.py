@@ -34,7 +34,7 @@ class Authority(Resource):
             fix="use the cluster's name",
             test=_short,
         ),
-        "validityDays": Property(
+        "expiryDays": Property(
             kind="integer",
             description="How long all three certificates are valid.",
             fix="a number of days, for example 3650",
@@ -55,13 +55,13 @@ class Authority(Resource):
         ),
         "operatorKey": Property(kind="string", secret=True, description="PEM, P-256."),
     }
-    replaces = frozenset({"name", "validityDays"})
+    replaces = frozenset({"name", "expiryDays"})
 
     def create(self, task: Task, inputs: Values) -> Created:
         from provider import certificates
 
         now = task.surroundings.clock.now()
-        validity = (now - _BACKDATED, now + timedelta(days=inputs["validityDays"]))
+        validity = (now - _BACKDATED, now + timedelta(days=inputs["expiryDays"]))
         server = certificates.make_authority(f"{inputs['name']}-server-ca", validity)
         client = certificates.make_authority(f"{inputs['name']}-client-ca", validity)
         operator = certificates.make_client(

@@ -17,7 +17,7 @@ _TIME: Final = "%Y-%m-%dT%H:%M:%S%z"
 _MADE_BY_ISSUING: Final = ("kubeconfig", "userName", "previousUserName", "issuedAt", "expiresAt")
 # Another user, and the one before has no rights any more; `api` alone is one that is not known yet.
 _ISSUED_ANEW: Final = frozenset(
-    {"generation", "clusterRole", "clusterReads", "validDays", "api", "api.serverCaCertificate"}
+    {"generation", "clusterRole", "clusterReads", "expiryDays", "api", "api.serverCaCertificate"}
 )
 # The file says so, and the user stays.
 _WRITTEN_ANEW: Final = frozenset({"api.endpoint", "namespaces"})
@@ -75,7 +75,7 @@ class Identity(Resource):
             description="Core resources that it may read in the whole cluster besides.",
             fix='a list such as ["nodes"]',
         ),
-        "validDays": Property(
+        "expiryDays": Property(
             kind="integer",
             description="How long a certificate is valid.",
             fix="a number of days, such as 90",

@@ -356,7 +356,7 @@ def test_without_a_wish_there_is_a_deployer_and_no_administrators_kubeconfig(bui
         "clusterRole": "edit",
         "namespaces": ["default"],
         "clusterReads": ["nodes", "namespaces"],
-        "validDays": 90,
+        "expiryDays": 90,
         "generation": 1,
         "deadlineSeconds": 600,
     }

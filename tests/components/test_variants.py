@@ -261,7 +261,7 @@ def test_an_identity_is_valid_as_long_and_made_anew_as_often_as_it_is_told() -> 
     told = {"name": "ci", "role": "viewer", "expiryDays": 30, "generation": 2}
     made = build({**CONFIGURATION, "pools": [], "identities": [told]})
     (identity,) = made.of("k3s:index:Identity").values()
-    assert (identity.inputs["validDays"], identity.inputs["generation"]) == (30, 2)
+    assert (identity.inputs["expiryDays"], identity.inputs["generation"]) == (30, 2)
 
 
 def test_no_identity_is_made_of_an_empty_list() -> None:

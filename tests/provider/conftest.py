@@ -30,12 +30,12 @@ def _task() -> Task:
 
 @pytest.fixture(scope="session")
 def authority() -> Mapping[str, Any]:
-    return Authority().create(_task(), {"name": "demo", "validityDays": 30}).learned
+    return Authority().create(_task(), {"name": "demo", "expiryDays": 30}).learned
 
 
 @pytest.fixture(scope="session")
 def other_authority() -> Mapping[str, Any]:
-    return Authority().create(_task(), {"name": "other", "validityDays": 30}).learned
+    return Authority().create(_task(), {"name": "other", "expiryDays": 30}).learned
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,7 @@ def inputs(api_inputs: Inputs) -> Inputs:
         "clusterRole": "edit",
         "namespaces": ["shop"],
         "clusterReads": ["nodes", "namespaces"],
-        "validDays": 90,
+        "expiryDays": 90,
         "generation": 1,
         "deadlineSeconds": 600,
     }
@@ -355,7 +355,7 @@ def test_a_namespace_that_is_being_deleted_is_waited_for(
 
 
 @pytest.mark.parametrize(
-    "change", [{"generation": 2}, {"clusterRole": "view"}, {"clusterReads": []}, {"validDays": 7}]
+    "change", [{"generation": 2}, {"clusterRole": "view"}, {"clusterReads": []}, {"expiryDays": 7}]
 )
 def test_a_rotation_makes_another_user_and_the_one_before_worthless(
     rpc: Rpc, api: FakeApi, inputs: Inputs, change: Inputs
@@ -703,12 +703,12 @@ def test_no_message_and_no_row_holds_the_key(rpc: Rpc, api: FakeApi, inputs: Inp
 
 
 def test_wrong_inputs_are_told_with_their_path(rpc: Rpc, inputs: Inputs) -> None:
-    wrong = {**inputs, "namespaces": "shop", "clusterReads": ["nodes", 3], "validDays": 0}
+    wrong = {**inputs, "namespaces": "shop", "clusterReads": ["nodes", 3], "expiryDays": 0}
 
     _, failures = rpc.check(IDENTITY, wrong)
 
     assert failures == {
         "namespaces": 'expected a list of texts, found "shop"\n    a list of names',
         "clusterReads": 'expected a list of texts, found a list\n    a list such as ["nodes"]',
-        "validDays": "0 is less than 1\n    a number of days, such as 90",
+        "expiryDays": "0 is less than 1\n    a number of days, such as 90",
     }

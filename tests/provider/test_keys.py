@@ -131,7 +131,7 @@ def test_another_generation_of_a_token_is_another_password_under_the_same_author
 
 
 def test_the_operators_certificate_chains_to_the_client_authority(rpc: Rpc) -> None:
-    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "validityDays": 3650})
+    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "expiryDays": 3650})
     authority = _certificate(outputs["clientCaCertificate"])
     operator = _certificate(outputs["operatorCertificate"])
 
@@ -148,7 +148,7 @@ def test_the_operators_certificate_chains_to_the_client_authority(rpc: Rpc) -> N
 
 
 def test_both_authorities_are_self_signed_and_may_sign_certificates(rpc: Rpc) -> None:
-    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "validityDays": 3650})
+    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "expiryDays": 3650})
 
     for role in ("server", "client"):
         certificate = _certificate(outputs[f"{role}CaCertificate"])
@@ -173,7 +173,7 @@ def test_both_authorities_are_self_signed_and_may_sign_certificates(rpc: Rpc) ->
 def test_certificates_are_valid_a_day_before_they_are_made_and_for_as_long_as_asked(
     rpc: Rpc,
 ) -> None:
-    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "validityDays": 10})
+    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "expiryDays": 10})
 
     for key in ("serverCaCertificate", "clientCaCertificate", "operatorCertificate"):
         certificate = _certificate(outputs[key])
@@ -182,7 +182,7 @@ def test_certificates_are_valid_a_day_before_they_are_made_and_for_as_long_as_as
 
 
 def test_a_strict_verifier_accepts_what_the_server_authority_signs(rpc: Rpc) -> None:
-    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "validityDays": 10})
+    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "expiryDays": 10})
     authority = _certificate(outputs["serverCaCertificate"])
     key = serialization.load_pem_private_key(plain(outputs["serverCaKey"]).encode(), None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
@@ -195,7 +195,7 @@ def test_a_strict_verifier_accepts_what_the_server_authority_signs(rpc: Rpc) -> 
 
 
 def test_the_hash_is_of_the_certificates_bytes_with_the_last_newline(rpc: Rpc) -> None:
-    identity, outputs = rpc.create(AUTHORITY, {"name": "demo", "validityDays": 10})
+    identity, outputs = rpc.create(AUTHORITY, {"name": "demo", "expiryDays": 10})
 
     text = outputs["serverCaCertificate"]
     assert text.endswith("-----END CERTIFICATE-----\n")
@@ -203,7 +203,7 @@ def test_the_hash_is_of_the_certificates_bytes_with_the_last_newline(rpc: Rpc) -
 
 
 def test_the_keys_of_an_authority_are_secret(rpc: Rpc) -> None:
-    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "validityDays": 10})
+    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "expiryDays": 10})
 
     secret = sorted(key for key, value in outputs.items() if isinstance(value, Secret))
     assert secret == ["clientCaKey", "operatorKey", "serverCaKey"]
