@@ -38,7 +38,7 @@ class Credentials(pulumi.ComponentResource):
     """
 
     login_key: plugin.SshKey
-    authority: plugin.Authority
+    authority: plugin.CertificateAuthority
     parameters: Mapping[Role, list[aws.ssm.Parameter]]
     secrets: Mapping[Role, Mapping[str, pulumi.Input[str]]]
     """By role, what its machines share and may be given again, by the keys of parameters.py."""
@@ -50,7 +50,7 @@ class Credentials(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self._name, self._args = name, args
         self.login_key = self._make_login_key()
-        self.authority = plugin.Authority(
+        self.authority = plugin.CertificateAuthority(
             name,
             {"name": args.cluster.name, "expiryDays": AUTHORITY_EXPIRY_DAYS},
             self._child,

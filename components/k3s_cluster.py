@@ -193,8 +193,8 @@ class K3sCluster(pulumi.ComponentResource):
             api={
                 "endpoint": self.api_endpoint,
                 "serverCaCertificate": authority.serverCaCertificate,
-                "clientCertificate": authority.operatorCertificate,
-                "clientKey": authority.operatorKey,
+                "clientCertificate": authority.adminCertificate,
+                "clientKey": authority.adminKey,
             },
         )
 

@@ -42,17 +42,17 @@ class SshKey(PluginResource):
     previousPrivateKey: pulumi.Output[str]
 
 
-class Authority(PluginResource):
+class CertificateAuthority(PluginResource):
     """The cluster's server and client CA, made before it. Inputs: name, expiryDays."""
 
-    pulumi_type = "k3s:index:Authority"
+    pulumi_type = "k3s:index:CertificateAuthority"
     serverCaCertificate: pulumi.Output[str]
     serverCaKey: pulumi.Output[str]
     clientCaCertificate: pulumi.Output[str]
     clientCaKey: pulumi.Output[str]
     caHash: pulumi.Output[str]
-    operatorCertificate: pulumi.Output[str]
-    operatorKey: pulumi.Output[str]
+    adminCertificate: pulumi.Output[str]
+    adminKey: pulumi.Output[str]
 
 
 class Token(PluginResource):

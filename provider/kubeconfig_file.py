@@ -1,7 +1,7 @@
 """
 Fetching the kubeconfig: over pinned SSH, checked against our authority, proved with a real call.
 
-Where SSH is switched off it is made of the operator's pair instead, and proved the same way.
+Where SSH is disabled it is made of the administrator's certificate, and proved the same way.
 
 What its text means is cluster/kubeconfig's business.
 """
@@ -77,7 +77,7 @@ def _renew(task: Task, wait: Wait, machine: Machine) -> None:
 
 
 def _own(task: Task, wait: Wait, inputs: Values) -> kubeconfig.Parts:
-    """The operator's own certificate, which the authority made before the cluster."""
+    """The administrator's certificate, which exists before the cluster."""
     api = inputs["api"]
     parts = kubeconfig.Parts(
         server=api["endpoint"],

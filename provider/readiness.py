@@ -225,7 +225,9 @@ class Readiness:
         try:
             return Api(Access.of(self._inputs["api"]))
         except Unfit as error:
-            raise Refused(f"{error}\n    use the operator's pair of the Authority") from None
+            raise Refused(
+                f"{error}\n    use adminCertificate and adminKey of the authority"
+            ) from None
 
     def _node(self, api: Api) -> tuple[bool, NodeState | None]:
         """Whether the API answered, and the Node if there is one."""

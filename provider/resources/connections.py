@@ -135,20 +135,20 @@ API = Group(
         "serverCaCertificate": Property(
             kind="string",
             description="The only authority accepted, PEM.",
-            fix="use serverCaCertificate of the Authority",
+            fix="use serverCaCertificate of the CertificateAuthority",
             test=_certificate,
         ),
         "clientCertificate": Property(
             kind="string",
             description="Client certificate, PEM.",
-            fix="use operatorCertificate of the Authority",
+            fix="use adminCertificate of the CertificateAuthority",
             test=_certificate,
         ),
         "clientKey": Property(
             kind="string",
             secret=True,
             description="Its private key, PEM.",
-            fix="use operatorKey of the Authority",
+            fix="use adminKey of the CertificateAuthority",
             test=_key,
         ),
     },

@@ -29,7 +29,7 @@ class Token(Resource):
         "caHash": Property(
             kind="string",
             description="SHA-256 of the server CA's PEM bytes, in hex.",
-            fix="use caHash of an Authority",
+            fix="use caHash of an CertificateAuthority",
             test=_sha256,
         ),
         "user": Property(

@@ -118,13 +118,10 @@ MADE: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "previousPublicKey": f"ssh-ed25519 previous-{name}",
         "previousPrivateKey": _secret(f"previous-{name}"),
     },
-    "k3s:index:Authority": lambda _: {
+    "k3s:index:CertificateAuthority": lambda _: {
         "caHash": "ab" * 32,
-        **{key: _secret(key) for key in ("serverCaKey", "clientCaKey", "operatorKey")},
-        **{
-            key: key
-            for key in ("serverCaCertificate", "clientCaCertificate", "operatorCertificate")
-        },
+        **{key: _secret(key) for key in ("serverCaKey", "clientCaKey", "adminKey")},
+        **{key: key for key in ("serverCaCertificate", "clientCaCertificate", "adminCertificate")},
     },
     "k3s:index:Token": lambda _: {
         "password": _secret("word"),

@@ -145,7 +145,7 @@ def test_every_secret_travels_in_a_secure_string_of_its_own(built: Built) -> Non
     assert {each.inputs["name"] for each in parameters.values()} == {
         "/k3s-aws/dev/demo/server/token",
         "/k3s-aws/dev/demo/server/agent-token",
-        "/k3s-aws/dev/demo/server/authority",
+        "/k3s-aws/dev/demo/server/certificate-authority",
         "/k3s-aws/dev/demo/server/authorized-keys",
         "/k3s-aws/dev/demo/server/host-keys/private-demo-servers-0",
         "/k3s-aws/dev/demo/agent/token",
@@ -160,7 +160,7 @@ def test_every_secret_travels_in_a_secure_string_of_its_own(built: Built) -> Non
 
 
 def test_the_authority_reaches_the_server_under_the_names_k3s_expects(built: Built) -> None:
-    text = built.of(PARAMETER)["demo-server-authority"].plain("value")
+    text = built.of(PARAMETER)["demo-server-certificate-authority"].plain("value")
     assert json.loads(text) == {
         "server-ca.crt": "serverCaCertificate",
         "server-ca.key": "serverCaKey",
@@ -185,8 +185,8 @@ def test_a_role_reads_the_parameters_of_its_own_machines_only(built: Built) -> N
     assert [statement["Resource"] for statement in policies["demo-server"]] == [
         [
             f"{home}/server/agent-token",
-            f"{home}/server/authority",
             f"{home}/server/authorized-keys",
+            f"{home}/server/certificate-authority",
             f"{home}/server/host-keys/${{aws:EC2InstanceSourcePrivateIPv4}}",
             f"{home}/server/token",
         ]

@@ -219,7 +219,7 @@ def _reads_its_own_and_nothing_else_before(stack: Stack) -> None:
         home = f"/k3s-aws/{stack.name}/{stack.name}/{node['role']}"
         shared = {"token", "authorized-keys"}
         if node["role"] == "server":
-            shared |= {"agent-token", "authority"}
+            shared |= {"agent-token", "certificate-authority"}
         own = {f"{home}/{each}" for each in shared} | {f"{home}/host-keys/{node['privateIp']}"}
         assert read == own
         assert {said[f"GetParameters {name}"] for name in names if name not in own} == {

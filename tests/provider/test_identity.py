@@ -192,7 +192,7 @@ def test_the_new_user_calls_until_the_api_answers_before_rights_are_bound_to_it(
 
     calls = list(zip(api.calls, api.callers, strict=True))
     assert [caller for call, caller in calls if call == PROOF] == [FIRST] * 3
-    assert {caller for call, caller in calls if call != PROOF} == {"k3s-aws-operator"}
+    assert {caller for call, caller in calls if call != PROOF} == {"k3s-aws-admin"}
     first_put = next(index for index, (call, _) in enumerate(calls) if call.startswith("PUT"))
     assert PROOF not in api.calls[first_put:]
     assert "the API answers 503 Service Unavailable" in rpc.said.progress_texts

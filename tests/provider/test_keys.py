@@ -19,7 +19,7 @@ from provider.values import UNKNOWN, Secret, plain
 from tests.provider.rpc import NOW, Rpc
 
 SSH_KEY = "k3s:index:SshKey"
-AUTHORITY = "k3s:index:Authority"
+AUTHORITY = "k3s:index:CertificateAuthority"
 TOKEN = "k3s:index:Token"
 TEMPLATE = "k3s:index:MachineTemplate"
 CA_HASH = "ab" * 32
@@ -130,21 +130,21 @@ def test_another_generation_of_a_token_is_another_password_under_the_same_author
     assert outputs["token"] == f"K10{CA_HASH}::node:{outputs['password']}"
 
 
-def test_the_operators_certificate_chains_to_the_client_authority(rpc: Rpc) -> None:
+def test_the_administrators_certificate_chains_to_the_client_authority(rpc: Rpc) -> None:
     _, outputs = rpc.create(AUTHORITY, {"name": "demo", "expiryDays": 3650})
     authority = _certificate(outputs["clientCaCertificate"])
-    operator = _certificate(outputs["operatorCertificate"])
+    admin = _certificate(outputs["adminCertificate"])
 
     # cryptography's own verification asks for a name, which a Kubernetes client has not.
-    operator.verify_directly_issued_by(authority)
-    organization, name = operator.subject.rdns
+    admin.verify_directly_issued_by(authority)
+    organization, name = admin.subject.rdns
     assert organization.rfc4514_string() == "O=system:masters"
-    assert name.rfc4514_string() == "CN=k3s-aws-operator"
-    usage = operator.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert name.rfc4514_string() == "CN=k3s-aws-admin"
+    usage = admin.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert list(usage) == [ExtendedKeyUsageOID.CLIENT_AUTH]
-    basic = operator.extensions.get_extension_for_class(x509.BasicConstraints).value
+    basic = admin.extensions.get_extension_for_class(x509.BasicConstraints).value
     assert not basic.ca
-    assert _fits(operator, plain(outputs["operatorKey"]))
+    assert _fits(admin, plain(outputs["adminKey"]))
 
 
 def test_both_authorities_are_self_signed_and_may_sign_certificates(rpc: Rpc) -> None:
@@ -175,7 +175,7 @@ def test_certificates_are_valid_a_day_before_they_are_made_and_for_as_long_as_as
 ) -> None:
     _, outputs = rpc.create(AUTHORITY, {"name": "demo", "expiryDays": 10})
 
-    for key in ("serverCaCertificate", "clientCaCertificate", "operatorCertificate"):
+    for key in ("serverCaCertificate", "clientCaCertificate", "adminCertificate"):
         certificate = _certificate(outputs[key])
         assert certificate.not_valid_before_utc == NOW - timedelta(days=1)
         assert certificate.not_valid_after_utc == NOW + timedelta(days=10)
@@ -206,7 +206,7 @@ def test_the_keys_of_an_authority_are_secret(rpc: Rpc) -> None:
     _, outputs = rpc.create(AUTHORITY, {"name": "demo", "expiryDays": 10})
 
     secret = sorted(key for key, value in outputs.items() if isinstance(value, Secret))
-    assert secret == ["clientCaKey", "operatorKey", "serverCaKey"]
+    assert secret == ["adminKey", "clientCaKey", "serverCaKey"]
 
 
 def test_a_token_pins_the_authority(rpc: Rpc) -> None:

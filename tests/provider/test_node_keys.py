@@ -378,7 +378,7 @@ def test_the_keys_from_before_count_for_nothing_once_a_change_is_finished(
     assert rotated.machine.commands == []
 
 
-def test_without_ssh_the_administrators_kubeconfig_is_made_of_the_operators_pair(
+def test_without_ssh_the_administrators_kubeconfig_is_made_of_the_administrators_certificate(
     rpc: Rpc, ssh_inputs: Inputs, api_inputs: Inputs, authority: Mapping[str, Any]
 ) -> None:
     inputs = {
@@ -393,6 +393,6 @@ def test_without_ssh_the_administrators_kubeconfig_is_made_of_the_operators_pair
 
     assert isinstance(outputs["kubeconfig"], Secret)
     parts = kubeconfig.parse(outputs["kubeconfig"].value)
-    assert parts.client_key == authority["operatorKey"]
+    assert parts.client_key == authority["adminKey"]
     assert parts.certificate_authority == authority["serverCaCertificate"]
     assert parts.server == api_inputs["endpoint"]

@@ -148,7 +148,7 @@ def _kinds(diff: Any) -> dict[str, str]:
     ("token", "old", "new", "replaces"),
     [
         ("k3s:index:Token", {"caHash": "a", "user": "node"}, {"caHash": "b"}, ["caHash"]),
-        ("k3s:index:Authority", {"name": "a", "expiryDays": 1}, {"name": "b"}, ["name"]),
+        ("k3s:index:CertificateAuthority", {"name": "a", "expiryDays": 1}, {"name": "b"}, ["name"]),
         ("k3s:index:SshKey", {"comment": "a"}, {"comment": "b"}, []),
         ("k3s:index:Kubeconfig", {"instanceId": "a"}, {"instanceId": "b"}, []),
     ],
