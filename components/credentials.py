@@ -66,10 +66,10 @@ class Credentials(pulumi.ComponentResource):
             inputs["privateKey"] = pulumi.Output.secret(own)
         return plugin.SshKey(f"{self._name}-login-key", inputs, self._child)
 
-    def _token(self, role: Role, user: str) -> plugin.Token:
+    def _token(self, role: Role, user_name: str) -> plugin.Token:
         inputs = {
             "caHash": self.authority.caHash,
-            "user": user,
+            "userName": user_name,
             "generation": str(self._args.cluster.rotation.join_tokens),
         }
         return plugin.Token(f"{self._name}-{role}", inputs, self._child)

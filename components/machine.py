@@ -125,7 +125,7 @@ class Machine(pulumi.ComponentResource):
             name,
             {
                 "generation": args.node.generation,
-                "interfaceId": args.address.interface_id,
+                "networkInterfaceId": args.address.interface_id,
                 "imageId": args.image_id,
                 "userData": args.node_config.apply(render),
             },

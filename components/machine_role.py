@@ -60,7 +60,7 @@ class MachineRole(pulumi.ComponentResource):
         self._role_name = role.name
         profile = aws.iam.InstanceProfile(name, role=role.name, tags=dict(args.tags), opts=child)
         self.profile_name = profile.name
-        self.register_outputs({"profileName": self.profile_name})
+        self.register_outputs({"instanceProfileName": self.profile_name})
 
     def deny_parameters(self, nodes: Sequence[plugin.Node]) -> None:
         """Denies the parameters to the machines of these nodes, which have joined."""

@@ -59,7 +59,7 @@ class Token(PluginResource):
     """
     A join token pinned to the authority, secret.
 
-    Inputs: caHash, user (server or node), generation (another one draws another password).
+    Inputs: caHash, userName (server or node), generation (another one draws another password).
     """
 
     pulumi_type = "k3s:index:Token"
@@ -70,11 +70,11 @@ class Token(PluginResource):
 class MachineTemplate(PluginResource):
     """
     What a machine is made from: image and user data, remembered until `generation` or
-    `interfaceId` changes.
+    `networkInterfaceId` changes.
 
     So neither a newer image nor a newer boot program replaces a machine by surprise, and a machine
     made again for another reason comes back as it was (docs/decisions/0004).
-    Inputs: generation, interfaceId, imageId, userData.
+    Inputs: generation, networkInterfaceId, imageId, userData.
     """
 
     pulumi_type = "k3s:index:MachineTemplate"

@@ -65,7 +65,7 @@ def _endpoint(value: str) -> str | None:
 
 
 SSH = Group(
-    name="Ssh",
+    name="SshConnection",
     description="How the machine is reached: its address, the login and its one host key.",
     fields={
         "enabled": Property(
@@ -123,7 +123,7 @@ def ssh_enabled(inputs: Values) -> bool:
 
 
 API = Group(
-    name="Api",
+    name="ApiConnection",
     description="How the Kubernetes API is reached, and who we are there.",
     fields={
         "endpoint": Property(

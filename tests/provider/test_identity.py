@@ -456,7 +456,7 @@ def test_in_the_last_third_of_its_life_the_diff_shows_outputs_that_are_made_anew
     assert list(diff.replaces) == []
     assert kinds_of(diff) == dict.fromkeys(aged, "UPDATE of an output")
     assert {key for key in preview if plain(preview[key]) is UNKNOWN} == set(aged)
-    assert preview["rights"] == "bound"
+    assert preview["rbacStatus"] == "in sync"
 
 
 def test_a_renewal_makes_another_user_and_leaves_the_one_before_its_rights(
@@ -516,13 +516,13 @@ def test_bindings_that_are_gone_or_changed_are_seen_by_a_refresh_and_put_back(
     assert read is not None
     assert read == {
         **known,
-        "rights": "not as they should be: ClusterRoleBinding k3s-aws:ci, "
+        "rbacStatus": "out of sync: ClusterRoleBinding k3s-aws:ci, "
         "ClusterRoleBinding k3s-aws:ci:reads, RoleBinding k3s-aws:ci in shop",
     }
     diff = rpc.diff(IDENTITY, inputs, inputs, read)
-    assert kinds_of(diff) == {"rights": "UPDATE of an output"}
+    assert kinds_of(diff) == {"rbacStatus": "UPDATE of an output"}
     preview = rpc.update(IDENTITY, read, inputs, inputs, preview=True)
-    assert preview["rights"] is UNKNOWN
+    assert preview["rbacStatus"] is UNKNOWN
 
     assert rpc.update(IDENTITY, read, inputs, inputs) == known
     assert api.objects.users_of("ci") == {BINDING: [FIRST], READS: [FIRST]}
@@ -565,7 +565,7 @@ def test_what_gives_more_rights_under_our_label_is_seen_by_a_refresh_and_put_bac
 
     read = rpc.read(IDENTITY, known, inputs)
 
-    assert read == {**known, "rights": f"not as they should be: {told}"}
+    assert read == {**known, "rbacStatus": f"out of sync: {told}"}
     assert rpc.update(IDENTITY, read, inputs, inputs) == known
     assert api.objects.of("ci") == before
 

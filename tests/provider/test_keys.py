@@ -118,7 +118,7 @@ def test_a_key_of_another_kind_is_refused(rpc: Rpc) -> None:
 def test_another_generation_of_a_token_is_another_password_under_the_same_authority(
     rpc: Rpc,
 ) -> None:
-    before = {"caHash": CA_HASH, "user": "node", "generation": "1"}
+    before = {"caHash": CA_HASH, "userName": "node", "generation": "1"}
     _, known = rpc.create(TOKEN, before)
     after = {**before, "generation": "2"}
 
@@ -210,7 +210,9 @@ def test_the_keys_of_an_authority_are_secret(rpc: Rpc) -> None:
 
 
 def test_a_token_pins_the_authority(rpc: Rpc) -> None:
-    identity, outputs = rpc.create(TOKEN, {"caHash": CA_HASH, "user": "node", "generation": "1"})
+    identity, outputs = rpc.create(
+        TOKEN, {"caHash": CA_HASH, "userName": "node", "generation": "1"}
+    )
 
     password = plain(outputs["password"])
     assert len(password) == 32
@@ -248,15 +250,15 @@ def test_another_image_is_no_change_while_the_generation_stays(rpc: Rpc) -> None
 
 
 def test_another_interface_takes_the_user_data_with_its_addresses(rpc: Rpc) -> None:
-    old = {"generation": "1", "interfaceId": "eni-1", "imageId": "ami-1", "userData": "a"}
-    moved = rpc.diff(TEMPLATE, old, {**old, "interfaceId": "eni-2", "userData": "b"})
-    unknown = rpc.diff(TEMPLATE, old, {**old, "interfaceId": UNKNOWN, "userData": UNKNOWN})
-    assert list(moved.diffs) == list(unknown.diffs) == ["interfaceId", "userData"]
+    old = {"generation": "1", "networkInterfaceId": "eni-1", "imageId": "ami-1", "userData": "a"}
+    moved = rpc.diff(TEMPLATE, old, {**old, "networkInterfaceId": "eni-2", "userData": "b"})
+    unknown = rpc.diff(TEMPLATE, old, {**old, "networkInterfaceId": UNKNOWN, "userData": UNKNOWN})
+    assert list(moved.diffs) == list(unknown.diffs) == ["networkInterfaceId", "userData"]
 
 
 def test_an_interface_that_was_not_remembered_yet_changes_nothing(rpc: Rpc) -> None:
     old = {"generation": "1", "imageId": "ami-1", "userData": "a"}
-    new = {**old, "interfaceId": "eni-1", "userData": "b"}
+    new = {**old, "networkInterfaceId": "eni-1", "userData": "b"}
     found = rpc.diff(TEMPLATE, old, new)
     assert found.changes == found.DIFF_NONE
 

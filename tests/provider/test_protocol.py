@@ -147,7 +147,7 @@ def _kinds(diff: Any) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("token", "old", "new", "replaces"),
     [
-        ("k3s:index:Token", {"caHash": "a", "user": "node"}, {"caHash": "b"}, ["caHash"]),
+        ("k3s:index:Token", {"caHash": "a", "userName": "node"}, {"caHash": "b"}, ["caHash"]),
         ("k3s:index:CertificateAuthority", {"name": "a", "expiryDays": 1}, {"name": "b"}, ["name"]),
         ("k3s:index:SshKey", {"comment": "a"}, {"comment": "b"}, []),
         ("k3s:index:Kubeconfig", {"instanceId": "a"}, {"instanceId": "b"}, []),
@@ -184,7 +184,7 @@ def test_a_fault_of_ours_keeps_its_traceback_in_the_log_and_its_secrets_nowhere(
 
     monkeypatch.setattr(Token, "create", fail)
     with pytest.raises(Failed) as caught:
-        rpc.create(TOKEN, {"caHash": Secret("hush-hush-hush"), "user": "node"})
+        rpc.create(TOKEN, {"caHash": Secret("hush-hush-hush"), "userName": "node"})
 
     logged = capfd.readouterr().err
     assert caught.value.code == "INTERNAL"
