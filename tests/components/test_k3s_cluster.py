@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from cluster import policies
-from tests.components.conftest import CONFIGURATION, SECRET_MARK, Built, build
+from tests.components.recording import CONFIGURATION, SECRET_MARK, Built, build
 
 NODES = {
     "demo-servers-0": "server",

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.components.conftest import CONFIGURATION, Built, build
+from tests.components.recording import CONFIGURATION, Built, build
 
 INSTANCE = "aws:ec2/instance:Instance"
 INTERFACE = "aws:ec2/networkInterface:NetworkInterface"
