@@ -61,13 +61,16 @@ class Credentials(pulumi.ComponentResource):
 
     def _make_login_key(self) -> plugin.SshKey:
         rotation, own = self._args.cluster.rotation, self._args.login_key
-        inputs: dict[str, Any] = {"comment": self._name, "generation": str(rotation.login_key)}
+        inputs: plugin.SshKeyInputs = {
+            "comment": self._name,
+            "generation": str(rotation.login_key),
+        }
         if own:
             inputs["privateKey"] = pulumi.Output.secret(own)
         return plugin.SshKey(f"{self._name}-login-key", inputs, self._child)
 
     def _token(self, role: Role, user_name: str) -> plugin.Token:
-        inputs = {
+        inputs: plugin.TokenInputs = {
             "caHash": self.authority.caHash,
             "userName": user_name,
             "generation": str(self._args.cluster.rotation.join_tokens),

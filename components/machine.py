@@ -21,7 +21,7 @@ class Access:
     """How the provider reaches a machine and the cluster: the login key and our own certificate."""
 
     login_key: plugin.SshKey
-    api: Mapping[str, pulumi.Input[str]]
+    api: plugin.ApiConnection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class Machine(pulumi.ComponentResource):
 
     instance: aws.ec2.Instance
     node: plugin.Node
-    ssh: Mapping[str, pulumi.Input[Any]]
+    ssh: plugin.SshConnection
     """How the provider reaches it, if SSH is enabled."""
     summary: pulumi.Output[dict[str, Any]]
 

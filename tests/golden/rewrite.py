@@ -1,5 +1,7 @@
 """
-Writes tests/golden/ and what docs/ tells about the keys: `python -m tests.golden.rewrite`.
+Writes everything rendered that is committed: `python -m tests.golden.rewrite`.
+
+That is tests/golden/, the reference of the configuration in docs/, and components/plugin.py.
 
 Ends with an error when anything changed, so that nobody commits the result unread.
 """
@@ -8,10 +10,11 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from cluster import reference
-from tests.golden import rendering
+from tests.golden import plugin_module, rendering
 
 
 def rewrite(golden: Path) -> list[str]:
@@ -40,10 +43,15 @@ def contents(golden: Path) -> dict[str, str]:
 def rewrite_reference(docs: Path) -> list[str]:
     """Brings what docs/ tells about the keys up to date; returns the files that changed."""
     page, schema = docs / "configuration.md", docs / "stack.schema.json"
-    wanted = {
-        page: reference.with_tables(page.read_text()),
-        schema: reference.stack_schema(),
-    }
+    return _write(
+        {
+            page: reference.with_tables(page.read_text()),
+            schema: reference.stack_schema(),
+        }
+    )
+
+
+def _write(wanted: Mapping[Path, str]) -> list[str]:
     changed = [
         file for file, text in wanted.items() if not file.exists() or file.read_text() != text
     ]
@@ -53,10 +61,11 @@ def rewrite_reference(docs: Path) -> list[str]:
 
 
 def main() -> int:
-    changed = [f"tests/golden/{file}" for file in rewrite(rendering.GOLDEN)]
+    changed = _write({Path("components/plugin.py"): plugin_module.render()})
+    changed += [f"tests/golden/{file}" for file in rewrite(rendering.GOLDEN)]
     changed += rewrite_reference(Path("docs"))
     if not changed:
-        print("tests/golden and docs are up to date")
+        print("everything rendered is up to date")
         return 0
     print(f"{len(changed)} files changed; read the diff before you commit it:", file=sys.stderr)
     for file in changed:
