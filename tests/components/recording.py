@@ -39,9 +39,14 @@ ARCHITECTURES = {"t4g.small": ["arm64"], "t3.large": ["x86_64"]}
 
 @dataclass(frozen=True)
 class Recorded:
-    """One resource as the engine was asked for it; `parent` is the type of its component."""
+    """
+    One resource as the engine was asked for it; `parent` is the type of its component.
+
+    `qualified_type` is the type as in the URN, behind those of all its components.
+    """
 
     type: str
+    qualified_type: str
     name: str
     inputs: Mapping[str, Any]
     parent: str
@@ -65,12 +70,16 @@ class Monitor(MockMonitor):
     def __init__(self, mocks: pulumi.runtime.Mocks) -> None:
         super().__init__(mocks)
         self.recorded: list[Recorded] = []
+        # The mocks' URNs have the direct parent's type alone.
+        self._qualified_types: dict[str, str] = {}
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
         parent = request.parent.split("::")[2].split("$")[-1] if request.parent else ""
+        qualified_type = self._qualify(request)
         self.recorded.append(
             Recorded(
                 type=request.type,
+                qualified_type=qualified_type,
                 name=request.name,
                 inputs=json_format.MessageToDict(request.object),
                 parent=parent,
@@ -81,6 +90,15 @@ class Monitor(MockMonitor):
             )
         )
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+
+    def _qualify(self, request: Any) -> str:
+        """As the engine does: the stack is no part of the types of its resources."""
+        above = self._qualified_types.get(request.parent, "")
+        qualified = f"{above}${request.type}" if above else request.type
+        if request.type != "pulumi:pulumi:Stack":
+            urn = self.make_urn(request.parent, request.type, request.name)
+            self._qualified_types[urn] = qualified
+        return qualified
 
 
 @dataclass

@@ -17,15 +17,25 @@ from cluster import reference
 from tests.golden import plugin_module, rendering
 
 
-def rewrite(golden: Path) -> list[str]:
-    """Brings the folder up to date; returns the files that changed, came or went."""
+def render() -> dict[str, dict[str, str]]:
+    """Every golden, by folder and file name."""
+    # It reads components/plugin.py, which is to be written before.
+    from tests.golden import state_names
+
+    examples = {name: rendering.render(name) for name in rendering.NAMES}
+    names = {file: state_names.render(file) for file in state_names.FILES}
+    return {**examples, state_names.FOLDER.name: names}
+
+
+def rewrite(golden: Path, wanted: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Makes the folder hold these goldens; returns the files that changed, came or went."""
     before = contents(golden)
     for folder in golden.iterdir():
         if folder.is_dir() and folder.name != "__pycache__":
             shutil.rmtree(folder)
-    for name in rendering.NAMES:
+    for name, files in wanted.items():
         (golden / name).mkdir()
-        for file, text in rendering.render(name).items():
+        for file, text in files.items():
             (golden / name / file).write_text(text)
     after = contents(golden)
     return sorted(file for file in before | after if before.get(file) != after.get(file))
@@ -62,7 +72,7 @@ def _write(wanted: Mapping[Path, str]) -> list[str]:
 
 def main() -> int:
     changed = _write({Path("components/plugin.py"): plugin_module.render()})
-    changed += [f"tests/golden/{file}" for file in rewrite(rendering.GOLDEN)]
+    changed += [f"tests/golden/{file}" for file in rewrite(rendering.GOLDEN, render())]
     changed += rewrite_reference(Path("docs"))
     if not changed:
         print("everything rendered is up to date")
