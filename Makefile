@@ -74,7 +74,7 @@ format: venv ## let ruff put imports and format right
 	@$(VENV)/ruff check --fix --quiet && $(VENV)/ruff format
 
 .PHONY: golden
-golden: venv ## write tests/golden/ anew; fails when anything changed, so that the diff is read
+golden: venv ## rewrite what is rendered and committed; fails when anything changed, so that the diff is read
 	@$(IN_VENV) -m tests.golden.rewrite
 
 .PHONY: requirements

@@ -74,7 +74,7 @@ class Network:
     caller_address_url: str
 
     @property
-    def ssh_is_open(self) -> bool:
+    def ssh_enabled(self) -> bool:
         """Whether the program itself may use SSH."""
         return bool(self.ssh_allowed_cidrs)
 

@@ -10,7 +10,7 @@ SHARED: Mapping[Role, Mapping[str, str]] = {
     "server": {
         "token": "token",
         "agentToken": "agent-token",
-        "authority": "authority",
+        "authority": "certificate-authority",
         "authorizedKeys": "authorized-keys",
     },
     "agent": {"token": "token", "authorizedKeys": "authorized-keys"},

@@ -63,9 +63,9 @@ def read(
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-def deny_joined(parameters: str, instance_ids: Sequence[str]) -> dict[str, Any]:
+def deny_parameters(parameters: str, instance_ids: Sequence[str]) -> dict[str, Any]:
     """
-    No reading of parameters any more for these instances: they have joined.
+    Denies reading parameters to these instances, which have joined.
 
     The credentials of an instance's role carry the instance, so this holds wherever they are used:
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-roles-for-amazon-ec2.html

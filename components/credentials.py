@@ -15,8 +15,8 @@ from cluster.model import Cluster, Role
 from components import plugin
 from components.parameter import SecretParameters
 
-# Longer than any cluster we expect to see; a certificate authority cannot be renewed in place.
-AUTHORITY_VALIDITY_DAYS = 3650
+# Longer than the life of a cluster; a certificate authority cannot be renewed in place.
+AUTHORITY_EXPIRY_DAYS = 3650
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Credentials(pulumi.ComponentResource):
     """
 
     login_key: plugin.SshKey
-    authority: plugin.Authority
+    authority: plugin.CertificateAuthority
     parameters: Mapping[Role, list[aws.ssm.Parameter]]
     secrets: Mapping[Role, Mapping[str, pulumi.Input[str]]]
     """By role, what its machines share and may be given again, by the keys of parameters.py."""
@@ -50,9 +50,9 @@ class Credentials(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self._name, self._args = name, args
         self.login_key = self._make_login_key()
-        self.authority = plugin.Authority(
+        self.authority = plugin.CertificateAuthority(
             name,
-            {"name": args.cluster.name, "validityDays": AUTHORITY_VALIDITY_DAYS},
+            {"name": args.cluster.name, "expiryDays": AUTHORITY_EXPIRY_DAYS},
             self._child,
         )
         self.secrets = self._secrets()
@@ -61,15 +61,18 @@ class Credentials(pulumi.ComponentResource):
 
     def _make_login_key(self) -> plugin.SshKey:
         rotation, own = self._args.cluster.rotation, self._args.login_key
-        inputs: dict[str, Any] = {"comment": self._name, "generation": str(rotation.login_key)}
+        inputs: plugin.SshKeyInputs = {
+            "comment": self._name,
+            "generation": str(rotation.login_key),
+        }
         if own:
             inputs["privateKey"] = pulumi.Output.secret(own)
-        return plugin.SshKey(f"{self._name}-login", inputs, self._child)
+        return plugin.SshKey(f"{self._name}-login-key", inputs, self._child)
 
-    def _token(self, role: Role, user: str) -> plugin.Token:
-        inputs = {
+    def _token(self, role: Role, user_name: str) -> plugin.Token:
+        inputs: plugin.TokenInputs = {
             "caHash": self.authority.caHash,
-            "user": user,
+            "userName": user_name,
             "generation": str(self._args.cluster.rotation.join_tokens),
         }
         return plugin.Token(f"{self._name}-{role}", inputs, self._child)

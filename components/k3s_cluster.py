@@ -87,7 +87,7 @@ class K3sCluster(pulumi.ComponentResource):
         self._access = self._grant_access()
 
         machines = self._create_machines()
-        self._deny_joined(machines)
+        self._deny_parameters(machines)
         self.nodes = pulumi.Output.all(*[machine.summary for machine in machines])
         self.boot_report = pulumi.Output.all(
             *[machine.node.bootReport for machine in machines]
@@ -165,12 +165,12 @@ class K3sCluster(pulumi.ComponentResource):
             name, partition=facts.partition, region=facts.region, account_id=facts.account_id
         )
 
-    def _deny_joined(self, machines: Sequence[Machine]) -> None:
+    def _deny_parameters(self, machines: Sequence[Machine]) -> None:
         of_role: dict[MachineRole, list[plugin.Node]] = {}
         for node, machine in zip(self._args.cluster.nodes, machines, strict=True):
             of_role.setdefault(self._roles[node.suffix], []).append(machine.node)
         for role, nodes in of_role.items():
-            role.deny_joined(nodes)
+            role.deny_parameters(nodes)
 
     def _create_address(self, node: Node) -> Address:
         return Address(
@@ -193,8 +193,8 @@ class K3sCluster(pulumi.ComponentResource):
             api={
                 "endpoint": self.api_endpoint,
                 "serverCaCertificate": authority.serverCaCertificate,
-                "clientCertificate": authority.operatorCertificate,
-                "clientKey": authority.operatorKey,
+                "clientCertificate": authority.adminCertificate,
+                "clientKey": authority.adminKey,
             },
         )
 
@@ -275,7 +275,7 @@ class K3sCluster(pulumi.ComponentResource):
                 "clusterRole": identity.cluster_role,
                 "namespaces": list(identity.namespaces),
                 "clusterReads": list(identity.cluster_reads),
-                "validDays": identity.expiry_days,
+                "expiryDays": identity.expiry_days,
                 "generation": identity.generation,
                 "deadlineSeconds": self._args.cluster.node_deadline_seconds,
             },

@@ -21,7 +21,7 @@ class Access:
     """How the provider reaches a machine and the cluster: the login key and our own certificate."""
 
     login_key: plugin.SshKey
-    api: Mapping[str, pulumi.Input[str]]
+    api: plugin.ApiConnection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +56,8 @@ class Machine(pulumi.ComponentResource):
 
     instance: aws.ec2.Instance
     node: plugin.Node
-    ssh: Mapping[str, pulumi.Input[Any]]
-    """How the provider reaches it, unless SSH is switched off."""
+    ssh: plugin.SshConnection
+    """How the provider reaches it, if SSH is enabled."""
     summary: pulumi.Output[dict[str, Any]]
 
     def __init__(
@@ -72,7 +72,9 @@ class Machine(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         # A machine that is made anew gets another one: what the old one was is worth nothing then.
         generation = f"{args.node.generation}-{args.cluster.rotation.host_keys}"
-        host_key = plugin.SshKey(f"{name}-host", {"comment": name, "generation": generation}, child)
+        host_key = plugin.SshKey(
+            f"{name}-host-key", {"comment": name, "generation": generation}, child
+        )
         host_key_parameter = args.parameters.create(
             f"{name}-host-key",
             args.address.private_ip.apply(
@@ -83,14 +85,14 @@ class Machine(pulumi.ComponentResource):
         )
         self.instance = self._instance(name, args, host_key_parameter)
         self.ssh = {
+            "enabled": args.cluster.network.ssh_enabled,
             "host": args.address.reached_at,
             "port": 22,
             "user": args.node.pool.image.login_user,
             "privateKey": args.access.login_key.privateKey,
             "hostKey": host_key.publicKey,
-            "formerPrivateKey": args.access.login_key.formerPrivateKey,
-            "formerHostKey": host_key.formerPublicKey,
-            **({} if args.cluster.network.ssh_is_open else {"closed": True}),
+            "previousPrivateKey": args.access.login_key.previousPrivateKey,
+            "previousHostKey": host_key.previousPublicKey,
         }
         held = {**args.secrets, "hostKey": host_key.privateKey}
         self.node = plugin.Node(
@@ -123,7 +125,7 @@ class Machine(pulumi.ComponentResource):
             name,
             {
                 "generation": args.node.generation,
-                "interfaceId": args.address.interface_id,
+                "networkInterfaceId": args.address.interface_id,
                 "imageId": args.image_id,
                 "userData": args.node_config.apply(render),
             },

@@ -60,16 +60,16 @@ class MachineRole(pulumi.ComponentResource):
         self._role_name = role.name
         profile = aws.iam.InstanceProfile(name, role=role.name, tags=dict(args.tags), opts=child)
         self.profile_name = profile.name
-        self.register_outputs({"profileName": self.profile_name})
+        self.register_outputs({"instanceProfileName": self.profile_name})
 
-    def deny_joined(self, nodes: Sequence[plugin.Node]) -> None:
-        """The machines of these nodes, which have joined, need no parameter any more."""
+    def deny_parameters(self, nodes: Sequence[plugin.Node]) -> None:
+        """Denies the parameters to the machines of these nodes, which have joined."""
 
         def render(instance_ids: Sequence[str]) -> str:
-            return json.dumps(policies.deny_joined(self._args.all_parameters, instance_ids))
+            return json.dumps(policies.deny_parameters(self._args.all_parameters, instance_ids))
 
         aws.iam.RolePolicy(
-            f"{self._name}-joined",
+            f"{self._name}-deny-parameters",
             role=self._role_name,
             # Of the nodes, not of the instances: it is known when they are Ready.
             policy=pulumi.Output.all(*[node.instanceId for node in nodes]).apply(render),

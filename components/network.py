@@ -69,9 +69,9 @@ class Network(pulumi.ComponentResource):
             opts=self._child,
         )
         gateway = aws.ec2.InternetGateway(
-            f"{self._name}-gateway",
+            f"{self._name}-internet-gateway",
             vpc_id=vpc.id,
-            tags=self._tags("gateway"),
+            tags=self._tags("internet-gateway"),
             opts=self._child,
         )
         table = aws.ec2.RouteTable(
@@ -81,14 +81,14 @@ class Network(pulumi.ComponentResource):
             opts=self._child,
         )
         aws.ec2.Route(
-            f"{self._name}-outward",
+            f"{self._name}-default-route",
             route_table_id=table.id,
             destination_cidr_block="0.0.0.0/0",
             gateway_id=gateway.id,
             opts=self._child,
         )
         self.subnet_ids = [
-            self._public_subnet(subnet, f"public-{index}" if index else "public", vpc, table)
+            self._public_subnet(subnet, f"public-{index}", vpc, table)
             for index, subnet in enumerate(self._args.subnets)
         ]
         return vpc.id
@@ -123,11 +123,11 @@ class Network(pulumi.ComponentResource):
             opts=self._child,
         )
         aws.vpc.SecurityGroupEgressRule(
-            f"{self._name}-{role}-outward",
+            f"{self._name}-{role}-egress",
             security_group_id=group.id,
             ip_protocol="-1",
             cidr_ipv4="0.0.0.0/0",
-            tags=self._tags(f"{role}-outward"),
+            tags=self._tags(f"{role}-egress"),
             opts=self._child,
         )
         return group

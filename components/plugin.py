@@ -1,100 +1,159 @@
 """
 The resources of the `k3s` provider plugin (folder provider/), as the program sees them.
 
-Thin on purpose: property names are the plugin's own, its schema tells what each does.
-Tokens and property names are part of the state format (docs/decisions/0003).
+Written by `make golden` from the provider's schema: change provider/resources/, not this file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 
-Inputs = Mapping[str, pulumi.Input[Any]]
+from components.plugin_resource import PluginResource
 
 
-class PluginResource(pulumi.CustomResource):
-    """A resource of the plugin: its token, and its outputs as the annotations of the class."""
+class SshConnection(TypedDict):
+    """How the machine is reached: its address, the login and its one host key."""
 
-    pulumi_type: ClassVar[str]
+    enabled: pulumi.Input[bool]
+    host: pulumi.Input[str]
+    port: pulumi.Input[int]
+    user: pulumi.Input[str]
+    privateKey: pulumi.Input[str]
+    hostKey: pulumi.Input[str]
+    previousPrivateKey: NotRequired[pulumi.Input[str]]
+    previousHostKey: NotRequired[pulumi.Input[str]]
 
-    def __init__(
-        self, name: str, inputs: Inputs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        # The SDK makes an attribute of each key it is given; None asks for an output.
-        outputs = {key: None for key in type(self).__annotations__ if key != "pulumi_type"}
-        super().__init__(self.pulumi_type, name, {**outputs, **inputs}, opts)
+
+class ApiConnection(TypedDict):
+    """How the Kubernetes API is reached, and who we are there."""
+
+    endpoint: pulumi.Input[str]
+    serverCaCertificate: pulumi.Input[str]
+    clientCertificate: pulumi.Input[str]
+    clientKey: pulumi.Input[str]
 
 
-class SshKey(PluginResource):
-    """
-    An Ed25519 key pair; the private half is secret in state.
+class SshKeyInputs(TypedDict):
+    """The inputs of SshKey."""
 
-    Inputs: comment, generation (another one makes another pair in place), privateKey (an own one).
-    """
+    comment: pulumi.Input[str]
+    generation: pulumi.Input[str]
+    privateKey: NotRequired[pulumi.Input[str]]
+
+
+class SshKey(PluginResource[SshKeyInputs]):
+    """An Ed25519 SSH key pair; the private half is secret in state."""
 
     pulumi_type = "k3s:index:SshKey"
-    publicKey: pulumi.Output[str]
+    comment: pulumi.Output[str]
+    generation: pulumi.Output[str]
     privateKey: pulumi.Output[str]
-    formerPublicKey: pulumi.Output[str]
-    formerPrivateKey: pulumi.Output[str]
+    publicKey: pulumi.Output[str]
+    fingerprint: pulumi.Output[str]
+    previousPublicKey: pulumi.Output[str]
+    previousPrivateKey: pulumi.Output[str]
 
 
-class Authority(PluginResource):
-    """The cluster's server and client CA, made before it. Inputs: name, validityDays."""
+class CertificateAuthorityInputs(TypedDict):
+    """The inputs of CertificateAuthority."""
 
-    pulumi_type = "k3s:index:Authority"
+    name: pulumi.Input[str]
+    expiryDays: pulumi.Input[int]
+
+
+class CertificateAuthority(PluginResource[CertificateAuthorityInputs]):
+    """
+    The server and client CA of a cluster, and the administrator's certificate. Every change makes
+    another one, and so another cluster.
+    """
+
+    pulumi_type = "k3s:index:CertificateAuthority"
+    name: pulumi.Output[str]
+    expiryDays: pulumi.Output[int]
     serverCaCertificate: pulumi.Output[str]
     serverCaKey: pulumi.Output[str]
     clientCaCertificate: pulumi.Output[str]
     clientCaKey: pulumi.Output[str]
     caHash: pulumi.Output[str]
-    operatorCertificate: pulumi.Output[str]
-    operatorKey: pulumi.Output[str]
+    adminCertificate: pulumi.Output[str]
+    adminKey: pulumi.Output[str]
 
 
-class Token(PluginResource):
+class TokenInputs(TypedDict):
+    """The inputs of Token."""
+
+    caHash: pulumi.Input[str]
+    userName: pulumi.Input[str]
+    generation: pulumi.Input[str]
+
+
+class Token(PluginResource[TokenInputs]):
     """
-    A join token pinned to the authority, secret.
-
-    Inputs: caHash, user (server or node), generation (another one draws another password).
+    A join token in k3s's secure form, bound to the hash of the server CA. Another `generation`
+    draws another password, in place.
     """
 
     pulumi_type = "k3s:index:Token"
+    caHash: pulumi.Output[str]
+    userName: pulumi.Output[str]
+    generation: pulumi.Output[str]
     password: pulumi.Output[str]
     token: pulumi.Output[str]
 
 
-class MachineTemplate(PluginResource):
-    """
-    What a machine is made from: image and user data, remembered until `generation` or
-    `interfaceId` changes.
+class MachineTemplateInputs(TypedDict):
+    """The inputs of MachineTemplate."""
 
-    So neither a newer image nor a newer boot program replaces a machine by surprise, and a machine
-    made again for another reason comes back as it was (docs/decisions/0004).
-    Inputs: generation, interfaceId, imageId, userData.
-    """
+    generation: pulumi.Input[str]
+    networkInterfaceId: pulumi.Input[str]
+    imageId: pulumi.Input[str]
+    userData: pulumi.Input[str]
+
+
+class MachineTemplate(PluginResource[MachineTemplateInputs]):
+    """Image and user data of a machine, kept until generation or interface changes."""
 
     pulumi_type = "k3s:index:MachineTemplate"
+    generation: pulumi.Output[str]
+    networkInterfaceId: pulumi.Output[str]
     imageId: pulumi.Output[str]
     userData: pulumi.Output[str]
 
 
-class Node(PluginResource):
-    """
-    The Kubernetes node on a machine.
+class NodeInputs(TypedDict):
+    """The inputs of Node."""
 
-    Creating it waits until the machine's report is done and the node is Ready; deleting it drains
-    and removes the Node object. Another instance replaces it; another node configuration, other
-    secrets and SSH keys are applied to the running machine, and behind another server it joins once
-    more. While SSH is closed it asks the API alone, and applies nothing.
-    """
+    nodeName: pulumi.Input[str]
+    instanceId: pulumi.Input[str]
+    serverInstanceId: pulumi.Input[str]
+    instanceType: pulumi.Input[str]
+    role: pulumi.Input[str]
+    ssh: pulumi.Input[SshConnection]
+    api: pulumi.Input[ApiConnection]
+    nodeConfig: pulumi.Input[str]
+    secrets: pulumi.Input[str]
+    deadlineSeconds: pulumi.Input[int]
+    drainSeconds: pulumi.Input[int]
+
+
+class Node(PluginResource[NodeInputs]):
+    """The Kubernetes node on a machine: there when it is Ready, drained when deleted."""
 
     pulumi_type = "k3s:index:Node"
     nodeName: pulumi.Output[str]
     instanceId: pulumi.Output[str]
+    serverInstanceId: pulumi.Output[str]
+    instanceType: pulumi.Output[str]
+    role: pulumi.Output[str]
+    ssh: pulumi.Output[dict[str, Any]]
+    api: pulumi.Output[dict[str, Any]]
+    nodeConfig: pulumi.Output[str]
+    secrets: pulumi.Output[str]
+    deadlineSeconds: pulumi.Output[int]
+    drainSeconds: pulumi.Output[int]
     bootReport: pulumi.Output[dict[str, Any]]
     kubeletVersion: pulumi.Output[str]
     architecture: pulumi.Output[str]
@@ -102,23 +161,62 @@ class Node(PluginResource):
     readySeconds: pulumi.Output[float]
 
 
-class Identity(PluginResource):
-    """
-    A kubeconfig with rights of its own, secret; renewed in the last third of its life.
+class KubeconfigInputs(TypedDict):
+    """The inputs of Kubeconfig."""
 
-    Deleting it takes the rights away. Another role or `generation` is another user.
-    """
+    ssh: pulumi.Input[SshConnection]
+    api: pulumi.Input[ApiConnection]
+    instanceId: pulumi.Input[str]
+    clusterName: pulumi.Input[str]
+    deadlineSeconds: pulumi.Input[int]
 
-    pulumi_type = "k3s:index:Identity"
-    kubeconfig: pulumi.Output[str]
 
-
-class Kubeconfig(PluginResource):
-    """
-    The administrator's kubeconfig, read over pinned SSH and proved with a call; secret.
-
-    While SSH is closed it is made of the certificate in `api`. Near its end it is read again.
-    """
+class Kubeconfig(PluginResource[KubeconfigInputs]):
+    """The administrator's kubeconfig of the cluster, proved with a call. Secret."""
 
     pulumi_type = "k3s:index:Kubeconfig"
+    ssh: pulumi.Output[dict[str, Any]]
+    api: pulumi.Output[dict[str, Any]]
+    instanceId: pulumi.Output[str]
+    clusterName: pulumi.Output[str]
+    deadlineSeconds: pulumi.Output[int]
     kubeconfig: pulumi.Output[str]
+    issuedAt: pulumi.Output[str]
+    expiresAt: pulumi.Output[str]
+
+
+class IdentityInputs(TypedDict):
+    """The inputs of Identity."""
+
+    api: pulumi.Input[ApiConnection]
+    serverInstanceId: pulumi.Input[str]
+    clusterName: pulumi.Input[str]
+    name: pulumi.Input[str]
+    clusterRole: pulumi.Input[str]
+    namespaces: pulumi.Input[Sequence[pulumi.Input[str]]]
+    clusterReads: pulumi.Input[Sequence[pulumi.Input[str]]]
+    expiryDays: pulumi.Input[int]
+    generation: pulumi.Input[int]
+    deadlineSeconds: pulumi.Input[int]
+
+
+class Identity(PluginResource[IdentityInputs]):
+    """A kubeconfig with rights of its own, renewed in the last third of its life."""
+
+    pulumi_type = "k3s:index:Identity"
+    api: pulumi.Output[dict[str, Any]]
+    serverInstanceId: pulumi.Output[str]
+    clusterName: pulumi.Output[str]
+    name: pulumi.Output[str]
+    clusterRole: pulumi.Output[str]
+    namespaces: pulumi.Output[list[str]]
+    clusterReads: pulumi.Output[list[str]]
+    expiryDays: pulumi.Output[int]
+    generation: pulumi.Output[int]
+    deadlineSeconds: pulumi.Output[int]
+    kubeconfig: pulumi.Output[str]
+    userName: pulumi.Output[str]
+    previousUserName: pulumi.Output[str]
+    issuedAt: pulumi.Output[str]
+    expiresAt: pulumi.Output[str]
+    rbacStatus: pulumi.Output[str]

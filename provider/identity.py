@@ -17,7 +17,7 @@ from provider.drain import PATIENCE_SECONDS
 from provider.errors import DeadlinePassed, Refused
 from provider.machine import deadline_told
 from provider.objects import Objects
-from provider.resources.identity import BOUND
+from provider.resources.identity import IN_SYNC
 from provider.resources.resource import Task, Values
 from provider.rights import Rights
 
@@ -38,7 +38,7 @@ def issue(
             objects,
             name=f"{rights.OWNER}-{inputs['name']}-{mark}",
             user=user,
-            seconds=inputs["validDays"] * _DAY_SECONDS,
+            seconds=inputs["expiryDays"] * _DAY_SECONDS,
             labels=rights.labels(inputs["name"]),
         )
         parts = kubeconfig.Parts(
@@ -69,7 +69,7 @@ def bind(task: Task, inputs: Values, known: Values) -> Values:
 
 
 def look(task: Task, known: Values) -> Values:
-    """The outputs as the API shows them: another `rights` when somebody changed an object."""
+    """The outputs as the API shows them: another `rbacStatus` when somebody changed an object."""
     wait = task.wait(_LOOK_SECONDS)
     try:
         with contextlib.closing(Api(Access.of(known["api"]))) as api:
@@ -81,7 +81,7 @@ def look(task: Task, known: Values) -> Values:
             f"was: {error}"
         )
         return known
-    return {**known, "rights": f"not as they should be: {', '.join(found)}" if found else BOUND}
+    return {**known, "rbacStatus": f"out of sync: {', '.join(found)}" if found else IN_SYNC}
 
 
 def remove(task: Task, known: Values) -> None:
@@ -148,7 +148,7 @@ def _bound(
     task.say("binds its rights")
     before = Rights.of(known, _users(known)) if known else None
     rights.give(objects, Rights.of(inputs, _users(learned)), before)
-    return {"rights": BOUND}
+    return {"rbacStatus": IN_SYNC}
 
 
 def _users(known: Values) -> tuple[str, ...]:

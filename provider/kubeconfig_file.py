@@ -1,7 +1,7 @@
 """
 Fetching the kubeconfig: over pinned SSH, checked against our authority, proved with a real call.
 
-Where SSH is switched off it is made of the operator's pair instead, and proved the same way.
+Where SSH is disabled it is made of the administrator's certificate, and proved the same way.
 
 What its text means is cluster/kubeconfig's business.
 """
@@ -16,7 +16,7 @@ from provider import certificates
 from provider.api import Access, Api, Foreign, Unfit, Unreachable
 from provider.errors import Refused
 from provider.machine import POLL_SECONDS, Machine, deadline_told
-from provider.resources.connections import ssh_is_open
+from provider.resources.connections import ssh_enabled
 from provider.resources.resource import Task, Values
 from provider.ssh import Login
 from provider.waiting import Wait
@@ -32,7 +32,7 @@ def fetch(task: Task, inputs: Values, aged: str | None = None) -> Values:
     """
     wait = task.wait(inputs["deadlineSeconds"])
     endpoint = inputs["api"]["endpoint"]
-    if ssh_is_open(inputs):
+    if ssh_enabled(inputs):
         parts = _from_server(task, wait, inputs, aged)
     else:
         parts = _own(task, wait, inputs)
@@ -77,7 +77,7 @@ def _renew(task: Task, wait: Wait, machine: Machine) -> None:
 
 
 def _own(task: Task, wait: Wait, inputs: Values) -> kubeconfig.Parts:
-    """The operator's own certificate, which the authority made before the cluster."""
+    """The administrator's certificate, which exists before the cluster."""
     api = inputs["api"]
     parts = kubeconfig.Parts(
         server=api["endpoint"],

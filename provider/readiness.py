@@ -18,7 +18,7 @@ from provider.api import Access, Api, Foreign, NodeState, Unfit, Unreachable
 from provider.errors import Refused
 from provider.machine import POLL_SECONDS, Machine, Setup, deadline_told
 from provider.node_object import shown
-from provider.resources.connections import ssh_is_open
+from provider.resources.connections import ssh_enabled
 from provider.resources.resource import Task, Values
 from provider.ssh import Login
 
@@ -56,7 +56,7 @@ class Readiness:
         self._name: str = inputs["nodeName"]
         self._unit: str = _UNITS[inputs["role"]]
         self._wait = task.wait(inputs["deadlineSeconds"])
-        self._ssh = ssh_is_open(inputs)
+        self._ssh = ssh_enabled(inputs)
         if self._ssh:
             self._machine = Machine(
                 Login.of(inputs["ssh"]),
@@ -225,7 +225,9 @@ class Readiness:
         try:
             return Api(Access.of(self._inputs["api"]))
         except Unfit as error:
-            raise Refused(f"{error}\n    use the operator's pair of the Authority") from None
+            raise Refused(
+                f"{error}\n    use adminCertificate and adminKey of the authority"
+            ) from None
 
     def _node(self, api: Api) -> tuple[bool, NodeState | None]:
         """Whether the API answered, and the Node if there is one."""
@@ -266,10 +268,10 @@ def _logins_before(inputs: Values, before: Values | None) -> list[Login]:
     if not reached:
         return []
     # A change may have got as far as the machine, failed later, and been followed by another one.
-    # A key that does not change now has no former one: it may have been another machine's.
-    former = {
-        key: ssh.get(of_before) or ssh[key]
-        for key, of_before in (("hostKey", "formerHostKey"), ("privateKey", "formerPrivateKey"))
+    # A key that does not change now has no previous one: it may have been another machine's.
+    previous = {
+        key: ssh.get(name) or ssh[key]
+        for key, name in (("hostKey", "previousHostKey"), ("privateKey", "previousPrivateKey"))
         if ssh[key] != reached[key]
     }
-    return [Login.of(reached), Login.of({**ssh, **former})]
+    return [Login.of(reached), Login.of({**ssh, **previous})]

@@ -29,8 +29,8 @@ from provider.resources.resource import Resource, Surroundings, Task
 _RESOURCES: Final[Mapping[str, Resource]] = {each.token: each for each in RESOURCES}
 _NOTHING: Final = empty_pb2.Empty()
 _SECRET: Final = "[secret]"
-# The output with the inputs whose change was begun; the engine shows none of such a name.
-_BEGUN: Final = "__begun"
+# The output with the inputs of an incomplete update; the engine displays no output of such a name.
+_INCOMPLETE_UPDATE: Final = "__incompleteUpdate"
 # gRPC carries a message in a header of 8 KB.
 _LONGEST_MESSAGE: Final = 4000
 
@@ -40,11 +40,11 @@ def _answered(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def call(self: Servicer, request: Any, context: Any) -> Any:
-        begun: Collection[str] = ()
+        incomplete: Collection[str] = ()
         try:
             return method(self, request, context)
-        except _Unfinished as error:
-            code, text, begun = error.cause.code, str(error.cause), error.begun
+        except _IncompleteUpdateError as error:
+            code, text, incomplete = error.cause.code, str(error.cause), error.inputs
         except ProviderError as error:
             code, text = error.code, str(error)
         except ClusterError as error:
@@ -57,19 +57,19 @@ def _answered(method: Callable[..., Any]) -> Callable[..., Any]:
                 "    its traceback is in the plugin's log: run again with -v=9 --logtostderr"
             )
         text = _scrubber(request)(text)[:_LONGEST_MESSAGE]
-        if begun:
-            return context.abort_with_status(_left_begun(code, text, begun, request))
+        if incomplete:
+            return context.abort_with_status(_incomplete_update(code, text, incomplete, request))
         return context.abort(grpc.StatusCode[code], text)
 
     return call
 
 
-class _Unfinished(Exception):  # noqa: N818 - reads as the fact it states
-    """An update failed, and some of its changes may have been made: those of the inputs begun."""
+class _IncompleteUpdateError(Exception):
+    """An update failed; the changes of these inputs may have been applied in part."""
 
-    def __init__(self, cause: ProviderError, begun: Collection[str]) -> None:
+    def __init__(self, cause: ProviderError, inputs: Collection[str]) -> None:
         super().__init__(str(cause))
-        self.cause, self.begun = cause, begun
+        self.cause, self.inputs = cause, inputs
 
 
 @dataclass(frozen=True)
@@ -79,16 +79,16 @@ class _Status(grpc.Status):
     trailing_metadata: tuple[tuple[str, bytes]]
 
 
-def _left_begun(code: str, text: str, begun: Collection[str], request: Any) -> _Status:
+def _incomplete_update(code: str, text: str, inputs: Collection[str], request: Any) -> _Status:
     """
-    Has the engine save what was begun, beside the inputs and outputs of before.
+    Makes the engine save the inputs of the incomplete update beside the previous state.
 
-    Who then takes a change back would see no change otherwise, and keep the half of it.
+    Without them, reverting the change would be no change, and the part applied would stay.
     """
     left = provider_pb2.ErrorResourceInitFailed(
         id=request.id, properties=request.olds, reasons=[text]
     )
-    left.properties.update({_BEGUN: sorted(begun)})
+    left.properties.update({_INCOMPLETE_UPDATE: sorted(inputs)})
     status = status_pb2.Status(code=grpc.StatusCode[code].value[0], message=text)
     status.details.add().Pack(left)
     told = (("grpc-status-details-bin", status.SerializeToString()),)
@@ -187,7 +187,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             try:
                 learned = dict(resource.update(task, values.plain(given), known, changed))
             except ProviderError as error:
-                raise _Unfinished(error, changed) from error
+                raise _IncompleteUpdateError(error, changed) from error
             resource.recognise(self._surroundings, values.plain({**given, **learned}))
         return provider_pb2.UpdateResponse(
             properties=_outputs(resource, given, {**given, **learned})
@@ -228,15 +228,15 @@ def _resource(request: Any) -> Resource:
 
 
 def _changes(resource: Resource, request: Any) -> list[Difference]:
-    """The changed inputs of a Diff or an Update, and those that an update failed to change."""
+    """The changed inputs of a Diff or an Update, and those of an incomplete update."""
     known = values.plain(values.decode(request.olds))
     olds = values.plain(values.decode(request.old_inputs)) or known
     news = values.plain(values.decode(request.news))
     before = {key: olds[key] for key in resource.inputs if key in olds}
     found = {each.spelled: each for each in differences.between(before, news)}
-    for begun in known.get(_BEGUN, ()):
-        again = Difference(path=tuple(begun.split(".")), kind="UPDATE")
-        found.setdefault(begun, again)
+    for incomplete in known.get(_INCOMPLETE_UPDATE, ()):
+        again = Difference(path=tuple(incomplete.split(".")), kind="UPDATE")
+        found.setdefault(incomplete, again)
     return list(resource.relevant(list(found.values())))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from provider.resources.authority import Authority
+from provider.resources.certificate_authority import CertificateAuthority
 from provider.resources.identity import Identity
 from provider.resources.kubeconfig import Kubeconfig
 from provider.resources.machine_template import MachineTemplate
@@ -13,7 +13,7 @@ from provider.resources.token import Token
 
 RESOURCES: tuple[Resource, ...] = (
     SshKey(),
-    Authority(),
+    CertificateAuthority(),
     Token(),
     MachineTemplate(),
     Node(),

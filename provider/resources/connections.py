@@ -65,9 +65,15 @@ def _endpoint(value: str) -> str | None:
 
 
 SSH = Group(
-    name="Ssh",
+    name="SshConnection",
     description="How the machine is reached: its address, the login and its one host key.",
     fields={
+        "enabled": Property(
+            kind="boolean",
+            description="Whether the machine is reachable over SSH. While it is not, nothing is "
+            "tried, and the keys on the machine stay in the state.",
+            fix="true or false",
+        ),
         "host": Property(
             kind="string", description="Address or name.", fix="an address", test=not_blank
         ),
@@ -91,39 +97,33 @@ SSH = Group(
             fix="use publicKey of the SshKey that the machine was given",
             test=_host_key,
         ),
-        "formerPrivateKey": Property(
+        "previousPrivateKey": Property(
             kind="string",
             secret=True,
             optional=True,
-            description="The login key before; tried while a change of keys is not finished.",
-            fix="use formerPrivateKey of the login's SshKey",
+            description="The previous login key; tried until a change of keys is complete.",
+            fix="use previousPrivateKey of the login's SshKey",
             test=_if_any(_private_key),
         ),
-        "formerHostKey": Property(
+        "previousHostKey": Property(
             kind="string",
             optional=True,
-            description="The host key before; accepted while a change of keys is not finished.",
-            fix="use formerPublicKey of the machine's SshKey",
+            description="The previous host key; accepted until a change of keys is complete.",
+            fix="use previousPublicKey of the machine's SshKey",
             test=_if_any(_host_key),
-        ),
-        "closed": Property(
-            kind="boolean",
-            optional=True,
-            description="True where SSH is switched off: nothing is tried, and the keys that the "
-            "machine has stay known.",
-            fix="true or false",
         ),
     },
 )
 
 
-def ssh_is_open(inputs: Values) -> bool:
-    """Whether the machine of these inputs is to be reached over SSH at all."""
-    return not inputs["ssh"].get("closed", False)
+def ssh_enabled(inputs: Values) -> bool:
+    """Whether the machine of these inputs is reachable over SSH."""
+    enabled: bool = inputs["ssh"]["enabled"]
+    return enabled
 
 
 API = Group(
-    name="Api",
+    name="ApiConnection",
     description="How the Kubernetes API is reached, and who we are there.",
     fields={
         "endpoint": Property(
@@ -135,20 +135,20 @@ API = Group(
         "serverCaCertificate": Property(
             kind="string",
             description="The only authority accepted, PEM.",
-            fix="use serverCaCertificate of the Authority",
+            fix="use serverCaCertificate of the CertificateAuthority",
             test=_certificate,
         ),
         "clientCertificate": Property(
             kind="string",
             description="Client certificate, PEM.",
-            fix="use operatorCertificate of the Authority",
+            fix="use adminCertificate of the CertificateAuthority",
             test=_certificate,
         ),
         "clientKey": Property(
             kind="string",
             secret=True,
             description="Its private key, PEM.",
-            fix="use operatorKey of the Authority",
+            fix="use adminKey of the CertificateAuthority",
             test=_key,
         ),
     },

@@ -10,14 +10,14 @@ from provider.properties import Fields, Property, at_least, not_blank
 from provider.resources.connections import API, DEADLINE
 from provider.resources.resource import Created, Resource, Task, Values
 
-BOUND: Final = "bound"
-"""What the output `rights` says when all is as it should be."""
+IN_SYNC: Final = "in sync"
+"""The output `rbacStatus` while the objects in the cluster are those of the inputs."""
 
 _TIME: Final = "%Y-%m-%dT%H:%M:%S%z"
 _MADE_BY_ISSUING: Final = ("kubeconfig", "userName", "previousUserName", "issuedAt", "expiresAt")
 # Another user, and the one before has no rights any more; `api` alone is one that is not known yet.
 _ISSUED_ANEW: Final = frozenset(
-    {"generation", "clusterRole", "clusterReads", "validDays", "api", "api.serverCaCertificate"}
+    {"generation", "clusterRole", "clusterReads", "expiryDays", "api", "api.serverCaCertificate"}
 )
 # The file says so, and the user stays.
 _WRITTEN_ANEW: Final = frozenset({"api.endpoint", "namespaces"})
@@ -75,7 +75,7 @@ class Identity(Resource):
             description="Core resources that it may read in the whole cluster besides.",
             fix='a list such as ["nodes"]',
         ),
-        "validDays": Property(
+        "expiryDays": Property(
             kind="integer",
             description="How long a certificate is valid.",
             fix="a number of days, such as 90",
@@ -97,8 +97,9 @@ class Identity(Resource):
         ),
         "issuedAt": Property(kind="string", description="Since when the certificate is valid."),
         "expiresAt": Property(kind="string", description="Until when it is valid."),
-        "rights": Property(
-            kind="string", description=f"`{BOUND}`, or which objects are not as they should be."
+        "rbacStatus": Property(
+            kind="string",
+            description=f"`{IN_SYNC}`, or `out of sync:` and the objects that differ.",
         ),
     }
     replaces = frozenset({"name", "clusterName"})
@@ -110,7 +111,7 @@ class Identity(Resource):
 
     def stale(self, known: Values, now: datetime) -> Collection[str]:
         aged = _MADE_BY_ISSUING if _has_aged(known, now) else ()
-        return (*aged, *(("rights",) if known.get("rights", BOUND) != BOUND else ()))
+        return (*aged, *(("rbacStatus",) if known.get("rbacStatus", IN_SYNC) != IN_SYNC else ()))
 
     def create(self, task: Task, inputs: Values) -> Created:
         from provider import identity

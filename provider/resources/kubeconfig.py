@@ -23,7 +23,7 @@ class Kubeconfig(Resource):
     """
     Read over pinned SSH, parsed, checked against our authority, proved with a real call.
 
-    While SSH is closed it is made of the certificate in `api`. In the last third of its life, or
+    While SSH is disabled it is made of the certificate in `api`. In the last third of its life, or
     so late that k3s renews it, it is read again, after a restart of k3s if that has not come yet.
     """
 

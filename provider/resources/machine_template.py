@@ -12,7 +12,7 @@ from provider.resources.resource import Created, Resource, Task, Values
 
 class MachineTemplate(Resource):
     """
-    Image and user data as they were when `generation` or `interfaceId` last changed.
+    Image and user data as they were when `generation` or `networkInterfaceId` last changed.
 
     While both stay, another image or user data is no change: the outputs are the remembered ones
     (docs/decisions/0004). On another interface the remembered user data names addresses that are
@@ -28,7 +28,7 @@ class MachineTemplate(Resource):
             fix="any text, for example a hash of what the machine is made of",
             test=not_blank,
         ),
-        "interfaceId": Property(
+        "networkInterfaceId": Property(
             kind="string",
             description="The network interface whose addresses the user data names.",
             fix='such as "eni-0123"',
@@ -43,7 +43,7 @@ class MachineTemplate(Resource):
         # One that was not remembered yet is no other one.
         changed = any(
             each.path == ("generation",)
-            or (each.path == ("interfaceId",) and each.kind == "UPDATE")
+            or (each.path == ("networkInterfaceId",) and each.kind == "UPDATE")
             for each in differences
         )
         return differences if changed else ()

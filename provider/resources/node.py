@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 
 from provider.errors import Refused
 from provider.properties import Fields, Property, at_least, not_blank
-from provider.resources.connections import API, DEADLINE, INSTANCE_ID, SSH, ssh_is_open
+from provider.resources.connections import API, DEADLINE, INSTANCE_ID, SSH, ssh_enabled
 from provider.resources.resource import Created, Resource, Task, Values
 
 # The inputs whose change is applied to the machine, over SSH, until its node is Ready again.
 _APPLIED = frozenset({"nodeConfig", "secrets", "instanceType", "serverInstanceId"})
 # Other keys are brought to the machine; where SSH was switched off, what changed since is.
-_KEYS = frozenset({"ssh", "ssh.hostKey", "ssh.privateKey", "ssh.closed"})
+_KEYS = frozenset({"ssh", "ssh.hostKey", "ssh.privateKey", "ssh.enabled"})
 
 
 def _is_object(text: str) -> str | None:
@@ -32,8 +32,8 @@ class Node(Resource):
 
     Update applies another `nodeConfig`, other secrets and SSH keys to the running machine, lets it
     join once more behind another server, which knows no nodes yet, and waits for a machine that
-    restarted to become another `instanceType`; nothing else contacts it. While SSH is closed none
-    of these can be done, which is said before anything is begun.
+    restarted to become another `instanceType`; nothing else contacts it. While SSH is disabled none
+    of these can be done, which is an error before anything is changed.
 
     Read never uses SSH. An API that does not answer changes nothing. A Node object that is gone
     while the API answers counts as gone: the next update creates it, and creating starts k3s once
@@ -120,7 +120,7 @@ class Node(Resource):
 
         # What was not remembered yet is no change of the machine.
         changes = {key for key in _applied(changed) if key in known or key in _KEYS}
-        if not changes or not ssh_is_open(inputs):
+        if not changes or not ssh_enabled(inputs):
             return super().update(task, inputs, known, changed)
         before = None
         if _version_in(known["nodeConfig"]) != _version_in(inputs["nodeConfig"]):
@@ -135,7 +135,7 @@ class Node(Resource):
 
     def objection(self, changed: Collection[str], inputs: Values, known: Values) -> str | None:
         applied = sorted(_APPLIED & set(changed) & known.keys())
-        if ssh_is_open(inputs) or not applied or not self.replaces.isdisjoint(changed):
+        if ssh_enabled(inputs) or not applied or not self.replaces.isdisjoint(changed):
             return None
         return (
             f'node "{known["nodeName"]}" cannot be changed while SSH is switched off: '

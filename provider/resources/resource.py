@@ -87,7 +87,7 @@ class Resource:
         """Looks at a resource of the stack that others of this run may ask about."""
 
     def objection(self, changed: Collection[str], inputs: Values, known: Values) -> str | None:
-        """Why these changes of the top properties cannot be made, before anything is begun."""
+        """Why these changes of the top properties cannot be made, before anything is changed."""
         del changed, inputs, known
         return None
 

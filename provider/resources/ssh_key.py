@@ -53,10 +53,10 @@ class SshKey(Resource):
             kind="string", secret=True, description="The private key in OpenSSH's PEM form."
         ),
         "fingerprint": Property(kind="string", description="`SHA256:...`, as ssh shows it."),
-        "formerPublicKey": Property(
-            kind="string", description="The public key before the last change; empty at first."
+        "previousPublicKey": Property(
+            kind="string", description="The public key before the last change, initially empty."
         ),
-        "formerPrivateKey": Property(
+        "previousPrivateKey": Property(
             kind="string",
             secret=True,
             description="Its private half: a machine may have missed the last change.",
@@ -66,7 +66,7 @@ class SshKey(Resource):
     def recognise(self, surroundings: Surroundings, known: Values) -> None:
         if "publicKey" in known:
             keys, name = surroundings.host_keys, known["comment"]
-            keys.remember(known.get("formerPublicKey", ""), name)
+            keys.remember(known.get("previousPublicKey", ""), name)
             keys.remember(known["publicKey"], name)
 
     def create(self, task: Task, inputs: Values) -> Created:
@@ -84,7 +84,7 @@ class SshKey(Resource):
         return {**kept, "publicKey": f"{key} {inputs['comment']}".rstrip()}
 
 
-def _pair(inputs: Values, former: Values | None = None) -> dict[str, str]:
+def _pair(inputs: Values, previous: Values | None = None) -> dict[str, str]:
     from provider import ed25519
 
     given = inputs.get("privateKey")
@@ -93,8 +93,8 @@ def _pair(inputs: Values, former: Values | None = None) -> dict[str, str]:
         "publicKey": f"{line} {inputs['comment']}".rstrip(),
         "privateKey": private,
         "fingerprint": fingerprint_of(line),
-        "formerPublicKey": former["publicKey"] if former else "",
-        "formerPrivateKey": former["privateKey"] if former else "",
+        "previousPublicKey": previous["publicKey"] if previous else "",
+        "previousPrivateKey": previous["privateKey"] if previous else "",
     }
 
 

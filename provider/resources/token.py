@@ -29,10 +29,10 @@ class Token(Resource):
         "caHash": Property(
             kind="string",
             description="SHA-256 of the server CA's PEM bytes, in hex.",
-            fix="use caHash of an Authority",
+            fix="use caHash of an CertificateAuthority",
             test=_sha256,
         ),
-        "user": Property(
+        "userName": Property(
             kind="string",
             description="`server` for the token servers join with, `node` for the agents' token.",
             fix='"server" or "node"',
@@ -48,14 +48,14 @@ class Token(Resource):
     outputs: ClassVar[Fields] = {
         "password": Property(kind="string", secret=True, description="The token's password."),
         "token": Property(
-            kind="string", secret=True, description="`K10<caHash>::<user>:<password>`"
+            kind="string", secret=True, description="`K10<caHash>::<userName>:<password>`"
         ),
     }
-    replaces = frozenset({"caHash", "user"})
+    replaces = frozenset({"caHash", "userName"})
 
     def create(self, task: Task, inputs: Values) -> Created:
         identity = task.surroundings.random_hex(4)
-        return Created(id=f"{inputs['user']}-{identity}", learned=_drawn(task, inputs))
+        return Created(id=f"{inputs['userName']}-{identity}", learned=_drawn(task, inputs))
 
     def learned_again(self, changed: Collection[str]) -> Collection[str]:
         return tuple(self.outputs) if "generation" in changed else ()
@@ -68,5 +68,5 @@ class Token(Resource):
 
 def _drawn(task: Task, inputs: Values) -> dict[str, str]:
     password = task.surroundings.random_hex(_PASSWORD_BYTES)
-    token = f"K10{inputs['caHash']}::{inputs['user']}:{password}"
+    token = f"K10{inputs['caHash']}::{inputs['userName']}:{password}"
     return {"password": password, "token": token}

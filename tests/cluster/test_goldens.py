@@ -18,7 +18,8 @@ def test_an_example_renders_to_its_goldens(example: str) -> None:
 
 def test_every_golden_has_its_example() -> None:
     folders = {path.split("/", maxsplit=1)[0] for path in rewrite.contents(rendering.GOLDEN)}
-    assert sorted(folders) == rendering.NAMES
+    # The names in state have a folder of their own, with a file for each example.
+    assert folders == {*rendering.NAMES, "state"}
 
 
 @pytest.mark.parametrize("example", rendering.NAMES)
@@ -27,9 +28,15 @@ def test_a_rendering_is_the_same_each_time(example: str) -> None:
 
 
 def test_rewriting_tells_what_changed_and_then_nothing(tmp_path: Path) -> None:
-    first = rewrite.rewrite(tmp_path)
-    assert f"{rendering.NAMES[0]}/cluster.yaml" in first
-    assert rewrite.rewrite(tmp_path) == []
+    before = {"laptop": {"kept.yaml": "a", "changed.yaml": "a"}, "gone": {"cluster.yaml": "a"}}
+    after = {"laptop": {"kept.yaml": "a", "changed.yaml": "b"}, "new": {"cluster.yaml": "a"}}
+    rewrite.rewrite(tmp_path, before)
+    assert rewrite.rewrite(tmp_path, after) == [
+        "gone/cluster.yaml",
+        "laptop/changed.yaml",
+        "new/cluster.yaml",
+    ]
+    assert rewrite.rewrite(tmp_path, after) == []
 
 
 def test_a_cloud_config_has_only_keys_cloud_init_knows() -> None:

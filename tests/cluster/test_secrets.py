@@ -40,6 +40,6 @@ def test_everything_is_made_for_the_first_time_unless_more_is_asked() -> None:
 
 
 def test_an_empty_list_switches_ssh_off_and_a_missing_one_does_not() -> None:
-    assert not config.load({"network": CLOSED}, stack="dev").network.ssh_is_open
+    assert not config.load({"network": CLOSED}, stack="dev").network.ssh_enabled
     with pytest.raises(ConfigError, match="sshAllowedCidrs: is missing"):
         config.load({"network": {"apiAllowedCidrs": ["203.0.113.0/24"]}}, stack="dev")

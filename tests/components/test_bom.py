@@ -13,8 +13,8 @@ import pulumi
 import pytest
 
 from components import bom
-from tests.components import conftest
-from tests.components.conftest import CONFIGURATION, Built, build
+from tests.components import recording
+from tests.components.recording import CONFIGURATION, Built, build
 
 GET_AMI = "aws:ec2/getAmi:getAmi"
 
@@ -35,14 +35,14 @@ def names(built: Built) -> dict[str, str | None]:
 
 def refuse(monkeypatch: pytest.MonkeyPatch, ami: str, text: str) -> None:
     """Lets AWS refuse to tell of one image."""
-    known = conftest.FOUND[GET_AMI]
+    known = recording.FOUND[GET_AMI]
 
     def look_up(args: Mapping[str, Any]) -> dict[str, Any]:
         if args["filters"][0]["values"] == [ami]:
             raise Refusal(text)
         return known(args)
 
-    monkeypatch.setattr(conftest, "FOUND", {**conftest.FOUND, GET_AMI: look_up})
+    monkeypatch.setattr(recording, "FOUND", {**recording.FOUND, GET_AMI: look_up})
 
 
 def test_it_is_an_output_for_everybody(built: Built) -> None:
@@ -77,7 +77,7 @@ def test_a_machine_that_remembers_an_older_image_is_told_with_that(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     older = {"k3s:index:MachineTemplate": remembered}
-    monkeypatch.setattr(conftest, "MADE", {**conftest.MADE, **older})
+    monkeypatch.setattr(recording, "MADE", {**recording.MADE, **older})
     found = build(CONFIGURATION).outputs["bom"]["images"]
     assert [(each["id"], each["pools"]) for each in found] == [
         ("ami-arm64", ["servers", "agents"]),

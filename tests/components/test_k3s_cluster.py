@@ -8,7 +8,7 @@ import pytest
 
 from cluster import policies
 from tests.cluster.parts import files_of, unpacked
-from tests.components.conftest import CONFIGURATION, SECRET_MARK, Built, build
+from tests.components.recording import CONFIGURATION, SECRET_MARK, Built, build
 
 NODES = {
     "demo-servers-0": "server",
@@ -141,7 +141,7 @@ def test_every_secret_travels_in_a_secure_string_of_its_own(built: Built) -> Non
     assert {each.inputs["name"] for each in parameters.values()} == {
         "/k3s-aws/dev/demo/server/token",
         "/k3s-aws/dev/demo/server/agent-token",
-        "/k3s-aws/dev/demo/server/authority",
+        "/k3s-aws/dev/demo/server/certificate-authority",
         "/k3s-aws/dev/demo/server/authorized-keys",
         "/k3s-aws/dev/demo/server/host-keys/private-demo-servers-0",
         "/k3s-aws/dev/demo/agent/token",
@@ -156,7 +156,7 @@ def test_every_secret_travels_in_a_secure_string_of_its_own(built: Built) -> Non
 
 
 def test_the_authority_reaches_the_server_under_the_names_k3s_expects(built: Built) -> None:
-    text = built.of(PARAMETER)["demo-server-authority"].plain("value")
+    text = built.of(PARAMETER)["demo-server-certificate-authority"].plain("value")
     assert json.loads(text) == {
         "server-ca.crt": "serverCaCertificate",
         "server-ca.key": "serverCaKey",
@@ -181,8 +181,8 @@ def test_a_role_reads_the_parameters_of_its_own_machines_only(built: Built) -> N
     assert [statement["Resource"] for statement in policies["demo-server"]] == [
         [
             f"{home}/server/agent-token",
-            f"{home}/server/authority",
             f"{home}/server/authorized-keys",
+            f"{home}/server/certificate-authority",
             f"{home}/server/host-keys/${{aws:EC2InstanceSourcePrivateIPv4}}",
             f"{home}/server/token",
         ]
@@ -191,7 +191,7 @@ def test_a_role_reads_the_parameters_of_its_own_machines_only(built: Built) -> N
 
 def test_a_role_is_denied_its_parameters_once_its_nodes_are_there(built: Built) -> None:
     for role in ("server", "agent"):
-        policy = built.of("aws:iam/rolePolicy:RolePolicy")[f"demo-{role}-joined"]
+        policy = built.of("aws:iam/rolePolicy:RolePolicy")[f"demo-{role}-deny-parameters"]
         (statement,) = json.loads(policy.inputs["policy"])["Statement"]
         mine = sorted(name for name, each in NODES.items() if each == role)
         assert statement == {
@@ -212,7 +212,8 @@ def test_so_many_agents_that_a_policy_has_no_room_for_them_share_several_roles(
     found = built.of("aws:iam/rolePolicy:RolePolicy")
     assert set(found) == {
         *("demo-server", "demo-agent", "demo-agent-2"),
-        *("demo-server-joined", "demo-agent-joined", "demo-agent-2-joined"),
+        *("demo-server-deny-parameters", "demo-agent-deny-parameters"),
+        "demo-agent-2-deny-parameters",
     }
     assert found["demo-agent"].inputs["policy"] == found["demo-agent-2"].inputs["policy"]
     profiles = {
@@ -220,12 +221,12 @@ def test_so_many_agents_that_a_policy_has_no_room_for_them_share_several_roles(
     }
     assert profiles["demo-agents-1"] == "demo-agent"
     assert profiles["demo-builders-0"] == "demo-agent-2"
-    assert "demo-builders-0-id" in found["demo-agent-2-joined"].inputs["policy"]
+    assert "demo-builders-0-id" in found["demo-agent-2-deny-parameters"].inputs["policy"]
 
 
 def test_the_policies_of_a_role_have_room_for_its_machines(built: Built) -> None:
     ids = [f"i-{index:017x}" for index in range(policies.MACHINES_OF_A_ROLE)]
-    denied = json.dumps(policies.deny_joined("x" * 200, ids))
+    denied = json.dumps(policies.deny_parameters("x" * 200, ids))
     allowed = built.of("aws:iam/rolePolicy:RolePolicy")["demo-agent"].inputs["policy"]
     assert len("".join(f"{denied}{allowed}".split())) < 10_240
 
@@ -266,8 +267,8 @@ def test_every_node_holds_what_its_machine_was_given_at_boot_but_the_authority(
         )
         assert json.loads(node.plain("secrets")) == {
             **token,
-            "authorizedKeys": "ssh-ed25519 demo-login",
-            "hostKey": f"{name}-host",
+            "authorizedKeys": "ssh-ed25519 demo-login-key",
+            "hostKey": f"{name}-host-key",
         }
 
 
@@ -284,8 +285,8 @@ def test_a_raised_number_makes_its_own_kind_of_secret_anew_and_no_machine() -> N
     before = generations()
     for key, changed in {
         "joinTokens": {"Token demo-server", "Token demo-agent"},
-        "loginKey": {"SshKey demo-login"},
-        "hostKeys": {f"SshKey {name}-host" for name in NODES},
+        "loginKey": {"SshKey demo-login-key"},
+        "hostKeys": {f"SshKey {name}-host-key" for name in NODES},
     }.items():
         after = generations(**{key: 2})
         assert {name for name in before if before[name] != after[name]} == changed
@@ -294,16 +295,18 @@ def test_a_raised_number_makes_its_own_kind_of_secret_anew_and_no_machine() -> N
 def test_the_operators_own_login_key_is_a_secret_input_of_the_login_key_alone() -> None:
     built = build(CONFIGURATION, login_key="own key")
     keys = built.of("k3s:index:SshKey")
-    assert keys["demo-login"].is_secret("privateKey")
-    assert keys["demo-login"].plain("privateKey") == "own key"
-    assert [name for name, each in keys.items() if "privateKey" in each.inputs] == ["demo-login"]
+    assert keys["demo-login-key"].is_secret("privateKey")
+    assert keys["demo-login-key"].plain("privateKey") == "own key"
+    assert [name for name, each in keys.items() if "privateKey" in each.inputs] == [
+        "demo-login-key"
+    ]
 
 
 def test_with_ssh_switched_off_nothing_is_reached_by_it_and_no_port_is_open() -> None:
-    closed = {**CONFIGURATION["network"], "sshAllowedCidrs": []}
-    built = build({**CONFIGURATION, "network": closed})
+    network = {**CONFIGURATION["network"], "sshAllowedCidrs": []}
+    built = build({**CONFIGURATION, "network": network})
     reached = [*built.of("k3s:index:Node").values(), *built.of("k3s:index:Kubeconfig").values()]
-    assert {each.inputs["ssh"].get("closed") for each in reached} == {True}
+    assert {each.inputs["ssh"]["enabled"] for each in reached} == {False}
     rules = built.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule").values()
     assert [rule.name for rule in rules if rule.inputs["fromPort"] == 22] == []
 
@@ -328,8 +331,9 @@ def test_only_listed_addresses_reach_the_api_and_ssh(built: Built) -> None:
 
 def test_a_node_is_told_of_the_keys_before_the_last_change(built: Built) -> None:
     for name, node in built.of("k3s:index:Node").items():
-        assert node.inputs["ssh"]["formerHostKey"] == f"ssh-ed25519 former-{name}-host"
-        assert "former-demo-login" in json.dumps(node.inputs["ssh"]["formerPrivateKey"])
+        assert node.inputs["ssh"]["enabled"] is True
+        assert node.inputs["ssh"]["previousHostKey"] == f"ssh-ed25519 previous-{name}-host-key"
+        assert "previous-demo-login-key" in json.dumps(node.inputs["ssh"]["previousPrivateKey"])
 
 
 def test_private_keys_are_secret_inputs_of_the_nodes(built: Built) -> None:
@@ -348,7 +352,7 @@ def test_without_a_wish_there_is_a_deployer_and_no_administrators_kubeconfig(bui
         "clusterRole": "edit",
         "namespaces": ["default"],
         "clusterReads": ["nodes", "namespaces"],
-        "validDays": 90,
+        "expiryDays": 90,
         "generation": 1,
         "deadlineSeconds": 600,
     }

@@ -15,7 +15,7 @@ from cluster.errors import ConfigError
 from cluster.model import Cluster
 from components import lookups
 from components.lookups import LookupFailed
-from tests.components.conftest import CONFIGURATION
+from tests.components.recording import CONFIGURATION
 
 ARM = SimpleNamespace(
     supported_architectures=["arm64"],

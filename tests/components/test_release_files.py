@@ -15,7 +15,7 @@ from cluster.model import Cluster
 from components import release_files
 from components.lookups import LookupFailed
 from tests.cluster.ec2 import answers_about
-from tests.components.conftest import CONFIGURATION
+from tests.components.recording import CONFIGURATION
 
 CONTENT = b"the k3s of this test"
 

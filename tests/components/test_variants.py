@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.cluster.parts import files_of, unpacked
-from tests.components.conftest import CONFIGURATION, Built, build
+from tests.components.recording import CONFIGURATION, Built, build
 
 INSTANCE = "aws:ec2/instance:Instance"
 INTERFACE = "aws:ec2/networkInterface:NetworkInterface"
@@ -75,7 +75,7 @@ def test_each_zone_has_a_subnet_with_the_one_way_out() -> None:
     subnets = built.of("aws:ec2/subnet:Subnet")
     found = {n: (s.inputs["availabilityZone"], s.inputs["cidrBlock"]) for n, s in subnets.items()}
     assert found == {
-        "demo-public": ("eu-central-1a", "10.64.0.0/20"),
+        "demo-public-0": ("eu-central-1a", "10.64.0.0/20"),
         "demo-public-1": ("eu-central-1b", "10.64.16.0/20"),
     }
     assert len(built.of("aws:ec2/routeTableAssociation:RouteTableAssociation")) == 2
@@ -259,7 +259,7 @@ def test_an_identity_is_valid_as_long_and_made_anew_as_often_as_it_is_told() -> 
     told = {"name": "ci", "role": "viewer", "expiryDays": 30, "generation": 2}
     made = build({**CONFIGURATION, "pools": [], "identities": [told]})
     (identity,) = made.of("k3s:index:Identity").values()
-    assert (identity.inputs["validDays"], identity.inputs["generation"]) == (30, 2)
+    assert (identity.inputs["expiryDays"], identity.inputs["generation"]) == (30, 2)
 
 
 def test_no_identity_is_made_of_an_empty_list() -> None:

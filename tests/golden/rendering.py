@@ -61,8 +61,10 @@ def render(example: str) -> dict[str, str]:
             policies.read(arns, objects, cluster.parameter_key_arn)
         )
         if mine := [node for node in cluster.nodes if node.role == role]:
-            files[f"policy-{role}-joined.json"] = _json(
-                policies.deny_joined(_arn(parameters.everything(cluster)), _instances(len(mine)))
+            files[f"policy-{role}-deny-parameters.json"] = _json(
+                policies.deny_parameters(
+                    _arn(parameters.everything(cluster)), _instances(len(mine))
+                )
             )
     files["policy-trust.json"] = _json(policies.trust_policy())
     for position, node in enumerate(cluster.nodes):

@@ -1,5 +1,7 @@
 """
-Writes tests/golden/ and what docs/ tells about the keys: `python -m tests.golden.rewrite`.
+Writes everything rendered that is committed: `python -m tests.golden.rewrite`.
+
+That is tests/golden/, the reference of the configuration in docs/, and components/plugin.py.
 
 Ends with an error when anything changed, so that nobody commits the result unread.
 """
@@ -8,21 +10,32 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from cluster import reference
-from tests.golden import rendering
+from tests.golden import plugin_module, rendering
 
 
-def rewrite(golden: Path) -> list[str]:
-    """Brings the folder up to date; returns the files that changed, came or went."""
+def render() -> dict[str, dict[str, str]]:
+    """Every golden, by folder and file name."""
+    # It reads components/plugin.py, which is to be written before.
+    from tests.golden import state_names
+
+    examples = {name: rendering.render(name) for name in rendering.NAMES}
+    names = {file: state_names.render(file) for file in state_names.FILES}
+    return {**examples, state_names.FOLDER.name: names}
+
+
+def rewrite(golden: Path, wanted: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Makes the folder hold these goldens; returns the files that changed, came or went."""
     before = contents(golden)
     for folder in golden.iterdir():
         if folder.is_dir() and folder.name != "__pycache__":
             shutil.rmtree(folder)
-    for name in rendering.NAMES:
+    for name, files in wanted.items():
         (golden / name).mkdir()
-        for file, text in rendering.render(name).items():
+        for file, text in files.items():
             (golden / name / file).write_text(text)
     after = contents(golden)
     return sorted(file for file in before | after if before.get(file) != after.get(file))
@@ -40,10 +53,15 @@ def contents(golden: Path) -> dict[str, str]:
 def rewrite_reference(docs: Path) -> list[str]:
     """Brings what docs/ tells about the keys up to date; returns the files that changed."""
     page, schema = docs / "configuration.md", docs / "stack.schema.json"
-    wanted = {
-        page: reference.with_tables(page.read_text()),
-        schema: reference.stack_schema(),
-    }
+    return _write(
+        {
+            page: reference.with_tables(page.read_text()),
+            schema: reference.stack_schema(),
+        }
+    )
+
+
+def _write(wanted: Mapping[Path, str]) -> list[str]:
     changed = [
         file for file, text in wanted.items() if not file.exists() or file.read_text() != text
     ]
@@ -53,10 +71,11 @@ def rewrite_reference(docs: Path) -> list[str]:
 
 
 def main() -> int:
-    changed = [f"tests/golden/{file}" for file in rewrite(rendering.GOLDEN)]
+    changed = _write({Path("components/plugin.py"): plugin_module.render()})
+    changed += [f"tests/golden/{file}" for file in rewrite(rendering.GOLDEN, render())]
     changed += rewrite_reference(Path("docs"))
     if not changed:
-        print("tests/golden and docs are up to date")
+        print("everything rendered is up to date")
         return 0
     print(f"{len(changed)} files changed; read the diff before you commit it:", file=sys.stderr)
     for file in changed:

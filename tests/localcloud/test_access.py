@@ -210,7 +210,7 @@ def _reads_its_own_and_nothing_else_before(stack: Stack) -> None:
     iam = stack.client("iam")
     for role in iam.list_roles()["Roles"]:
         for policy in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]:
-            if "joined" in policy:
+            if "deny-parameters" in policy:
                 iam.delete_role_policy(RoleName=role["RoleName"], PolicyName=policy)
     names = stack.parameters()
     for node in stack.nodes():
@@ -219,7 +219,7 @@ def _reads_its_own_and_nothing_else_before(stack: Stack) -> None:
         home = f"/k3s-aws/{stack.name}/{stack.name}/{node['role']}"
         shared = {"token", "authorized-keys"}
         if node["role"] == "server":
-            shared |= {"agent-token", "authority"}
+            shared |= {"agent-token", "certificate-authority"}
         own = {f"{home}/{each}" for each in shared} | {f"{home}/host-keys/{node['privateIp']}"}
         assert read == own
         assert {said[f"GetParameters {name}"] for name in names if name not in own} == {
@@ -293,12 +293,12 @@ def _goes_on_where_a_change_of_tokens_was_cut_off(stack: Stack) -> None:
 
 
 def _takes_another_login_key(stack: Stack) -> None:
-    old = in_state(stack, "k3s:index:SshKey", "login")["privateKey"]
+    old = in_state(stack, "k3s:index:SshKey", "login-key")["privateKey"]
     stack.configure(rotation={"joinTokens": 2, "loginKey": 2})
     assert "replace" not in stack.summary()
     with no_node_is_lost(stack):
         stack.pulumi(*UP)
-    new = in_state(stack, "k3s:index:SshKey", "login")["privateKey"]
+    new = in_state(stack, "k3s:index:SshKey", "login-key")["privateKey"]
     for node in stack.nodes():
         assert login_is_refused(stack, node, old)
         assert not login_is_refused(stack, node, new)
@@ -311,7 +311,7 @@ def _takes_another_login_key(stack: Stack) -> None:
 
 
 def _takes_the_operators_login_key(stack: Stack) -> None:
-    before = in_state(stack, "k3s:index:SshKey", "login")["privateKey"]
+    before = in_state(stack, "k3s:index:SshKey", "login-key")["privateKey"]
     own = new_key()
     stack.pulumi("config", "set", "--secret", "k3s-aws:loginKey", given=own)
     stack.pulumi(*UP)
@@ -387,15 +387,15 @@ def kms_keys(stack: Stack) -> set[str]:
 
 def test_every_other_host_key_is_refused_with_its_own_message(stack: Stack) -> None:
     one, other = of_role(stack, "agent")
-    former = shell(stack, one, f"cat {HOST_KEY}")
+    previous = shell(stack, one, f"cat {HOST_KEY}")
     stack.configure(rotation={"hostKeys": 3})
     stack.pulumi(*UP)
     right = shell(stack, one, f"cat {HOST_KEY}")
-    assert right != former
+    assert right != previous
     for deadline, (key, said) in enumerate(
         {
             shell(stack, other, f"cat {HOST_KEY}"): "another machine of this cluster answers at",
-            former: "had before it was replaced or its key rotated",
+            previous: "had before it was replaced or its key rotated",
             new_key(): "another machine answers at",
         }.items()
     ):

@@ -296,7 +296,7 @@ def secrets_of(stack: Stack, machine: Machine) -> set[str]:
     public = "/authorized-keys"
     for name in (each for each in stack.parameters() if not each.endswith(public)):
         value = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
-        held = json.loads(value) if name.endswith("/authority") else {"": value}
+        held = json.loads(value) if name.endswith("/certificate-authority") else {"": value}
         texts += [text for file, text in held.items() if not file.endswith(".crt")]
     texts.append(machine.run("cat", "/etc/rancher/node/password"))
     if machine.role == "server":

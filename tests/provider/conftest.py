@@ -11,7 +11,7 @@ import pytest
 
 from provider.engine import Engine
 from provider.process import surroundings
-from provider.resources.authority import Authority
+from provider.resources.certificate_authority import CertificateAuthority
 from provider.resources.resource import Task
 from provider.resources.ssh_key import SshKey
 from tests.provider.fake_api import FakeApi
@@ -30,12 +30,12 @@ def _task() -> Task:
 
 @pytest.fixture(scope="session")
 def authority() -> Mapping[str, Any]:
-    return Authority().create(_task(), {"name": "demo", "validityDays": 30}).learned
+    return CertificateAuthority().create(_task(), {"name": "demo", "expiryDays": 30}).learned
 
 
 @pytest.fixture(scope="session")
 def other_authority() -> Mapping[str, Any]:
-    return Authority().create(_task(), {"name": "other", "validityDays": 30}).learned
+    return CertificateAuthority().create(_task(), {"name": "other", "expiryDays": 30}).learned
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +76,7 @@ def ssh_inputs(
     machine: FakeMachine, host_key: Mapping[str, Any], login_key: Mapping[str, Any]
 ) -> Inputs:
     return {
+        "enabled": True,
         "host": "127.0.0.1",
         "port": machine.port,
         "user": "admin",
@@ -89,8 +90,8 @@ def api_inputs(api: FakeApi, authority: Mapping[str, Any]) -> Inputs:
     return {
         "endpoint": api.endpoint,
         "serverCaCertificate": authority["serverCaCertificate"],
-        "clientCertificate": authority["operatorCertificate"],
-        "clientKey": authority["operatorKey"],
+        "clientCertificate": authority["adminCertificate"],
+        "clientKey": authority["adminKey"],
     }
 
 

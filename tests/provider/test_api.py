@@ -15,8 +15,8 @@ def test_all_nodes_are_listed_with_their_states(api: FakeApi, authority: Mapping
     access = Access(
         endpoint=api.endpoint,
         server_ca=authority["serverCaCertificate"],
-        client_certificate=authority["operatorCertificate"],
-        client_key=authority["operatorKey"],
+        client_certificate=authority["adminCertificate"],
+        client_key=authority["adminKey"],
     )
     with contextlib.closing(Api(access)) as asked:
         found = asked.nodes()

@@ -51,7 +51,7 @@ def inputs(api_inputs: Inputs) -> Inputs:
         "clusterRole": "edit",
         "namespaces": ["shop"],
         "clusterReads": ["nodes", "namespaces"],
-        "validDays": 90,
+        "expiryDays": 90,
         "generation": 1,
         "deadlineSeconds": 600,
     }
@@ -192,7 +192,7 @@ def test_the_new_user_calls_until_the_api_answers_before_rights_are_bound_to_it(
 
     calls = list(zip(api.calls, api.callers, strict=True))
     assert [caller for call, caller in calls if call == PROOF] == [FIRST] * 3
-    assert {caller for call, caller in calls if call != PROOF} == {"k3s-aws-operator"}
+    assert {caller for call, caller in calls if call != PROOF} == {"k3s-aws-admin"}
     first_put = next(index for index, (call, _) in enumerate(calls) if call.startswith("PUT"))
     assert PROOF not in api.calls[first_put:]
     assert "the API answers 503 Service Unavailable" in rpc.said.progress_texts
@@ -355,7 +355,7 @@ def test_a_namespace_that_is_being_deleted_is_waited_for(
 
 
 @pytest.mark.parametrize(
-    "change", [{"generation": 2}, {"clusterRole": "view"}, {"clusterReads": []}, {"validDays": 7}]
+    "change", [{"generation": 2}, {"clusterRole": "view"}, {"clusterReads": []}, {"expiryDays": 7}]
 )
 def test_a_rotation_makes_another_user_and_the_one_before_worthless(
     rpc: Rpc, api: FakeApi, inputs: Inputs, change: Inputs
@@ -456,7 +456,7 @@ def test_in_the_last_third_of_its_life_the_diff_shows_outputs_that_are_made_anew
     assert list(diff.replaces) == []
     assert kinds_of(diff) == dict.fromkeys(aged, "UPDATE of an output")
     assert {key for key in preview if plain(preview[key]) is UNKNOWN} == set(aged)
-    assert preview["rights"] == "bound"
+    assert preview["rbacStatus"] == "in sync"
 
 
 def test_a_renewal_makes_another_user_and_leaves_the_one_before_its_rights(
@@ -516,13 +516,13 @@ def test_bindings_that_are_gone_or_changed_are_seen_by_a_refresh_and_put_back(
     assert read is not None
     assert read == {
         **known,
-        "rights": "not as they should be: ClusterRoleBinding k3s-aws:ci, "
+        "rbacStatus": "out of sync: ClusterRoleBinding k3s-aws:ci, "
         "ClusterRoleBinding k3s-aws:ci:reads, RoleBinding k3s-aws:ci in shop",
     }
     diff = rpc.diff(IDENTITY, inputs, inputs, read)
-    assert kinds_of(diff) == {"rights": "UPDATE of an output"}
+    assert kinds_of(diff) == {"rbacStatus": "UPDATE of an output"}
     preview = rpc.update(IDENTITY, read, inputs, inputs, preview=True)
-    assert preview["rights"] is UNKNOWN
+    assert preview["rbacStatus"] is UNKNOWN
 
     assert rpc.update(IDENTITY, read, inputs, inputs) == known
     assert api.objects.users_of("ci") == {BINDING: [FIRST], READS: [FIRST]}
@@ -565,7 +565,7 @@ def test_what_gives_more_rights_under_our_label_is_seen_by_a_refresh_and_put_bac
 
     read = rpc.read(IDENTITY, known, inputs)
 
-    assert read == {**known, "rights": f"not as they should be: {told}"}
+    assert read == {**known, "rbacStatus": f"out of sync: {told}"}
     assert rpc.update(IDENTITY, read, inputs, inputs) == known
     assert api.objects.of("ci") == before
 
@@ -703,12 +703,12 @@ def test_no_message_and_no_row_holds_the_key(rpc: Rpc, api: FakeApi, inputs: Inp
 
 
 def test_wrong_inputs_are_told_with_their_path(rpc: Rpc, inputs: Inputs) -> None:
-    wrong = {**inputs, "namespaces": "shop", "clusterReads": ["nodes", 3], "validDays": 0}
+    wrong = {**inputs, "namespaces": "shop", "clusterReads": ["nodes", 3], "expiryDays": 0}
 
     _, failures = rpc.check(IDENTITY, wrong)
 
     assert failures == {
         "namespaces": 'expected a list of texts, found "shop"\n    a list of names',
         "clusterReads": 'expected a list of texts, found a list\n    a list such as ["nodes"]',
-        "validDays": "0 is less than 1\n    a number of days, such as 90",
+        "expiryDays": "0 is less than 1\n    a number of days, such as 90",
     }

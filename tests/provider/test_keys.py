@@ -19,7 +19,7 @@ from provider.values import UNKNOWN, Secret, plain
 from tests.provider.rpc import NOW, Rpc
 
 SSH_KEY = "k3s:index:SshKey"
-AUTHORITY = "k3s:index:Authority"
+AUTHORITY = "k3s:index:CertificateAuthority"
 TOKEN = "k3s:index:Token"
 TEMPLATE = "k3s:index:MachineTemplate"
 CA_HASH = "ab" * 32
@@ -63,8 +63,8 @@ def test_another_generation_is_another_key_in_place_that_remembers_the_one_befor
     assert list(shown.replaces) == []
     assert plain(outputs["privateKey"]) != plain(known["privateKey"])
     assert isinstance(outputs["privateKey"], Secret)
-    assert outputs["formerPublicKey"] == known["publicKey"]
-    assert outputs["formerPrivateKey"] == known["privateKey"]
+    assert outputs["previousPublicKey"] == known["publicKey"]
+    assert outputs["previousPrivateKey"] == known["privateKey"]
     assert outputs["fingerprint"] != known["fingerprint"]
     preview = rpc.update(SSH_KEY, known, before, after, preview=True)
     assert preview["publicKey"] is preview["fingerprint"] is UNKNOWN
@@ -118,7 +118,7 @@ def test_a_key_of_another_kind_is_refused(rpc: Rpc) -> None:
 def test_another_generation_of_a_token_is_another_password_under_the_same_authority(
     rpc: Rpc,
 ) -> None:
-    before = {"caHash": CA_HASH, "user": "node", "generation": "1"}
+    before = {"caHash": CA_HASH, "userName": "node", "generation": "1"}
     _, known = rpc.create(TOKEN, before)
     after = {**before, "generation": "2"}
 
@@ -130,25 +130,25 @@ def test_another_generation_of_a_token_is_another_password_under_the_same_author
     assert outputs["token"] == f"K10{CA_HASH}::node:{outputs['password']}"
 
 
-def test_the_operators_certificate_chains_to_the_client_authority(rpc: Rpc) -> None:
-    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "validityDays": 3650})
+def test_the_administrators_certificate_chains_to_the_client_authority(rpc: Rpc) -> None:
+    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "expiryDays": 3650})
     authority = _certificate(outputs["clientCaCertificate"])
-    operator = _certificate(outputs["operatorCertificate"])
+    admin = _certificate(outputs["adminCertificate"])
 
     # cryptography's own verification asks for a name, which a Kubernetes client has not.
-    operator.verify_directly_issued_by(authority)
-    organization, name = operator.subject.rdns
+    admin.verify_directly_issued_by(authority)
+    organization, name = admin.subject.rdns
     assert organization.rfc4514_string() == "O=system:masters"
-    assert name.rfc4514_string() == "CN=k3s-aws-operator"
-    usage = operator.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert name.rfc4514_string() == "CN=k3s-aws-admin"
+    usage = admin.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert list(usage) == [ExtendedKeyUsageOID.CLIENT_AUTH]
-    basic = operator.extensions.get_extension_for_class(x509.BasicConstraints).value
+    basic = admin.extensions.get_extension_for_class(x509.BasicConstraints).value
     assert not basic.ca
-    assert _fits(operator, plain(outputs["operatorKey"]))
+    assert _fits(admin, plain(outputs["adminKey"]))
 
 
 def test_both_authorities_are_self_signed_and_may_sign_certificates(rpc: Rpc) -> None:
-    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "validityDays": 3650})
+    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "expiryDays": 3650})
 
     for role in ("server", "client"):
         certificate = _certificate(outputs[f"{role}CaCertificate"])
@@ -173,16 +173,16 @@ def test_both_authorities_are_self_signed_and_may_sign_certificates(rpc: Rpc) ->
 def test_certificates_are_valid_a_day_before_they_are_made_and_for_as_long_as_asked(
     rpc: Rpc,
 ) -> None:
-    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "validityDays": 10})
+    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "expiryDays": 10})
 
-    for key in ("serverCaCertificate", "clientCaCertificate", "operatorCertificate"):
+    for key in ("serverCaCertificate", "clientCaCertificate", "adminCertificate"):
         certificate = _certificate(outputs[key])
         assert certificate.not_valid_before_utc == NOW - timedelta(days=1)
         assert certificate.not_valid_after_utc == NOW + timedelta(days=10)
 
 
 def test_a_strict_verifier_accepts_what_the_server_authority_signs(rpc: Rpc) -> None:
-    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "validityDays": 10})
+    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "expiryDays": 10})
     authority = _certificate(outputs["serverCaCertificate"])
     key = serialization.load_pem_private_key(plain(outputs["serverCaKey"]).encode(), None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
@@ -195,7 +195,7 @@ def test_a_strict_verifier_accepts_what_the_server_authority_signs(rpc: Rpc) -> 
 
 
 def test_the_hash_is_of_the_certificates_bytes_with_the_last_newline(rpc: Rpc) -> None:
-    identity, outputs = rpc.create(AUTHORITY, {"name": "demo", "validityDays": 10})
+    identity, outputs = rpc.create(AUTHORITY, {"name": "demo", "expiryDays": 10})
 
     text = outputs["serverCaCertificate"]
     assert text.endswith("-----END CERTIFICATE-----\n")
@@ -203,14 +203,16 @@ def test_the_hash_is_of_the_certificates_bytes_with_the_last_newline(rpc: Rpc) -
 
 
 def test_the_keys_of_an_authority_are_secret(rpc: Rpc) -> None:
-    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "validityDays": 10})
+    _, outputs = rpc.create(AUTHORITY, {"name": "demo", "expiryDays": 10})
 
     secret = sorted(key for key, value in outputs.items() if isinstance(value, Secret))
-    assert secret == ["clientCaKey", "operatorKey", "serverCaKey"]
+    assert secret == ["adminKey", "clientCaKey", "serverCaKey"]
 
 
 def test_a_token_pins_the_authority(rpc: Rpc) -> None:
-    identity, outputs = rpc.create(TOKEN, {"caHash": CA_HASH, "user": "node", "generation": "1"})
+    identity, outputs = rpc.create(
+        TOKEN, {"caHash": CA_HASH, "userName": "node", "generation": "1"}
+    )
 
     password = plain(outputs["password"])
     assert len(password) == 32
@@ -229,8 +231,8 @@ def test_a_preview_of_new_keys_knows_none_of_them(rpc: Rpc) -> None:
         "publicKey": UNKNOWN,
         "privateKey": Secret(UNKNOWN),
         "fingerprint": UNKNOWN,
-        "formerPublicKey": UNKNOWN,
-        "formerPrivateKey": Secret(UNKNOWN),
+        "previousPublicKey": UNKNOWN,
+        "previousPrivateKey": Secret(UNKNOWN),
         "generation": "1",
     }
 
@@ -248,15 +250,15 @@ def test_another_image_is_no_change_while_the_generation_stays(rpc: Rpc) -> None
 
 
 def test_another_interface_takes_the_user_data_with_its_addresses(rpc: Rpc) -> None:
-    old = {"generation": "1", "interfaceId": "eni-1", "imageId": "ami-1", "userData": "a"}
-    moved = rpc.diff(TEMPLATE, old, {**old, "interfaceId": "eni-2", "userData": "b"})
-    unknown = rpc.diff(TEMPLATE, old, {**old, "interfaceId": UNKNOWN, "userData": UNKNOWN})
-    assert list(moved.diffs) == list(unknown.diffs) == ["interfaceId", "userData"]
+    old = {"generation": "1", "networkInterfaceId": "eni-1", "imageId": "ami-1", "userData": "a"}
+    moved = rpc.diff(TEMPLATE, old, {**old, "networkInterfaceId": "eni-2", "userData": "b"})
+    unknown = rpc.diff(TEMPLATE, old, {**old, "networkInterfaceId": UNKNOWN, "userData": UNKNOWN})
+    assert list(moved.diffs) == list(unknown.diffs) == ["networkInterfaceId", "userData"]
 
 
 def test_an_interface_that_was_not_remembered_yet_changes_nothing(rpc: Rpc) -> None:
     old = {"generation": "1", "imageId": "ami-1", "userData": "a"}
-    new = {**old, "interfaceId": "eni-1", "userData": "b"}
+    new = {**old, "networkInterfaceId": "eni-1", "userData": "b"}
     found = rpc.diff(TEMPLATE, old, new)
     assert found.changes == found.DIFF_NONE
 

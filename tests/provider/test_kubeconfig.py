@@ -54,7 +54,7 @@ def k3s_yaml(authority: Mapping[str, Any]) -> Callable[..., str]:
 
     def make(
         certificate_authority: str = authority["serverCaCertificate"],
-        operator: Mapping[str, Any] = authority,
+        admin: Mapping[str, Any] = authority,
     ) -> str:
         return yaml.safe_dump(
             {
@@ -77,8 +77,8 @@ def k3s_yaml(authority: Mapping[str, Any]) -> Callable[..., str]:
                     {
                         "name": "default",
                         "user": {
-                            "client-certificate-data": _base64(operator["operatorCertificate"]),
-                            "client-key-data": _base64(operator["operatorKey"]),
+                            "client-certificate-data": _base64(admin["adminCertificate"]),
+                            "client-key-data": _base64(admin["adminKey"]),
                         },
                     }
                 ],
@@ -255,7 +255,7 @@ def test_k3s_is_restarted_when_it_has_not_made_another_certificate_by_itself(
     def renew_when_restarted() -> None:
         while not machine.systemctl_calls:
             time.sleep(0.01)
-        machine.put(FILE, k3s_yaml(operator=renewed))
+        machine.put(FILE, k3s_yaml(admin=renewed))
 
     restarting = threading.Thread(target=renew_when_restarted, daemon=True)
     restarting.start()
@@ -264,7 +264,7 @@ def test_k3s_is_restarted_when_it_has_not_made_another_certificate_by_itself(
 
     assert machine.systemctl_calls == ["restart --no-block k3s"]
     assert outputs["expiresAt"] > known["expiresAt"]
-    assert _base64(renewed["operatorKey"]) in outputs["kubeconfig"].value
+    assert _base64(renewed["adminKey"]) in outputs["kubeconfig"].value
 
 
 def test_k3s_is_not_restarted_when_it_has_made_another_certificate_by_itself(
@@ -279,12 +279,12 @@ def test_k3s_is_not_restarted_when_it_has_made_another_certificate_by_itself(
     _, known = rpc.create(KUBECONFIG, inputs)
     clock.days = 25
     renewed = _renewed(authority)
-    machine.put(FILE, k3s_yaml(operator=renewed))
+    machine.put(FILE, k3s_yaml(admin=renewed))
 
     outputs = rpc.update(KUBECONFIG, known, inputs, inputs)
 
     assert machine.systemctl_calls == []
-    assert _base64(renewed["operatorKey"]) in outputs["kubeconfig"].value
+    assert _base64(renewed["adminKey"]) in outputs["kubeconfig"].value
 
 
 def _renewed(authority: Mapping[str, Any]) -> dict[str, str]:
@@ -298,4 +298,4 @@ def _renewed(authority: Mapping[str, Any]) -> dict[str, str]:
     made = certificates.make_client(
         client, common_name="system:admin", organization="system:masters", validity=validity
     )
-    return {"operatorCertificate": made.certificate_pem, "operatorKey": made.key_pem}
+    return {"adminCertificate": made.certificate_pem, "adminKey": made.key_pem}

@@ -131,8 +131,8 @@ def _end_connections(server: socket.socket) -> None:
         connection.close()
 
 
-def closed(inputs: Inputs) -> Inputs:
-    return {**inputs, "ssh": {**inputs["ssh"], "closed": True}}
+def without_ssh(inputs: Inputs) -> Inputs:
+    return {**inputs, "ssh": {**inputs["ssh"], "enabled": False}}
 
 
 class Rotated:
@@ -197,15 +197,15 @@ def test_other_keys_are_brought_over_the_old_ones_and_then_the_new_ones_are_used
     assert rotated.machine.mode_of("etc/k3s-aws/secrets.json") == 0o600
 
 
-def test_a_former_host_key_counts_only_while_the_host_key_changes(
+def test_a_previous_host_key_counts_only_while_the_host_key_changes(
     rotated: Rotated, rpc: Rpc
 ) -> None:
     """The machine before may have had it, whose place this one took."""
-    former = _made(rpc, "demo-agents-0")
-    rotated.machine.show(host_key=former["privateKey"])
+    previous = _made(rpc, "demo-agents-0")
+    rotated.machine.show(host_key=previous["privateKey"])
     rotated.new["ssh"] |= {
         "hostKey": rotated.old["ssh"]["hostKey"],
-        "formerHostKey": former["publicKey"],
+        "previousHostKey": previous["publicKey"],
     }
 
     with pytest.raises(Failed) as failed:
@@ -262,7 +262,7 @@ def test_without_ssh_the_api_alone_says_that_a_node_is_ready(
     rpc: Rpc, machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
 ) -> None:
     api.nodes[NAME] = node(NAME)
-    inputs = closed(node_inputs())
+    inputs = without_ssh(node_inputs())
 
     _, outputs = rpc.create(NODE, inputs)
 
@@ -274,7 +274,7 @@ def test_without_ssh_the_api_alone_says_that_a_node_is_ready(
 def test_without_ssh_a_node_that_stays_away_is_told_with_where_to_look(
     rpc: Rpc, api: FakeApi, node_inputs: MakeInputs
 ) -> None:
-    inputs = closed(node_inputs(deadlineSeconds=30))
+    inputs = without_ssh(node_inputs(deadlineSeconds=30))
 
     assert _refusal(rpc, inputs) == (
         f'node "{NAME}" is not Ready after 30 s\n'
@@ -293,11 +293,11 @@ def test_without_ssh_a_node_that_stays_away_is_told_with_where_to_look(
         {"serverInstanceId": "i-0aaaaaaaaaaaaaaaa"},
     ],
 )
-def test_without_ssh_what_needs_it_is_refused_before_anything_is_begun(
+def test_without_ssh_what_needs_it_is_refused_before_anything_is_changed(
     rpc: Rpc, node_inputs: MakeInputs, change: dict[str, str]
 ) -> None:
     before = node_inputs()
-    after = closed({**before, **change})
+    after = without_ssh({**before, **change})
 
     with pytest.raises(Failed) as failed:
         rpc.diff(NODE, before, after)
@@ -313,7 +313,7 @@ def test_switching_ssh_off_contacts_nobody_and_a_new_machine_needs_none(
     rpc: Rpc, machine: FakeMachine, node_inputs: MakeInputs
 ) -> None:
     before = node_inputs()
-    after = closed(before)
+    after = without_ssh(before)
 
     rpc.diff(NODE, before, after)
     rpc.update(NODE, {**before, "kubeletVersion": "v1"}, before, after)
@@ -329,7 +329,7 @@ def test_switching_ssh_on_again_brings_the_machine_up_to_date(
     api.nodes[NAME] = node(NAME)
     machine.will_report_after_boot(report(), report("done", ("ssh", 0.5)))
     after = node_inputs()
-    before = closed(after)
+    before = without_ssh(after)
 
     with plugin(FastClock(), BOOT_PROGRAM) as rpc:
         outputs = rpc.update(NODE, {**before, "kubeletVersion": "v1"}, before, after)
@@ -342,7 +342,7 @@ def test_other_keys_that_came_while_ssh_was_off_are_brought_when_it_is_on_again(
     rotated: Rotated,
 ) -> None:
     rotated.machine.on_boot = rotated.take_both
-    rotated.old = closed(rotated.old)
+    rotated.old = without_ssh(rotated.old)
 
     assert rotated.up()["bootReport"]["state"] == "done"
 
@@ -354,7 +354,7 @@ def test_a_change_of_keys_that_got_through_and_failed_later_may_be_followed_by_a
     host, login = _made(rpc, "tried"), _made(rpc, "tried")
     rotated.machine.show(host_key=host["privateKey"], login_key=login["privateKey"])
     rotated.machine.on_boot = rotated.take_both
-    tried = {"formerHostKey": host["publicKey"], "formerPrivateKey": login["privateKey"]}
+    tried = {"previousHostKey": host["publicKey"], "previousPrivateKey": login["privateKey"]}
     rotated.new = {**rotated.new, "ssh": {**rotated.new["ssh"], **tried}}
 
     assert rotated.up()["bootReport"]["state"] == "done"
@@ -365,8 +365,8 @@ def test_the_keys_from_before_count_for_nothing_once_a_change_is_finished(
 ) -> None:
     """Nobody takes a machine's place with a key that was rotated away."""
     tried = {
-        "formerHostKey": rotated.old["ssh"]["hostKey"],
-        "formerPrivateKey": rotated.old["ssh"]["privateKey"],
+        "previousHostKey": rotated.old["ssh"]["hostKey"],
+        "previousPrivateKey": rotated.old["ssh"]["privateKey"],
     }
     finished = {**rotated.new, "ssh": {**rotated.new["ssh"], **tried}}
     rotated.old, rotated.new = finished, {**finished, "nodeConfig": '{"schema": 1, "a": "b"}'}
@@ -378,11 +378,11 @@ def test_the_keys_from_before_count_for_nothing_once_a_change_is_finished(
     assert rotated.machine.commands == []
 
 
-def test_without_ssh_the_administrators_kubeconfig_is_made_of_the_operators_pair(
+def test_without_ssh_the_administrators_kubeconfig_is_made_of_the_administrators_certificate(
     rpc: Rpc, ssh_inputs: Inputs, api_inputs: Inputs, authority: Mapping[str, Any]
 ) -> None:
     inputs = {
-        "ssh": {**ssh_inputs, "closed": True},
+        "ssh": {**ssh_inputs, "enabled": False},
         "api": api_inputs,
         "instanceId": "i-0123456789abcdef0",
         "clusterName": "demo",
@@ -393,6 +393,6 @@ def test_without_ssh_the_administrators_kubeconfig_is_made_of_the_operators_pair
 
     assert isinstance(outputs["kubeconfig"], Secret)
     parts = kubeconfig.parse(outputs["kubeconfig"].value)
-    assert parts.client_key == authority["operatorKey"]
+    assert parts.client_key == authority["adminKey"]
     assert parts.certificate_authority == authority["serverCaCertificate"]
     assert parts.server == api_inputs["endpoint"]

@@ -63,23 +63,23 @@ def test_every_fault_of_the_inputs_is_told_at_once_with_its_path(
     good = node_inputs(role="boss", deadlineSeconds=0, drainSecond=3, nodeConfig="[]")
     del good["drainSeconds"]
     good["ssh"] |= {"port": 70000, "privateKey": "no key", "hostKey": "ssh-rsa AAAA"}
-    good["ssh"] |= {"formerHostKey": "ssh-rsa AAAA", "closed": "yes"}
+    good["ssh"] |= {"previousHostKey": "ssh-rsa AAAA", "enabled": "yes"}
     good["api"] = "https://203.0.113.10:6443"
 
     _, failures = rpc.check(NODE, good)
 
     assert failures == {
         "role": '"boss" is none of server, agent\n    "server" or "agent"',
+        "ssh.enabled": 'expected true or false, found "yes"\n    true or false',
         "ssh.port": "70000 is no port\n    usually 22",
         "ssh.privateKey": "is no private key in OpenSSH's form\n    use privateKey of an SshKey",
         "ssh.hostKey": (
             "is no ssh-ed25519 public key\n"
             "    use publicKey of the SshKey that the machine was given"
         ),
-        "ssh.formerHostKey": (
-            "is no ssh-ed25519 public key\n    use formerPublicKey of the machine's SshKey"
+        "ssh.previousHostKey": (
+            "is no ssh-ed25519 public key\n    use previousPublicKey of the machine's SshKey"
         ),
-        "ssh.closed": 'expected true or false, found "yes"\n    true or false',
         "api": ("expected an object\n    How the Kubernetes API is reached, and who we are there."),
         "nodeConfig": "is no JSON object\n    use what cluster/node_config renders",
         "deadlineSeconds": "0 is less than 1\n    such as 600",
@@ -147,8 +147,8 @@ def _kinds(diff: Any) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("token", "old", "new", "replaces"),
     [
-        ("k3s:index:Token", {"caHash": "a", "user": "node"}, {"caHash": "b"}, ["caHash"]),
-        ("k3s:index:Authority", {"name": "a", "validityDays": 1}, {"name": "b"}, ["name"]),
+        ("k3s:index:Token", {"caHash": "a", "userName": "node"}, {"caHash": "b"}, ["caHash"]),
+        ("k3s:index:CertificateAuthority", {"name": "a", "expiryDays": 1}, {"name": "b"}, ["name"]),
         ("k3s:index:SshKey", {"comment": "a"}, {"comment": "b"}, []),
         ("k3s:index:Kubeconfig", {"instanceId": "a"}, {"instanceId": "b"}, []),
     ],
@@ -184,7 +184,7 @@ def test_a_fault_of_ours_keeps_its_traceback_in_the_log_and_its_secrets_nowhere(
 
     monkeypatch.setattr(Token, "create", fail)
     with pytest.raises(Failed) as caught:
-        rpc.create(TOKEN, {"caHash": Secret("hush-hush-hush"), "user": "node"})
+        rpc.create(TOKEN, {"caHash": Secret("hush-hush-hush"), "userName": "node"})
 
     logged = capfd.readouterr().err
     assert caught.value.code == "INTERNAL"

@@ -1,4 +1,4 @@
-"""Authority (k3s:index:Authority): the cluster's server and client CA, made before the cluster."""
+"""CertificateAuthority (k3s:index:CertificateAuthority): the CAs of a cluster, made before it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from provider.resources.resource import Created, Resource, Task, Values
 
 # A machine's clock may be behind ours when it first looks at a certificate.
 _BACKDATED: Final = timedelta(hours=24)
-OPERATOR: Final = "k3s-aws-operator"
+ADMIN: Final = "k3s-aws-admin"
 
 
 def _short(name: str) -> str | None:
@@ -19,13 +19,13 @@ def _short(name: str) -> str | None:
     return None if 0 < len(name) <= 48 else "is not 1 to 48 characters long"
 
 
-class Authority(Resource):
+class CertificateAuthority(Resource):
     """Two self-signed P-256 CAs, one certificate per file, as k3s accepts them under server/tls."""
 
-    token = "k3s:index:Authority"
+    token = "k3s:index:CertificateAuthority"
     description = (
-        "The server and client CA of a cluster, and a client certificate of ours. Every change "
-        "makes another authority, and so another cluster."
+        "The server and client CA of a cluster, and the administrator's certificate. Every change "
+        "makes another one, and so another cluster."
     )
     inputs: ClassVar[Fields] = {
         "name": Property(
@@ -34,7 +34,7 @@ class Authority(Resource):
             fix="use the cluster's name",
             test=_short,
         ),
-        "validityDays": Property(
+        "expiryDays": Property(
             kind="integer",
             description="How long all three certificates are valid.",
             fix="a number of days, for example 3650",
@@ -50,22 +50,22 @@ class Authority(Resource):
             kind="string",
             description="SHA-256 of serverCaCertificate's bytes, in hex: what join tokens pin.",
         ),
-        "operatorCertificate": Property(
-            kind="string", description=f"PEM; the administrator {OPERATOR}, of system:masters."
+        "adminCertificate": Property(
+            kind="string", description=f"PEM; the administrator {ADMIN}, of system:masters."
         ),
-        "operatorKey": Property(kind="string", secret=True, description="PEM, P-256."),
+        "adminKey": Property(kind="string", secret=True, description="PEM, P-256."),
     }
-    replaces = frozenset({"name", "validityDays"})
+    replaces = frozenset({"name", "expiryDays"})
 
     def create(self, task: Task, inputs: Values) -> Created:
         from provider import certificates
 
         now = task.surroundings.clock.now()
-        validity = (now - _BACKDATED, now + timedelta(days=inputs["validityDays"]))
+        validity = (now - _BACKDATED, now + timedelta(days=inputs["expiryDays"]))
         server = certificates.make_authority(f"{inputs['name']}-server-ca", validity)
         client = certificates.make_authority(f"{inputs['name']}-client-ca", validity)
-        operator = certificates.make_client(
-            client, common_name=OPERATOR, organization="system:masters", validity=validity
+        admin = certificates.make_client(
+            client, common_name=ADMIN, organization="system:masters", validity=validity
         )
         ca_hash = hashlib.sha256(server.certificate_pem.encode()).hexdigest()
         learned = {
@@ -74,7 +74,7 @@ class Authority(Resource):
             "clientCaCertificate": client.certificate_pem,
             "clientCaKey": client.key_pem,
             "caHash": ca_hash,
-            "operatorCertificate": operator.certificate_pem,
-            "operatorKey": operator.key_pem,
+            "adminCertificate": admin.certificate_pem,
+            "adminKey": admin.key_pem,
         }
         return Created(id=ca_hash, learned=learned)
