@@ -9,5 +9,5 @@ import (
 )
 
 func main() {
-	os.Exit(cli.Main(os.Args, os.Getenv, config.DefaultPaths()))
+	os.Exit(cli.Main(os.Args, config.DefaultPaths()))
 }

@@ -5,50 +5,120 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/kubernetes"
 
 	"k3s-aws/localcloud/k3s-standin/internal/config"
 	"k3s-aws/localcloud/k3s-standin/internal/join"
 	"k3s-aws/localcloud/k3s-standin/internal/kubeconfig"
+	"k3s-aws/localcloud/k3s-standin/internal/kubelet"
+	"k3s-aws/localcloud/k3s-standin/internal/network"
 	"k3s-aws/localcloud/k3s-standin/internal/node"
+	"k3s-aws/localcloud/k3s-standin/internal/shutdown"
 )
 
-const registerEvery = time.Second
+const (
+	registerEvery = time.Second
+	addressEvery  = 5 * time.Second
+)
 
-// Run joins, registers the node, calls registered and keeps the node until the context ends.
-// It waits as long as it takes for a server that does not answer, as k3s does.
-func Run(ctx context.Context, c *config.Agent, registered func(context.Context) error) error {
-	hollow, err := node.New(c.Node)
+// Run joins, keeps the node until the context ends, and calls up once the node's network has started. It
+// waits without end for a server that is not reachable, as k3s does.
+func Run(ctx context.Context, c *config.Agent, up func() error) error {
+	cluster, err := join.Until(ctx, c.URL, c.Token)
 	if err != nil {
 		return err
 	}
-	cluster, err := join.Until(ctx, c.URL, c.Token)
-	if err != nil {
+	if err := AwaitAddresses(ctx, c.Node); err != nil {
 		return err
 	}
 	client, err := identify(ctx, cluster, c)
 	if err != nil {
 		return err
 	}
+	server := cluster.Configuration
+	if err := config.CheckFamilies(server.ClusterIPRanges, server.ServiceIPRanges, c.IPs); err != nil {
+		return err
+	}
+	settings, err := kubelet.Load(c.Node)
+	if err != nil {
+		return shutdown.Because(err)
+	}
+	externalIPs, err := c.ParsedExternalIPs()
+	if err != nil {
+		return err
+	}
+	nodeNetwork := network.Network{
+		Client: client, Node: c.Name, Backend: server.FlannelBackend, BackendConf: c.FlannelConf,
+		DisablePolicy: server.DisableNPC,
+	}
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() error {
+		settings.ServeHealth(ctx)
+		return nil
+	})
+	parts.Go(func() error {
+		hollow := node.New(c.Node, externalIPs, settings)
+		if err := register(ctx, hollow, client); err != nil {
+			return err
+		}
+		parts.Go(func() error { return start(ctx, nodeNetwork, up) })
+		return hollow.Run(ctx)
+	})
+	return parts.Wait()
+}
+
+// AwaitAddresses returns at once for a node with valid external addresses. With others k3s neither joins
+// nor ends: it logs the reason again and again.
+func AwaitAddresses(ctx context.Context, c config.Node) error {
+	for {
+		_, err := c.ParsedExternalIPs()
+		if err == nil {
+			return nil
+		}
+		logrus.Infof("Waiting to retrieve agent configuration; server is not ready: %v", err)
+		if err := pause(ctx, addressEvery); err != nil {
+			return err
+		}
+	}
+}
+
+func register(ctx context.Context, hollow *node.Node, client kubernetes.Interface) error {
 	for {
 		err := hollow.Register(ctx, client)
 		if err == nil {
-			err = registered(ctx)
-		}
-		if err == nil {
-			return hollow.Run(ctx)
+			return nil
 		}
 		logrus.Errorf("Unable to register node with API server: %v", err)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(registerEvery):
+		if err := pause(ctx, registerEvery); err != nil {
+			return err
 		}
+	}
+}
+
+func start(ctx context.Context, n network.Network, up func() error) error {
+	err := n.Start(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return shutdown.Because(fmt.Errorf("failed to start networking: %w", err))
+	}
+	return up()
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
 	}
 }
 

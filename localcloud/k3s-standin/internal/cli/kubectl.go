@@ -12,16 +12,15 @@ import (
 	"k3s-aws/localcloud/k3s-standin/internal/config"
 )
 
-// kubectl is the real one; it looks at this machine's server unless told otherwise.
-func kubectl(args []string, env func(string) string, paths config.Paths) int {
-	if env("KUBECONFIG") == "" && !namesKubeconfig(args) {
+// kubectl runs the real one and ends the process when that fails; without another kubeconfig it connects to this machine's server.
+func kubectl(args []string, paths config.Paths) {
+	if os.Getenv("KUBECONFIG") == "" && !namesKubeconfig(args) {
 		useLocalServer(paths.Kubeconfig)
 	}
 	os.Args = append([]string{"kubectl"}, args...)
 	if err := cli.RunNoErrOutput(cmd.NewDefaultKubectlCommand()); err != nil {
 		util.CheckErr(err)
 	}
-	return 0
 }
 
 func namesKubeconfig(args []string) bool {

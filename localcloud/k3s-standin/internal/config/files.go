@@ -1,110 +1,192 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"sort"
+	"regexp"
+	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
+	"github.com/sirupsen/logrus"
+	"gopkg.in/yaml.v2"
 )
 
-// configFiles lists the main file and its drop-ins, in the order in which they are read.
-// Only a file that was asked for by name must exist.
-func configFiles(given map[string][]string, env func(string) string, defaultFile string) ([]string, error) {
-	main, named := defaultFile, false
-	if fromEnv := env("K3S_CONFIG_FILE"); fromEnv != "" {
-		main, named = fromEnv, true
+// environmentFile is the variable that names the configuration file, before any argument does.
+const environmentFile = "K3S_CONFIG_FILE"
+
+// Arguments puts the values of the configuration files, as arguments, between a command's name and its
+// own arguments, as k3s does (pkg/configfilearg): values of lists are appended, of other flags the last
+// one counts. No file at all is no error, even where an argument names one.
+func Arguments(args []string, defaultFile string) ([]string, error) {
+	command := slices.IndexFunc(args, func(argument string) bool {
+		return argument == string(ServerRole) || argument == string(AgentRole)
+	})
+	file := configFile(args, defaultFile)
+	if command < 0 || file == "" {
+		return args, nil
 	}
-	if asked := given["config"]; len(asked) > 0 {
-		main, named = asked[len(asked)-1], true
+	values, err := readFiles(file)
+	if os.IsNotExist(err) {
+		return args, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	// k3s has a list of valid flags for its servers only.
+	if len(args) > 1 && args[1] == string(ServerRole) {
+		values = withoutUnknown(values, ServerRole)
+	}
+	return slices.Concat(args[:command+1], values, args[command+1:]), nil
+}
+
+// configFile is the file that the environment or else the first argument names.
+func configFile(args []string, defaultFile string) string {
+	if named := os.Getenv(environmentFile); named != "" {
+		return named
+	}
+	for i, argument := range args {
+		for _, flag := range []string{"--config", "-c"} {
+			if argument == flag && i+1 == len(args) {
+				return ""
+			}
+			if argument == flag {
+				return args[i+1]
+			}
+			if named, ok := strings.CutPrefix(argument, flag+"="); ok {
+				return named
+			}
+		}
+	}
+	return defaultFile
+}
+
+var argumentName = regexp.MustCompile("^-+([^=]*)=")
+
+func withoutUnknown(values []string, role Role) []string {
+	known := map[string]bool{}
+	for _, flag := range Flags(role) {
+		for _, name := range flag.Names() {
+			known[name] = true
+		}
+	}
+	return slices.DeleteFunc(values, func(value string) bool {
+		name := argumentName.FindStringSubmatch(value)
+		if name != nil && known[name[1]] {
+			return false
+		}
+		flag, _, _ := strings.Cut(value, "=")
+		logrus.Warnf("Unknown flag %s found in config.yaml, skipping\n", flag)
+		return true
+	})
+}
+
+// dropIns are the files beside the main one, in alphabetical order.
+func dropIns(file string) ([]string, error) {
+	entries, err := os.ReadDir(file + ".d")
+	if err != nil && !os.IsNotExist(err) {
+		return nil, err
 	}
 	var files []string
-	switch _, err := os.Stat(main); {
-	case err == nil:
-		files = append(files, main)
-	case !errors.Is(err, fs.ErrNotExist) || named:
-		return nil, fmt.Errorf("configuration file: %w", err)
+	for _, entry := range entries {
+		name := strings.ToLower(entry.Name())
+		if !entry.IsDir() && (strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")) {
+			files = append(files, filepath.Join(file+".d", entry.Name()))
+		}
 	}
-	var dropIns []string
-	for _, pattern := range []string{"*.yaml", "*.yml"} {
-		found, err := filepath.Glob(filepath.Join(main+".d", pattern))
+	return files, nil
+}
+
+// readFiles gives the values of a file and its drop-ins as arguments. Its error is of the kind
+// os.ErrNotExist where there is no file.
+func readFiles(file string) ([]string, error) {
+	files, err := dropIns(file)
+	if err != nil {
+		return nil, err
+	}
+	switch _, err := os.Stat(file); {
+	case err == nil:
+		files = append([]string{file}, files...)
+	case !os.IsNotExist(err) || len(files) == 0:
+		return nil, err
+	}
+	merged := values{content: map[string]any{}}
+	for _, each := range files {
+		text, err := os.ReadFile(each)
 		if err != nil {
 			return nil, err
 		}
-		dropIns = append(dropIns, found...)
+		var keys yaml.MapSlice
+		if err := yaml.Unmarshal(text, &keys); err != nil {
+			return nil, err
+		}
+		merged.add(keys)
 	}
-	sort.Strings(dropIns)
-	return append(files, dropIns...), nil
+	return merged.arguments(), nil
 }
 
-// readFiles merges files: a later one replaces a key, `key+` appends to it.
-func readFiles(files []string) (map[string][]string, error) {
-	merged := map[string][]string{}
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("configuration file: %w", err)
-		}
-		if err := merge(merged, raw); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-	}
-	return merged, nil
+// values are what the files have set, in the order in which the keys came.
+type values struct {
+	order   []string
+	content map[string]any
 }
 
-// merge works on YAML nodes, so that a value keeps its spelling: a token 0123 is not a number.
-func merge(merged map[string][]string, raw []byte) error {
-	var document yaml.Node
-	if err := yaml.Unmarshal(raw, &document); err != nil {
-		return err
-	}
-	if len(document.Content) == 0 || document.Content[0].Tag == "!!null" {
-		return nil
-	}
-	root := document.Content[0]
-	if root.Kind != yaml.MappingNode {
-		return errors.New("must hold a mapping of flags to values")
-	}
-	for i := 0; i < len(root.Content); i += 2 {
-		name, appends := strings.CutSuffix(root.Content[i].Value, "+")
-		if long, ok := short[name]; ok {
-			name = long
+func (v *values) add(keys yaml.MapSlice) {
+	for _, item := range keys {
+		key, appends := strings.CutSuffix(text(item.Key), "+")
+		before, seen := v.content[key]
+		if !seen {
+			v.order = append(v.order, key)
 		}
-		values, err := scalars(root.Content[i+1])
-		if err != nil {
-			return fmt.Errorf("line %d: %s: %w", root.Content[i].Line, name, err)
+		if seen && appends {
+			v.content[key] = slices.Concat(elements(before), elements(item.Value))
+		} else {
+			v.content[key] = item.Value
 		}
-		if appends {
-			values = append(merged[name], values...)
+	}
+}
+
+func (v *values) arguments() []string {
+	var all []string
+	for _, key := range v.order {
+		dashes := "--"
+		if len(key) == 1 {
+			dashes = "-"
 		}
-		merged[name] = values
+		content, isList := v.content[key].([]any)
+		if !isList {
+			content = []any{v.content[key]}
+		}
+		for _, value := range content {
+			all = append(all, dashes+key+"="+text(value))
+		}
+	}
+	return all
+}
+
+func elements(value any) []any {
+	switch value := value.(type) {
+	case []any:
+		return value
+	case string:
+		return []any{value}
+	}
+	if text := text(value); text != "" {
+		return []any{text}
 	}
 	return nil
 }
 
-func scalars(node *yaml.Node) ([]string, error) {
-	if node.Kind == yaml.AliasNode {
-		node = node.Alias
-	}
-	switch {
-	case node.Kind == yaml.ScalarNode && node.Tag == "!!null":
-		return nil, nil
-	case node.Kind == yaml.ScalarNode:
-		return []string{node.Value}, nil
-	case node.Kind == yaml.SequenceNode:
-		var all []string
-		for _, item := range node.Content {
-			one, err := scalars(item)
-			if err != nil || item.Kind == yaml.SequenceNode {
-				return nil, errors.New("a list may hold only plain values")
-			}
-			all = append(all, one...)
+// text is a YAML value as an argument has it; of a list inside a list, k3s takes the first element.
+func text(value any) string {
+	if list, ok := value.([]any); ok {
+		value = nil
+		if len(list) > 0 {
+			value = list[0]
 		}
-		return all, nil
 	}
-	return nil, errors.New("must be a plain value or a list of them")
+	if value == nil {
+		return ""
+	}
+	return strings.TrimSpace(fmt.Sprint(value))
 }

@@ -1,141 +1,155 @@
 package config
 
-type kind int
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
 
+	"github.com/urfave/cli/v2"
+	"gopkg.in/yaml.v2"
+
+	"k3s-aws/cluster/k3s_flags"
+	"k3s-aws/localcloud/k3s-standin/internal/version"
+)
+
+// Role is a command of k3s that has a configuration.
+type Role string
+
+// The commands `k3s server` and `k3s agent`.
 const (
-	text kind = iota
-	list
-	boolean
+	ServerRole Role = "server"
+	AgentRole  Role = "agent"
 )
 
-// flag is one of k3s's flags. Those the stand-in does not act upon are accepted all the same,
-// because a configuration made for k3s must be taken unchanged.
+// flag is an entry of the table of k3s's flags.
 type flag struct {
-	kind kind
-	acts bool
-	env  string
+	Type        string
+	Roles       []Role
+	Aliases     []string
+	Environment string
+	Since       string
 }
 
-// Command is the set of flags that one subcommand of k3s takes.
-type Command struct {
-	Name  string
-	flags map[string]flag
+// table has the flags of the imitated version of k3s.
+var table = readTable(k3s_flags.YAML)
+
+// acts are the flags on which the stand-in acts. The others are parsed, and some are checked.
+var acts = set(`advertise-address agent-token agent-token-file bind-address cluster-cidr cluster-domain
+	cluster-init cluster-reset config data-dir datastore-endpoint debug disable-agent disable-network-policy
+	https-listen-port kube-apiserver-arg kube-controller-arg kube-controller-manager-arg kube-scheduler-arg
+	kubelet-arg node-external-ip node-ip node-label node-name node-taint server service-cidr
+	service-node-port-range tls-san token token-file v with-node-id write-kubeconfig write-kubeconfig-mode`)
+
+// defaults are k3s's own, of the flags that are read here.
+var defaults = map[string]any{
+	"cluster-domain":                   "cluster.local",
+	"egress-selector-mode":             "agent",
+	"etcd-s3-timeout":                  5 * time.Minute,
+	"etcd-snapshot-reconcile-interval": 10 * time.Minute,
+	"flannel-backend":                  "vxlan",
+	"https-listen-port":                6443,
+	"secrets-encryption-provider":      "aescbc",
+	"service-node-port-range":          "30000-32767",
 }
 
-// short are k3s's one-letter flags.
-var short = map[string]string{
-	"c": "config", "d": "data-dir", "i": "node-ip", "l": "log", "o": "write-kubeconfig",
-	"s": "server", "t": "token",
+// renamed are flags with an older name in the place of the newer: k3s appends the values of both.
+var renamed = map[string]string{
+	"kube-cloud-controller-arg": "kube-cloud-controller-manager-arg",
+	"kube-controller-arg":       "kube-controller-manager-arg",
 }
 
-var nodeFlags = map[string]flag{
-	"config":           {kind: text, acts: true, env: "K3S_CONFIG_FILE"},
-	"debug":            {kind: boolean, acts: true, env: "K3S_DEBUG"},
-	"v":                {kind: text, acts: true},
-	"data-dir":         {kind: text, acts: true, env: "K3S_DATA_DIR"},
-	"token":            {kind: text, acts: true, env: "K3S_TOKEN"},
-	"token-file":       {kind: text, acts: true, env: "K3S_TOKEN_FILE"},
-	"server":           {kind: text, acts: true, env: "K3S_URL"},
-	"node-name":        {kind: text, acts: true, env: "K3S_NODE_NAME"},
-	"with-node-id":     {kind: boolean, acts: true},
-	"node-label":       {kind: list, acts: true},
-	"node-taint":       {kind: list, acts: true},
-	"node-ip":          {kind: list, acts: true},
-	"node-external-ip": {kind: list, acts: true},
-	"kubelet-arg":      {kind: list, acts: true},
+func readTable(text []byte) map[string]flag {
+	var content struct {
+		Versions []string
+		Flags    map[string]flag
+	}
+	if err := yaml.UnmarshalStrict(text, &content); err != nil {
+		panic(fmt.Sprintf("table of k3s's flags: %v", err))
+	}
+	for name, f := range content.Flags {
+		if f.Since != "" && !version.AtLeast(f.Since) {
+			delete(content.Flags, name)
+		}
+	}
+	return content.Flags
 }
 
-var serverFlags = map[string]flag{
-	"agent-token":                 {kind: text, acts: true, env: "K3S_AGENT_TOKEN"},
-	"agent-token-file":            {kind: text, acts: true, env: "K3S_AGENT_TOKEN_FILE"},
-	"advertise-address":           {kind: text, acts: true},
-	"bind-address":                {kind: text, acts: true},
-	"cluster-cidr":                {kind: list, acts: true},
-	"cluster-domain":              {kind: text, acts: true},
-	"cluster-init":                {kind: boolean, acts: true, env: "K3S_CLUSTER_INIT"},
-	"cluster-reset":               {kind: boolean, acts: true, env: "K3S_CLUSTER_RESET"},
-	"datastore-endpoint":          {kind: text, acts: true, env: "K3S_DATASTORE_ENDPOINT"},
-	"disable-agent":               {kind: boolean, acts: true},
-	"https-listen-port":           {kind: text, acts: true},
-	"kube-apiserver-arg":          {kind: list, acts: true},
-	"kube-controller-manager-arg": {kind: list, acts: true},
-	"kube-scheduler-arg":          {kind: list, acts: true},
-	"service-cidr":                {kind: list, acts: true},
-	"service-node-port-range":     {kind: text, acts: true},
-	"tls-san":                     {kind: list, acts: true},
-	"write-kubeconfig":            {kind: text, acts: true, env: "K3S_KUBECONFIG_OUTPUT"},
-	"write-kubeconfig-mode":       {kind: text, acts: true, env: "K3S_KUBECONFIG_MODE"},
+// Flags are the flags of a command, for the library with which k3s parses them too.
+func Flags(role Role) []cli.Flag {
+	lists := map[string]*cli.StringSlice{}
+	var flags []cli.Flag
+	for _, name := range sortedNames() {
+		if slices.Contains(table[name].Roles, role) {
+			flags = append(flags, table[name].parsed(name, lists))
+		}
+	}
+	return flags
 }
 
-// Flags of k3s that are accepted and do nothing here.
-var (
-	inertNodeText = []string{
-		"bind-address", "container-runtime-endpoint", "default-runtime", "flannel-cni-conf",
-		"flannel-conf", "flannel-iface", "image-credential-provider-bin-dir",
-		"image-credential-provider-config", "image-service-endpoint", "lb-server-port", "log",
-		"node-external-dns", "node-internal-dns", "pause-image", "private-registry", "resolv-conf",
-		"snapshotter", "vmodule", "vpn-auth", "vpn-auth-file",
-	}
-	inertNodeList = []string{"airgap-extra-registry", "kube-proxy-arg"}
-	inertNodeBool = []string{
-		"alsologtostderr", "disable-apiserver-lb", "disable-default-registry-endpoint", "docker",
-		"enable-pprof", "no-flannel", "nonroot-devices", "prefer-bundled-bin",
-		"protect-kernel-defaults", "rootless", "selinux",
-	}
-	inertServerText = []string{
-		"advertise-port", "cluster-reset-restore-path", "datastore-cafile", "datastore-certfile",
-		"datastore-keyfile", "default-local-storage-path", "egress-selector-mode", "etcd-s3-access-key",
-		"etcd-s3-bucket", "etcd-s3-bucket-lookup-type", "etcd-s3-config-secret", "etcd-s3-endpoint",
-		"etcd-s3-endpoint-ca", "etcd-s3-folder", "etcd-s3-proxy", "etcd-s3-region",
-		"etcd-s3-retention", "etcd-s3-secret-key", "etcd-s3-session-token", "etcd-s3-timeout",
-		"etcd-snapshot-dir", "etcd-snapshot-name", "etcd-snapshot-reconcile-interval",
-		"etcd-snapshot-retention", "etcd-snapshot-schedule-cron", "flannel-backend", "helm-job-image",
-		"kine-tls", "secrets-encryption-provider", "servicelb-namespace", "supervisor-port",
-		"system-default-registry", "write-kubeconfig-group", "write-kubeconfig-name",
-	}
-	inertServerList = []string{
-		"cluster-dns", "disable", "etcd-arg", "kube-cloud-controller-arg",
-		"kube-cloud-controller-manager-arg", "kube-controller-arg",
-	}
-	inertServerBool = []string{
-		"disable-apiserver", "disable-cloud-controller", "disable-controller-manager", "disable-etcd",
-		"disable-helm-controller", "disable-kube-proxy", "disable-network-policy",
-		"disable-scheduler", "embedded-registry", "etcd-disable-snapshots", "etcd-expose-metrics",
-		"etcd-s3", "etcd-s3-insecure", "etcd-s3-skip-ssl-verify", "etcd-snapshot-compress",
-		"flannel-external-ip", "flannel-ipv6-masq", "multi-cluster-cidr", "secrets-encryption",
-		"supervisor-metrics", "tls-san-security",
-	}
-)
-
-// ServerCommand and AgentCommand are what `k3s server` and `k3s agent` take.
-var (
-	ServerCommand = newCommand("server", true)
-	AgentCommand  = newCommand("agent", false)
-)
-
-func newCommand(name string, server bool) Command {
-	command := Command{Name: name, flags: map[string]flag{}}
-	command.inert(text, inertNodeText)
-	command.inert(list, inertNodeList)
-	command.inert(boolean, inertNodeBool)
-	command.add(nodeFlags)
-	if server {
-		command.inert(text, inertServerText)
-		command.inert(list, inertServerList)
-		command.inert(boolean, inertServerBool)
-		command.add(serverFlags)
-	}
-	return command
+// GlobalFlags are those that k3s also takes before its command.
+func GlobalFlags() []cli.Flag {
+	return []cli.Flag{table["debug"].parsed("debug", nil), table["data-dir"].parsed("data-dir", nil)}
 }
 
-func (c Command) inert(k kind, names []string) {
-	for _, name := range names {
-		c.flags[name] = flag{kind: k}
+// Inert are the flags that were set for a command and on which the stand-in does not act.
+func Inert(c *cli.Context) []string {
+	var names []string
+	for _, name := range sortedNames() {
+		if _, does := acts[name]; !does && c.IsSet(name) {
+			names = append(names, name)
+		}
 	}
+	return names
 }
 
-func (c Command) add(flags map[string]flag) {
-	for name, f := range flags {
-		c.flags[name] = f
+func (f flag) parsed(name string, lists map[string]*cli.StringSlice) cli.Flag {
+	var environment []string
+	if f.Environment != "" {
+		environment = []string{f.Environment}
 	}
+	switch f.Type {
+	case "string":
+		value, _ := defaults[name].(string)
+		return &cli.StringFlag{Name: name, Aliases: f.Aliases, EnvVars: environment, Value: value}
+	case "strings":
+		return &cli.StringSliceFlag{Name: name, Aliases: f.Aliases, EnvVars: environment, Destination: list(name, lists)}
+	case "boolean":
+		return &cli.BoolFlag{Name: name, Aliases: f.Aliases, EnvVars: environment}
+	case "integer":
+		value, _ := defaults[name].(int)
+		return &cli.IntFlag{Name: name, Aliases: f.Aliases, EnvVars: environment, Value: value}
+	case "duration":
+		value, _ := defaults[name].(time.Duration)
+		return &cli.DurationFlag{Name: name, Aliases: f.Aliases, EnvVars: environment, Value: value}
+	}
+	panic(fmt.Sprintf("table of k3s's flags: %s has the unknown type %q", name, f.Type))
+}
+
+// list is where a flag's values go; the two names of a renamed flag have one place.
+func list(name string, lists map[string]*cli.StringSlice) *cli.StringSlice {
+	if newer, ok := renamed[name]; ok {
+		name = newer
+	}
+	if lists[name] == nil {
+		lists[name] = &cli.StringSlice{}
+	}
+	return lists[name]
+}
+
+func sortedNames() []string {
+	names := make([]string, 0, len(table))
+	for name := range table {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func set(names string) map[string]struct{} {
+	all := map[string]struct{}{}
+	for _, name := range strings.Fields(names) {
+		all[name] = struct{}{}
+	}
+	return all
 }

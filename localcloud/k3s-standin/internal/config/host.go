@@ -13,7 +13,7 @@ import (
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 )
 
-// Host answers for the machine where the configuration is silent.
+// Host gives what the configuration leaves out.
 type Host struct {
 	Name    func() (string, error)
 	Address func() net.IP

@@ -13,19 +13,21 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
+
+	"k3s-aws/localcloud/k3s-standin/internal/arguments"
 )
 
 // shutdownTimeout is short, because a node's watches never end by themselves: by default they hold
 // up the shutdown for a minute.
 const shutdownTimeout = time.Second
 
-// APIServer says how to run the API server.
+// APIServer is how the API server is run.
 type APIServer struct {
 	Files            Files
 	Datastore        string
 	BindAddress      string
 	Port             int
-	AdvertiseAddress net.IP
+	AdvertiseAddress string
 	ServiceCIDR      string
 	ServicePorts     string
 	Issuer           string
@@ -87,7 +89,7 @@ func (a APIServer) arguments() []string {
 		"--etcd-servers=" + a.Datastore,
 		"--bind-address=" + a.BindAddress,
 		"--secure-port=" + strconv.Itoa(a.Port),
-		"--advertise-address=" + a.AdvertiseAddress.String(),
+		"--advertise-address=" + a.AdvertiseAddress,
 		"--service-cluster-ip-range=" + a.ServiceCIDR,
 		"--service-node-port-range=" + a.ServicePorts,
 		"--tls-cert-file=" + f.Path("serving-kube-apiserver.crt"),
@@ -103,17 +105,20 @@ func (a APIServer) arguments() []string {
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
 		"--proxy-client-cert-file=" + f.Path("client-auth-proxy.crt"),
 		"--proxy-client-key-file=" + f.Path("client-auth-proxy.key"),
-		"--authorization-mode=Node,RBAC",
 		"--enable-admission-plugins=NodeRestriction",
 		"--enable-bootstrap-token-auth=true",
 		"--profiling=false",
 	}
-	if !names(a.ExtraArgs, "authentication-config") {
+	// A file of the operator's excludes the argument that it replaces.
+	if arguments.Value("authentication-config", a.ExtraArgs) == "" {
 		defaults = append(defaults, "--anonymous-auth=false")
 	}
-	if a.AdvertiseAddress.IsLoopback() {
+	if arguments.Value("authorization-config", a.ExtraArgs) == "" {
+		defaults = append(defaults, "--authorization-mode=Node,RBAC")
+	}
+	if ip := net.ParseIP(a.AdvertiseAddress); ip != nil && ip.IsLoopback() {
 		// Kubernetes refuses a loopback address as an endpoint of its service.
 		defaults = append(defaults, "--endpoint-reconciler-type=none")
 	}
-	return override(defaults, a.ExtraArgs)
+	return arguments.Merge(defaults, a.ExtraArgs)
 }

@@ -5,9 +5,11 @@ import (
 
 	"k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	"k8s.io/kubernetes/cmd/kube-controller-manager/app/options"
+
+	"k3s-aws/localcloud/k3s-standin/internal/arguments"
 )
 
-// ControllerManager says how to run the controller manager.
+// ControllerManager is how the controller manager is run.
 type ControllerManager struct {
 	Files       Files
 	Kubeconfig  string
@@ -35,7 +37,7 @@ func (c ControllerManager) Run(ctx context.Context) error {
 
 func (c ControllerManager) arguments() []string {
 	f := c.Files
-	return override([]string{
+	return arguments.Merge([]string{
 		"--kubeconfig=" + c.Kubeconfig,
 		"--leader-elect=false", "--secure-port=0", "--profiling=false",
 		"--use-service-account-credentials=true",

@@ -5,9 +5,11 @@ import (
 
 	"k8s.io/kubernetes/cmd/kube-scheduler/app"
 	"k8s.io/kubernetes/cmd/kube-scheduler/app/options"
+
+	"k3s-aws/localcloud/k3s-standin/internal/arguments"
 )
 
-// Scheduler says how to run the scheduler.
+// Scheduler is how the scheduler is run.
 type Scheduler struct {
 	Kubeconfig string
 	ExtraArgs  []string
@@ -16,7 +18,7 @@ type Scheduler struct {
 // Run schedules until the context ends.
 func (s Scheduler) Run(ctx context.Context) error {
 	settings := options.NewOptions()
-	args := override([]string{
+	args := arguments.Merge([]string{
 		"--kubeconfig=" + s.Kubeconfig, "--leader-elect=false", "--secure-port=0", "--profiling=false",
 	}, s.ExtraArgs)
 	if err := parse("kube-scheduler", *settings.Flags, args); err != nil {

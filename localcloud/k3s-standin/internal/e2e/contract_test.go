@@ -42,6 +42,7 @@ func TestTheContract(t *testing.T) {
 		{"a wrong token is refused", wrongToken},
 		{"a name that is taken is refused until its Node is deleted", takenName},
 		{"a Node deleted under a running agent comes back with the next start", deletedNode},
+		{"an agent whose kubelet is refused ends, and systemd is to start it again", refusedKubelet},
 		{"a new manifest is found", laterManifest},
 		{"a restart keeps everything", restart},
 	} {
@@ -165,7 +166,6 @@ func firstManifests(t *testing.T, c *cluster) {
 
 func agentLife(t *testing.T, c *cluster) {
 	a := c.agent(t, newMachine(t), "demo-agents-00000001", agentSecret)
-	a.waitReady()
 	c.waitNode(t, "demo-agents-00000001", "True")
 	for path, want := range map[string]string{
 		"{.spec.providerID}":                                   "aws:///us-east-1a/i-0123",
@@ -211,7 +211,6 @@ func takenName(t *testing.T, c *cluster) {
 	a.waitLog("Node password rejected, duplicate hostname or contents of '" + second.path("node", "password") +
 		"' may not match server node-passwd entry, try enabling a unique node name with the --with-node-id flag")
 	c.kubectl("delete", "node", name)
-	a.waitReady()
 	c.waitNode(t, name, "True")
 	a.end(syscall.SIGTERM)
 }
@@ -220,14 +219,22 @@ func deletedNode(t *testing.T, c *cluster) {
 	const name = "demo-agents-00000003"
 	m := newMachine(t)
 	a := c.agent(t, m, name, agentSecret)
-	a.waitReady()
+	c.waitNode(t, name, "True")
 	c.kubectl("delete", "node", name)
 	a.waitLog("Error getting the current node from lister: node")
 	equal(t, "", strings.TrimSpace(c.kubectl("get", "node", name, "--ignore-not-found")))
 	a.end(syscall.SIGTERM)
-	a = m.start("agent")
-	a.waitReady()
+	m.start("agent")
 	c.waitNode(t, name, "True")
+}
+
+// refusedKubelet: k3s ends with the status 0 for what it notices after its start.
+func refusedKubelet(t *testing.T, c *cluster) {
+	a := c.agent(t, newMachine(t), "demo-agents-00000005", agentSecret, map[string]any{"kubelet-arg": "no-such-flag=1"})
+	a.waitLog(`level=error msg="Shutdown request received: \"kubelet exited: failed to parse kubelet flag: unknown flag: --no-such-flag\""`)
+	<-a.ended
+	equal(t, 0, a.process.ProcessState.ExitCode())
+	equal(t, "", strings.TrimSpace(c.kubectl("get", "node", "demo-agents-00000005", "--ignore-not-found")))
 }
 
 func laterManifest(t *testing.T, c *cluster) {
@@ -248,7 +255,8 @@ func laterManifest(t *testing.T, c *cluster) {
 func restart(t *testing.T, c *cluster) {
 	const name = "demo-agents-00000004"
 	kubeconfig := c.read("k3s.yaml")
-	c.agent(t, newMachine(t), name, agentSecret).waitReady()
+	c.agent(t, newMachine(t), name, agentSecret)
+	c.waitNode(t, name, "True")
 	if took := c.end(syscall.SIGTERM); took > 10*time.Second {
 		t.Errorf("the server took %s to end", took)
 	}
@@ -288,6 +296,29 @@ func TestAServerThatCannotStartSaysWhy(t *testing.T) {
 	m.configure(map[string]any{"cluster-init": true})
 	out, err := m.k3s("server")
 	if err == nil || !strings.Contains(out, "level=fatal") || !strings.Contains(out, "cluster-init needs embedded etcd") {
+		t.Errorf("%v, %q", err, out)
+	}
+}
+
+func TestAnAgentRefusesTheKeysOfAServer(t *testing.T) {
+	m := newMachine(t)
+	m.configure(map[string]any{"server": "https://127.0.0.1:1", "token": "secret", "flannel-backend": "host-gw"})
+	out, err := m.k3s("agent")
+	for _, want := range []string{
+		"Incorrect Usage: flag provided but not defined: -flannel-backend\n",
+		`level=fatal msg="Error: flag provided but not defined: -flannel-backend"`,
+	} {
+		if err == nil || !strings.Contains(out, want) {
+			t.Errorf("%v, %q, want %s", err, out, want)
+		}
+	}
+}
+
+func TestABrokenFileEndsAServerWithoutFurtherWords(t *testing.T) {
+	m := newMachine(t)
+	m.write("config.yaml", "tls-san: [a")
+	out, err := m.k3s("server")
+	if err == nil || !strings.Contains(out, `level=fatal msg="yaml: line 1: did not find expected ',' or ']'"`) {
 		t.Errorf("%v, %q", err, out)
 	}
 }

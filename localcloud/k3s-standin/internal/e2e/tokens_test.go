@@ -23,7 +23,7 @@ func TestTheTokensAreChangedInTheLifeOfACluster(t *testing.T) {
 	// The machines are this test's: those of a part would end with it.
 	old, other := newMachine(t), newMachine(t)
 	a := c.agent(t, old, joinedEarlier, agentSecret)
-	a.waitReady()
+	c.waitNode(t, joinedEarlier, "True")
 	for _, part := range []struct {
 		name string
 		test func(*testing.T)
@@ -34,11 +34,11 @@ func TestTheTokensAreChangedInTheLifeOfACluster(t *testing.T) {
 			c.waitHeartbeat(t, joinedEarlier, time.Now())
 			a.end(syscall.SIGTERM)
 			a = old.start("agent")
-			a.waitReady()
 			c.waitHeartbeat(t, joinedEarlier, time.Now())
 		}},
 		{"an agent joins with the new token", func(t *testing.T) {
-			c.agent(t, other, joinedLater, newAgentSecret).waitReady()
+			c.agent(t, other, joinedLater, newAgentSecret)
+			c.waitNode(t, joinedLater, "True")
 		}},
 		{"the start after that is refused, because the datastore has other passwords than the disk", func(t *testing.T) { youngerThanDatastore(t, c) }},
 		{"k3s token rotate changes disk and datastore at once, and who is let in with the next start", func(t *testing.T) { rotate(t, c) }},

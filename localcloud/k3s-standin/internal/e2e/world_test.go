@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -33,7 +34,7 @@ const (
 // TestMain lets the test binary be the program: linking a second one takes longer than the tests.
 func TestMain(m *testing.M) {
 	if home := os.Getenv(homeVariable); home != "" {
-		os.Exit(cli.Main(os.Args, os.Getenv, paths(home)))
+		os.Exit(cli.Main(os.Args, paths(home)))
 	}
 	os.Exit(m.Run())
 }
@@ -81,9 +82,14 @@ func (m machine) read(path string) string {
 	return string(raw)
 }
 
-func (m machine) configure(settings map[string]any) {
+// configure writes the configuration file; later settings replace earlier ones.
+func (m machine) configure(settings ...map[string]any) {
 	m.t.Helper()
-	text, err := json.Marshal(settings)
+	merged := map[string]any{}
+	for _, each := range settings {
+		maps.Copy(merged, each)
+	}
+	text, err := json.Marshal(merged)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -119,7 +125,7 @@ type service struct {
 	machine
 	process *exec.Cmd
 	log     string
-	ready   chan struct{} // closed when it said READY=1
+	ready   chan struct{} // closed with READY=1
 	ended   chan struct{}
 }
 
@@ -234,7 +240,8 @@ const (
 	serverName   = "demo-servers-1a2b3c4d"
 )
 
-func newCluster(t *testing.T) *cluster {
+// newCluster starts a server; more are settings beside the usual ones.
+func newCluster(t *testing.T, more ...map[string]any) *cluster {
 	t.Helper()
 	m := newMachine(t)
 	dir := m.path("data", "server", "tls")
@@ -252,14 +259,23 @@ func newCluster(t *testing.T) *cluster {
 	port := freePort(t)
 	m.write("token", serverSecret+"\n")
 	m.write("agent-token", agentSecret+"\n")
-	m.configure(map[string]any{
+	m.configure(append([]map[string]any{{
 		"node-name": serverName, "https-listen-port": port, "node-ip": "127.0.0.1",
 		"token-file": m.path("token"), "agent-token-file": m.path("agent-token"), "tls-san": []string{"api.example"},
 		"disable": []string{"traefik"}, "secrets-encryption": true, "flannel-backend": "host-gw",
 		"kube-controller-manager-arg": []string{"node-monitor-grace-period=4s", "node-monitor-period=1s"},
-		"kubelet-arg":                 []string{"node-status-update-frequency=1s", "fail-cgroupv1=false"},
-	})
+		"kubelet-arg":                 m.kubelet(""),
+	}}, more...)...)
 	return &cluster{service: m.start("server"), url: fmt.Sprintf("https://127.0.0.1:%d", port), caPEM: server.PEM, client: client}
+}
+
+// kubelet writes a kubelet's configuration, which makes a dead node show soon, and gives the arguments that
+// name it. No node here serves its health, unless an argument has a port: they share one machine.
+func (m machine) kubelet(more string, args ...string) []string {
+	m.t.Helper()
+	m.write("kubelet.yaml", "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"+
+		"nodeLeaseDurationSeconds: 4\nnodeStatusUpdateFrequency: 1s\nhealthzPort: 0\n"+more)
+	return append([]string{"config=" + m.path("kubelet.yaml"), "fail-cgroupv1=false"}, args...)
 }
 
 func freePort(t *testing.T) int {
@@ -281,16 +297,18 @@ func (c *cluster) token(t *testing.T, password string) string {
 	return full
 }
 
-// agent starts an agent on a machine of its own, unless it is given one.
-func (c *cluster) agent(t *testing.T, m machine, name, password string) *service {
+// agent starts an agent on a machine; more are settings in the place of the usual ones.
+func (c *cluster) agent(t *testing.T, m machine, name, password string, more ...map[string]any) *service {
 	t.Helper()
-	m.configure(map[string]any{
+	usual := map[string]any{
 		"server": c.url, "token": c.token(t, password), "node-name": name, "node-ip": "127.0.0.2",
 		"node-external-ip": "127.44.1.2", "node-label": []string{"tier=web"},
-		"node-taint":  []string{"spare=true:PreferNoSchedule"},
-		"kubelet-arg": []string{"provider-id=aws:///us-east-1a/i-0123", "node-status-update-frequency=1s"},
-		"tls-san":     []string{"a key of servers"},
-	})
+		"node-taint": []string{"spare=true:PreferNoSchedule"},
+	}
+	if len(more) == 0 {
+		usual["kubelet-arg"] = m.kubelet("", "provider-id=aws:///us-east-1a/i-0123")
+	}
+	m.configure(append([]map[string]any{usual}, more...)...)
 	return m.start("agent")
 }
 
@@ -345,7 +363,7 @@ func (c *cluster) waitNode(t *testing.T, name, status string) {
 	})
 }
 
-// waitHeartbeat waits until a node shows that it lives. A new one has no lease for a moment.
+// waitHeartbeat waits until a node has renewed its lease. A new one has none for a moment.
 func (c *cluster) waitHeartbeat(t *testing.T, name string, since time.Time) {
 	t.Helper()
 	eventually(t, "heartbeat of "+name+" since", func() (bool, string) {

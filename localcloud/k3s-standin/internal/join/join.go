@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -34,20 +35,18 @@ const (
 type Cluster struct {
 	URL     string
 	CACerts []byte
-	token   token.Token
-	roots   *x509.CertPool
-	user    string // an agent is `node` whatever its token says, a server `server`
+	// Configuration is the server's, once Certificate has returned.
+	Configuration supervisor.Configuration
+	token         token.Token
+	roots         *x509.CertPool
+	user          string // an agent is `node` whatever its token says, a server `server`
 }
 
-// Until tries for ever, as k3s does, until the server is the one the token means. Whether the server
-// knows the token's password shows with the first request that needs it.
+// Until tries without end, as k3s does, until the token is well-formed and the server has its authority.
+// Whether the password is right shows with the first request that needs it.
 func Until(ctx context.Context, url, secret string) (*Cluster, error) {
-	parsed, err := token.Parse(secret)
-	if err != nil {
-		return nil, err
-	}
 	for {
-		cluster, err := validate(ctx, url, parsed)
+		cluster, err := validate(ctx, url, secret)
 		if err == nil {
 			return cluster, nil
 		}
@@ -62,7 +61,14 @@ func Until(ctx context.Context, url, secret string) (*Cluster, error) {
 }
 
 // validate compares the authority's hash before any credential leaves the machine.
-func validate(ctx context.Context, url string, t token.Token) (*Cluster, error) {
+func validate(ctx context.Context, url, secret string) (*Cluster, error) {
+	t, err := token.Parse(secret)
+	if err != nil {
+		return nil, err
+	}
+	if !strings.HasPrefix(url, "https://") {
+		return nil, fmt.Errorf("only https:// URLs are supported, invalid scheme: %s", url)
+	}
 	insecure := client(&tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the hash is compared below
 	defer insecure.CloseIdleConnections()
 	status, ca, err := fetch(ctx, insecure, http.MethodGet, url+"/cacerts", nil, nil)
@@ -137,18 +143,18 @@ func (c *Cluster) certificate(ctx context.Context, request []byte, headers map[s
 	return body, nil
 }
 
-// configuration is what k3s asks first, and where a wrong token shows.
+// configuration is k3s's first request, where a wrong token shows.
 func (c *Cluster) configuration(ctx context.Context, held []tls.Certificate) error {
-	return c.told(c.ask(ctx, held, http.MethodGet, "/v1-k3s/config", nil, nil))
+	status, body, err := c.ask(ctx, held, http.MethodGet, "/v1-k3s/config", nil, nil)
+	if err := c.told(status, body, err); err != nil {
+		return err
+	}
+	return json.Unmarshal(body, &c.Configuration)
 }
 
 // Rotate gives the server at a URL another token.
 func Rotate(ctx context.Context, url, secret, newToken string) error {
-	parsed, err := token.Parse(secret)
-	if err != nil {
-		return err
-	}
-	c, err := validate(ctx, url, parsed)
+	c, err := validate(ctx, url, secret)
 	if err != nil {
 		return err
 	}

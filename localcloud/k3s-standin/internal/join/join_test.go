@@ -150,6 +150,32 @@ func TestAWrongPasswordIsRefusedInTheWordsOfK3s(t *testing.T) {
 	}
 }
 
+func TestAMalformedTokenIsNoEndOfTheWait(t *testing.T) {
+	c := newCluster(t)
+	for secret, want := range map[string]string{
+		"":          "token must not be empty",
+		"K10x":      "invalid token format",
+		"K10a::b:c": "invalid token CA hash length",
+	} {
+		if got := refused(t, c.url, secret); got != "Failed to validate connection to cluster at "+c.url+": "+want {
+			t.Errorf("%q: logged %q", secret, got)
+		}
+	}
+	want := "Failed to validate connection to cluster at http://a:6443: only https:// URLs are supported, invalid scheme: http://a:6443"
+	if got := refused(t, "http://a:6443", "secret"); got != want {
+		t.Errorf("logged %q", got)
+	}
+}
+
+func TestAJoinedNodeHasTheServersConfiguration(t *testing.T) {
+	c := newCluster(t)
+	c.Agents = supervisor.Configuration{FlannelBackend: "host-gw", DisableNPC: true}
+	joined, _ := joinedBefore(t, c, "a")
+	if got := joined.Configuration; got.FlannelBackend != "host-gw" || !got.DisableNPC {
+		t.Errorf("%+v", got)
+	}
+}
+
 // joinedBefore gives the certificate of a node that joined with a token that is no longer known.
 func joinedBefore(t *testing.T, c *cluster, node string) (*Cluster, tls.Certificate) {
 	t.Helper()

@@ -14,10 +14,8 @@ import (
 	"k3s-aws/localcloud/k3s-standin/internal/version"
 )
 
-// runtimeVersion tells everybody who looks that nothing runs here.
+// runtimeVersion shows that nothing runs here.
 const runtimeVersion = "hollow://" + version.Kubernetes
-
-const podsPerNode = 110
 
 // systemInfo is true of the machine, except for the runtime it does not have.
 func systemInfo() corev1.NodeSystemInfo {
@@ -35,10 +33,10 @@ func systemInfo() corev1.NodeSystemInfo {
 }
 
 // capacity is the machine's processors, memory and the disk of the data folder.
-func capacity(dataDir string) corev1.ResourceList {
+func capacity(dataDir string, pods int64) corev1.ResourceList {
 	list := corev1.ResourceList{
 		corev1.ResourceCPU:  *resource.NewQuantity(int64(runtime.NumCPU()), resource.DecimalSI),
-		corev1.ResourcePods: *resource.NewQuantity(podsPerNode, resource.DecimalSI),
+		corev1.ResourcePods: *resource.NewQuantity(pods, resource.DecimalSI),
 	}
 	var memory unix.Sysinfo_t
 	if unix.Sysinfo(&memory) == nil {

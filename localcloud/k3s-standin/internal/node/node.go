@@ -18,42 +18,32 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/component-helpers/apimachinery/lease"
 	kubeletutil "k8s.io/kubernetes/pkg/kubelet/util"
-	"k8s.io/kubernetes/pkg/util/taints"
 	"k8s.io/utils/clock"
 
 	"k3s-aws/localcloud/k3s-standin/internal/config"
+	"k3s-aws/localcloud/k3s-standin/internal/kubelet"
 )
+
+// leaseRenewals is how often the kubelet renews its lease while it lasts.
+const leaseRenewals = 4
 
 // Node is one machine's presence in the cluster.
 type Node struct {
-	client   kubernetes.Interface
-	config   config.Node
-	labels   map[string]string
-	taints   []corev1.Taint
-	settings kubeletSettings
+	client      kubernetes.Interface
+	config      config.Node
+	externalIPs []net.IP
+	kubelet     kubelet.Settings
 }
 
-// New checks what the configuration says about the node; it does not touch the network.
-func New(c config.Node) (*Node, error) {
-	labels, err := parseLabels(c.Labels)
-	if err != nil {
-		return nil, err
+// New does not touch the network.
+func New(c config.Node, externalIPs []net.IP, settings kubelet.Settings) *Node {
+	if settings.ProviderID == "" {
+		settings.ProviderID = "k3s://" + c.Name
 	}
-	parsed, _, err := taints.ParseTaints(c.Taints)
-	if err != nil {
-		return nil, fmt.Errorf("node-taint: %w", err)
-	}
-	settings, err := parseKubeletArgs(c.KubeletArgs)
-	if err != nil {
-		return nil, err
-	}
-	if settings.providerID == "" {
-		settings.providerID = "k3s://" + c.Name
-	}
-	return &Node{config: c, labels: labels, taints: parsed, settings: settings}, nil
+	return &Node{config: c, externalIPs: externalIPs, kubelet: settings}
 }
 
-// Register makes the Node, or takes over the one of an earlier start, and says it is Ready.
+// Register creates the Node, or takes over the one of an earlier start, and posts that it is Ready.
 func (n *Node) Register(ctx context.Context, client kubernetes.Interface) error {
 	n.client = client
 	node, err := client.CoreV1().Nodes().Create(ctx, n.object(), metav1.CreateOptions{})
@@ -76,21 +66,20 @@ func (n *Node) Run(ctx context.Context) error {
 	if err := n.runPods(ctx); err != nil {
 		return err
 	}
-	renewal := lease.NewController(clock.RealClock{}, n.client, n.config.Name, leaseSeconds, nil, leaseEvery,
-		n.config.Name, corev1.NamespaceNodeLease, kubeletutil.SetNodeOwnerFunc(ctx, n.client, n.config.Name))
+	renewal := lease.NewController(clock.RealClock{}, n.client, n.config.Name, int32(n.kubelet.Lease.Seconds()), nil,
+		n.kubelet.Lease/leaseRenewals, n.config.Name, corev1.NamespaceNodeLease,
+		kubeletutil.SetNodeOwnerFunc(ctx, n.client, n.config.Name))
 	go renewal.Run(ctx)
-	wait.UntilWithContext(ctx, n.refresh, n.settings.statusEvery)
+	wait.UntilWithContext(ctx, n.refresh, n.kubelet.StatusUpdate)
 	return nil
 }
 
 func (n *Node) object() *corev1.Node {
-	labels := maps.Clone(n.labels)
-	maps.Copy(labels, defaultLabels(n.config.Name))
-	// A zone or type given by the operator is better than what k3s would say.
-	maps.Copy(labels, n.labels)
+	labels := defaultLabels(n.config.Name)
+	maps.Copy(labels, n.kubelet.Labels)
 	return &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: n.config.Name, Labels: labels, Annotations: n.annotations()},
-		Spec:       corev1.NodeSpec{ProviderID: n.settings.providerID, Taints: n.taints},
+		Spec:       corev1.NodeSpec{ProviderID: n.kubelet.ProviderID, Taints: n.kubelet.Taints},
 	}
 }
 
@@ -99,8 +88,8 @@ func (n *Node) annotations() map[string]string {
 		"k3s.io/hostname":    n.config.Name,
 		"k3s.io/internal-ip": joined(n.config.IPs),
 	}
-	if len(n.config.ExternalIPs) > 0 {
-		annotations["k3s.io/external-ip"] = joined(n.config.ExternalIPs)
+	if len(n.externalIPs) > 0 {
+		annotations["k3s.io/external-ip"] = joined(n.externalIPs)
 	}
 	return annotations
 }
@@ -131,7 +120,7 @@ func (n *Node) adopt(ctx context.Context) (*corev1.Node, error) {
 // post writes the whole status.
 func (n *Node) post(ctx context.Context, node *corev1.Node) error {
 	node = node.DeepCopy()
-	resources := capacity(n.config.DataDir)
+	resources := capacity(n.config.DataDir, n.kubelet.MaxPods)
 	node.Status.Capacity, node.Status.Allocatable = resources, resources
 	node.Status.Addresses = n.addresses()
 	node.Status.NodeInfo = systemInfo()
@@ -159,7 +148,7 @@ func (n *Node) due(node *corev1.Node) bool {
 		if condition.Type == corev1.NodeReady {
 			return condition.Status != corev1.ConditionTrue ||
 				// Half a period of slack, because heartbeats are stored in whole seconds.
-				time.Since(condition.LastHeartbeatTime.Time) > n.settings.statusRenewal-n.settings.statusEvery/2
+				time.Since(condition.LastHeartbeatTime.Time) > n.kubelet.StatusReport-n.kubelet.StatusUpdate/2
 		}
 	}
 	return true
@@ -170,7 +159,7 @@ func (n *Node) addresses() []corev1.NodeAddress {
 	for _, ip := range n.config.IPs {
 		all = append(all, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: ip.String()})
 	}
-	for _, ip := range n.config.ExternalIPs {
+	for _, ip := range n.externalIPs {
 		all = append(all, corev1.NodeAddress{Type: corev1.NodeExternalIP, Address: ip.String()})
 	}
 	return append(all, corev1.NodeAddress{Type: corev1.NodeHostName, Address: n.config.Name})

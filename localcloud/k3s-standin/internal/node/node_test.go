@@ -12,16 +12,17 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"k3s-aws/localcloud/k3s-standin/internal/config"
+	"k3s-aws/localcloud/k3s-standin/internal/kubelet"
 )
 
-func newNode(t *testing.T, c config.Node) *Node {
+func newNode(t *testing.T, c config.Node, externalIPs ...net.IP) *Node {
 	t.Helper()
 	c.Name, c.IPs, c.DataDir = "a", []net.IP{net.IPv4(10, 64, 0, 20)}, t.TempDir()
-	n, err := New(c)
+	settings, err := kubelet.Load(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return n
+	return New(c, externalIPs, settings)
 }
 
 func register(t *testing.T, n *Node, before ...*corev1.Node) *corev1.Node {
@@ -50,7 +51,7 @@ func wants(t *testing.T, want, got string) {
 }
 
 func TestANodeIsReadyAndSaysThatItIsHollow(t *testing.T) {
-	node := register(t, newNode(t, config.Node{ExternalIPs: []net.IP{net.IPv4(127, 44, 1, 2)}}))
+	node := register(t, newNode(t, config.Node{}, net.IPv4(127, 44, 1, 2)))
 	ready := node.Status.Conditions[len(node.Status.Conditions)-1]
 	wants(t, "Ready=True", string(ready.Type)+"="+string(ready.Status))
 	wants(t, "hollow://v1.36.4+standin1", node.Status.NodeInfo.ContainerRuntimeVersion)
@@ -79,6 +80,7 @@ func TestLabelsTaintsAndProviderIDAreThoseOfTheConfiguration(t *testing.T) {
 	wants(t, "t4g.small", node.Labels["node.kubernetes.io/instance-type"])
 	wants(t, "aws:///us-east-1a/i-0123", node.Spec.ProviderID)
 	wants(t, "dedicated=web:NoSchedule", node.Spec.Taints[0].ToString())
+	wants(t, "10", node.Status.Capacity.Pods().String())
 }
 
 func TestALaterStartMergesLabelsAndLeavesTheRest(t *testing.T) {
@@ -92,20 +94,6 @@ func TestALaterStartMergesLabelsAndLeavesTheRest(t *testing.T) {
 	wants(t, "k3s://before", node.Spec.ProviderID)
 	if !node.Spec.Unschedulable {
 		t.Error("the start uncordoned the node")
-	}
-}
-
-func TestAConfigurationThatAKubeletRefusesIsRefused(t *testing.T) {
-	for want, c := range map[string]config.Node{
-		"unknown 'kubernetes.io' or 'k8s.io' labels specified with --node-labels: [node-role.kubernetes.io/agent]": {
-			Labels: []string{"node-role.kubernetes.io/agent=true"}},
-		`node-label "a b=c"`: {Labels: []string{"a b=c"}},
-		"node-taint: ":       {Taints: []string{"no-effect"}},
-		"kubelet-arg node-status-update-frequency": {KubeletArgs: []string{"node-status-update-frequency=often"}},
-	} {
-		if _, err := New(c); err == nil || !strings.HasPrefix(err.Error(), want) {
-			t.Errorf("error %v, want %q", err, want)
-		}
 	}
 }
 

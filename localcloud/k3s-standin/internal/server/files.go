@@ -14,7 +14,6 @@ import (
 
 	"k3s-aws/localcloud/k3s-standin/internal/config"
 	"k3s-aws/localcloud/k3s-standin/internal/controlplane"
-	"k3s-aws/localcloud/k3s-standin/internal/kubeconfig"
 	"k3s-aws/localcloud/k3s-standin/internal/passwd"
 	"k3s-aws/localcloud/k3s-standin/internal/pki"
 	"k3s-aws/localcloud/k3s-standin/internal/token"
@@ -107,20 +106,15 @@ func servingLeaf(c *config.Server) (pki.Leaf, error) {
 		"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
 		"kubernetes.default.svc." + c.ClusterDomain, c.Name,
 	}
-	addresses := []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback, c.AdvertiseAddress}
-	addresses = append(append(addresses, c.IPs...), c.ExternalIPs...)
-	for _, name := range c.TLSNames {
+	addresses := append([]net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, c.IPs...)
+	for _, name := range slices.Concat([]string{c.AdvertiseAddress}, c.ExternalIPs, c.TLSNames) {
 		if ip := net.ParseIP(name); ip != nil {
 			addresses = append(addresses, ip)
-		} else {
+		} else if name != "" {
 			names = append(names, name)
 		}
 	}
-	for _, cidr := range strings.Split(c.ServiceCIDR, ",") {
-		_, network, err := net.ParseCIDR(cidr)
-		if err != nil {
-			return leaf, fmt.Errorf("service-cidr: %w", err)
-		}
+	for _, network := range c.ServiceCIDRs {
 		first, err := netutils.GetIndexedIP(network, 1)
 		if err != nil {
 			return leaf, fmt.Errorf("service-cidr: %w", err)
@@ -212,34 +206,10 @@ func relink(target, link string) error {
 	return os.Symlink(target, link)
 }
 
-func (f *files) kubeconfigs(c *config.Server) error {
-	for _, who := range []string{"admin", "controller", "scheduler"} {
-		access, err := f.access(c, who)
-		if err != nil {
-			return err
-		}
-		if err := access.Write(f.path("cred", who+".kubeconfig"), 0o600); err != nil {
-			return err
-		}
-		if who != "admin" {
-			continue
-		}
-		if err := access.Write(c.Kubeconfig, c.KubeconfigMode); err != nil {
-			return fmt.Errorf("write-kubeconfig: %w", err)
-		}
+func joined(networks []*net.IPNet) string {
+	var all []string
+	for _, network := range networks {
+		all = append(all, network.String())
 	}
-	return nil
-}
-
-func (f *files) access(c *config.Server, who string) (kubeconfig.Access, error) {
-	return kubeconfig.Read(localURL(c), f.serverCA.PEM, f.tls.Path("client-"+who+".crt"), f.tls.Path("client-"+who+".key"))
-}
-
-// localURL is how this machine reaches its own server.
-func localURL(c *config.Server) string {
-	host := "127.0.0.1"
-	if ip := net.ParseIP(c.BindAddress); ip != nil && !ip.IsUnspecified() {
-		host = ip.String()
-	}
-	return "https://" + net.JoinHostPort(host, fmt.Sprint(c.Port))
+	return strings.Join(all, ",")
 }

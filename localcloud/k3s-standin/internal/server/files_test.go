@@ -18,11 +18,12 @@ import (
 )
 
 func settings(dir string) *config.Server {
+	service := &net.IPNet{IP: net.IPv4(10, 43, 0, 0), Mask: net.CIDRMask(16, 32)}
 	return &config.Server{
 		Node:             config.Node{Name: "demo-servers-1a2b3c4d", IPs: []net.IP{net.IPv4(10, 64, 0, 10)}, DataDir: filepath.Join(dir, "data")},
-		AdvertiseAddress: net.IPv4(10, 64, 0, 10), BindAddress: "0.0.0.0", Port: 6443,
-		Kubeconfig: filepath.Join(dir, "k3s.yaml"), KubeconfigMode: 0o600,
-		ServiceCIDR: "10.43.0.0/16", ClusterDomain: "cluster.local",
+		AdvertiseAddress: "10.64.0.10", BindAddress: "0.0.0.0", Port: 6443,
+		Kubeconfig: filepath.Join(dir, "k3s.yaml"), KubeconfigMode: "0600",
+		ServiceCIDRs: []*net.IPNet{service}, ClusterDomain: "cluster.local",
 	}
 }
 
@@ -49,7 +50,7 @@ func content(t *testing.T, path string) string {
 
 func TestTheServingCertificateNamesEveryWayToTheServer(t *testing.T) {
 	c := settings(t.TempDir())
-	c.ExternalIPs = []net.IP{net.IPv4(127, 44, 1, 2)}
+	c.ExternalIPs = []string{"127.44.1.2"}
 	c.TLSNames = []string{"api.example", "203.0.113.9", "localhost"}
 	leaf, err := servingLeaf(c)
 	if err != nil {
@@ -151,5 +152,16 @@ func TestANewNameMeansANewServingCertificate(t *testing.T) {
 	c.TLSNames = []string{"new.example"}
 	if content(t, mustPrepare(t, c).tls.Path("serving-kube-apiserver.crt")) == first {
 		t.Error("the certificate does not have the new name")
+	}
+}
+
+func TestAKubeconfigModeIsOctalAndAnInvalidOneLeavesTheFilePrivate(t *testing.T) {
+	for given, want := range map[string]os.FileMode{"0644": 0o644, "420": 0o420, "": 0o600, "rw": 0o600, "0649": 0o600} {
+		c := settings(t.TempDir())
+		c.KubeconfigMode = given
+		mustPrepare(t, c)
+		if info, err := os.Stat(c.Kubeconfig); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%q: %v, %v", given, info.Mode(), err)
+		}
 	}
 }

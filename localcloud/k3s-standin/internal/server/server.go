@@ -1,4 +1,4 @@
-// Package server is `k3s server`: the control plane, what k3s answers beside it, and a node.
+// Package server is `k3s server`: the control plane, k3s's own API beside it, and a node.
 package server
 
 import (
@@ -12,8 +12,6 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -22,11 +20,9 @@ import (
 	"k3s-aws/localcloud/k3s-standin/internal/config"
 	"k3s-aws/localcloud/k3s-standin/internal/controlplane"
 	"k3s-aws/localcloud/k3s-standin/internal/manifests"
-	"k3s-aws/localcloud/k3s-standin/internal/node"
 	"k3s-aws/localcloud/k3s-standin/internal/nodepassword"
-	"k3s-aws/localcloud/k3s-standin/internal/passwd"
+	"k3s-aws/localcloud/k3s-standin/internal/shutdown"
 	"k3s-aws/localcloud/k3s-standin/internal/supervisor"
-	"k3s-aws/localcloud/k3s-standin/internal/token"
 	"k3s-aws/localcloud/k3s-standin/internal/version"
 )
 
@@ -64,24 +60,23 @@ func Run(ctx context.Context, c *config.Server) error {
 	if err := files.agree(ctx, c, data); err != nil {
 		return fmt.Errorf("preparing server: %w", err)
 	}
+	// k3s starts no API server before its own node could join.
+	if err := agent.AwaitAddresses(ctx, c.Node); err != nil {
+		return err
+	}
 	s, err := newServer(c, files, data)
 	if err != nil {
 		return err
 	}
-	// The API server would tell systemd that it is ready as soon as it listens. k3s hides the socket
-	// from it too.
+	// The API server would notify systemd as soon as it listens. k3s hides the socket from it too.
 	s.systemd = os.Getenv(notifySocket)
 	if err := os.Unsetenv(notifySocket); err != nil {
 		return err
 	}
 	parts, ctx := errgroup.WithContext(ctx)
-	parts.Go(func() error { return named(ctx, "kube-apiserver", s.apiServer(datastore.Endpoint).Run(ctx)) })
+	parts.Go(func() error { return exited(ctx, "apiserver", s.apiServer(datastore.Endpoint).Run(ctx)) })
 	parts.Go(func() error { return s.afterReady(ctx, parts) })
-	err = parts.Wait()
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
+	return parts.Wait()
 }
 
 // agree brings the files on disk and the datastore together, in k3s's order: a token that does not
@@ -120,10 +115,17 @@ func newServer(c *config.Server, files *files, data *bootstrap.Data) (*server, e
 	s.supervisor = &supervisor.Supervisor{
 		CACerts: files.serverCA.PEM, ClientCA: files.clientCA,
 		ServerSecret: files.token, AgentSecret: files.agent, PasswordFile: c.PasswordFile,
-		ClusterCIDR: c.ClusterCIDR, ServiceCIDR: c.ServiceCIDR, Now: time.Now,
-		Rotate: s.rotateToken,
+		Agents: forAgents(c), Now: time.Now, Rotate: s.rotateToken,
 	}
 	return s, nil
+}
+
+func forAgents(c *config.Server) supervisor.Configuration {
+	return supervisor.Configuration{
+		ClusterIPRange: c.ClusterCIDRs[0], ClusterIPRanges: c.ClusterCIDRs,
+		ServiceIPRange: c.ServiceCIDRs[0], ServiceIPRanges: c.ServiceCIDRs,
+		ClusterDomain: c.ClusterDomain, FlannelBackend: c.FlannelBackend, DisableNPC: c.DisableNetworkPolicy,
+	}
 }
 
 func (s *server) apiServer(datastore string) controlplane.APIServer {
@@ -131,7 +133,7 @@ func (s *server) apiServer(datastore string) controlplane.APIServer {
 	return controlplane.APIServer{
 		Files: s.files.tls, Datastore: datastore,
 		BindAddress: c.BindAddress, Port: c.Port, AdvertiseAddress: c.AdvertiseAddress,
-		ServiceCIDR: c.ServiceCIDR, ServicePorts: c.ServicePorts,
+		ServiceCIDR: joined(c.ServiceCIDRs), ServicePorts: c.ServicePorts,
 		Issuer:    "https://kubernetes.default.svc." + c.ClusterDomain,
 		ExtraArgs: c.APIServerArgs, Wrap: s.supervisor.Wrap,
 	}
@@ -146,7 +148,7 @@ func (s *server) afterReady(ctx context.Context, parts *errgroup.Group) error {
 	c := s.config
 	controllers := controlplane.ControllerManager{
 		Files: s.files.tls, Kubeconfig: s.files.path("cred", "controller.kubeconfig"),
-		ClusterCIDR: c.ClusterCIDR, ServiceCIDR: c.ServiceCIDR, ExtraArgs: c.ControllerArgs,
+		ClusterCIDR: joined(c.ClusterCIDRs), ServiceCIDR: joined(c.ServiceCIDRs), ExtraArgs: c.ControllerArgs,
 	}
 	scheduler := controlplane.Scheduler{
 		Kubeconfig: s.files.path("cred", "scheduler.kubeconfig"), ExtraArgs: c.SchedulerArgs,
@@ -155,53 +157,21 @@ func (s *server) afterReady(ctx context.Context, parts *errgroup.Group) error {
 	if err != nil {
 		return err
 	}
-	parts.Go(func() error { return named(ctx, "kube-controller-manager", controllers.Run(ctx)) })
-	parts.Go(func() error { return named(ctx, "kube-scheduler", scheduler.Run(ctx)) })
-	parts.Go(func() error { return named(ctx, "manifests", deployer.Run(ctx)) })
+	parts.Go(func() error { return exited(ctx, "controller-manager", controllers.Run(ctx)) })
+	parts.Go(func() error { return exited(ctx, "scheduler", scheduler.Run(ctx)) })
+	parts.Go(func() error { return deployer.Run(ctx) })
 	if err := s.openJoining(ctx); err != nil {
 		return err
 	}
 	s.announce()
 	if !c.DisableAgent {
 		parts.Go(func() error { return s.runNode(ctx) })
+		parts.Go(func() error { return s.labelNode(ctx) })
 	}
 	return nil
 }
 
-// rotateToken gives the server another token, on disk and in the datastore. The passwords that this
-// process lets in stay what they were at its start, as in k3s.
-func (s *server) rotateToken(ctx context.Context, given string) error {
-	s.rotating.Lock()
-	defer s.rotating.Unlock()
-	if given == "" {
-		var err error
-		if given, err = token.Random(); err != nil {
-			return err
-		}
-	}
-	password, err := token.Password(given)
-	if err != nil {
-		return err
-	}
-	users, err := passwd.Read(s.files.passwd())
-	if err != nil {
-		return err
-	}
-	old := users.Password(passwd.Server)
-	if s.config.AgentToken == "" && users.Password(passwd.Node) == old {
-		users.Set(passwd.Node, password)
-	}
-	users.Set(passwd.Server, password)
-	if err := users.Write(); err != nil {
-		return err
-	}
-	if err := s.files.writeToken("token", "server", password); err != nil {
-		return err
-	}
-	return s.data.Rotate(ctx, old, password)
-}
-
-// waitReady asks until /readyz says ok.
+// waitReady returns when /readyz is ok.
 func (s *server) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, readyTimeout,
 		fmt.Errorf("the API server was not ready within %s", readyTimeout))
@@ -213,6 +183,9 @@ func (s *server) waitReady(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return ctx.Err()
+			}
 			return context.Cause(ctx)
 		case <-time.After(readyEvery):
 		}
@@ -245,28 +218,13 @@ func (s *server) announce() {
 	}
 }
 
-// runNode joins this machine as any agent joins, then gives it the server's label, which a node
-// may not give itself.
-func (s *server) runNode(ctx context.Context) error {
-	secret, err := token.Format("node", s.files.agent, s.files.serverCA.PEM)
-	if err != nil {
-		return err
-	}
-	joined := &config.Agent{Node: s.config.Node, URL: localURL(s.config), Token: secret}
-	return agent.Run(ctx, joined, func(ctx context.Context) error {
-		patch := fmt.Sprintf(`{"metadata":{"labels":{%q:"true"}}}`, node.ControlPlaneLabel)
-		_, err := s.client.CoreV1().Nodes().Patch(ctx, s.config.Name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
-		return err
-	})
-}
-
-// named says which part ended. A part that ends while the others should go on is a failure.
-func named(ctx context.Context, part string, err error) error {
+// exited is the end of a component while the others run on.
+func exited(ctx context.Context, component string, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err == nil:
-		return fmt.Errorf("%s ended without being told to", part)
+		return shutdown.Because(nil)
 	}
-	return fmt.Errorf("%s: %w", part, err)
+	return shutdown.Because(fmt.Errorf("%s exited: %w", component, err))
 }

@@ -18,7 +18,6 @@ import (
 
 	"k3s-aws/localcloud/k3s-standin/internal/nodepassword"
 	"k3s-aws/localcloud/k3s-standin/internal/pki"
-	"k3s-aws/localcloud/k3s-standin/internal/version"
 )
 
 // Headers with which a node names itself.
@@ -48,8 +47,7 @@ type Supervisor struct {
 	ServerSecret string
 	AgentSecret  string
 	PasswordFile string // named in the refusal of a node
-	ClusterCIDR  string
-	ServiceCIDR  string
+	Agents       Configuration
 	Now          pki.Clock
 	// Rotate gives the server another token; an empty one means any.
 	Rotate func(ctx context.Context, newToken string) error
@@ -118,9 +116,7 @@ func text(body []byte) handler {
 }
 
 func (s *Supervisor) config(w http.ResponseWriter, _ *http.Request, _ caller) {
-	body, err := json.Marshal(map[string]string{
-		"ClusterIPRange": s.ClusterCIDR, "ServiceIPRange": s.ServiceCIDR, "Version": version.Kubernetes,
-	})
+	body, err := json.Marshal(s.Agents)
 	if err != nil {
 		refuse(w, http.StatusInternalServerError, err.Error())
 		return

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -108,6 +109,28 @@ func TestJoiningWaitsForTheControlPlaneButRefusesAtOnce(t *testing.T) {
 	s := newSupervisor(t)
 	wants(t, s, get("/v1-k3s/readyz", "node", "agent-secret"), 503, "runtime core not ready")
 	wants(t, s, get("/v1-k3s/readyz", "node", "wrong"), 401, "not authorized")
+}
+
+func TestAgentsReadTheConfigurationWithTheFieldsOfK3s(t *testing.T) {
+	s := newSupervisor(t)
+	_, cluster, _ := net.ParseCIDR("10.42.0.0/16")
+	s.Agents = Configuration{ClusterIPRanges: []*net.IPNet{cluster}, FlannelBackend: "host-gw", DisableNPC: true}
+	s.Ready(keeper{})
+	code, body := ask(s, get("/v1-k3s/config", "node", "agent-secret"))
+	var fields struct {
+		ClusterIPRanges []struct{ IP, Mask string }
+		FlannelBackend  string
+		DisableNPC      bool
+	}
+	if err := json.Unmarshal([]byte(body), &fields); err != nil || code != 200 {
+		t.Fatalf("%d %s: %v", code, body, err)
+	}
+	if fields.FlannelBackend != "host-gw" || !fields.DisableNPC || fields.ClusterIPRanges[0].IP != "10.42.0.0" ||
+		fields.ClusterIPRanges[0].Mask != "//8AAA==" {
+		t.Errorf("%s", body)
+	}
+	wants(t, s, get("/v1-k3s/config", "server", "server-secret"), 403, "forbidden")
+	wants(t, s, get("/v1-k3s/config", "node", "wrong"), 401, "not authorized")
 }
 
 // with presents a certificate that an authority signed.

@@ -24,7 +24,8 @@ type Token struct {
 	Password string
 }
 
-// Parse reads either form. Its errors do not repeat the token.
+// Parse reads either form, as k3s does: the hash may be missing from the full one. Its errors do not
+// repeat the token.
 func Parse(text string) (Token, error) {
 	if text == "" {
 		return Token{}, errors.New("token must not be empty")
@@ -35,9 +36,9 @@ func Parse(text string) (Token, error) {
 	}
 	hash, credentials, found := strings.Cut(rest, "::")
 	if !found {
-		return Token{}, errors.New("invalid token format")
+		hash, credentials = "", rest
 	}
-	if decoded, err := hex.DecodeString(hash); err != nil || len(decoded) != sha256.Size {
+	if hash != "" && len(hash) != hex.EncodedLen(sha256.Size) {
 		return Token{}, errors.New("invalid token CA hash length")
 	}
 	user, password, found := strings.Cut(credentials, ":")
@@ -47,10 +48,18 @@ func Parse(text string) (Token, error) {
 	return Token{CAHash: hash, Username: user, Password: password}, nil
 }
 
+// UserPassword is what k3s takes for a user's password: what follows the user's name in the full form of
+// a token, else the whole text.
+func UserPassword(user, text string) string {
+	if credentials := strings.Index(text, "::"+user+":"); credentials > 0 && strings.HasPrefix(text, prefix) {
+		return text[credentials+len("::"+user+":"):]
+	}
+	return text
+}
+
 var bootstrapForm = regexp.MustCompile(`^[a-z0-9]{6}\.[a-z0-9]{16}$`)
 
-// Password reads a server's token in either form. The form of bootstrap tokens is none: they are for
-// agents alone.
+// Password reads a server's token in either form. A bootstrap token is refused: it is for agents only.
 func Password(text string) (string, error) {
 	parsed, err := Parse(text)
 	if err != nil || bootstrapForm.MatchString(parsed.Password) {

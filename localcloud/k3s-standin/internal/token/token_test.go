@@ -47,9 +47,33 @@ func TestMalformedTokensAreRefusedWithoutRepeatingThem(t *testing.T) {
 		"K10" + hash + "::topsecret":        "invalid token format",
 		"K10" + hash + "::node:":            "invalid token format",
 		"K10" + hash + "zz::node:topsecret": "invalid token CA hash length",
+		"K10::topsecret":                    "invalid token format",
 	} {
 		if _, err := Parse(text); err == nil || err.Error() != want {
 			t.Errorf("Parse(%q): error %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestTheFullFormMayLackTheHash(t *testing.T) {
+	for _, text := range []string{"K10node:secret", "K10::node:secret"} {
+		if got, err := Parse(text); err != nil || got != (Token{Username: "node", Password: "secret"}) {
+			t.Errorf("Parse(%q) = %+v, %v", text, got, err)
+		}
+	}
+}
+
+func TestAUsersPasswordFollowsTheUsersNameInTheFullForm(t *testing.T) {
+	hash := strings.Repeat("ab", sha256.Size)
+	for text, want := range map[string]string{
+		"secret":                         "secret",
+		"K10" + hash + "::node:secret":   "secret",
+		"K10" + hash + "::server:secret": "K10" + hash + "::server:secret",
+		"K10secret":                      "K10secret",
+		"":                               "",
+	} {
+		if got := UserPassword("node", text); got != want {
+			t.Errorf("UserPassword(%q) = %q, want %q", text, got, want)
 		}
 	}
 }

@@ -1,6 +1,13 @@
-// Package version owns the version this stand-in answers with.
+// Package version owns the version of this stand-in.
 package version
 
-// Kubernetes is the version told by `k3s --version` and by every node. The suffix keeps anybody
-// from taking it for a release of k3s. build.sh gives the API server the same one.
+import utilversion "k8s.io/apimachinery/pkg/util/version"
+
+// Kubernetes is the version that `k3s --version` prints and that every node reports. The suffix
+// distinguishes it from a release of k3s. build.sh gives the API server the same one.
 const Kubernetes = "v1.36.4+standin1"
+
+// AtLeast reports whether the imitated k3s is of a minor version, such as "1.37", or newer.
+func AtLeast(minor string) bool {
+	return utilversion.MustParseGeneric(Kubernetes).AtLeast(utilversion.MustParseGeneric(minor))
+}

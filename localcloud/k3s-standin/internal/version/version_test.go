@@ -15,3 +15,11 @@ func TestTheBuildLineHasTheSameVersion(t *testing.T) {
 		t.Errorf("build.sh does not set %s", Kubernetes)
 	}
 }
+
+func TestAMinorVersionIsComparedAsNumbers(t *testing.T) {
+	for minor, want := range map[string]bool{"1.9": true, "1.36": true, "1.37": false, "2.0": false} {
+		if got := AtLeast(minor); got != want {
+			t.Errorf("%s: %t, want %t", minor, got, want)
+		}
+	}
+}
