@@ -9,6 +9,7 @@ from typing import Any
 
 from cluster import bucket
 from cluster.model import MACHINE_SCHEMA, Cluster
+from cluster.version import VERSION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ def of(cluster: Cluster, parts: Parts) -> dict[str, Any]:
     return {
         "program": {
             "name": parts.project,
+            "version": VERSION,
             "machineSchema": MACHINE_SCHEMA,
             "bootProgramSha256": hashlib.sha256(parts.boot_program.encode()).hexdigest(),
         },

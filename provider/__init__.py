@@ -6,4 +6,6 @@ identities their rights. It has no rule about clusters (that is cluster/), and k
 program nor pulumi_aws: the engine starts it alone on refresh and destroy.
 """
 
-VERSION = "0.1.0"
+from cluster.version import VERSION
+
+__all__ = ["VERSION"]

@@ -7,6 +7,7 @@ from typing import Any
 
 from cluster import answers, bom, config, releases
 from cluster.model import Cluster
+from cluster.version import VERSION
 from tests.cluster.ec2 import answers_about
 
 CLOSED = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
@@ -78,6 +79,7 @@ def test_the_program_is_told_by_its_boot_program() -> None:
     found = bill(load(), "ami-new")
     assert found["program"] == {
         "name": "k3s-aws",
+        "version": VERSION,
         "machineSchema": 1,
         "bootProgramSha256": hashlib.sha256(b"print()").hexdigest(),
     }

@@ -12,6 +12,7 @@ import pytest
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, plugin_pb2, provider_pb2
 
+from cluster.version import VERSION
 from provider.engine import Engine
 from provider.properties import Fields, Group, required
 from provider.resources import RESOURCES
@@ -39,7 +40,7 @@ def test_the_plugin_accepts_secrets_and_previews(rpc: Rpc) -> None:
 
 
 def test_the_plugin_has_a_version_and_can_be_attached_to(rpc: Rpc) -> None:
-    assert rpc.stub.GetPluginInfo(NOTHING).version == "0.1.0"
+    assert rpc.stub.GetPluginInfo(NOTHING).version == VERSION
     rpc.stub.Attach(plugin_pb2.PluginAttach(address="127.0.0.1:1"))
 
 

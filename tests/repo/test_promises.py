@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from cluster.version import VERSION
 from tests.repo.test_import_rules import imported
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +52,11 @@ def test_the_words_are_the_fields() -> None:
         and "system:masters" not in line
     ]
     assert found == []
+
+
+def test_the_newest_version_of_the_changelog_is_the_programs() -> None:
+    versions = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert versions == [VERSION, "0.1.0"]
 
 
 def test_no_file_is_named_after_nothing() -> None:

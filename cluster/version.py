@@ -1,0 +1,5 @@
+"""The version of this program; CHANGELOG.md says what changed with it."""
+
+from __future__ import annotations
+
+VERSION = "0.2.0"
