@@ -743,7 +743,8 @@ class Boot:
     def wait_for_node(self) -> None:
         """Until the API reports the node Ready."""
         what = f"node {self.name} is not Ready"
-        self.wait_explained(lambda: self.require_ready(self.require_start()), what)
+        # Not faster: each machine of a large cluster asks the one server.
+        self.wait_explained(lambda: self.require_ready(self.require_start()), what, pause=0.5)
 
     def require_ready(self, state: Mapping[str, str]) -> None:
         """
@@ -786,10 +787,10 @@ class Boot:
             raise Failure(f"{self.unit}.service does not start")
         return state
 
-    def wait_explained(self, attempt: Callable[[], Any], what: str) -> None:
+    def wait_explained(self, attempt: Callable[[], Any], what: str, pause: float = 0.25) -> None:
         """Waits like `Wait.until`; a failure also has a line of k3s's journal."""
         try:
-            self.wait.until(attempt, what, pause=0.25)
+            self.wait.until(attempt, what, pause=pause)
         except Failure as fault:
             raise Failure(f"{fault}; its journal: {self.last_line()}") from None
 

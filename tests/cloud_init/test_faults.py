@@ -209,7 +209,7 @@ def test_an_activating_agent_whose_node_is_ready_is_not_started_again(world: Wor
     world.kubelet.ready = "Unknown"
     world.clock.sleep(60)
     # It ran with this very configuration, but nobody hears of its node any more.
-    world.configure("agent", deadlineSeconds=30)
+    world.configure("agent", deadlineSeconds=8)
     assert world.boot() == 1
     assert world.systemd.restarts("k3s-agent") == 2
 
@@ -218,7 +218,7 @@ def test_an_activating_agent_whose_node_is_ready_is_not_started_again(world: Wor
 def test_a_node_that_the_api_does_not_report_ready_is_the_cause(world: World, role: str) -> None:
     world.kubelet.ready, world.kubelet.message = "False", "cni plugin not initialized"
     world.systemd.journal = ["level=info msg=started"]
-    world.configure(role, deadlineSeconds=60)
+    world.configure(role, deadlineSeconds=8)
     assert world.boot() == 1
     phase, cause = world.cause()
     name = world.report["node"]
@@ -239,7 +239,7 @@ def test_a_ready_node_of_an_earlier_start_is_no_proof_of_this_one(
     """The Node object stays Ready for a while when its kubelet is gone."""
     world.kubelet.registered = registered
     world.kubelet.heartbeat = world.clock.time() - 2
-    world.configure("agent", deadlineSeconds=60)
+    world.configure("agent", deadlineSeconds=8)
     assert world.boot() == 1
     assert seen in world.cause()[1]
 

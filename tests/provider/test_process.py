@@ -19,6 +19,7 @@ import pytest
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+from cluster.version import VERSION
 from provider import values
 from tests.provider.rpc import urn_of
 
@@ -59,7 +60,7 @@ def test_the_executable_answers_on_the_port_it_prints_and_ends_on_sigint(tmp_pat
         process.send_signal(signal.SIGINT)
         code = process.wait(5)
 
-    assert info.version == "0.1.0"
+    assert info.version == VERSION
     assert code == 0
 
 
