@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from toolchain import (
+    command,
     docker_engine,
     doctor,
     emulation,
@@ -20,7 +21,6 @@ from toolchain import (
     sbom,
     venv,
 )
-from toolchain.errors import ToolchainError
 from toolchain.host import Architecture, Host, this_host
 from toolchain.places import Places
 
@@ -113,14 +113,12 @@ def provide_packages(places: Places, host: Host, path: str) -> None:
 
 def main(words: list[str]) -> int:
     """Runs one command; an operator's error is one message and status 1."""
-    try:
-        return act(parser().parse_args(words), Places(), this_host(), os.environ["PATH"])
-    except ToolchainError as error:
-        say(f"error: {error}")
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    arguments = parser().parse_args(words)
+    return command.run(
+        lambda: act(arguments, Places(), this_host(), os.environ["PATH"]), in_venv=False
+    )
 
 
 if __name__ == "__main__":
+    command.end_in_order()
     sys.exit(main(sys.argv[1:]))

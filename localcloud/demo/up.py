@@ -30,7 +30,7 @@ def up(folder: Folder, host: Host, say: Say) -> None:
     """Brings the demo up and tells how to go on. Raises LocalCloudError, ToolchainError."""
     require_usable(host)
     stages = Stages(say)
-    cloud = Cloud(folder.places.local / "cloud")
+    cloud = Cloud(folder.places.cloud)
     require_same_cloud(folder, cloud.endpoint())
     prepare_host(folder, host, stages)
     with stages.stage("Pulumi CLI") as tell:
@@ -54,7 +54,7 @@ def up(folder: Folder, host: Host, say: Say) -> None:
         stack.up()
     with stages.stage("kubeconfig"):
         stack.export_kubeconfig()
-        listing = nodes.listed(folder.kubeconfig, binary.path, stack.environment)
+        listing = nodes.listed(folder.kubeconfig, stack.environment)
     say(f"\n{listing}\n\nkubeconfig  {folder.kubeconfig}")
     say(f"k3s         {binary.kind}, {binary.version}")
     if notice := system_pods.notice(binary):
@@ -122,7 +122,8 @@ def _stack(
         k3s=binary,
         sha256=running["k3sSha256"],
     )
-    environment.write_shell(folder, pulumi, ambient)
+    environment.write_kubectl(folder, binary.path)
+    environment.write_shell(folder, pulumi)
     stack.select()
     stack.take_over(tell)
     return stack

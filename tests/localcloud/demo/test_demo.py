@@ -109,23 +109,16 @@ def test_each_stage_is_announced_and_timed() -> None:
     assert stages.summary == "k3s 2.5, pulumi up 0.0; 2.5 in all"
 
 
-def test_the_nodes_are_listed_by_kubectl(machine: Machine, tmp_path: Path) -> None:
+def test_the_nodes_are_listed_by_the_kubectl_on_path(machine: Machine, tmp_path: Path) -> None:
     machine.has("kubectl", "echo 'NAME STATUS'; echo")
-    listing = nodes.listed(tmp_path / "config", Path("/no/k3s"), {"PATH": machine.path})
-    assert listing == "NAME STATUS"
+    assert nodes.listed(tmp_path / "config", {"PATH": machine.path}) == "NAME STATUS"
     assert machine.calls == [f"kubectl --kubeconfig {tmp_path}/config get nodes -o wide"]
-
-
-def test_without_kubectl_the_one_inside_k3s_lists_them(machine: Machine, tmp_path: Path) -> None:
-    k3s = machine.has("k3s", "", folder="own")
-    nodes.listed(tmp_path / "config", k3s, {"PATH": machine.path})
-    assert machine.calls == [f"k3s kubectl --kubeconfig {tmp_path}/config get nodes -o wide"]
 
 
 def test_nodes_that_cannot_be_listed_are_an_error(machine: Machine, tmp_path: Path) -> None:
     machine.has("kubectl", "echo 'connection refused' >&2; exit 1")
     with pytest.raises(LocalCloudError, match="`kubectl get nodes` failed: connection refused"):
-        nodes.listed(tmp_path / "config", Path("/no/k3s"), {"PATH": machine.path})
+        nodes.listed(tmp_path / "config", {"PATH": machine.path})
 
 
 @pytest.mark.parametrize(
