@@ -6,6 +6,7 @@ Ends with an error when anything changed, so that nobody commits the result unre
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import sys
 from pathlib import Path
@@ -52,7 +53,9 @@ def rewrite_reference(docs: Path) -> list[str]:
     return [str(file) for file in changed]
 
 
-def main() -> int:
+def main(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.golden.rewrite", description=__doc__)
+    parser.parse_args(words)
     changed = [f"tests/golden/{file}" for file in rewrite(rendering.GOLDEN)]
     changed += rewrite_reference(Path("docs"))
     if not changed:
@@ -65,4 +68,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
