@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.cloud import foreign
-from localcloud.demo import aws_plugin, environment, nodes, origin, stack_config, system_pods
+from localcloud.demo import (
+    aws_plugin,
+    environment,
+    nodes,
+    origin,
+    stack_config,
+    suggestions,
+    system_pods,
+)
 from localcloud.demo.folder import Folder
 from localcloud.demo.stack import Stack, resources
 from localcloud.demo.stages import Stages
@@ -16,14 +24,6 @@ from localcloud.lifecycle import Cloud
 from toolchain import docker_engine, k3s, packages, pulumi_cli
 from toolchain.host import Host
 from toolchain.progress import Say
-
-NEXT = """\
-Try next
-    . .local/demo/env.sh              pulumi, Python and KUBECONFIG for this shell
-    kubectl get pods --all-namespaces
-    pulumi stack output nodes
-    pulumi preview                    after a change in Pulumi.demo.yaml, such as pools[0].count
-    make demo-destroy                 leaves nothing behind but caches in .local/"""
 
 
 def up(folder: Folder, host: Host, say: Say) -> None:
@@ -59,7 +59,7 @@ def up(folder: Folder, host: Host, say: Say) -> None:
     say(f"k3s         {binary.kind}, {binary.version}")
     if notice := system_pods.notice(binary):
         say(f"pods        {notice}")
-    say(f"seconds     {stages.summary}\n\n{NEXT}")
+    say(f"seconds     {stages.summary}\n\n{suggestions.text(folder)}")
 
 
 def require_usable(host: Host) -> None:
