@@ -1,4 +1,4 @@
-"""`python -m localcloud`: start, stop, status, logs."""
+"""`python -m localcloud`: start, stop, status, logs, and the image of its machines."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("logs", help="print the daemon's log").add_argument(
         "-f", "--follow", action="store_true"
     )
+    commands.add_parser("image", help="build the machine image where it is missing; print its name")
     return top
 
 
@@ -114,6 +115,7 @@ def act(arguments: argparse.Namespace) -> int:
     """Runs one command."""
     # What it imports is in the virtual environment only; the help needs none.
     from localcloud.lifecycle import Cloud
+    from localcloud.machines import ensure_image
 
     cloud = Cloud(arguments.home.resolve())
     match arguments.command:
@@ -134,6 +136,8 @@ def act(arguments: argparse.Namespace) -> int:
             return status(cloud, as_json=arguments.json)
         case "logs":
             return logs(cloud, follow=arguments.follow)
+        case "image":
+            print(ensure_image(say))
     return 0
 
 
