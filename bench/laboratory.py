@@ -15,14 +15,15 @@ from bench.programs import Program
 from localcloud.demo import aws_plugin, environment, orphans, stack_config
 from localcloud.demo.folder import Folder
 from localcloud.demo.stages import Stages
-from localcloud.demo.up import prepare_host, require_usable
+from localcloud.demo.up import prepare_host
 from localcloud.lifecycle import Cloud
 from localcloud.machines import Machines, ensure_image
-from toolchain import docker_engine, k3s, pulumi_cli
+from toolchain import docker_engine, k3s, preconditions, pulumi_cli
 from toolchain.host import Host
+from toolchain.tasks import TASKS
 
 # Apart from every demo's and every test's on this host.
-VPC_CIDR = "10.62.0.0/16"
+VPC_CIDR = "10.49.0.0/16"
 NODES = 3
 # The stacks of large clusters (many.py).
 MANY = "Pulumi.{}-many*.yaml"
@@ -46,9 +47,9 @@ class Laboratory:
 @contextmanager
 def laboratory(folder: Folder, host: Host, say: Say) -> Iterator[Laboratory]:
     """Prepares what is missing, and leaves nothing but caches. Raises as the demo does."""
-    require_usable(host)
+    preconditions.check(TASKS["bench"], folder.places, host, os.environ["PATH"])
     stages = Stages(say)
-    cloud, by_hand = Cloud(folder.path / "cloud"), Cloud(folder.path / "by-hand")
+    cloud, by_hand = _clouds(folder)
     try:
         prepare_host(folder, host, stages)
         with stages.stage("Pulumi CLI") as tell:
@@ -80,6 +81,17 @@ def laboratory(folder: Folder, host: Host, say: Say) -> Iterator[Laboratory]:
         if docker_engine.ask().version:
             _end(folder, cloud, by_hand)
             docker_engine.stop(folder.places, say)
+
+
+def clean(folder: Folder) -> None:
+    """Removes what a measurement that was killed has left, where a Docker Engine answers."""
+    if docker_engine.ask().version:
+        _end(folder, *_clouds(folder))
+
+
+def _clouds(folder: Folder) -> tuple[Cloud, Cloud]:
+    """The one of the program's stack, and the one whose machines are started by hand."""
+    return Cloud(folder.path / "cloud"), Cloud(folder.path / "by-hand")
 
 
 def _end(folder: Folder, cloud: Cloud, by_hand: Cloud) -> None:

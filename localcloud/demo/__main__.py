@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 
 from localcloud.errors import LocalCloudError
 from toolchain import command
@@ -20,7 +21,10 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="python -m localcloud.demo", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="bring the demo up, or up to date")
+    bring = commands.add_parser("up", help="bring the demo up, or up to date")
+    bring.add_argument(
+        "--began", type=float, help="when its preparation began, in seconds since the epoch"
+    )
     commands.add_parser("destroy", help="remove everything of the demo but caches")
     return top
 
@@ -32,7 +36,12 @@ def act(arguments: argparse.Namespace) -> int:
     from localcloud.demo.folder import Folder
     from localcloud.demo.up import up
 
-    {"up": up, "destroy": destroy}[arguments.command](Folder(Places()), this_host(), say)
+    folder, host = Folder(Places()), this_host()
+    if arguments.command == "destroy":
+        destroy(folder, host, say)
+        return 0
+    now = time.time()
+    up(folder, host, say, before=max(0.0, now - (arguments.began or now)))
     return 0
 
 

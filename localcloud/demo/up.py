@@ -21,15 +21,25 @@ from localcloud.demo.stack import Stack, resources
 from localcloud.demo.stages import Stages
 from localcloud.errors import LocalCloudError
 from localcloud.lifecycle import Cloud
-from toolchain import docker_engine, k3s, packages, pulumi_cli
+from toolchain import docker_engine, k3s, packages, preconditions, pulumi_cli
 from toolchain.host import Host
 from toolchain.progress import Say
+from toolchain.tasks import TASKS
+
+STAGES = (
+    *("system packages", "Docker", "Pulumi CLI", "k3s"),
+    *("local cloud", "pulumi up", "kubeconfig"),
+)
 
 
-def up(folder: Folder, host: Host, say: Say) -> None:
-    """Brings the demo up and tells how to go on. Raises LocalCloudError, ToolchainError."""
-    require_usable(host)
-    stages = Stages(say)
+def up(folder: Folder, host: Host, say: Say, before: float = 0.0) -> None:
+    """
+    Brings the demo up and tells how to go on; `before` are the seconds spent on it already.
+
+    Raises LocalCloudError, ToolchainError.
+    """
+    preconditions.check(TASKS["demo"], folder.places, host, os.environ["PATH"])
+    stages = Stages(say, STAGES, before=before)
     cloud = Cloud(folder.places.cloud)
     require_same_cloud(folder, cloud.endpoint())
     prepare_host(folder, host, stages)
@@ -62,19 +72,6 @@ def up(folder: Folder, host: Host, say: Say) -> None:
     say(f"seconds     {stages.summary}\n\n{suggestions.text(folder)}")
 
 
-def require_usable(host: Host) -> None:
-    """The local cloud opens sockets in its machines' network namespaces."""
-    if host.system != "linux":
-        raise LocalCloudError(
-            "the local cloud needs Linux\n    use a virtual machine with Debian 12"
-        )
-    if not host.root:
-        raise LocalCloudError(
-            "the local cloud needs root: it opens sockets inside its machines and sets up their "
-            "network\n    run it as root, best in a virtual machine of its own"
-        )
-
-
 def require_same_cloud(folder: Folder, running: dict[str, Any] | None) -> None:
     """A cluster whose cloud has ended cannot be updated, only forgotten."""
     if resources(folder) and not origin.is_same(folder, running):
@@ -88,8 +85,7 @@ def prepare_host(folder: Folder, host: Host, stages: Stages) -> None:
     """Installs the system packages that are missing and starts Docker. Raises ToolchainError."""
     path = os.environ["PATH"]
     with stages.stage("system packages") as tell:
-        answers = bool(docker_engine.ask().version)
-        commands = packages.WITH_DOCKER if answers else packages.LOCAL_CLOUD
+        commands = packages.needed(host, engine=bool(docker_engine.ask().version))
         installed = packages.provide(commands, folder.places, host, path, tell)
         tell(f"installed {' '.join(installed)}" if installed else "all there")
     with stages.stage("Docker") as tell:

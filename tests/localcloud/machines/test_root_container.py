@@ -32,7 +32,7 @@ from localcloud.machines import (
 )
 from localcloud.machines.root_container import RootContainer, Started
 
-SUBNET = "10.60.0.0/24"
+SUBNET = "10.48.0.0/24"
 METADATA = ("169.254.169.254", 80)
 
 
@@ -236,7 +236,7 @@ def test_a_machine_lives_without_root(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = MachineSpec(
         instance_id="without-root",
         hostname="without-root",
-        private_ip="10.60.0.10",
+        private_ip="10.48.0.10",
         mac="02:00:00:00:60:10",
         network="without-root",
         subnet_cidr=SUBNET,
@@ -248,8 +248,8 @@ def test_a_machine_lives_without_root(monkeypatch: pytest.MonkeyPatch) -> None:
         machines.create(spec)
         machines.start("without-root")
         with machines.listen("without-root", *METADATA):
-            machines.admit("without-root", [Ingress("tcp", 22, 22, "10.60.0.1/32")])
-            machines.publish({"127.60.0.1": "10.60.0.10"})
+            machines.admit("without-root", [Ingress("tcp", 22, 22, "10.48.0.1/32")])
+            machines.publish({"127.48.0.1": "10.48.0.10"})
             pid = machines.running()["without-root"]
             listening = commands.inside(pid, ["ss", "-ltn"])
             assert "169.254.169.254:80" in listening
