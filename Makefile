@@ -98,6 +98,8 @@ doctor: ## list which tools are there and which are missing
 clean: ## remove every cache, .local/ too; refuses while a demo stands
 	@if [ -d .local/demo/state ] || [ -f .local/cloud/endpoint.json ]; then \
 		echo "a demo stands: make demo-destroy removes it" >&2; exit 1; fi
+	@if [ -f .local/venv/requirements.sha256 ]; then \
+		$(IN_VENV) -m bench --clean; $(IN_VENV) -m tests.localcloud.leftovers; fi
 	@if [ -f .local/docker/started.json ]; then $(TOOLCHAIN) docker stop; fi
 	@if [ -f .local/docker/started.json ]; then \
 		echo "Docker, started from here, is in use: its log and record are in .local/" >&2; exit 1; fi

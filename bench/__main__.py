@@ -18,19 +18,29 @@ def say(text: str) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line, which has no arguments."""
-    return argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    """The command line."""
+    top = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    top.add_argument(
+        "--clean",
+        action="store_true",
+        help="measure nothing: remove what a measurement that was killed has left",
+    )
+    return top
 
 
-def act() -> int:
+def act(arguments: argparse.Namespace) -> int:
     """Measures, prints and writes."""
     # What they import is in the virtual environment only; the help needs none.
+    from bench.laboratory import clean
     from bench.measurement import measure
     from localcloud.demo.folder import Folder
 
     folder = Folder(Places(), "bench")
     # Two at a time would measure each other, and each would remove what the other made.
     with alone(folder.path / "lock", say):
+        if arguments.clean:
+            clean(folder)
+            return 0
         measured = measure(folder, this_host(), say)
     file = folder.places.root / "bench" / "results.json"
     file.write_text(measured.json)
@@ -40,9 +50,9 @@ def act() -> int:
 
 def main(words: list[str]) -> int:
     """Runs it; an operator's error is one message and status 1."""
-    parser().parse_args(words)
+    arguments = parser().parse_args(words)
     return command.run(
-        act,
+        lambda: act(arguments),
         errors=(LocalCloudError,),
         interrupted="interrupted; the next make bench removes what is left of it",
     )

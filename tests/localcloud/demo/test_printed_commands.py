@@ -14,6 +14,7 @@ import pytest
 from localcloud.demo import suggestions
 from localcloud.demo.folder import Folder
 from localcloud.demo.stack_config import vpc_cidr
+from tests.localcloud.leftovers import remembered
 from tests.repo.test_promises import tracked
 from toolchain.places import ROOT, Places
 
@@ -61,8 +62,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (made / ".local").mkdir()
     for name in CACHES:
         (made / ".local" / name).symlink_to((ROOT / ".local" / name).resolve())
-    yield made
-    run(made, "make demo-destroy")
+    with remembered(made / ".local" / "cloud"):
+        yield made
+        run(made, "make demo-destroy")
 
 
 def run(checkout: Path, *commands: str) -> str:
