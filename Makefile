@@ -11,18 +11,21 @@ TOOLCHAIN := $(PYTHON) -m toolchain
 IN_VENV := $(VENV)/python
 # Its tests are compiled as build.sh compiles it, so that Kubernetes is compiled once.
 STANDIN := localcloud/k3s-standin
+BEGAN := $(shell date +%s)
 
 .PHONY: help
 help: ## list the tasks
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 .PHONY: demo
-demo: venv ## a k3s cluster on this machine, through the real Pulumi engine, without an AWS account
-	@$(IN_VENV) -m localcloud.demo up
+demo: ## a k3s cluster on this machine, through the real Pulumi engine, without an AWS account
+	@$(TOOLCHAIN) prepare demo
+	@$(IN_VENV) -m localcloud.demo up --began $(BEGAN)
 
 .PHONY: demo-destroy
-demo-destroy: venv ## destroy the demo's cluster and stop the local cloud; only caches stay
-	@$(IN_VENV) -m localcloud.demo destroy
+demo-destroy: ## destroy the demo's cluster and stop the local cloud; only caches stay
+	@if [ ! -d .local/demo ] && [ ! -d .local/cloud ]; then echo "there is no demo"; \
+	else $(TOOLCHAIN) venv; $(IN_VENV) -m localcloud.demo destroy; fi
 
 .PHONY: env
 env: ## print the line that puts the demo's pulumi, Python and environment into a shell
@@ -30,23 +33,23 @@ env: ## print the line that puts the demo's pulumi, Python and environment into 
 	@echo ". $(CURDIR)/.local/demo/env.sh"
 
 .PHONY: emulation
-emulation: venv ## let arm64 machines of the local cloud run arm64 programs; undo: python3 -m toolchain emulation stop
-	@$(TOOLCHAIN) packages
+emulation: ## let arm64 machines of the local cloud run arm64 programs; undo: python3 -m toolchain emulation stop
+	@$(TOOLCHAIN) require emulation
 	@$(TOOLCHAIN) emulation start
-	@$(IN_VENV) -m toolchain k3s --emulated > /dev/null
+	@$(TOOLCHAIN) prepare emulation
 
 .PHONY: test
-test: check stand-ins ## everything: check, stand-ins, the Go tests, then the tests on the local cloud
-	@$(TOOLCHAIN) packages
+test: ## everything: check, stand-ins, the Go tests, then the tests on the local cloud
+	@$(TOOLCHAIN) require test
+	@$(MAKE) --no-print-directory check stand-ins
 	@trap '$(TOOLCHAIN) docker stop' EXIT; \
-	$(TOOLCHAIN) docker start; \
-	$(TOOLCHAIN) pulumi > /dev/null; \
-	$(IN_VENV) -m toolchain k3s --emulated > /dev/null; \
+	$(TOOLCHAIN) prepare test; \
 	(cd $(STANDIN) && export CGO_ENABLED=0 && go vet -trimpath ./... && go test -trimpath ./...); \
 	$(IN_VENV) -m pytest -m localcloud
 
 .PHONY: bench
-bench: venv ## measure start-up, preview and up against their floors; writes bench/results.json
+bench: ## measure start-up, preview and up against their floors; writes bench/results.json
+	@$(TOOLCHAIN) prepare bench
 	@$(IN_VENV) -m bench
 
 .PHONY: check
@@ -95,6 +98,8 @@ doctor: ## list which tools are there and which are missing
 clean: ## remove every cache, .local/ too; refuses while a demo stands
 	@if [ -d .local/demo/state ] || [ -f .local/cloud/endpoint.json ]; then \
 		echo "a demo stands: make demo-destroy removes it" >&2; exit 1; fi
+	@if [ -f .local/venv/requirements.sha256 ]; then \
+		$(IN_VENV) -m bench --clean; $(IN_VENV) -m tests.localcloud.leftovers; fi
 	@if [ -f .local/docker/started.json ]; then $(TOOLCHAIN) docker stop; fi
 	@if [ -f .local/docker/started.json ]; then \
 		echo "Docker, started from here, is in use: its log and record are in .local/" >&2; exit 1; fi

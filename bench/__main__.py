@@ -1,70 +1,63 @@
-"""`python -m bench`: what `make bench` runs."""
+"""`python -m bench`: what `make bench` runs. Takes some minutes and writes bench/results.json."""
 
 from __future__ import annotations
 
-import os
+import argparse
 import sys
-from collections.abc import Callable
 
-from bench import many, results
-from bench.laboratory import laboratory
-from bench.startup import StartUps
-from bench.unchanged import unchanged
-from localcloud.demo.folder import Folder
 from localcloud.errors import LocalCloudError
-from toolchain.errors import ToolchainError
+from toolchain import command
 from toolchain.host import this_host
+from toolchain.locking import alone
 from toolchain.places import Places
 
-# A third more or less from one to the next is usual on two processors.
-START_UPS = 5
-REPEATS = 5
-# Agents.
-LARGE = 100
-LARGE_REPEATS = 3
-VERY_LARGE = 1000
+
+def say(text: str) -> None:
+    """What is measured, while it is measured."""
+    print(text, flush=True)
 
 
-def measure(folder: Folder, say: Callable[[str], None]) -> results.Results:
-    """Measures everything, floor and program in turn. Raises LocalCloudError, ToolchainError."""
-    with laboratory(folder, this_host(), say) as lab:
-        starts = StartUps(lab)
-        for number in range(1, START_UPS + 1):
-            say(f"==> start-up {number} of {START_UPS}")
-            starts.by_hand()
-            starts.by_program(leave=number == START_UPS)
-        say("==> without changes")
-        same = unchanged(lab, REPEATS)
-        say("==> large clusters")
-        large = many.preview(lab, LARGE, LARGE_REPEATS)
-        memory = many.memory(lab, VERY_LARGE)
-        return results.Results(
-            k3s=f"{lab.k3s.kind}, {lab.k3s.version}",
-            aws_plugin=lab.aws_plugin,
-            processors=os.cpu_count() or 1,
-            comparisons=[starts.comparison, *same, large],
-            boot=starts.boot,
-            up_seconds=starts.up_seconds,
-            memory=memory,
-        )
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    top.add_argument(
+        "--clean",
+        action="store_true",
+        help="measure nothing: remove what a measurement that was killed has left",
+    )
+    return top
 
 
-def main() -> int:
-    """Measures, prints and writes; an operator's error is one message and status 1."""
+def act(arguments: argparse.Namespace) -> int:
+    """Measures, prints and writes."""
+    # What they import is in the virtual environment only; the help needs none.
+    from bench.laboratory import clean
+    from bench.measurement import measure
+    from localcloud.demo.folder import Folder
+
     folder = Folder(Places(), "bench")
-    try:
-        measured = measure(folder, lambda text: print(text, flush=True))
-    except (LocalCloudError, ToolchainError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; nothing of it is left", file=sys.stderr)
-        return 130
+    # Two at a time would measure each other, and each would remove what the other made.
+    with alone(folder.path / "lock", say):
+        if arguments.clean:
+            clean(folder)
+            return 0
+        measured = measure(folder, this_host(), say)
     file = folder.places.root / "bench" / "results.json"
     file.write_text(measured.json)
     print(f"\n{measured}\n\nwritten to {file}")
     return 0
 
 
+def main(words: list[str]) -> int:
+    """Runs it; an operator's error is one message and status 1."""
+    arguments = parser().parse_args(words)
+    return command.run(
+        lambda: act(arguments),
+        errors=(LocalCloudError,),
+        interrupted="interrupted; the next make bench removes what is left of it",
+    )
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    command.end_in_order()
+    sys.exit(main(sys.argv[1:]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,18 @@ from bench.programs import Program
 from localcloud.demo import aws_plugin, environment, orphans, stack_config
 from localcloud.demo.folder import Folder
 from localcloud.demo.stages import Stages
-from localcloud.demo.up import prepare_host, require_usable
+from localcloud.demo.up import prepare_host
 from localcloud.lifecycle import Cloud
 from localcloud.machines import Machines, ensure_image
-from toolchain import docker_engine, k3s, pulumi_cli
+from toolchain import docker_engine, k3s, preconditions, pulumi_cli
 from toolchain.host import Host
+from toolchain.tasks import TASKS
 
 # Apart from every demo's and every test's on this host.
-VPC_CIDR = "10.62.0.0/16"
+VPC_CIDR = "10.49.0.0/16"
 NODES = 3
+# The stacks of large clusters (many.py).
+MANY = "Pulumi.{}-many*.yaml"
 
 Say = Callable[[str], None]
 
@@ -44,9 +47,9 @@ class Laboratory:
 @contextmanager
 def laboratory(folder: Folder, host: Host, say: Say) -> Iterator[Laboratory]:
     """Prepares what is missing, and leaves nothing but caches. Raises as the demo does."""
-    require_usable(host)
+    preconditions.check(TASKS["bench"], folder.places, host, os.environ["PATH"])
     stages = Stages(say)
-    cloud, by_hand = Cloud(folder.path / "cloud"), Cloud(folder.path / "by-hand")
+    cloud, by_hand = _clouds(folder)
     try:
         prepare_host(folder, host, stages)
         with stages.stage("Pulumi CLI") as tell:
@@ -55,7 +58,7 @@ def laboratory(folder: Folder, host: Host, say: Say) -> Iterator[Laboratory]:
             binary = k3s.provide(folder.places, host, os.environ.get(k3s.VARIABLE), tell)
         with stages.stage("local cloud") as tell:
             # What a measurement that was killed left.
-            _end(folder, cloud, by_hand, tell)
+            _end(folder, cloud, by_hand)
             running = cloud.start(
                 k3s_binary=binary.path, k3s_version=binary.version, port=0, say=tell
             )
@@ -76,17 +79,33 @@ def laboratory(folder: Folder, host: Host, say: Say) -> Iterator[Laboratory]:
         )
     finally:
         if docker_engine.ask().version:
-            _end(folder, cloud, by_hand, say)
+            _end(folder, cloud, by_hand)
             docker_engine.stop(folder.places, say)
 
 
-def _end(folder: Folder, cloud: Cloud, by_hand: Cloud, say: Say) -> None:
-    orphans.end(folder.pulumi_home)
-    cloud.stop(lambda _: None)
-    by_hand.stop(lambda _: None)
-    aws_plugin.forget_standin(folder)
-    (_plain(folder) / f"Pulumi.{folder.name}.yaml").unlink(missing_ok=True)
-    folder.forget()
+def clean(folder: Folder) -> None:
+    """Removes what a measurement that was killed has left, where a Docker Engine answers."""
+    if docker_engine.ask().version:
+        _end(folder, *_clouds(folder))
+
+
+def _clouds(folder: Folder) -> tuple[Cloud, Cloud]:
+    """The one of the program's stack, and the one whose machines are started by hand."""
+    return Cloud(folder.path / "cloud"), Cloud(folder.path / "by-hand")
+
+
+def _end(folder: Folder, cloud: Cloud, by_hand: Cloud) -> None:
+    """Removes what this run or one that was killed has made; an error stops no other step."""
+    with ExitStack() as steps:
+        # The last one is done first.
+        steps.callback(folder.forget)
+        for each in (folder.places.root, _plain(folder)):
+            for file in (each / f"Pulumi.{folder.name}.yaml", *each.glob(MANY.format(folder.name))):
+                steps.callback(file.unlink, missing_ok=True)
+        steps.callback(aws_plugin.forget_standin, folder)
+        steps.callback(by_hand.stop, lambda _: None)
+        steps.callback(cloud.stop, lambda _: None)
+        steps.callback(orphans.end, folder.pulumi_home, engines=True)
 
 
 def _plain(folder: Folder) -> Path:

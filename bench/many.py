@@ -63,7 +63,8 @@ def memory(lab: Laboratory, agents: int) -> Mapping[str, int]:
 @contextmanager
 def stacks(lab: Laboratory, agents: int) -> Iterator[tuple[Program, Program]]:
     """A stack of the program with so many agents, and an empty one of the plain program."""
-    name = f"many{agents}"
+    # Where its file is left by a run that was killed, the next one finds it by its name.
+    name = f"{lab.program.stack}-many{agents}"
     ours, plain = (dataclasses.replace(each, stack=name) for each in (lab.program, lab.plain))
     try:
         for each, described in ((ours, agents), (plain, None)):

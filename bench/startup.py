@@ -89,10 +89,14 @@ class StartUps:
         watch = Watch(self._engine, self._lab.cloud_id, NODES)
         try:
             ready = watch.until_ready(lambda: run.poll() is None)
-        except BaseException:
+        except LocalCloudError:
             # Its own last words tell more; it need not wait for a deadline of its own.
             run.send_signal(signal.SIGINT)
             program.end(run, "up")
+            raise
+        except BaseException:
+            run.kill()
+            run.wait()
             raise
         program.end(run, "up")
         self.up_seconds.append(time.monotonic() - began)

@@ -1,4 +1,4 @@
-"""`python -m localcloud`: start, stop, status, logs."""
+"""`python -m localcloud`: start, stop, status, logs, and the image of its machines."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from localcloud.cloud import foreign
-from localcloud.cloud.services import Artifact
 from localcloud.errors import LocalCloudError
-from localcloud.lifecycle import Cloud
-from localcloud.machines import Machines
+from toolchain import command
+from toolchain.places import Places
 
-HOME = Path(__file__).parents[1] / ".local" / "cloud"
+if TYPE_CHECKING:
+    from localcloud.lifecycle import Cloud
 
 
 def say(text: str) -> None:
@@ -26,29 +25,34 @@ def say(text: str) -> None:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="python -m localcloud", description=__doc__)
-    top.add_argument("--home", type=Path, default=HOME, help="where the cloud keeps its files")
+    top.add_argument(
+        "--home", type=Path, default=Places().cloud, help="where the cloud keeps its files"
+    )
     commands = top.add_subparsers(dest="command", required=True)
     for name, described in (("start", "start the cloud"), ("serve", "be the daemon")):
-        command = commands.add_parser(name, help=described)
-        command.add_argument("--k3s-binary", type=Path, required=True)
-        command.add_argument("--k3s-version", required=True)
-        command.add_argument("--port", type=int, default=0, help="0 takes a free one")
-        command.add_argument(
+        starting = commands.add_parser(name, help=described)
+        starting.add_argument("--k3s-binary", type=Path, required=True)
+        starting.add_argument("--k3s-version", required=True)
+        starting.add_argument("--port", type=int, default=0, help="0 takes a free one")
+        starting.add_argument(
             "--emulated-k3s", type=Path, help="the k3s of the architecture this host does not have"
         )
         if name == "serve":
-            command.add_argument("--image", required=True)
-            command.add_argument("--emulated-image", default="")
+            starting.add_argument("--image", required=True)
+            starting.add_argument("--emulated-image", default="")
     commands.add_parser("stop", help="end the cloud and remove what it made")
     commands.add_parser("status", help="tell what runs").add_argument("--json", action="store_true")
     commands.add_parser("logs", help="print the daemon's log").add_argument(
         "-f", "--follow", action="store_true"
     )
+    commands.add_parser("image", help="build the machine image where it is missing; print its name")
     return top
 
 
 def status(cloud: Cloud, *, as_json: bool) -> int:
     """0 when the daemon runs, 3 when it does not (as systemctl says it)."""
+    from localcloud.cloud import foreign
+
     running = cloud.endpoint()
     machines = cloud.machines()
     told = cloud.status() if running else {}
@@ -63,7 +67,7 @@ def status(cloud: Cloud, *, as_json: bool) -> int:
     else:
         print(f"local cloud {cloud.id} does not run")
         if machines:
-            print(f"{len(machines)} machines were left behind; remove: python -m localcloud stop")
+            print(f"{len(machines)} machines were left behind; remove: {cloud.stop_command}")
     return 0 if running else 3
 
 
@@ -93,7 +97,9 @@ def logs(cloud: Cloud, *, follow: bool) -> int:
 
 def serve(cloud: Cloud, arguments: argparse.Namespace) -> None:
     """Is the daemon until it is told to end."""
-    from localcloud.cloud import daemon
+    from localcloud.cloud import daemon, foreign
+    from localcloud.cloud.services import Artifact
+    from localcloud.machines import Machines
 
     emulated = arguments.emulated_k3s
     artifact = Artifact(
@@ -105,36 +111,42 @@ def serve(cloud: Cloud, arguments: argparse.Namespace) -> None:
     daemon.serve(cloud.home, cloud.id, machines, artifact, arguments.port)
 
 
-def main(words: list[str]) -> int:
-    """Runs one command; an operator's error is one message and status 1."""
-    arguments = parser().parse_args(words)
+def act(arguments: argparse.Namespace) -> int:
+    """Runs one command."""
+    # What it imports is in the virtual environment only; the help needs none.
+    from localcloud.lifecycle import Cloud
+    from localcloud.machines import ensure_image
+
     cloud = Cloud(arguments.home.resolve())
-    try:
-        match arguments.command:
-            case "start":
-                running = cloud.start(
-                    k3s_binary=arguments.k3s_binary.resolve(),
-                    k3s_version=arguments.k3s_version,
-                    port=arguments.port,
-                    say=say,
-                    emulated_k3s=arguments.emulated_k3s and arguments.emulated_k3s.resolve(),
-                )
-                print(running["endpoint"])
-            case "serve":
-                serve(cloud, arguments)
-            case "stop":
-                cloud.stop(say)
-            case "status":
-                return status(cloud, as_json=arguments.json)
-            case "logs":
-                return logs(cloud, follow=arguments.follow)
-    except LocalCloudError as error:
-        say(f"error: {error}")
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    match arguments.command:
+        case "start":
+            running = cloud.start(
+                k3s_binary=arguments.k3s_binary.resolve(),
+                k3s_version=arguments.k3s_version,
+                port=arguments.port,
+                say=say,
+                emulated_k3s=arguments.emulated_k3s and arguments.emulated_k3s.resolve(),
+            )
+            print(running["endpoint"])
+        case "serve":
+            serve(cloud, arguments)
+        case "stop":
+            cloud.stop(say)
+        case "status":
+            return status(cloud, as_json=arguments.json)
+        case "logs":
+            return logs(cloud, follow=arguments.follow)
+        case "image":
+            print(ensure_image(say))
     return 0
 
 
+def main(words: list[str]) -> int:
+    """Runs one command; an operator's error is one message and status 1."""
+    arguments = parser().parse_args(words)
+    return command.run(lambda: act(arguments), errors=(LocalCloudError,))
+
+
 if __name__ == "__main__":
+    command.end_in_order()
     sys.exit(main(sys.argv[1:]))

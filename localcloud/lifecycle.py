@@ -6,13 +6,14 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from localcloud.cloud.api import STATUS_PATH
 from localcloud.cloud.foreign import MADE, OTHER
 from localcloud.errors import LocalCloudError
 from localcloud.machines import Machines, ensure_emulated_image, ensure_image
+from toolchain.command import VENV_PYTHON
+from toolchain.places import Places
 
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
@@ -48,6 +51,12 @@ class Cloud:
     def log(self) -> Path:
         """Where the daemon writes what it does."""
         return self.home / "daemon.log"
+
+    @property
+    def stop_command(self) -> str:
+        """The command that ends this cloud, from the checkout's root."""
+        home = "" if self.home == Places().cloud else f" --home {shlex.quote(str(self.home))}"
+        return f"{VENV_PYTHON} -m localcloud{home} stop"
 
     def endpoint(self) -> dict[str, Any] | None:
         """What the running daemon announced, or None where none runs."""
@@ -77,7 +86,7 @@ class Cloud:
         for binary in filter(None, (k3s_binary, emulated_k3s)):
             if not binary.is_file():
                 raise LocalCloudError(
-                    f"there is no k3s at {binary}\n    `python -m toolchain k3s` gets one"
+                    f"there is no k3s at {binary}\n    `{VENV_PYTHON} -m toolchain k3s` gets one"
                 )
         with self._alone():
             running = self.endpoint()
@@ -113,7 +122,7 @@ class Cloud:
         except OSError as error:
             raise LocalCloudError(
                 f"the local cloud's daemon {running['pid']} does not answer: {error}\n"
-                f"    see {self.log}, or end it: python -m localcloud stop"
+                f"    see {self.log}, or end it: {self.stop_command}"
             ) from None
 
     def machines(self) -> list[str]:
@@ -124,7 +133,7 @@ class Cloud:
         if (running["k3sBinary"], running["k3sVersion"]) != (str(binary), version):
             raise LocalCloudError(
                 f"the local cloud runs with k3s {running['k3sVersion']} ({running['k3sBinary']}), "
-                f"not {version} ({binary})\n    stop it first: python -m localcloud stop"
+                f"not {version} ({binary})\n    stop it first: {self.stop_command}"
             )
         return running
 
@@ -203,8 +212,15 @@ def _is_daemon(pid: int, home: Path) -> bool:
 
 
 def _signal(pid: int, number: int) -> None:
-    with suppress(ProcessLookupError):
+    try:
         os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+    except PermissionError:
+        raise LocalCloudError(
+            f"the local cloud's daemon (process {pid}) belongs to another account\n"
+            "    run this as the account that started it, such as root"
+        ) from None
 
 
 def _ask(endpoint: str) -> dict[str, Any]:

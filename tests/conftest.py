@@ -1,4 +1,4 @@
-"""What every test may rely on: no credentials of a real account."""
+"""What every test may rely on: no credentials of a real account, and no demo."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from toolchain import demo_shell
+
+# Tests started from a demo's shell must not work on the demo.
+demo_shell.leave(os.environ)
 # Loading the SDKs makes millions of objects that stay: looking through them again and again for
 # garbage is a fifth of all the time.
 gc.set_threshold(200_000, 20, 100)

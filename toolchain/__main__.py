@@ -10,19 +10,23 @@ import sys
 from pathlib import Path
 
 from toolchain import (
+    command,
     docker_engine,
     doctor,
     emulation,
     k3s,
     k3s_pins,
     packages,
+    plan,
+    preconditions,
     pulumi_cli,
     sbom,
     venv,
 )
-from toolchain.errors import ToolchainError
 from toolchain.host import Architecture, Host, this_host
 from toolchain.places import Places
+from toolchain.preparation import Preparation
+from toolchain.tasks import TASKS
 
 
 def say(text: str) -> None:
@@ -34,6 +38,11 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="python3 -m toolchain", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True)
+    for name, described in (
+        ("require", "say at once what a make target cannot work without"),
+        ("prepare", "the same, then everything below that the target needs, side by side"),
+    ):
+        commands.add_parser(name, help=described).add_argument("target", choices=list(TASKS))
     commands.add_parser("venv", help="the virtual environment, from the pinned requirements")
     commands.add_parser("pulumi", help="the Pulumi CLI; prints its folder")
     commands.add_parser("packages", help="the system packages of the local cloud")
@@ -59,6 +68,8 @@ def parser() -> argparse.ArgumentParser:
 def act(arguments: argparse.Namespace, places: Places, host: Host, path: str) -> int:
     """Runs one command."""
     match arguments.command:
+        case "require" | "prepare":
+            _for_target(arguments, places, host, path)
         case "venv":
             venv.provide(places, host, say)
         case "pulumi":
@@ -67,10 +78,13 @@ def act(arguments: argparse.Namespace, places: Places, host: Host, path: str) ->
             print(cli.folder)
         case "packages":
             provide_packages(places, host, path)
-        case "docker" if arguments.action == "start":
-            say(docker_engine.start(places, host, say))
         case "docker":
-            say(docker_engine.stop(places, say))
+            started = arguments.action == "start"
+            say(
+                docker_engine.start(places, host, say)
+                if started
+                else docker_engine.stop(places, say)
+            )
         case "k3s":
             found = k3s.provide(places, host, os.environ.get(k3s.VARIABLE), say)
             say(f"k3s {found.version}, {found.kind}")
@@ -78,10 +92,8 @@ def act(arguments: argparse.Namespace, places: Places, host: Host, path: str) ->
                 k3s.emulated(places, host, found, say)
             as_json = json.dumps(dataclasses.asdict(found), default=str)
             print(as_json if arguments.json else found.path)
-        case "emulation" if arguments.action == "start":
-            say(emulation.start(places, host, path, say))
         case "emulation":
-            say(emulation.stop(host))
+            _emulation(arguments.action, places, host, path)
         case "pin":
             print(k3s_pins.add(places.root / k3s_pins.FILE, arguments.version, _hashes(arguments)))
         case "sbom":
@@ -91,6 +103,20 @@ def act(arguments: argparse.Namespace, places: Places, host: Host, path: str) ->
             print("\n".join(str(finding) for finding in findings))
             return 0 if all(finding.there for finding in findings) else 1
     return 0
+
+
+def _docker(action: str, places: Places, host: Host) -> None:
+    if action == "start":
+        say(docker_engine.start(places, host, say))
+    else:
+        say(docker_engine.stop(places, say))
+
+
+def _emulation(action: str, places: Places, host: Host, path: str) -> None:
+    if action == "start":
+        say(emulation.start(places, host, path, say))
+    else:
+        say(emulation.stop(host))
 
 
 def _hashes(arguments: argparse.Namespace) -> dict[Architecture, str]:
@@ -104,23 +130,31 @@ def _hashes(arguments: argparse.Namespace) -> dict[Architecture, str]:
     return given or k3s_pins.fetched(arguments.version, say)
 
 
+def _for_target(arguments: argparse.Namespace, places: Places, host: Host, path: str) -> None:
+    """Says what the target lacks, and what it takes here; then brings it, if asked for."""
+    task = TASKS[arguments.target]
+    preconditions.check(task, places, host, path)
+    if arguments.command == "prepare":
+        made = plan.make(task, places, host, path)
+        for line in plan.lines(made, task, plan.load_now()):
+            say(line)
+        Preparation(made.steps, places.root, say).run()
+
+
 def provide_packages(places: Places, host: Host, path: str) -> None:
     """What the local cloud needs; a Docker Engine that answers needs no package of ours."""
-    answers = bool(docker_engine.ask().version)
-    commands = packages.WITH_DOCKER if answers else packages.LOCAL_CLOUD
+    commands = packages.needed(host, engine=bool(docker_engine.ask().version))
     packages.provide(commands, places, host, path, say)
 
 
 def main(words: list[str]) -> int:
     """Runs one command; an operator's error is one message and status 1."""
-    try:
-        return act(parser().parse_args(words), Places(), this_host(), os.environ["PATH"])
-    except ToolchainError as error:
-        say(f"error: {error}")
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    arguments = parser().parse_args(words)
+    return command.run(
+        lambda: act(arguments, Places(), this_host(), os.environ["PATH"]), in_venv=False
+    )
 
 
 if __name__ == "__main__":
+    command.end_in_order()
     sys.exit(main(sys.argv[1:]))

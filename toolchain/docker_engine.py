@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,9 +68,9 @@ def start(places: Places, host: Host, say: Say) -> str:
         if answer.version:
             ours = "started here earlier" if started_here(places) else "already running"
             return f"Docker {answer.version}, {ours}"
-        dockerd = shutil.which("dockerd", path=os.pathsep.join([os.environ["PATH"], *SBIN]))
+        dockerd = _dockerd()
         if dockerd is None or not host.root:
-            raise ToolchainError(_no_engine(answer, host, dockerd))
+            raise ToolchainError(why_not(answer, host))
         if host.systemd and _has_unit():
             return _start_unit(places, say)
         return _start_daemon(places, dockerd, say)
@@ -97,16 +98,55 @@ def started_here(places: Places) -> bool:
     return _record(places) is not None
 
 
-def _no_engine(answer: Answer, host: Host, dockerd: str | None) -> str:
+def can_start(host: Host) -> bool:
+    """Whether an engine that does not answer can be started here, or installed and started."""
+    return host.root and (host.debian or _dockerd() is not None)
+
+
+def why_not(answer: Answer, host: Host) -> str:
+    """The message for an engine that does not answer and cannot be started here."""
     if "permission denied" in answer.error.lower():
-        way_out = "run as root, or let your account use Docker: sudo usermod -aG docker $USER"
-    elif dockerd is not None:
+        way_out = (
+            "run as root, or let your account use Docker: sudo usermod -aG docker $USER, "
+            "then log in again"
+        )
+    elif _dockerd() is not None:
         way_out = "start it as root: `service docker start`, or run this as root"
-    elif host.system == "darwin":
-        way_out = "the local cloud needs a Linux machine with Docker Engine"
     else:
         way_out = "install Docker Engine (on Debian: apt-get install docker.io) and start it"
     return f"Docker does not answer: {answer.error}\n    {way_out}"
+
+
+def unfit() -> Iterator[str]:
+    """
+    Why the engine that answers cannot hold the machines, if so.
+
+    Their network is set up on this host, and so must be the engine's.
+    """
+    words = ["docker", "info", "--format", "{{.OperatingSystem}} {{.SecurityOptions}}"]
+    try:
+        done = subprocess.run(
+            words, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return
+    address = os.environ.get("DOCKER_HOST", "")
+    if address and not address.startswith("unix://"):
+        yield (
+            f"the Docker Engine at {address} is another machine's\n"
+            "    use the one of this machine: unset DOCKER_HOST"
+        )
+    elif "rootless" in done.stdout or "Docker Desktop" in done.stdout:
+        kind = "rootless" if "rootless" in done.stdout else "Docker Desktop"
+        yield (
+            f"the Docker Engine ({kind}) has a network of its own, which this machine does not "
+            "reach\n    use Docker Engine as the system's service: "
+            "https://docs.docker.com/engine/install/"
+        )
+
+
+def _dockerd() -> str | None:
+    return shutil.which("dockerd", path=os.pathsep.join([os.environ["PATH"], *SBIN]))
 
 
 def _start_daemon(places: Places, dockerd: str, say: Say) -> str:
@@ -165,13 +205,16 @@ def _end(pid: int, began: str) -> None:
 
 
 def _containers() -> list[str]:
-    done = subprocess.run(
-        ["docker", "ps", "--quiet"],
-        capture_output=True,
-        text=True,
-        timeout=ANSWER_SECONDS,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            ["docker", "ps", "--quiet"],
+            capture_output=True,
+            text=True,
+            timeout=ANSWER_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ToolchainError(f"`docker ps` did not answer within {ANSWER_SECONDS} s") from None
     return done.stdout.split()
 
 

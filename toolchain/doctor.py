@@ -28,8 +28,7 @@ class Finding:
 def examine(places: Places, host: Host, path: str) -> Iterator[Finding]:
     """Looks at every tool in turn; opens no connection but to the local Docker Engine."""
     version = sys.version.split()[0]
-    new_enough = sys.version_info[:2] >= venv.OLDEST_PYTHON
-    yield Finding(new_enough, "python", f"{version} ({sys.executable})")
+    yield Finding(True, "python", f"{version} ({sys.executable})")
     yield Finding(venv.is_current(places), "venv", f"{places.venv} from {venv.REQUIREMENTS[-1]}")
     yield _go()
     yield _pulumi(places, path)
@@ -41,8 +40,8 @@ def examine(places: Places, host: Host, path: str) -> Iterator[Finding]:
     yield Finding(bool(answer.version), "engine", told)
     kubectl = shutil.which("kubectl", path=path)
     yield Finding(True, "kubectl", kubectl or "not on PATH: `k3s kubectl` takes its place")
-    usable = host.system == "linux" and host.root
-    yield Finding(usable, "root", "the local cloud needs Linux and root")
+    usable = host.system == "linux" and (host.root or bool(answer.version))
+    yield Finding(usable, "rights", "the local cloud needs Linux, and root or the use of Docker")
 
 
 def _go() -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -11,9 +12,21 @@ SECONDS = 120
 MISSING = "Go is not installed\n    get 1.26 or newer from https://go.dev/dl/"
 
 
+# From this one on, Go fetches the version that a module asks for by itself.
+OLDEST = (1, 21)
+
+
 def version() -> str:
     """Such as `go1.26.8`. Raises ToolchainError where there is no Go."""
     return _say(["go", "env", "GOVERSION"], None)
+
+
+def require() -> None:
+    """Raises ToolchainError where there is no Go that can build what is needed."""
+    found = version()
+    numbers = re.match(r"go(\d+)\.(\d+)", found)
+    if numbers and (int(numbers[1]), int(numbers[2])) < OLDEST:
+        raise ToolchainError(f"{found} is too old\n    get 1.26 or newer from https://go.dev/dl/")
 
 
 def module_folder(module: str, project: Path) -> Path:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchain import download, emulation, go, progress
+from toolchain import download, emulation, go, k3s_pins, progress
 from toolchain.errors import ToolchainError
 from toolchain.host import GO_NAMES, Architecture, Host
 from toolchain.locking import alone
@@ -49,7 +49,7 @@ def provide(places: Places, host: Host, named: str | None, say: Say) -> K3s:
     The pinned release is preferred to the stand-in wherever it can be had.
     """
     if named:
-        return _named(Path(named))
+        return _known(require_usable(named), NAMED)
     with alone(places.k3s / "lock", say):
         return _release(places, host, say) or _standin(places, say)
 
@@ -81,14 +81,50 @@ def emulated_if_built(places: Places, host: Host, here: K3s) -> Path | None:
     return folder / "k3s" if usable and _is_current(folder, wanted) else None
 
 
-def _named(path: Path) -> K3s:
-    path = path.expanduser().resolve()
+def is_prepared(places: Places, named: str | None) -> bool:
+    """Whether there is one to use without a download or a build."""
+    return _is_real(places, named) or _is_built(places, None)
+
+
+def is_emulated_prepared(places: Places, host: Host, named: str | None) -> bool:
+    """Whether the one for the architecture this host does not have is built, or never will be."""
+    return _is_real(places, named) or _is_built(places, emulation.other(host))
+
+
+def require_usable(named: str) -> Path:
+    """The file that K3S_BINARY names. Raises ToolchainError where it cannot be run."""
+    path = Path(named).expanduser().resolve()
     if not os.access(path, os.X_OK) or path.is_dir():
         raise ToolchainError(
             f"{VARIABLE} names {path}, which is not an executable file\n"
             f"    name a k3s binary, or unset {VARIABLE}"
         )
-    return _known(path, NAMED)
+    return path
+
+
+def _is_real(places: Places, named: str | None) -> bool:
+    return bool(named) or (places.k3s / default_version(places) / "k3s").is_file()
+
+
+def _is_built(places: Places, other: Architecture | None) -> bool:
+    try:
+        return _is_current(*_place(places, other))
+    except ToolchainError:
+        # There is no Go.
+        return False
+
+
+def default_version(places: Places) -> str:
+    """The pinned release, read without PyYAML: before there is a virtual environment."""
+    text = (places.root / k3s_pins.FILE).read_text()
+    found = re.search(r"^default: (\S+)$", text, re.M)
+    return found[1] if found else ""
+
+
+def release_url(places: Places, host: Host) -> str:
+    """Where the pinned release lies; as cluster/releases builds it, without PyYAML."""
+    asset = k3s_pins.NAMES[host.architecture][1]
+    return f"{k3s_pins.RELEASES}/{default_version(places).replace('+', '%2B')}/{asset}"
 
 
 def _release(places: Places, host: Host, say: Say) -> K3s | None:

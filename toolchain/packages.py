@@ -10,28 +10,41 @@ from pathlib import Path
 from toolchain import progress
 from toolchain.errors import ToolchainError
 from toolchain.host import Host
+from toolchain.locking import alone
 from toolchain.places import Places
 from toolchain.progress import Say
 
+DOCKER = "docker.io"
 # Command -> Debian package.
 LOCAL_CLOUD: Mapping[str, str] = {
-    "docker": "docker.io",
-    "dockerd": "docker.io",
+    "docker": DOCKER,
+    "dockerd": DOCKER,
     "iptables": "iptables",
     "ip": "iproute2",
     "nsenter": "util-linux",
     "mmdebstrap": "mmdebstrap",
 }
-# With an engine that answers, how it is started is not our business.
-WITH_DOCKER: Mapping[str, str] = {
-    command: package for command, package in LOCAL_CLOUD.items() if command != "dockerd"
-}
+# Only where no public image can be pulled (localcloud/machines/image.py).
+MMDEBSTRAP = "mmdebstrap"
 # Administration commands are not on the PATH of every account.
 SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 UPDATE_SECONDS = 300
 INSTALL_SECONDS = 900
 APT = ("apt-get", "-o", "Acquire::http::Timeout=20", "-o", "Acquire::Retries=2",
        "-o", "DPkg::Lock::Timeout=120")  # fmt: skip
+
+
+def needed(host: Host, *, engine: bool) -> Mapping[str, str]:
+    """
+    The commands that must be there on this host; `engine`: a Docker Engine answers.
+
+    How an engine that answers is started is not our business. What is only needed where no public
+    image can be pulled is asked for where it can simply be installed.
+    """
+    spared = {"dockerd"} if engine else set()
+    if not (host.debian and host.root):
+        spared.add(MMDEBSTRAP)
+    return {command: each for command, each in LOCAL_CLOUD.items() if command not in spared}
 
 
 def missing(commands: Mapping[str, str], path: str) -> list[str]:
@@ -51,17 +64,11 @@ def provide(
     absent = missing(commands, path)
     if not absent:
         return []
+    if not (host.debian and host.root):
+        raise ToolchainError(
+            not_installed({command: commands[command] for command in absent}, host)
+        )
     wanted = sorted({commands[command] for command in absent})
-    if not host.debian:
-        raise ToolchainError(
-            f"not installed: {', '.join(absent)}\n"
-            f"    install what brings them (Debian's packages: {' '.join(wanted)})"
-        )
-    if not host.root:
-        raise ToolchainError(
-            f"not installed: {', '.join(absent)}\n"
-            f"    run as root, or first: sudo apt-get install {' '.join(wanted)}"
-        )
     install(wanted, places.toolchain / "apt.log", say)
     still = missing(commands, path)
     if still:
@@ -71,8 +78,23 @@ def provide(
     return wanted
 
 
+def not_installed(absent: Mapping[str, str], host: Host) -> str:
+    """The message for commands, each with its Debian package, that cannot be installed here."""
+    wanted = " ".join(sorted(set(absent.values())))
+    way_out = f"install what brings them (Debian's packages: {wanted})"
+    if host.debian:
+        way_out = f"run as root, or first: sudo apt-get install {wanted}"
+    return f"not installed: {', '.join(absent)}\n    {way_out}"
+
+
 def install(wanted: Sequence[str], log: Path, say: Say) -> None:
-    """Installs Debian packages, as root. Raises ToolchainError."""
+    """Installs Debian packages, as root; two runs wait for each other. Raises ToolchainError."""
+    # apt-get itself waits for another one at one of its two locks only.
+    with alone(log.with_suffix(".lock"), say):
+        _install(wanted, log, say)
+
+
+def _install(wanted: Sequence[str], log: Path, say: Say) -> None:
     environment = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
     for title, words, seconds in (
         ("apt-get update", ["update"], UPDATE_SECONDS),

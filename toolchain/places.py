@@ -43,3 +43,8 @@ class Places:
     def k3s(self) -> Path:
         """The k3s binaries."""
         return self.local / "k3s"
+
+    @property
+    def cloud(self) -> Path:
+        """The files of the demo's local cloud."""
+        return self.local / "cloud"

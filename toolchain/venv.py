@@ -14,8 +14,9 @@ from toolchain.locking import alone
 from toolchain.places import Places
 from toolchain.progress import Say
 
-OLDEST_PYTHON = (3, 11)
 REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
+# Brings ensurepip, which Debian takes out of its Python.
+DEBIAN_PACKAGE = "python3-venv"
 CREATE_SECONDS = 120
 INSTALL_SECONDS = 1200
 COMPILE_SECONDS = 300
@@ -27,11 +28,6 @@ def provide(places: Places, host: Host, say: Say) -> bool:
 
     Raises ToolchainError, also for a requirement without a hash and a file with another one.
     """
-    if sys.version_info[:2] < OLDEST_PYTHON:
-        raise ToolchainError(
-            f"Python {sys.version_info.major}.{sys.version_info.minor} is too old\n"
-            "    install 3.11 or newer and name it: make PYTHON=python3.11 ..."
-        )
     with alone(places.local / "venv.lock", say):
         if is_current(places):
             return False
@@ -88,11 +84,11 @@ def _create(places: Places, host: Host, say: Say) -> None:
 
 def _install_ensurepip(places: Places, host: Host, say: Say) -> None:
     if host.debian and host.root:
-        packages.install(["python3-venv"], places.toolchain / "apt.log", say)
+        packages.install([DEBIAN_PACKAGE], places.toolchain / "apt.log", say)
     else:
         raise ToolchainError(
             "this Python cannot make virtual environments\n"
-            "    on Debian: apt-get install python3-venv"
+            f"    on Debian: apt-get install {DEBIAN_PACKAGE}"
         )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import signal
+import sys
 from concurrent import futures
 from types import FrameType
 
@@ -16,7 +18,17 @@ THREADS = 64
 LARGEST_MESSAGE = 400 * 1024 * 1024
 
 
-def main() -> None:
+def parser() -> argparse.ArgumentParser:
+    """The command line, which is the engine's."""
+    top = argparse.ArgumentParser(prog="python -m localcloud.aws_plugin", description=__doc__)
+    top.add_argument("engine", nargs="?", help="the engine's address, which is not used")
+    for name in ("--logtostderr", "-v", "--tracing"):
+        kind = "store_true" if name == "--logtostderr" else "store"
+        top.add_argument(name, action=kind, help="given by the engine, and not used")
+    return top
+
+
+def serve() -> None:
     """Serves one provider on loopback."""
     options = [("grpc.max_receive_message_length", LARGEST_MESSAGE)]
     server = grpc.server(futures.ThreadPoolExecutor(THREADS), options=options)
@@ -34,4 +46,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    parser().parse_args(sys.argv[1:])
+    serve()

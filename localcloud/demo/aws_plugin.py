@@ -17,6 +17,7 @@ from toolchain.progress import Say
 
 OFFICIAL_URL = "https://get.pulumi.com/releases/plugins/pulumi-resource-aws-v{version}-{system}-{machine}.tar.gz"
 INSTALL_SECONDS = 900
+PLUGIN = "pulumi-resource-aws"
 OFFICIAL = "the official aws plugin"
 STANDIN = "the stand-in for the aws plugin"
 WRAPPER = """\
@@ -36,18 +37,19 @@ def provide(
     """
     version = sdk_version()
     place = folder.pulumi_home / "plugins" / f"resource-aws-v{version}"
-    plugin = place / "pulumi-resource-aws"
+    plugin = place / PLUGIN
+    _remove_links(place)
     if _is_standin(plugin):
         _write_standin(plugin, folder)
         return f"{STANDIN}, {version}"
     if plugin.exists():
         return f"{OFFICIAL}, {version}"
-    installed = operator_home / "plugins" / place.name
-    if (installed / plugin.name).exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.unlink(missing_ok=True)
-        place.symlink_to(installed)
-        return f"{OFFICIAL}, {version} ({installed})"
+    installed = operator_home / "plugins" / place.name / PLUGIN
+    if installed.exists() and not _is_standin(installed):
+        # The engine reads no folder that is a link; a file in it may be one.
+        place.mkdir(parents=True, exist_ok=True)
+        plugin.symlink_to(installed)
+        return f"{OFFICIAL}, {version} ({installed.parent})"
     if _installed_official(version, host, environment, folder, say):
         return f"{OFFICIAL}, {version}"
     _write_standin(plugin, folder)
@@ -55,10 +57,23 @@ def provide(
 
 
 def forget_standin(folder: Folder) -> None:
-    """Removes ours; an official one is a download worth keeping."""
-    for plugin in folder.pulumi_home.glob("plugins/resource-aws-v*/pulumi-resource-aws"):
-        if _is_standin(plugin):
-            shutil.rmtree(plugin.parent)
+    """Removes ours and every link; an official plugin that was downloaded here stays."""
+    for place in folder.pulumi_home.glob("plugins/resource-aws-v*"):
+        _remove_links(place)
+        if _is_standin(place / PLUGIN):
+            shutil.rmtree(place)
+
+
+def _remove_links(place: Path) -> None:
+    """
+    Removes the plugin's folder where it is a link, and the plugin where it is a link that leads
+    nowhere or to a stand-in, which is another checkout's.
+    """
+    if place.is_symlink():
+        place.unlink()
+    plugin = place / PLUGIN
+    if plugin.is_symlink() and (not plugin.exists() or _is_standin(plugin)):
+        plugin.unlink()
 
 
 def sdk_version() -> str:

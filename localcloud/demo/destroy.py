@@ -23,7 +23,7 @@ def destroy(folder: Folder, host: Host, say: Say) -> None:
     the same, with everything in it, and the failure is raised afterwards.
     """
     stages = Stages(say)
-    cloud = Cloud(folder.places.local / "cloud")
+    cloud = Cloud(folder.places.cloud)
     failure: LocalCloudError | None = None
     require_idle(folder.state)
     if not docker_engine.ask().version and not _was_left(folder, cloud):

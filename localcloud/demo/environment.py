@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from localcloud.demo.folder import Folder
+from toolchain import demo_shell
 
 # An account or a Python of the operator must not reach into the demo.
 FOREIGN = ("AWS_", "PULUMI_", "PYTHONHOME", "PYTHONPATH")
@@ -43,21 +44,31 @@ def operator_home(ambient: Mapping[str, str]) -> Path:
 def complete(folder: Folder, pulumi: Path, ambient: Mapping[str, str]) -> dict[str, str]:
     """The whole environment of a Pulumi run, free of the operator's accounts."""
     kept = {name: value for name, value in ambient.items() if not name.startswith(FOREIGN)}
-    path = os.pathsep.join([*_first_on_path(folder, pulumi), ambient["PATH"]])
-    return {**kept, **variables(folder), "PATH": path}
+    path = [*_first_on_path(folder, pulumi), ambient["PATH"], *_last_on_path(folder)]
+    return {**kept, **variables(folder), "PATH": os.pathsep.join(path)}
 
 
-def write_shell(folder: Folder, pulumi: Path, ambient: Mapping[str, str]) -> None:
+def write_shell(folder: Folder, pulumi: Path) -> None:
     """Writes env.sh, which any POSIX shell can read."""
-    first = os.pathsep.join(_first_on_path(folder, pulumi))
-    foreign = sorted(name for name in ambient if name.startswith(FOREIGN))
+    # Whatever the shell that reads it holds by then, not what this run holds.
+    pattern = "|".join(FOREIGN)
     lines = [
-        "# Puts the demo's pulumi, Python and stack into this shell. Written by `make demo`.",
-        *(f"unset {name}" for name in foreign),
-        f'export PATH={shlex.quote(first)}:"$PATH"',
-        *(f"export {name}={shlex.quote(value)}" for name, value in variables(folder).items()),
+        "# Gives this shell the demo's pulumi, Python, kubectl and stack. Written by `make demo`.",
+        f"for k3s_aws in $(env | sed -n -E 's/^(({pattern})[A-Za-z0-9_]*)=.*/\\1/p'); do",
+        '    unset "$k3s_aws"',
+        "done",
+        "unset k3s_aws",
+        *demo_shell.lines(variables(folder), _first_on_path(folder, pulumi), _last_on_path(folder)),
     ]
     folder.shell.write_text("\n".join(lines) + "\n")
+
+
+def write_kubectl(folder: Folder, k3s: Path) -> None:
+    """Writes a kubectl, the one inside k3s, for machines that have none."""
+    kubectl = folder.bin / "kubectl"
+    kubectl.parent.mkdir(parents=True, exist_ok=True)
+    kubectl.write_text(f'#!/bin/sh\nexec {shlex.quote(str(k3s))} kubectl "$@"\n')
+    kubectl.chmod(0o755)
 
 
 def make_passphrase(folder: Folder) -> None:
@@ -80,3 +91,8 @@ def write_private(file: Path, text: str) -> None:
 def _first_on_path(folder: Folder, pulumi: Path) -> list[str]:
     # Older Python language hosts know no virtualenv option and take the first python3.
     return [str(pulumi), str(folder.places.venv / "bin")]
+
+
+def _last_on_path(folder: Folder) -> list[str]:
+    # An operator's own kubectl comes first.
+    return [str(folder.bin)]

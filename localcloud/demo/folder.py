@@ -58,12 +58,18 @@ class Folder:
         return self.path / "env.sh"
 
     @property
+    def bin(self) -> Path:
+        """The commands that stand in for those this machine does not have, behind all others."""
+        return self.path / "bin"
+
+    @property
     def origin(self) -> Path:
         """Which local cloud holds the stack's resources, and which k3s it serves."""
         return self.path / "origin.json"
 
     def forget(self) -> None:
         """Removes everything but what was downloaded."""
-        shutil.rmtree(self.state, ignore_errors=True)
+        for folder in (self.state, self.bin):
+            shutil.rmtree(folder, ignore_errors=True)
         for file in (self.passphrase, self.kubeconfig, self.shell, self.origin, self.stack_config):
             file.unlink(missing_ok=True)

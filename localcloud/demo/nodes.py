@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +11,9 @@ from localcloud.errors import LocalCloudError
 SECONDS = 30
 
 
-def listed(kubeconfig: Path, k3s: Path, environment: Mapping[str, str]) -> str:
-    """`kubectl get nodes -o wide`; without a kubectl on PATH the one inside k3s does it."""
-    found = shutil.which("kubectl", path=environment["PATH"])
-    kubectl = [found] if found else [str(k3s), "kubectl"]
-    words = [*kubectl, "--kubeconfig", str(kubeconfig), "get", "nodes", "-o", "wide"]
+def listed(kubeconfig: Path, environment: Mapping[str, str]) -> str:
+    """`kubectl get nodes -o wide`, with the kubectl that the environment's PATH finds."""
+    words = ["kubectl", "--kubeconfig", str(kubeconfig), "get", "nodes", "-o", "wide"]
     try:
         done = subprocess.run(
             words,

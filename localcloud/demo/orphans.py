@@ -16,10 +16,14 @@ MODULES = {b"provider", b"localcloud.aws_plugin"}
 EXECUTABLES = (b"pulumi-language-", b"pulumi-resource-")
 
 
-def end(pulumi_home: Path, processes: Path = Path("/proc")) -> list[str]:
-    """Ends them; what they were."""
+def end(pulumi_home: Path, processes: Path = Path("/proc"), *, engines: bool = False) -> list[str]:
+    """
+    Ends them; what they were.
+
+    With `engines`, every pulumi of this home too: for a home that nobody works with by hand.
+    """
     ended = []
-    for pid, name in sorted(_orphans(pulumi_home, processes)):
+    for pid, name in sorted(_orphans(pulumi_home, processes, engines=engines)):
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -28,15 +32,16 @@ def end(pulumi_home: Path, processes: Path = Path("/proc")) -> list[str]:
     return ended
 
 
-def _orphans(pulumi_home: Path, processes: Path) -> Iterator[tuple[int, str]]:
+def _orphans(pulumi_home: Path, processes: Path, *, engines: bool) -> Iterator[tuple[int, str]]:
     home = f"PULUMI_HOME={pulumi_home}".encode()
     for folder in processes.glob("[0-9]*"):
         try:
-            name = _plugin(_words(folder))
+            words = _words(folder)
+            name = "pulumi" if engines and _is_engine(words) else _plugin(words)
             # A shell that read env.sh has the same home, but is no plugin.
             if name and home in (folder / "environ").read_bytes().split(b"\0"):
                 parent = processes / (folder / "stat").read_text().rsplit(")", 1)[1].split()[1]
-                if not _words(parent)[0].endswith(b"pulumi"):
+                if engines or not _is_engine(_words(parent)):
                     yield int(folder.name), name
         except OSError:
             continue
@@ -44,6 +49,10 @@ def _orphans(pulumi_home: Path, processes: Path) -> Iterator[tuple[int, str]]:
 
 def _words(process: Path) -> list[bytes]:
     return (process / "cmdline").read_bytes().split(b"\0")
+
+
+def _is_engine(words: list[bytes]) -> bool:
+    return words[0].endswith(b"pulumi")
 
 
 def _plugin(words: list[bytes]) -> str | None:

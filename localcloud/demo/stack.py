@@ -59,7 +59,7 @@ class Stack:
         for name in orphans.end(self.folder.pulumi_home):
             say(f"left behind by a pulumi that was killed, ended: {name}")
         if interrupted(self.folder):
-            say("a run that was killed may have left something: python -m recovery")
+            say("a run that was killed may have left something: python -m recovery removes it")
             words = ["python", "-m", "recovery", "--stack", self.folder.name, "--yes"]
             for line in self._run(*words, seconds=RECOVERY_SECONDS).splitlines():
                 say(line)

@@ -7,30 +7,40 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.cloud import foreign
-from localcloud.demo import aws_plugin, environment, nodes, origin, stack_config, system_pods
+from localcloud.demo import (
+    aws_plugin,
+    environment,
+    nodes,
+    origin,
+    stack_config,
+    suggestions,
+    system_pods,
+)
 from localcloud.demo.folder import Folder
 from localcloud.demo.stack import Stack, resources
 from localcloud.demo.stages import Stages
 from localcloud.errors import LocalCloudError
 from localcloud.lifecycle import Cloud
-from toolchain import docker_engine, k3s, packages, pulumi_cli
+from toolchain import docker_engine, k3s, packages, preconditions, pulumi_cli
 from toolchain.host import Host
 from toolchain.progress import Say
+from toolchain.tasks import TASKS
 
-NEXT = """\
-Try next
-    . .local/demo/env.sh              pulumi, Python and KUBECONFIG for this shell
-    kubectl get pods --all-namespaces
-    pulumi stack output nodes
-    pulumi preview                    after a change in Pulumi.demo.yaml, such as pools[0].count
-    make demo-destroy                 leaves nothing behind but caches in .local/"""
+STAGES = (
+    *("system packages", "Docker", "Pulumi CLI", "k3s"),
+    *("local cloud", "pulumi up", "kubeconfig"),
+)
 
 
-def up(folder: Folder, host: Host, say: Say) -> None:
-    """Brings the demo up and tells how to go on. Raises LocalCloudError, ToolchainError."""
-    require_usable(host)
-    stages = Stages(say)
-    cloud = Cloud(folder.places.local / "cloud")
+def up(folder: Folder, host: Host, say: Say, before: float = 0.0) -> None:
+    """
+    Brings the demo up and tells how to go on; `before` are the seconds spent on it already.
+
+    Raises LocalCloudError, ToolchainError.
+    """
+    preconditions.check(TASKS["demo"], folder.places, host, os.environ["PATH"])
+    stages = Stages(say, STAGES, before=before)
+    cloud = Cloud(folder.places.cloud)
     require_same_cloud(folder, cloud.endpoint())
     prepare_host(folder, host, stages)
     with stages.stage("Pulumi CLI") as tell:
@@ -54,25 +64,12 @@ def up(folder: Folder, host: Host, say: Say) -> None:
         stack.up()
     with stages.stage("kubeconfig"):
         stack.export_kubeconfig()
-        listing = nodes.listed(folder.kubeconfig, binary.path, stack.environment)
+        listing = nodes.listed(folder.kubeconfig, stack.environment)
     say(f"\n{listing}\n\nkubeconfig  {folder.kubeconfig}")
     say(f"k3s         {binary.kind}, {binary.version}")
     if notice := system_pods.notice(binary):
         say(f"pods        {notice}")
-    say(f"seconds     {stages.summary}\n\n{NEXT}")
-
-
-def require_usable(host: Host) -> None:
-    """The local cloud opens sockets in its machines' network namespaces."""
-    if host.system != "linux":
-        raise LocalCloudError(
-            "the local cloud needs Linux\n    use a virtual machine with Debian 12"
-        )
-    if not host.root:
-        raise LocalCloudError(
-            "the local cloud needs root: it opens sockets inside its machines and sets up their "
-            "network\n    run it as root, best in a virtual machine of its own"
-        )
+    say(f"seconds     {stages.summary}\n\n{suggestions.text(folder)}")
 
 
 def require_same_cloud(folder: Folder, running: dict[str, Any] | None) -> None:
@@ -88,8 +85,7 @@ def prepare_host(folder: Folder, host: Host, stages: Stages) -> None:
     """Installs the system packages that are missing and starts Docker. Raises ToolchainError."""
     path = os.environ["PATH"]
     with stages.stage("system packages") as tell:
-        answers = bool(docker_engine.ask().version)
-        commands = packages.WITH_DOCKER if answers else packages.LOCAL_CLOUD
+        commands = packages.needed(host, engine=bool(docker_engine.ask().version))
         installed = packages.provide(commands, folder.places, host, path, tell)
         tell(f"installed {' '.join(installed)}" if installed else "all there")
     with stages.stage("Docker") as tell:
@@ -122,7 +118,8 @@ def _stack(
         k3s=binary,
         sha256=running["k3sSha256"],
     )
-    environment.write_shell(folder, pulumi, ambient)
+    environment.write_kubectl(folder, binary.path)
+    environment.write_shell(folder, pulumi)
     stack.select()
     stack.take_over(tell)
     return stack

@@ -1,9 +1,11 @@
-"""Running a host command: always with an end, its own last words as the error."""
+"""Running a host command as root: always with an end, its own last words as the error."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 from localcloud.errors import MachineError
 
@@ -11,7 +13,38 @@ COMMAND_SECONDS = 30
 
 
 def run(words: Sequence[str], *, stdin: str = "", seconds: float = COMMAND_SECONDS) -> str:
-    """The command's standard output. Raises MachineError when it fails or does not end."""
+    """
+    The standard output of a command that needs root, which is borrowed from Docker where needed.
+
+    Raises MachineError when it fails or does not end.
+    """
+    if is_root():
+        return execute(words, stdin=stdin, seconds=seconds)
+    from localcloud.machines import root_container
+
+    return root_container.get().run(words, stdin=stdin, seconds=seconds)
+
+
+def inside(pid: int, words: Sequence[str], *, stdin: str = "") -> str:
+    """Runs a host command in the network namespace of a process."""
+    return run(["nsenter", "-t", str(pid), "-n", *words], stdin=stdin)
+
+
+def write(file: Path, text: str) -> None:
+    """Writes a setting of the kernel. Raises OSError, or MachineError from Docker's side."""
+    if is_root():
+        file.write_text(text)
+    else:
+        run(["sh", "-c", 'printf %s "$1" > "$2"', "sh", text, str(file)])
+
+
+def is_root() -> bool:
+    """Whether this process may change the network of the host and of its machines."""
+    return os.geteuid() == 0
+
+
+def execute(words: Sequence[str], *, stdin: str = "", seconds: float = COMMAND_SECONDS) -> str:
+    """Runs a command with the rights of this process. Raises MachineError."""
     try:
         done = subprocess.run(
             words, input=stdin, capture_output=True, text=True, timeout=seconds, check=False
@@ -26,8 +59,3 @@ def run(words: Sequence[str], *, stdin: str = "", seconds: float = COMMAND_SECON
         last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
         raise MachineError(f'"{" ".join(words)}" failed: {last}')
     return done.stdout
-
-
-def inside(pid: int, words: Sequence[str], *, stdin: str = "") -> str:
-    """Runs a host command in the network namespace of a process."""
-    return run(["nsenter", "-t", str(pid), "-n", *words], stdin=stdin)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from localcloud.errors import MachineError
-from localcloud.machines.commands import run
+from localcloud.machines.commands import run, write
 
 
 def chain(cloud_id: str) -> str:
@@ -51,10 +51,10 @@ def route_loopback(bridge: str) -> None:
     """Lets packets from 127.0.0.0/8 leave through the bridge; the kernel drops them otherwise."""
     setting = Path(f"/proc/sys/net/ipv4/conf/{bridge}/route_localnet")
     try:
-        setting.write_text("1")
+        write(setting, "1")
     except OSError as error:
         raise MachineError(
-            f"{setting} cannot be set: {error.strerror}\n    run the local cloud as root on Linux"
+            f"{setting} cannot be set: {error.strerror}\n    is this Linux?"
         ) from None
 
 

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import docker.errors
 
-from localcloud.errors import MachineImageError
+from localcloud.errors import MachineError, MachineImageError
+from localcloud.machines import commands
 from localcloud.machines.containers import connect, said_plainly
 from toolchain.host import GO_NAMES, Architecture
 
@@ -62,7 +63,7 @@ def ensure_image(say: Say) -> str:
     The tag of the machine image, which is built when it is missing.
 
     The base is a public Debian image where a registry answers, else one made from Debian's packages
-    with mmdebstrap (about a minute, as root). Raises MachineImageError.
+    with mmdebstrap (about a minute). Raises MachineImageError.
     """
     wanted, client = tag(), connect()
     with said_plainly("the machine image"):
@@ -141,7 +142,7 @@ def _own_base(
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "base.tar"
         with _progress(say, "mmdebstrap"):
-            _command(
+            _as_root(
                 ["mmdebstrap", "--quiet", "--variant=apt", f"--include={packages}"]
                 + [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in excluded]
                 + ([f"--architectures={GO_NAMES[architecture]}"] if architecture else [])
@@ -150,6 +151,13 @@ def _own_base(
             )
         _command(["docker", "import", str(archive), name])
     return name
+
+
+def _as_root(words: Sequence[str], *, seconds: float) -> None:
+    try:
+        commands.run(words, seconds=seconds)
+    except MachineError as error:
+        raise MachineImageError(str(error)) from None
 
 
 def _command(words: Sequence[str], *, seconds: float = BUILD_SECONDS) -> None:

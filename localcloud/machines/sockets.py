@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 from localcloud.errors import MachineError
+from localcloud.machines import commands
 from localcloud.machines.commands import inside
 
 CLONE_NEWNET = 0x40000000
@@ -22,6 +23,15 @@ def listen(pid: int, address: str, port: int) -> socket.socket:
     """
     if address not in inside(pid, ["ip", "-o", "addr", "show", "dev", "lo"]):
         inside(pid, ["ip", "addr", "add", f"{address}/32", "dev", "lo"])
+    if commands.is_root():
+        return open_in(pid, address, port)
+    from localcloud.machines import root_container
+
+    return root_container.get().listen(pid, address, port)
+
+
+def open_in(pid: int, address: str, port: int) -> socket.socket:
+    """The socket itself, opened with the rights of this process. Raises MachineError."""
     made: list[socket.socket | OSError] = []
     # A socket stays in the namespace it was made in; the thread that entered it does not come back.
     maker = threading.Thread(target=lambda: made.append(_listen_in(pid, address, port)))

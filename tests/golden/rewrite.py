@@ -8,6 +8,7 @@ Ends with an error when anything changed, so that nobody commits the result unre
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import sys
 from collections.abc import Mapping
@@ -70,7 +71,9 @@ def _write(wanted: Mapping[Path, str]) -> list[str]:
     return [str(file) for file in changed]
 
 
-def main() -> int:
+def main(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.golden.rewrite", description=__doc__)
+    parser.parse_args(words)
     changed = _write({Path("components/plugin.py"): plugin_module.render()})
     changed += [f"tests/golden/{file}" for file in rewrite(rendering.GOLDEN, render())]
     changed += rewrite_reference(Path("docs"))
@@ -84,4 +87,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -20,6 +20,7 @@ from localcloud.demo import orphans, stack_config
 from localcloud.demo.aws_plugin import WRAPPER
 from localcloud.lifecycle import Cloud
 from localcloud.machines import ensure_image
+from tests.localcloud.leftovers import remembered
 from toolchain import k3s, pulumi_cli
 from toolchain.host import this_host
 from toolchain.places import Places
@@ -187,10 +188,15 @@ class Laboratory:
 @contextmanager
 def laboratory(folder: Path, *, emulated: bool = False) -> Iterator[Laboratory]:
     """
-    A laboratory in the folder, ended and cleared away afterwards.
+    A laboratory in the folder, ended and cleared away afterwards, and so is one that was killed.
 
     `emulated`: machines of the architecture this host does not have run its programs.
     """
+    with remembered(folder / "cloud"):
+        yield from _laboratory(folder, emulated=emulated)
+
+
+def _laboratory(folder: Path, *, emulated: bool) -> Iterator[Laboratory]:
     places, host = Places(ROOT), this_host()
     cli = pulumi_cli.provide(places, host, os.environ["PATH"], print)
     binary = k3s.provide(places, host, os.environ.get("K3S_BINARY"), print)

@@ -115,7 +115,8 @@ def test_systemd_starts_its_own_unit(docker: Machine) -> None:
     [
         (
             "permission denied while trying to connect to the Docker daemon socket",
-            "run as root, or let your account use Docker: sudo usermod -aG docker $USER",
+            "run as root, or let your account use Docker: sudo usermod -aG docker $USER, "
+            "then log in again",
         ),
         (
             "Cannot connect to the Docker daemon",

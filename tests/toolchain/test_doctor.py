@@ -19,7 +19,7 @@ def lines(machine: Machine) -> list[str]:
 
 def test_each_tool_has_a_line(lines: list[str]) -> None:
     names = ["python", "venv", "go", "pulumi", "docker", "dockerd", "iptables", "ip", "nsenter"]
-    assert [*names, "mmdebstrap", "engine", "kubectl", "root"] == [
+    assert [*names, "mmdebstrap", "engine", "kubectl", "rights"] == [
         line[8:].split()[0] for line in lines
     ]
 

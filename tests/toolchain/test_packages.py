@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from tests.toolchain.conftest import Machine
@@ -79,3 +81,42 @@ def test_a_package_that_does_not_bring_its_command_is_an_error(machine: Machine)
     has_apt(machine)
     with pytest.raises(ToolchainError, match="iptables brought no iptables\n    see "):
         provide(machine)
+
+
+def test_two_runs_of_apt_wait_for_each_other(machine: Machine) -> None:
+    """The virtual environment and the local cloud may both lack a package of a fresh machine."""
+    has_all_but(machine, "iptables", "mmdebstrap")
+    held = machine.folder / "held"
+    script = f"[ -d {held} ] && echo overlap >> {machine.folder}/calls; /bin/mkdir {held}; "
+    brought = "; ".join(
+        f"/bin/cp /bin/true {machine.path}/{name}" for name in ("iptables", "mmdebstrap")
+    )
+    machine.has("apt-get", f"{script} /bin/sleep 0.1; {brought}; /bin/rmdir {held}")
+    log = machine.places.toolchain / "apt.log"
+    runs = [
+        threading.Thread(target=packages.install, args=[[name], log, machine.say])
+        for name in ("iptables", "python3-venv")
+    ]
+    for each in runs:
+        each.start()
+    for each in runs:
+        each.join()
+    assert len(machine.calls) == 4
+    assert "overlap" not in machine.calls
+
+
+@pytest.mark.parametrize(
+    ("root", "engine", "spared"),
+    [
+        (True, False, set()),
+        (True, True, {"dockerd"}),
+        (False, True, {"dockerd", "mmdebstrap"}),
+        (False, False, {"mmdebstrap"}),
+    ],
+)
+def test_what_is_not_needed_for_certain_is_asked_for_only_where_it_is_installed(
+    machine: Machine, root: bool, engine: bool, spared: set[str]
+) -> None:
+    machine.is_now(root=root)
+    needed = packages.needed(machine.host, engine=engine)
+    assert set(packages.LOCAL_CLOUD) - set(needed) == spared

@@ -64,14 +64,6 @@ def test_one_whose_python_has_gone_is_not_current(checkout: Machine) -> None:
     assert not venv.is_current(checkout.places)
 
 
-def test_a_python_that_is_too_old_is_told_so(
-    checkout: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(venv, "OLDEST_PYTHON", (99, 0))
-    with pytest.raises(ToolchainError, match=r"is too old\n    install 3\.11 or newer"):
-        provide(checkout)
-
-
 def test_without_ensurepip_debians_package_is_installed_by_root(
     checkout: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ from localcloud.__main__ import main
 from localcloud.cloud.api import Api, Listener
 from localcloud.errors import LocalCloudError
 from localcloud.lifecycle import Cloud
+from toolchain.places import Places
 
 
 class Leftovers:
@@ -86,10 +87,10 @@ def test_status_tells_what_a_dead_daemon_left(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(Leftovers, "names", ("i-1", "i-2"))
+    stop = f".local/venv/bin/python -m localcloud --home {cloud.home} stop"
     assert main(["--home", str(cloud.home), "status"]) == 3
     assert capsys.readouterr().out == (
-        f"local cloud {cloud.id} does not run\n"
-        "2 machines were left behind; remove: python -m localcloud stop\n"
+        f"local cloud {cloud.id} does not run\n2 machines were left behind; remove: {stop}\n"
     )
 
 
@@ -106,7 +107,7 @@ def test_a_daemon_that_does_not_answer_is_an_error_with_a_way_out(
     with pytest.raises(LocalCloudError) as refused:
         cloud.status()
     assert str(refused.value).startswith(f"the local cloud's daemon {daemon.pid} does not answer")
-    assert "python -m localcloud stop" in str(refused.value)
+    assert str(refused.value).endswith(f"or end it: {cloud.stop_command}")
 
 
 def test_stop_removes_what_a_dead_daemon_left_and_may_be_repeated(
@@ -128,6 +129,28 @@ def test_stop_ends_the_daemon(cloud: Cloud, daemon: subprocess.Popen[bytes]) -> 
     assert (cloud.endpoint(), said) == (None, [])
 
 
+def test_the_command_that_stops_it_names_its_home(cloud: Cloud) -> None:
+    assert cloud.stop_command == f".local/venv/bin/python -m localcloud --home {cloud.home} stop"
+    default = Cloud(Places().cloud)
+    assert default.stop_command == ".local/venv/bin/python -m localcloud stop"
+
+
+def test_a_daemon_of_another_account_is_a_message(
+    cloud: Cloud, daemon: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(pid: int, number: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    with pytest.raises(LocalCloudError) as refused:
+        cloud.stop(print)
+    monkeypatch.undo()
+    assert str(refused.value) == (
+        f"the local cloud's daemon (process {daemon.pid}) belongs to another account\n"
+        "    run this as the account that started it, such as root"
+    )
+
+
 def test_start_gives_the_daemon_that_runs_already(
     cloud: Cloud, daemon: subprocess.Popen[bytes]
 ) -> None:
@@ -142,7 +165,7 @@ def test_start_with_another_k3s_says_which_one_runs(
         start(cloud, version="v2")
     assert str(refused.value) == (
         f"the local cloud runs with k3s v1 ({sys.executable}), not v2 ({sys.executable})\n"
-        "    stop it first: python -m localcloud stop"
+        f"    stop it first: {cloud.stop_command}"
     )
 
 
@@ -150,7 +173,7 @@ def test_start_without_a_k3s_says_where_to_get_one(cloud: Cloud) -> None:
     with pytest.raises(LocalCloudError) as refused:
         start(cloud, binary="/nowhere/k3s")
     assert str(refused.value) == (
-        "there is no k3s at /nowhere/k3s\n    `python -m toolchain k3s` gets one"
+        "there is no k3s at /nowhere/k3s\n    `.local/venv/bin/python -m toolchain k3s` gets one"
     )
 
 

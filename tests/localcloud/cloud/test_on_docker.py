@@ -22,6 +22,7 @@ import pytest
 from localcloud.cloud.catalogue import IMAGES
 from localcloud.machines import ensure_image
 from tests.localcloud.cloud.world import client
+from tests.localcloud.leftovers import remembered
 
 pytestmark = pytest.mark.localcloud
 
@@ -65,8 +66,9 @@ def home(tmp_path: Path) -> Iterator[Home]:
     # Its building takes longer than a command, and says so.
     ensure_image(print)
     made = Home(tmp_path / "home", k3s)
-    yield made
-    made.command("stop")
+    with remembered(made.path):
+        yield made
+        made.command("stop")
 
 
 @dataclass

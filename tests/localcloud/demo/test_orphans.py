@@ -83,3 +83,18 @@ def test_a_plugin_whose_pulumi_is_alive_is_left_alone(tmp_path: Path) -> None:
         assert orphans.end(tmp_path) == []
         pulumi.communicate(b"\n")
         assert pulumi.returncode == 0
+
+
+def test_where_nobody_works_by_hand_pulumi_itself_is_ended_with_its_plugins(
+    tmp_path: Path, start: Start
+) -> None:
+    """`make bench` after one that was killed: its pulumi lives on."""
+    plugin = start("pulumi-language-python", home=tmp_path)
+    engine = start("/opt/bin/pulumi", "up", home=tmp_path)
+    theirs = start("/opt/bin/pulumi", "up", home=tmp_path / "other")
+    ended = orphans.end(tmp_path, engines=True)
+    assert sorted(ended) == sorted(
+        [f"pulumi ({engine.pid})", f"pulumi-language-python ({plugin.pid})"]
+    )
+    assert (engine.wait(5), plugin.wait(5)) == (-9, -9)
+    assert theirs.poll() is None

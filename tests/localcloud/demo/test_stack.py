@@ -94,7 +94,7 @@ def test_an_interrupted_run_is_recovered(machine: Machine, folder: Folder, stack
     stack.take_over(machine.say)
     assert machine.calls == ["python -m recovery --stack demo --yes"]
     assert machine.said == [
-        "a run that was killed may have left something: python -m recovery",
+        "a run that was killed may have left something: python -m recovery removes it",
         "removing VPC vpc-1",
     ]
 

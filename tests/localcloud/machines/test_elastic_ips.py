@@ -110,5 +110,5 @@ def test_a_bridge_that_cannot_be_set_up_is_told_with_the_way_out() -> None:
         elastic_ips.route_loopback("no-such-bridge")
     assert str(refused.value) == (
         "/proc/sys/net/ipv4/conf/no-such-bridge/route_localnet cannot be set: "
-        "No such file or directory\n    run the local cloud as root on Linux"
+        "No such file or directory\n    is this Linux?"
     )
