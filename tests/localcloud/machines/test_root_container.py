@@ -45,11 +45,13 @@ def _not_root(monkeypatch: pytest.MonkeyPatch) -> None:
 def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[socket.socket]]:
     """The far ends of the containers that were started: the same process, as a thread."""
     ends: list[socket.socket] = []
+    servers: list[threading.Thread] = []
 
     def connect() -> Started:
         ours, theirs = socket.socketpair()
         ends.append(theirs)
-        threading.Thread(target=root_process.serve, args=[theirs], daemon=True).start()
+        servers.append(threading.Thread(target=root_process.serve, args=[theirs], daemon=True))
+        servers[-1].start()
         return Started(ours, None)
 
     monkeypatch.setattr(root_container, "connect", connect)
@@ -57,8 +59,10 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[socket.socket]]:
     monkeypatch.setattr(root_container, "_container", container)
     yield ends
     container.close()
-    for each in ends:
-        each.close()
+    for server, end in zip(servers, ends, strict=True):
+        # It ends with the connection, and must not lose its end of it before.
+        server.join()
+        end.close()
 
 
 @pytest.mark.usefixtures("_not_root")
@@ -97,7 +101,8 @@ def test_a_socket_that_the_container_opened_is_served_here(
         with socket.create_connection(address) as client, listener.accept()[0] as served:
             served.sendall(b"hello")
             assert client.recv(5) == b"hello"
-    # No descriptor of it stays open on the other side.
+    # No descriptor of it stays open on the other side, once that has taken the next request.
+    commands.run(["true"])
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address)
 
