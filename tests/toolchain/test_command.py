@@ -109,8 +109,10 @@ sys.exit(command.run(act, in_venv=False))
 
 
 @contextmanager
-def running(made: Path, *before: str) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen([*before, sys.executable, "-c", RUN, str(made)], cwd=ROOT) as run:
+def running(made: Path, hang_up: str) -> Iterator[subprocess.Popen[bytes]]:
+    # The tests themselves may be run with nohup.
+    words = ["env", f"--{hang_up}-signal=HUP", sys.executable, "-c", RUN, str(made)]
+    with subprocess.Popen(words, cwd=ROOT) as run:
         deadline = time.monotonic() + 10
         while not made.exists() and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -122,14 +124,14 @@ def running(made: Path, *before: str) -> Iterator[subprocess.Popen[bytes]]:
 def test_kill_and_a_closed_terminal_let_a_run_remove_what_it_made(
     number: signal.Signals, tmp_path: Path
 ) -> None:
-    with running(tmp_path / "made") as run:
+    with running(tmp_path / "made", "default") as run:
         run.send_signal(number)
         assert run.wait(10) == 130
     assert not (tmp_path / "made").exists()
 
 
 def test_with_nohup_a_closed_terminal_ends_nothing(tmp_path: Path) -> None:
-    with running(tmp_path / "made", "env", "--ignore-signal=HUP") as run:
+    with running(tmp_path / "made", "ignore") as run:
         run.send_signal(signal.SIGHUP)
         with pytest.raises(subprocess.TimeoutExpired):
             run.wait(0.3)
