@@ -235,9 +235,10 @@ def lines(plan: Plan, task: Task, load: Load) -> Iterator[str]:
     if not plan.steps:
         return
     beside = f" with a load of {load.average:.1f}" if load.average >= 0.5 else ""
+    less = "; less where Go's build cache holds a part" if any(s.builds for s in plan.steps) else ""
     yield (
         f"make {task.target} prepares first, {_about(plan.minutes(load))} in all on "
-        f"{load.processors} processors{beside}:"
+        f"{load.processors} processors{beside}{less}:"
     )
     width = max(len(step.name) for step in plan.steps)
     for step in plan.steps:

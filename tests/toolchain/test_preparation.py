@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,15 +83,17 @@ def test_the_error_of_a_step_is_the_error_and_ends_the_others(tmp_path: Path) ->
 
 
 def test_an_interruption_ends_every_step_with_what_it_started(tmp_path: Path) -> None:
-    def interrupt() -> None:
-        while not (tmp_path / "compiler").exists() or not (tmp_path / "compiler").read_text():
-            time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGINT)
+    compiler = tmp_path / "compiler"
 
-    threading.Thread(target=interrupt, daemon=True).start()
+    def say(text: str) -> None:
+        # Wherever it comes in.
+        if compiler.exists() and compiler.read_text():
+            raise KeyboardInterrupt
+
+    steps = [step("pulumi", "sleep 60 & echo $! > compiler; wait")]
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, step("pulumi", "sleep 60 & echo $! > compiler; wait"))
-    assert not is_alive(int((tmp_path / "compiler").read_text()))
+        Preparation(steps, tmp_path, say, every_seconds=0.02).run()
+    assert not is_alive(int(compiler.read_text()))
 
 
 def test_a_step_without_a_message_ends_with_its_last_line(tmp_path: Path) -> None:
