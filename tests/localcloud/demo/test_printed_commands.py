@@ -69,10 +69,13 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def run(checkout: Path, *commands: str) -> str:
     """What the commands print, typed into one shell in the checkout."""
+    # A make that runs the tests would have the makes below it tell where they are.
+    of_make = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    environment = {name: each for name, each in os.environ.items() if name not in of_make}
     done = subprocess.run(
         ["/bin/sh", "-eux", "-c", "\n".join(commands)],
         cwd=checkout,
-        env={**os.environ, "LC_ALL": "C.UTF-8"},
+        env={**environment, "LC_ALL": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
