@@ -1,4 +1,4 @@
-"""The cloud-config, and how it is packed for EC2."""
+"""User data, and how it is packed for EC2."""
 
 from __future__ import annotations
 
