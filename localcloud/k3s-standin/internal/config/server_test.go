@@ -111,9 +111,10 @@ func TestATokenFileIsWaitedForSomeMinutes(t *testing.T) {
 	m := newMachine(t)
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		time.AfterFunc(time.Minute, func() { m.file("token", "secret\n") })
+		// Between two looks, so that no look finds the file created and not yet written.
+		time.AfterFunc(time.Minute+fileEvery/2, func() { m.file("token", "secret\n") })
 		content, err := awaitFile(t.Context(), m.path("token"))
-		if err != nil || content != "secret" || time.Since(start) > time.Minute+fileEvery {
+		if err != nil || content != "secret" || time.Since(start) != time.Minute+fileEvery {
 			t.Errorf("%q, %v after %s", content, err, time.Since(start))
 		}
 		start = time.Now()
