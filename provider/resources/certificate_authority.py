@@ -6,8 +6,8 @@ import hashlib
 from datetime import timedelta
 from typing import ClassVar, Final
 
-from provider.properties import Fields, Property, at_least
-from provider.resources.resource import Created, Resource, Task, Values
+from provider.protocol.properties import Fields, Property, at_least
+from provider.protocol.resource import Created, Resource, Task, Values
 
 # A machine's clock may be behind ours when it first looks at a certificate.
 _BACKDATED: Final = timedelta(hours=24)
@@ -58,7 +58,7 @@ class CertificateAuthority(Resource):
     replaces = frozenset({"name", "expiryDays"})
 
     def create(self, task: Task, inputs: Values) -> Created:
-        from provider import certificates
+        from provider.keys import certificates
 
         now = task.surroundings.clock.now()
         validity = (now - _BACKDATED, now + timedelta(days=inputs["expiryDays"]))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from provider.differences import Difference
-from provider.properties import Fields, Property, not_blank
-from provider.resources.resource import Created, Resource, Task, Values
+from provider.protocol.differences import Difference
+from provider.protocol.properties import Fields, Property, not_blank
+from provider.protocol.resource import Created, Resource, Task, Values
 
 
 class MachineTemplate(Resource):

@@ -7,9 +7,9 @@ import hashlib
 from collections.abc import Collection
 from typing import ClassVar
 
-from provider.properties import Fields, Property, not_blank
+from provider.protocol.properties import Fields, Property, not_blank
+from provider.protocol.resource import Created, Resource, Surroundings, Task, Values
 from provider.resources.connections import private_key_fault
-from provider.resources.resource import Created, Resource, Surroundings, Task, Values
 
 
 def _one_line(comment: str) -> str | None:
@@ -85,7 +85,7 @@ class SshKey(Resource):
 
 
 def _pair(inputs: Values, previous: Values | None = None) -> dict[str, str]:
-    from provider import ed25519
+    from provider.keys import ed25519
 
     given = inputs.get("privateKey")
     private, line = (given, ed25519.public_of(given)) if given else ed25519.generate()

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection
 from typing import ClassVar, Final
 
-from provider.properties import Fields, Property, not_blank
-from provider.resources.resource import Created, Resource, Task, Values
+from provider.protocol.properties import Fields, Property, not_blank
+from provider.protocol.resource import Created, Resource, Task, Values
 
 # As many as k3s itself draws.
 _PASSWORD_BYTES: Final = 16

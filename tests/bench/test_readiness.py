@@ -14,8 +14,8 @@ from cluster import kubeconfig
 from cluster.errors import KubeconfigError
 from localcloud.errors import LocalCloudError
 from localcloud.machines.containers import LABEL, archive
-from provider import api as provider_api
-from provider.api import Access, NodeState, Unreachable
+from provider.kubernetes import api as provider_api
+from provider.kubernetes.api import Access, NodeState, Unreachable
 
 CLOUD = "0badcafe"
 KUBECONFIG = kubeconfig.render(

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from provider.engine import Engine
-from provider.process import surroundings
+from provider.protocol.engine import Engine
+from provider.protocol.process import surroundings
+from provider.protocol.resource import Task
 from provider.resources.certificate_authority import CertificateAuthority
-from provider.resources.resource import Task
 from provider.resources.ssh_key import SshKey
 from tests.provider.fake_api import FakeApi
 from tests.provider.fake_machine import FakeMachine

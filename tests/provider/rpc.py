@@ -14,11 +14,11 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
-from provider import values
-from provider.engine import Engine
-from provider.process import Server
-from provider.resources.resource import Surroundings
-from provider.servicer import Servicer
+from provider.protocol import values
+from provider.protocol.engine import Engine
+from provider.protocol.process import Server
+from provider.protocol.resource import Surroundings
+from provider.protocol.servicer import Servicer
 from provider.waiting import Clock
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
