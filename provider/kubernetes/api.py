@@ -27,32 +27,32 @@ _LONGEST_REASON: Final = 300
 _ARCHITECTURES: Final = {"amd64": "x86_64"}
 
 
-class Unreachable(Exception):  # noqa: N818 - reads as the fact it states
+class ApiError(Exception):
     """Nobody answers at the endpoint, or what answers does not do it."""
 
     @property
-    def passing(self) -> bool:
+    def retryable(self) -> bool:
         """Whether another attempt may do better."""
         return True
 
 
-class Foreign(Unreachable):
+class UntrustedServerError(ApiError):
     """Another cluster answers: its certificate is not of our authority."""
 
     @property
-    def passing(self) -> bool:
+    def retryable(self) -> bool:
         return False
 
 
-class Unfit(Unreachable):
+class InvalidCredentialsError(ApiError):
     """The certificates given for the API cannot be used, whoever answers."""
 
     @property
-    def passing(self) -> bool:
+    def retryable(self) -> bool:
         return False
 
 
-class Declined(Unreachable):
+class ApiStatusError(ApiError):
     """The API answers, and does not do it; `status` is HTTP's."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -60,7 +60,7 @@ class Declined(Unreachable):
         self.status = status
 
     @property
-    def passing(self) -> bool:
+    def retryable(self) -> bool:
         return self.status == 429 or self.status >= 500
 
 
@@ -107,7 +107,7 @@ class Pod:
 
 
 class Api:
-    """The API at an endpoint. Every call raises Unreachable, Foreign, Unfit or Declined."""
+    """The API at an endpoint. Every call raises ApiError or one of its subclasses."""
 
     def __init__(self, access: Access) -> None:
         self._endpoint = access.endpoint.rstrip("/")
@@ -124,7 +124,7 @@ class Api:
 
     def node(self, name: str) -> NodeState | None:
         """The Node; nothing when there is none of this name."""
-        answer = self.call("GET", f"/api/v1/nodes/{name}", but=(404,))
+        answer = self.call("GET", f"/api/v1/nodes/{name}", accept=(404,))
         return _state(answer.json()) if answer.status == 200 else None
 
     def nodes(self) -> Mapping[str, NodeState]:
@@ -135,9 +135,9 @@ class Api:
     def cordon(self, name: str) -> bool:
         """Takes no new pods on the Node; whether there is one of this name."""
         patch = {"spec": {"unschedulable": True}}
-        return self.call("PATCH", f"/api/v1/nodes/{name}", patch, but=(404,)).status == 200
+        return self.call("PATCH", f"/api/v1/nodes/{name}", patch, accept=(404,)).status == 200
 
-    def mark(
+    def update_node(
         self,
         name: str,
         labels: Mapping[str, str | None],
@@ -147,8 +147,8 @@ class Api:
         """
         Sets labels (None removes one), and these taints in place of those replaced.
 
-        `replaced` are keys and effects, `taints` keys, values and effects. Declined with 409 when
-        somebody else changed the Node meanwhile.
+        `replaced` are keys and effects, `taints` keys, values and effects. Raises
+        ApiStatusError with 409 when somebody else changed the Node meanwhile.
         """
         node = self.call("GET", f"/api/v1/nodes/{name}").json()
         present = node["spec"].get("taints", ())
@@ -179,16 +179,16 @@ class Api:
         }
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/eviction"
         # 404 and 409: gone, or another pod under its name. It has left.
-        return self.call("POST", path, eviction, but=(404, 409, 429)).status != 429
+        return self.call("POST", path, eviction, accept=(404, 409, 429)).status != 429
 
     def delete_node(self, name: str) -> None:
         """Removes the Node object; fine when there is none."""
-        self.call("DELETE", f"/api/v1/nodes/{name}", but=(404,))
+        self.call("DELETE", f"/api/v1/nodes/{name}", accept=(404,))
 
     def call(
-        self, method: str, path: str, content: Any = None, but: Sequence[int] = ()
+        self, method: str, path: str, content: Any = None, accept: Sequence[int] = ()
     ) -> urllib3.BaseHTTPResponse:
-        """One request; a status other than success and those in `but` is Declined."""
+        """One request; a status other than success and those in `accept` is ApiStatusError."""
         body = None if content is None else json.dumps(content)
         kind = "merge-patch+json" if method == "PATCH" else "json"
         headers = {"Content-Type": f"application/{kind}", "Accept": "application/json"}
@@ -196,8 +196,8 @@ class Api:
             answer = self._pool.request(method, self._endpoint + path, body=body, headers=headers)
         except urllib3.exceptions.HTTPError as error:
             raise _unreachable(error) from error
-        if answer.status not in (200, 201, 202, *but):
-            raise Declined(answer.status, _declined(answer))
+        if answer.status not in (200, 201, 202, *accept):
+            raise ApiStatusError(answer.status, _declined(answer))
         return answer
 
 
@@ -210,20 +210,22 @@ def _trust(access: Access) -> ssl.SSLContext:
             pair.write_text(f"{access.client_certificate}\n{access.client_key}", "ascii")
             context.load_cert_chain(pair)
     except (ssl.SSLError, ValueError):
-        raise Unfit("the certificates and the key for the API cannot be used together") from None
+        raise InvalidCredentialsError(
+            "the certificates and the key for the API cannot be used together"
+        ) from None
     return context
 
 
-def _unreachable(error: urllib3.exceptions.HTTPError) -> Unreachable:
+def _unreachable(error: urllib3.exceptions.HTTPError) -> ApiError:
     cause = error.args[0] if error.args else None
     if isinstance(cause, ssl.SSLCertVerificationError):
         text = f"the API's certificate is not accepted: {cause.verify_message}"
-        return Foreign(text) if cause.verify_code in _FOREIGN_CHAIN else Unreachable(text)
+        return UntrustedServerError(text) if cause.verify_code in _FOREIGN_CHAIN else ApiError(text)
     if isinstance(error, urllib3.exceptions.NewConnectionError):
-        return Unreachable("the API cannot be reached")
+        return ApiError("the API cannot be reached")
     if isinstance(error, urllib3.exceptions.TimeoutError):
-        return Unreachable("the API does not answer in time")
-    return Unreachable(f"the API does not answer ({type(error).__name__})")
+        return ApiError("the API does not answer in time")
+    return ApiError(f"the API does not answer ({type(error).__name__})")
 
 
 def _declined(answer: urllib3.BaseHTTPResponse) -> str:

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from provider.errors import ProviderError, Refused
+from provider.errors import OperationFailed, ProviderError
 from provider.keys import certificates
-from provider.kubernetes.api import Unreachable
+from provider.kubernetes.api import ApiError
 from provider.kubernetes.kube_objects import Objects
 
 _GROUP: Final = "certificates.k8s.io"
@@ -54,7 +54,7 @@ def sign(
         return Signed(certificate=_signed(objects, path, user), key=made.key_pem)
     finally:
         # One that is left behind holds no key, and Kubernetes removes it within an hour.
-        with contextlib.suppress(Unreachable, ProviderError):
+        with contextlib.suppress(ApiError, ProviderError):
             objects.delete(path)
 
 
@@ -65,7 +65,7 @@ def _signed(objects: Objects, path: str, user: str) -> str:
             return base64.b64decode(status["certificate"]).decode()
         for each in status.get("conditions", ()):
             if each["type"] in ("Denied", "Failed"):
-                raise Refused(
+                raise OperationFailed(
                     f'the cluster does not sign a certificate for "{user}": '
                     f"{each.get('message') or each['type']}\n"
                     "    see the events and the log of k3s's controller manager"

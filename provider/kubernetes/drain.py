@@ -9,52 +9,52 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from provider.errors import DeadlinePassed
-from provider.kubernetes.api import Api, Pod, Unreachable
-from provider.protocol.resource import Task
+from provider.errors import DeadlineExceeded
+from provider.kubernetes.api import Api, ApiError, Pod
+from provider.protocol.resource import Operation
 from provider.waiting import Wait
 
 T = TypeVar("T")
 # So long an API that does not answer is asked again.
-PATIENCE_SECONDS: Final = 15.0
+RETRY_SECONDS: Final = 15.0
 _POLL_SECONDS: Final = 1.0
 
 
 class Drain:
-    """The removal of one node. Raises Unreachable when the API stays away."""
+    """The removal of one node. Raises ApiError when the API stays away."""
 
-    def __init__(self, task: Task, api: Api, node: str) -> None:
-        self._task = task
+    def __init__(self, operation: Operation, api: Api, node: str) -> None:
+        self._operation = operation
         self._api = api
         self._node = node
 
     def remove(self, seconds: float) -> None:
         """Removes the Node; its pods get so many seconds to move."""
-        self._task.say(f"{self._node}: cordon")
-        if not self._patiently(lambda: self._api.cordon(self._node)):
+        self._operation.report_progress(f"{self._node}: cordon")
+        if not self._retry(lambda: self._api.cordon(self._node)):
             return
-        self._move_pods(self._task.wait(seconds))
-        self._task.say(f"{self._node}: delete the Node object")
-        self._patiently(lambda: self._api.delete_node(self._node))
+        self._move_pods(self._operation.wait(seconds))
+        self._operation.report_progress(f"{self._node}: delete the Node object")
+        self._retry(lambda: self._api.delete_node(self._node))
 
     def _move_pods(self, wait: Wait) -> None:
         left: list[Pod] = []
         evicted: set[str] = set()
         try:
-            while left := list(self._patiently(lambda: self._api.pods_to_move(self._node))):
-                self._task.say(f"{self._node}: drain, {len(left)} pods left")
+            while left := list(self._retry(lambda: self._api.pods_to_move(self._node))):
+                self._operation.report_progress(f"{self._node}: drain, {len(left)} pods left")
                 for pod in left:
                     wait.check()
-                    if pod.uid not in evicted and self._patiently(lambda: self._api.evict(pod)):  # noqa: B023
+                    if pod.uid not in evicted and self._retry(lambda: self._api.evict(pod)):  # noqa: B023
                         evicted.add(pod.uid)
                 if evicted.issuperset(pod.uid for pod in left) and not self._alive():
                     # Nobody is there to end them; they go with the Node object.
                     return
                 wait.pause(_POLL_SECONDS)
-        except DeadlinePassed:
+        except DeadlineExceeded:
             names = ", ".join(sorted(f"{pod.namespace}/{pod.name}" for pod in left[:5]))
             more = f" and {len(left) - 5} more" if len(left) > 5 else ""
-            self._task.warn(
+            self._operation.warn(
                 f'node "{self._node}" was removed with {len(left)} pods on it after '
                 f"{wait.seconds:.0f} s of draining: {names}{more}\n"
                 "    a disruption budget or a long shutdown kept them; raise drainSeconds to give "
@@ -62,21 +62,21 @@ class Drain:
             )
 
     def _alive(self) -> bool:
-        node = self._patiently(lambda: self._api.node(self._node))
+        node = self._retry(lambda: self._api.node(self._node))
         return node is not None and node.ready
 
-    def _patiently(self, call: Callable[[], T]) -> T:
+    def _retry(self, call: Callable[[], T]) -> T:
         """The call's result, asked again for a short while when the API does not answer."""
-        wait = self._task.wait(PATIENCE_SECONDS)
-        last = Unreachable("the API does not answer in time")
+        wait = self._operation.wait(RETRY_SECONDS)
+        last = ApiError("the API does not answer in time")
         try:
             while True:
                 try:
                     return wait.run(call)
-                except Unreachable as error:
-                    if not error.passing:
+                except ApiError as error:
+                    if not error.retryable:
                         raise
                     last = error
                 wait.pause(_POLL_SECONDS)
-        except DeadlinePassed:
+        except DeadlineExceeded:
             raise last from None

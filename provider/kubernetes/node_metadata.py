@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from provider.kubernetes.api import Api, Declined
+from provider.kubernetes.api import Api, ApiStatusError
 from provider.waiting import Wait
 
 _CONFLICT = 409
@@ -21,14 +21,14 @@ Taint = tuple[str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Marks:
+class NodeMetadata:
     """The labels and taints of one node configuration."""
 
     labels: Mapping[str, str]
     taints: tuple[Taint, ...]
 
     @classmethod
-    def of(cls, node_config: str) -> Marks:
+    def of(cls, node_config: str) -> NodeMetadata:
         told = json.loads(node_config).get("config", {})
         return cls(
             labels=dict(label.partition("=")[::2] for label in told.get("node-label", ())),
@@ -36,13 +36,13 @@ class Marks:
         )
 
 
-def change(api: Api, wait: Wait, name: str, before: str, after: str) -> None:
+def update(api: Api, wait: Wait, name: str, before: str, after: str) -> None:
     """
     Brings the Node from the marks of one node configuration to those of another.
 
-    What neither of them names, somebody else's, stays. Raises Unreachable.
+    What neither of them names, somebody else's, stays. Raises ApiError.
     """
-    old, new = Marks.of(before), Marks.of(after)
+    old, new = NodeMetadata.of(before), NodeMetadata.of(after)
     if old == new:
         return None
     gone: dict[str, str | None] = dict.fromkeys(old.labels.keys() - new.labels.keys())
@@ -50,8 +50,8 @@ def change(api: Api, wait: Wait, name: str, before: str, after: str) -> None:
     ours = {(key, effect) for key, _, effect in (*old.taints, *new.taints)}
     while True:
         try:
-            return wait.run(lambda: api.mark(name, labels, ours, new.taints))
-        except Declined as error:
+            return wait.run(lambda: api.update_node(name, labels, ours, new.taints))
+        except ApiStatusError as error:
             # Somebody changed the Node between our look and our change.
             if error.status != _CONFLICT:
                 raise

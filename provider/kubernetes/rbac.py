@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from provider.errors import Refused
+from provider.errors import OperationFailed
 from provider.kubernetes.kube_objects import Content, Objects
 from provider.protocol.resource import Values
 
@@ -25,7 +25,7 @@ _KINDS: Final[Mapping[str, str]] = {
     "ClusterRole": "clusterroles",
 }
 # What of an object gives rights.
-_SUBSTANCE: Final = ("roleRef", "subjects", "rules", "aggregationRule")
+_COMPARED_FIELDS: Final = ("roleRef", "subjects", "rules", "aggregationRule")
 # k3s applies a manifest with a role of its own within 15 s of its start.
 _ROLE_SECONDS: Final = 60.0
 
@@ -92,7 +92,7 @@ def labels(identity: str) -> dict[str, str]:
     return {"app.kubernetes.io/managed-by": OWNER, LABEL: identity}
 
 
-def give(objects: Objects, rights: Rights, before: Rights | None = None) -> None:
+def apply(objects: Objects, rights: Rights, before: Rights | None = None) -> None:
     """
     Makes the rights in the cluster exactly these; what is too much goes first.
 
@@ -107,11 +107,11 @@ def give(objects: Objects, rights: Rights, before: Rights | None = None) -> None
     for namespace in rights.namespaces:
         _provide_namespace(objects, namespace)
     for path, each in wanted.items():
-        if path not in found or _substance(found[path]) != _substance(each):
+        if path not in found or _compared_fields(found[path]) != _compared_fields(each):
             objects.put(path, each)
 
 
-def take(objects: Objects, rights: Rights) -> None:
+def revoke(objects: Objects, rights: Rights) -> None:
     """Removes all rights of an identity, the bindings first; those without its label too."""
     for path in dict.fromkeys([*_found(objects, rights.identity), *rights.objects]):
         objects.delete(path)
@@ -121,11 +121,11 @@ def differences(objects: Objects, rights: Rights) -> list[str]:
     """The objects that are missing, changed or too many."""
     wanted, found = rights.objects, _found(objects, rights.identity)
     return [
-        _told(wanted.get(path) or found[path])
+        _format_reason(wanted.get(path) or found[path])
         for path in sorted({*wanted, *found})
         if path not in wanted
         or path not in found
-        or _substance(found[path]) != _substance(wanted[path])
+        or _compared_fields(found[path]) != _compared_fields(wanted[path])
     ]
 
 
@@ -134,7 +134,7 @@ def _await_role(objects: Objects, name: str) -> None:
     begin = objects.wait.elapsed
     while objects.get(f"{_RBAC}/clusterroles/{name}") is None:
         if objects.wait.elapsed - begin >= _ROLE_SECONDS:
-            raise Refused(
+            raise OperationFailed(
                 f'the cluster has no ClusterRole "{name}"\n'
                 "    correct its name, or make it in a manifest (cluster.manifests)"
             )
@@ -178,11 +178,11 @@ def _path(content: Content) -> str:
     return f"{_RBAC}{place}/{_KINDS[content['kind']]}/{metadata['name']}"
 
 
-def _substance(content: Content) -> dict[str, Any]:
-    return {key: content[key] for key in _SUBSTANCE if content.get(key)}
+def _compared_fields(content: Content) -> dict[str, Any]:
+    return {key: content[key] for key in _COMPARED_FIELDS if content.get(key)}
 
 
-def _told(content: Content) -> str:
+def _format_reason(content: Content) -> str:
     metadata = content["metadata"]
     place = f" in {metadata['namespace']}" if "namespace" in metadata else ""
     return f"{content['kind']} {metadata['name']}{place}"

@@ -15,7 +15,7 @@ class Difference:
     kind: Literal["ADD", "DELETE", "UPDATE"]
 
     @property
-    def spelled(self) -> str:
+    def name(self) -> str:
         return ".".join(self.path)
 
 

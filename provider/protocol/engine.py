@@ -12,7 +12,7 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 _TIMEOUT_SECONDS: Final = 2
 
 
-class Voice(Protocol):
+class ProgressReporter(Protocol):
     """Says something about a resource to whoever watches the update."""
 
     def progress(self, urn: str, text: str) -> None: ...

@@ -17,7 +17,7 @@ from pulumi.runtime.proto import provider_pb2_grpc
 
 from cluster import boot_program
 from provider.protocol.engine import Engine
-from provider.protocol.resource import Surroundings
+from provider.protocol.resource import ProviderEnvironment
 from provider.protocol.servicer import Servicer
 from provider.waiting import SystemClock
 
@@ -30,7 +30,7 @@ _PARENT_CHECK_SECONDS: Final = 2.0
 def serve(arguments: Sequence[str]) -> None:
     """Serves until the engine ends it; the last argument is the engine's address."""
     engine = Engine(arguments[-1] if arguments else None)
-    servicer = Servicer(surroundings(engine), engine)
+    servicer = Servicer(environment(engine), engine)
     server = Server(servicer)
     ending = threading.Event()
 
@@ -73,11 +73,11 @@ class Server:
         self._server.stop(1.0).wait(2.0)
 
 
-def surroundings(engine: Engine) -> Surroundings:
+def environment(engine: Engine) -> ProviderEnvironment:
     """The world outside, as it is."""
-    return Surroundings(
+    return ProviderEnvironment(
         clock=SystemClock(),
-        voice=engine,
+        progress_reporter=engine,
         random_hex=secrets.token_hex,
         boot_program=boot_program.text,
     )

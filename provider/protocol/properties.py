@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from provider.protocol.values import Path, Unknown
 
-Kind = Literal["string", "integer", "number", "boolean", "texts", "any"]
+Kind = Literal["string", "integer", "number", "boolean", "strings", "any"]
 # Gives the fact that is wrong with a value, or nothing.
 Test = Callable[[Any], str | None]
 
@@ -23,7 +23,7 @@ _NAMES: Mapping[Kind, str] = {
     "integer": "a whole number",
     "number": "a number",
     "boolean": "true or false",
-    "texts": "a list of texts",
+    "strings": "a list of strings",
 }
 
 
@@ -68,14 +68,14 @@ def failures(fields: Fields, values: Mapping[str, Any], at: str = "") -> Iterato
             if _is_optional(declared):
                 continue
             fix = declared.fix if isinstance(declared, Property) else declared.description
-            yield Failure(path=path, reason=_told("is missing", fix))
+            yield Failure(path=path, reason=_format_reason("is missing", fix))
         elif not isinstance(values[key], Unknown):
             yield from _failures_of(declared, values[key], path)
     for key in values:
         if key not in fields and values[key] is not None:
             near = difflib.get_close_matches(key, list(fields), n=1)
             fix = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(fields)}"
-            yield Failure(path=f"{at}{key}", reason=_told("unknown property", fix))
+            yield Failure(path=f"{at}{key}", reason=_format_reason("unknown property", fix))
 
 
 def required(fields: Fields) -> list[str]:
@@ -101,19 +101,21 @@ def _failures_of(declared: Property | Group, value: Any, path: str) -> Iterator[
         if isinstance(value, Mapping):
             yield from failures(declared.fields, value, f"{path}.")
         else:
-            yield Failure(path=path, reason=_told("expected an object", declared.description))
+            yield Failure(
+                path=path, reason=_format_reason("expected an object", declared.description)
+            )
         return
     wrong = _wrong(declared, value)
     if wrong:
-        yield Failure(path=path, reason=_told(wrong, declared.fix))
+        yield Failure(path=path, reason=_format_reason(wrong, declared.fix))
 
 
 def _wrong(declared: Property, value: Any) -> str | None:
     if not _is(declared.kind, value):
-        found = "" if declared.secret else f", found {_shown(value)}"
+        found = "" if declared.secret else f", found {_quoted(value)}"
         return f"expected {_NAMES[declared.kind]}{found}"
     if declared.choices and value not in declared.choices:
-        return f"{_shown(value)} is none of {', '.join(declared.choices)}"
+        return f"{_quoted(value)} is none of {', '.join(declared.choices)}"
     return declared.test(value) if declared.test else None
 
 
@@ -124,19 +126,19 @@ def _is(kind: Kind, value: Any) -> bool:
         return isinstance(value, str)
     if kind == "boolean":
         return isinstance(value, bool)
-    if kind == "texts":
+    if kind == "strings":
         return isinstance(value, list) and all(isinstance(each, str | Unknown) for each in value)
     wanted = int if kind == "integer" else int | float
     return isinstance(value, wanted) and not isinstance(value, bool)
 
 
-def _shown(value: Any) -> str:
+def _quoted(value: Any) -> str:
     if isinstance(value, Mapping | list):
         return "an object" if isinstance(value, Mapping) else "a list"
     return json.dumps(value, ensure_ascii=False)
 
 
-def _told(fact: str, fix: str) -> str:
+def _format_reason(fact: str, fix: str) -> str:
     return f"{fact}\n    {fix}" if fix else fact
 
 

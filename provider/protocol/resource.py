@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
-from provider.errors import Refused
+from provider.errors import OperationFailed
 from provider.keys.host_keys import HostKeys
 from provider.protocol.differences import Difference
-from provider.protocol.engine import Voice
+from provider.protocol.engine import ProgressReporter
 from provider.protocol.properties import Fields
 from provider.waiting import Clock, Wait
 
@@ -19,43 +19,43 @@ Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class ProviderEnvironment:
     """The world outside, as arguments: time, randomness, the engine, the boot program's text."""
 
     clock: Clock
-    voice: Voice
+    progress_reporter: ProgressReporter
     random_hex: Callable[[int], str]
     boot_program: Callable[[], str]
     host_keys: HostKeys = field(default_factory=HostKeys)
 
 
-class Task:
+class Operation:
     """One request of the engine for one resource."""
 
     def __init__(
         self,
-        surroundings: Surroundings,
+        environment: ProviderEnvironment,
         cancelled: threading.Event,
         urn: str,
         scrub: Callable[[str], str] = str,
     ) -> None:
-        self.surroundings = surroundings
+        self.environment = environment
         self._cancelled = cancelled
         self._urn = urn
         self._scrub = scrub
         self._said = ""
 
     def wait(self, seconds: float) -> Wait:
-        return Wait(seconds, self.surroundings.clock, self._cancelled)
+        return Wait(seconds, self.environment.clock, self._cancelled)
 
-    def say(self, text: str) -> None:
+    def report_progress(self, text: str) -> None:
         """Shows progress in the resource's row; the same text again is not sent."""
         if text != self._said:
             self._said = text
-            self.surroundings.voice.progress(self._urn, self._scrub(text))
+            self.environment.progress_reporter.progress(self._urn, self._scrub(text))
 
     def warn(self, text: str) -> None:
-        self.surroundings.voice.warn(self._urn, self._scrub(text))
+        self.environment.progress_reporter.warn(self._urn, self._scrub(text))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class Created:
     """A new resource: its id, and what was learned besides its inputs."""
 
     id: str
-    learned: Values
+    computed: Values
 
 
 class Resource:
@@ -83,42 +83,44 @@ class Resource:
     def all_outputs(self) -> Fields:
         return {**self.inputs, **self.outputs}
 
-    def recognise(self, surroundings: Surroundings, known: Values) -> None:
+    def observe(self, environment: ProviderEnvironment, known: Values) -> None:
         """Looks at a resource of the stack that others of this run may ask about."""
 
-    def objection(self, changed: Collection[str], inputs: Values, known: Values) -> str | None:
+    def reject_update(self, changed: Collection[str], inputs: Values, known: Values) -> str | None:
         """Why these changes of the top properties cannot be made, before anything is changed."""
         del changed, inputs, known
         return None
 
-    def relevant(self, differences: Sequence[Difference]) -> Sequence[Difference]:
+    def filter_diff(self, differences: Sequence[Difference]) -> Sequence[Difference]:
         """Those differences that mean a change at all."""
         return differences
 
-    def learned_again(self, changed: Collection[str]) -> Collection[str]:
+    def recomputed_outputs(self, changed: Collection[str]) -> Collection[str]:
         """The outputs that an update with these changes finds out anew."""
         del changed
         return ()
 
-    def stale(self, known: Values, now: datetime) -> Collection[str]:
+    def expired_outputs(self, known: Values, now: datetime) -> Collection[str]:
         """The outputs that the next update makes anew although no input changed."""
         del known, now
         return ()
 
-    def create(self, task: Task, inputs: Values) -> Created:
+    def create(self, operation: Operation, inputs: Values) -> Created:
         raise NotImplementedError
 
-    def update(self, task: Task, inputs: Values, known: Values, changed: Collection[str]) -> Values:
-        """What was learned; `known` are the outputs so far."""
-        del task, inputs, changed
+    def update(
+        self, operation: Operation, inputs: Values, known: Values, changed: Collection[str]
+    ) -> Values:
+        """What was computed; `known` are the outputs so far."""
+        del operation, inputs, changed
         return {key: known[key] for key in self.outputs if key in known}
 
-    def read(self, task: Task, known: Values) -> Values | None:
+    def read(self, operation: Operation, known: Values) -> Values | None:
         """The outputs as they are now; nothing when the resource is gone."""
-        del task
+        del operation
         if not known:
-            raise Refused(f"{self.token} cannot be imported\n    let the program create it")
+            raise OperationFailed(f"{self.token} cannot be imported\n    let the program create it")
         return known
 
-    def delete(self, task: Task, known: Values) -> None:
+    def delete(self, operation: Operation, known: Values) -> None:
         """Removes what was made outside of the state."""

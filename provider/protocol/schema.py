@@ -52,7 +52,7 @@ def _property(declared: Property | Group, types: dict[str, Any]) -> dict[str, An
     described: dict[str, Any] = {"description": declared.description}
     if declared.kind == "any":
         described |= {"type": "object", "additionalProperties": {"$ref": "pulumi.json#/Any"}}
-    elif declared.kind == "texts":
+    elif declared.kind == "strings":
         described |= {"type": "array", "items": {"type": "string"}}
     else:
         described["type"] = declared.kind

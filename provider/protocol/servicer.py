@@ -20,11 +20,11 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, st
 
 from cluster.errors import ClusterError
 from provider import VERSION
-from provider.errors import ProviderError, Refused
+from provider.errors import OperationFailed, ProviderError
 from provider.protocol import differences, properties, schema, values
 from provider.protocol.differences import Difference
 from provider.protocol.engine import Engine
-from provider.protocol.resource import Resource, Surroundings, Task
+from provider.protocol.resource import Operation, ProviderEnvironment, Resource
 from provider.resources import RESOURCES
 
 _RESOURCES: Final[Mapping[str, Resource]] = {each.token: each for each in RESOURCES}
@@ -36,7 +36,7 @@ _INCOMPLETE_UPDATE: Final = "__incompleteUpdate"
 _LONGEST_MESSAGE: Final = 4000
 
 
-def _answered(method: Callable[..., Any]) -> Callable[..., Any]:
+def _translate_errors(method: Callable[..., Any]) -> Callable[..., Any]:
     """Turns what an operator can cause into a gRPC status, and a bug into a logged traceback."""
 
     @functools.wraps(method)
@@ -49,7 +49,7 @@ def _answered(method: Callable[..., Any]) -> Callable[..., Any]:
         except ProviderError as error:
             code, text = error.code, str(error)
         except ClusterError as error:
-            code, text = Refused.code, str(error)
+            code, text = OperationFailed.code, str(error)
         except Exception as error:
             print(_scrubber(request)(traceback.format_exc()), file=sys.stderr, flush=True)
             code = "INTERNAL"
@@ -99,8 +99,8 @@ def _incomplete_update(code: str, text: str, inputs: Collection[str], request: A
 class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     """One plugin process: serves every `k3s` resource of the stack, many at a time."""
 
-    def __init__(self, surroundings: Surroundings, engine: Engine) -> None:
-        self._surroundings = surroundings
+    def __init__(self, environment: ProviderEnvironment, engine: Engine) -> None:
+        self._environment = environment
         self._engine = engine
         self._cancelled = threading.Event()
 
@@ -136,87 +136,94 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self.cancel()
         return _NOTHING
 
-    @_answered
+    @_translate_errors
     def Check(self, request: Any, context: Any) -> Any:
         resource, given = _resource(request), values.decode(request.news)
-        news = values.plain(given)
+        news = values.unwrap_secrets(given)
         found = list(properties.failures(resource.inputs, news))
         return provider_pb2.CheckResponse(
-            inputs=values.encode(values.sealed(given, properties.secrets_of(resource.inputs))),
+            inputs=values.encode(
+                values.mark_secrets(given, properties.secrets_of(resource.inputs))
+            ),
             failures=[
                 provider_pb2.CheckFailure(property=each.path, reason=each.reason) for each in found
             ],
         )
 
-    @_answered
+    @_translate_errors
     def Diff(self, request: Any, context: Any) -> Any:
         resource = _resource(request)
         changes = _changes(resource, request)
-        known = values.plain(values.decode(request.olds))
-        resource.recognise(self._surroundings, known)
+        known = values.unwrap_secrets(values.decode(request.olds))
+        resource.observe(self._environment, known)
         tops = {each.path[0] for each in changes}
-        news = values.plain(values.decode(request.news))
-        if objection := resource.objection(tops, news, known):
-            raise Refused(objection)
-        return _diff(resource, changes, self._stale(resource, request))
+        news = values.unwrap_secrets(values.decode(request.news))
+        if reject_update := resource.reject_update(tops, news, known):
+            raise OperationFailed(reject_update)
+        return _diff(resource, changes, self._expired_outputs(resource, request))
 
-    @_answered
+    @_translate_errors
     def Create(self, request: Any, context: Any) -> Any:
         resource, given = _resource(request), values.decode(request.properties)
         if request.preview:
             outputs = {**given, **dict.fromkeys(resource.outputs, values.UNKNOWN)}
             return provider_pb2.CreateResponse(properties=_outputs(resource, given, outputs))
-        created = resource.create(self._task(request), values.plain(given))
-        outputs = {**given, **created.learned}
-        resource.recognise(self._surroundings, values.plain(outputs))
+        created = resource.create(self._operation(request), values.unwrap_secrets(given))
+        outputs = {**given, **created.computed}
+        resource.observe(self._environment, values.unwrap_secrets(outputs))
         return provider_pb2.CreateResponse(
             id=created.id, properties=_outputs(resource, given, outputs)
         )
 
-    @_answered
+    @_translate_errors
     def Update(self, request: Any, context: Any) -> Any:
         resource, given = _resource(request), values.decode(request.news)
-        known = values.plain(values.decode(request.olds))
-        changed = frozenset(each.spelled for each in _changes(resource, request))
+        known = values.unwrap_secrets(values.decode(request.olds))
+        changed = frozenset(each.name for each in _changes(resource, request))
         if request.preview:
-            again = {*resource.learned_again(changed), *self._stale(resource, request)}
-            learned = {
+            again = {
+                *resource.recomputed_outputs(changed),
+                *self._expired_outputs(resource, request),
+            }
+            computed = {
                 key: values.UNKNOWN if key in again else known.get(key) for key in resource.outputs
             }
         else:
-            task = self._task(request)
+            operation = self._operation(request)
             try:
-                learned = dict(resource.update(task, values.plain(given), known, changed))
+                computed = dict(
+                    resource.update(operation, values.unwrap_secrets(given), known, changed)
+                )
             except ProviderError as error:
                 raise _IncompleteUpdateError(error, changed) from error
-            resource.recognise(self._surroundings, values.plain({**given, **learned}))
+            resource.observe(self._environment, values.unwrap_secrets({**given, **computed}))
         return provider_pb2.UpdateResponse(
-            properties=_outputs(resource, given, {**given, **learned})
+            properties=_outputs(resource, given, {**given, **computed})
         )
 
-    @_answered
+    @_translate_errors
     def Read(self, request: Any, context: Any) -> Any:
         resource, given = _resource(request), values.decode(request.properties)
-        outputs = resource.read(self._task(request), values.plain(given))
+        outputs = resource.read(self._operation(request), values.unwrap_secrets(given))
         if outputs is None:
             return provider_pb2.ReadResponse()
         return provider_pb2.ReadResponse(
             id=request.id, properties=_outputs(resource, given, outputs), inputs=request.inputs
         )
 
-    @_answered
+    @_translate_errors
     def Delete(self, request: Any, context: Any) -> Any:
-        known = values.plain(values.decode(request.properties))
-        _resource(request).delete(self._task(request), known)
+        known = values.unwrap_secrets(values.decode(request.properties))
+        _resource(request).delete(self._operation(request), known)
         return _NOTHING
 
-    def _stale(self, resource: Resource, request: Any) -> Collection[str]:
+    def _expired_outputs(self, resource: Resource, request: Any) -> Collection[str]:
         """The outputs of a Diff or an Update that have aged."""
-        known = values.plain(values.decode(request.olds))
-        return resource.stale(known, self._surroundings.clock.now())
+        known = values.unwrap_secrets(values.decode(request.olds))
+        return resource.expired_outputs(known, self._environment.clock.now())
 
-    def _task(self, request: Any) -> Task:
-        return Task(self._surroundings, self._cancelled, request.urn, _scrubber(request))
+    def _operation(self, request: Any) -> Operation:
+        return Operation(self._environment, self._cancelled, request.urn, _scrubber(request))
 
 
 def _resource(request: Any) -> Resource:
@@ -224,30 +231,30 @@ def _resource(request: Any) -> Resource:
     token = request.type or request.urn.split("::")[2].split("$")[-1]
     if token not in _RESOURCES:
         known = ", ".join(_RESOURCES)
-        raise Refused(f'the k3s provider has no resource "{token}"\n    known: {known}')
+        raise OperationFailed(f'the k3s provider has no resource "{token}"\n    known: {known}')
     return _RESOURCES[token]
 
 
 def _changes(resource: Resource, request: Any) -> list[Difference]:
     """The changed inputs of a Diff or an Update, and those of an incomplete update."""
-    known = values.plain(values.decode(request.olds))
-    olds = values.plain(values.decode(request.old_inputs)) or known
-    news = values.plain(values.decode(request.news))
+    known = values.unwrap_secrets(values.decode(request.olds))
+    olds = values.unwrap_secrets(values.decode(request.old_inputs)) or known
+    news = values.unwrap_secrets(values.decode(request.news))
     before = {key: olds[key] for key in resource.inputs if key in olds}
-    found = {each.spelled: each for each in differences.between(before, news)}
+    found = {each.name: each for each in differences.between(before, news)}
     for incomplete in known.get(_INCOMPLETE_UPDATE, ()):
         again = Difference(path=tuple(incomplete.split(".")), kind="UPDATE")
         found.setdefault(incomplete, again)
-    return list(resource.relevant(list(found.values())))
+    return list(resource.filter_diff(list(found.values())))
 
 
 def _diff(
-    resource: Resource, changes: list[Difference], stale: Collection[str]
+    resource: Resource, changes: list[Difference], expired_outputs: Collection[str]
 ) -> provider_pb2.DiffResponse:
     kinds = provider_pb2.PropertyDiff.Kind
-    tops = sorted({*stale, *(each.path[0] for each in changes)})
+    tops = sorted({*expired_outputs, *(each.path[0] for each in changes)})
     detailed = {
-        each.spelled: provider_pb2.PropertyDiff(
+        each.name: provider_pb2.PropertyDiff(
             kind=kinds.Value(
                 f"{each.kind}_REPLACE" if each.path[0] in resource.replaces else each.kind
             ),
@@ -255,7 +262,7 @@ def _diff(
         )
         for each in changes
     }
-    for name in stale:
+    for name in expired_outputs:
         detailed[name] = provider_pb2.PropertyDiff(kind=kinds.UPDATE, inputDiff=False)
     return provider_pb2.DiffResponse(
         changes=(
@@ -272,7 +279,7 @@ def _diff(
 def _outputs(resource: Resource, given: Mapping[str, Any], outputs: Mapping[str, Any]) -> Any:
     """Outputs for the engine: secret is what is declared so, and what came in so."""
     paths = [*properties.secrets_of(resource.all_outputs), *values.secret_paths(given)]
-    return values.encode(values.sealed(outputs, paths))
+    return values.encode(values.mark_secrets(outputs, paths))
 
 
 def _scrubber(request: Any) -> Callable[[str], str]:
@@ -282,7 +289,7 @@ def _scrubber(request: Any) -> Callable[[str], str]:
     for name in ("properties", "news", "olds", "old_inputs", "inputs"):
         if hasattr(request, name):
             declared = properties.secrets_of(resource.all_outputs) if resource else ()
-            marked = values.sealed(values.decode(getattr(request, name)), declared)
+            marked = values.mark_secrets(values.decode(getattr(request, name)), declared)
             secrets.update(values.secret_texts(marked))
 
     def scrub(text: str) -> str:

@@ -52,14 +52,14 @@ def encode(properties: Mapping[str, Any]) -> Any:
     return struct
 
 
-def plain(value: Any) -> Any:
+def unwrap_secrets(value: Any) -> Any:
     """The value without its secret marks."""
     if isinstance(value, Secret):
-        return plain(value.value)
+        return unwrap_secrets(value.value)
     if isinstance(value, Mapping):
-        return {key: plain(each) for key, each in value.items()}
+        return {key: unwrap_secrets(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [plain(each) for each in value]
+        return [unwrap_secrets(each) for each in value]
     return value
 
 
@@ -74,11 +74,11 @@ def secret_paths(value: Any, path: Path = ()) -> Iterator[Path]:
         yield path
 
 
-def sealed(value: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
+def mark_secrets(value: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
     """The value with what is at `paths` marked secret."""
     copy = dict(value)
     for path in paths:
-        _seal(copy, path)
+        _mark_secret(copy, path)
     return copy
 
 
@@ -122,13 +122,13 @@ def _encode(value: Any) -> Any:
     return value
 
 
-def _seal(mapping: dict[str, Any], path: Path) -> None:
+def _mark_secret(mapping: dict[str, Any], path: Path) -> None:
     key, rest = path[0], path[1:]
     inner = mapping.get(key)
     if inner is None or isinstance(inner, Secret):
         return
     if rest and isinstance(inner, Mapping):
         mapping[key] = copy = dict(inner)
-        _seal(copy, rest)
+        _mark_secret(copy, rest)
     else:
         mapping[key] = Secret(inner)

@@ -28,11 +28,11 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False
 
 
-class NotYet(Exception):  # noqa: N818 - reads as the fact it states
+class ConnectionFailed(Exception):  # noqa: N818 - reads as the fact it states
     """Nobody answers, or not for long enough: worth another attempt."""
 
 
-class LoginRefused(Exception):  # noqa: N818
+class AuthenticationFailed(Exception):  # noqa: N818
     """The machine is the right one, and does not let us in."""
 
 
@@ -103,7 +103,7 @@ class Connection:
             channel.shutdown_write()
             output = channel.makefile("rb").read()
             if not channel.status_event.wait(_ANSWER_SECONDS):
-                raise NotYet("the machine does not end an answer")
+                raise ConnectionFailed("the machine does not end an answer")
             return Answer(status=channel.recv_exit_status(), output=output.decode())
 
     def start(self, command: str) -> Running:
@@ -124,7 +124,7 @@ class Connection:
 
 
 def connect(login: Login) -> Connection:
-    """Connects and logs in; raises NotYet, WrongHostKey or LoginRefused."""
+    """Connects and logs in; raises ConnectionFailed, WrongHostKey or AuthenticationFailed."""
     with _lost_connections():
         raw = socket.create_connection((login.host, login.port), _CONNECT_SECONDS)
         # Many small packets back and forth: none of them is to wait for the next.
@@ -163,7 +163,7 @@ def _no_host_key() -> Iterator[None]:
         yield
     except (EOFError, paramiko.SSHException) as error:
         if isinstance(error, EOFError) or "banner" in str(error):
-            raise NotYet(
+            raise ConnectionFailed(
                 "SSH ends before it shows a host key: a machine has none before the boot program's "
                 "phase ssh"
             ) from error
@@ -176,12 +176,14 @@ def _lost_connections() -> Iterator[None]:
     try:
         yield
     except paramiko.AuthenticationException as error:
-        raise LoginRefused("the machine does not accept the login key") from error
+        raise AuthenticationFailed("the machine does not accept the login key") from error
     except paramiko.ssh_exception.IncompatiblePeer as error:
-        raise NotYet(f"the machine shows no host key that can be used: {error}") from error
+        raise ConnectionFailed(
+            f"the machine shows no host key that can be used: {error}"
+        ) from error
     except ConnectionRefusedError as error:
-        raise NotYet("SSH is refused") from error
+        raise ConnectionFailed("SSH is refused") from error
     except TimeoutError as error:
-        raise NotYet("SSH does not answer") from error
+        raise ConnectionFailed("SSH does not answer") from error
     except (OSError, EOFError, paramiko.SSHException) as error:
-        raise NotYet(f"no SSH connection: {error or type(error).__name__}") from error
+        raise ConnectionFailed(f"no SSH connection: {error or type(error).__name__}") from error

@@ -16,10 +16,19 @@ from typing import Any, Final, TypeVar
 
 from cluster import boot_report
 from cluster.boot_report import BootReport
-from provider.errors import DeadlinePassed, Refused
+from provider.errors import DeadlineExceeded, OperationFailed
 from provider.keys.host_keys import HostKeys
 from provider.resources.ssh_key import fingerprint_of
-from provider.ssh import connection as ssh
+from provider.ssh.connection import (
+    Answer,
+    AuthenticationFailed,
+    Connection,
+    ConnectionFailed,
+    Login,
+    Running,
+    WrongHostKey,
+    connect,
+)
 from provider.waiting import Wait
 
 T = TypeVar("T")
@@ -53,14 +62,14 @@ class Machine:
     """
 
     def __init__(
-        self, login: ssh.Login, wait: Wait, host_keys: HostKeys, before: Sequence[ssh.Login] = ()
+        self, login: Login, wait: Wait, host_keys: HostKeys, before: Sequence[Login] = ()
     ) -> None:
         self._login = login
         self._ways = _ways(login, before)
         self._way = login
         self._wait = wait
         self._host_keys = host_keys
-        self._connection: ssh.Connection | None = None
+        self._connection: Connection | None = None
         self._refused_since: float | None = None
 
     def __enter__(self) -> Machine:
@@ -78,7 +87,7 @@ class Machine:
     def boot_log(self) -> str:
         return f"see the boot log: {self.hint(f'sudo tail -50 {BOOT_LOG}')}"
 
-    def ask(self, command: str, content: str = "") -> ssh.Answer | None:
+    def ask(self, command: str, content: str = "") -> Answer | None:
         """A command's answer; nothing when the machine can not be asked yet."""
         return self._attempt(lambda connection: connection.run(command, content))
 
@@ -125,7 +134,7 @@ class Machine:
         report = self._reported()
         # A run that never got to its report leaves the one before.
         if report.state == "running" or (status != 0 and report.state == "done"):
-            raise Refused(
+            raise OperationFailed(
                 f"the boot program ended with status {status} and left no result\n"
                 f"    {self.boot_log}"
             )
@@ -139,7 +148,7 @@ class Machine:
         )
         answer = self._answered(f"sudo -n sh -c {shlex.quote(script)}", content)
         if answer.status != 0:
-            raise Refused(
+            raise OperationFailed(
                 f'the machine does not let "{self._login.user}" write {path}\n'
                 f"    see for yourself: {self.hint('sudo -n true')}"
             )
@@ -154,30 +163,30 @@ class Machine:
             self._wait.pause(POLL_SECONDS)
         return report
 
-    def _answered(self, command: str, content: str = "") -> ssh.Answer:
+    def _answered(self, command: str, content: str = "") -> Answer:
         while (answer := self.ask(command, content)) is None:
             self._wait.pause(POLL_SECONDS)
         return answer
 
-    def _started(self, command: str) -> ssh.Running:
+    def _started(self, command: str) -> Running:
         while (running := self._attempt(lambda each: each.start(command))) is None:
             self._wait.pause(POLL_SECONDS)
         return running
 
-    def _attempt(self, act: Callable[[ssh.Connection], T]) -> T | None:
+    def _attempt(self, act: Callable[[Connection], T]) -> T | None:
         try:
             connection = self._connection = self._connection or self._wait.run(
-                lambda: ssh.connect(self._way), discard=ssh.Connection.close
+                lambda: connect(self._way), discard=Connection.close
             )
             self._refused_since = None
             return self._wait.run(lambda: act(connection))
-        except ssh.WrongHostKey as error:
+        except WrongHostKey as error:
             # All of them stay: the key may change while the machine is set up.
             known = [way for way in self._ways if way.has_host_key(error.offered)]
             if not known:
-                raise Refused(self._another_machine(error.offered)) from None
+                raise OperationFailed(self._another_machine(error.offered)) from None
             self._way = known[0]
-        except ssh.LoginRefused as error:
+        except AuthenticationFailed as error:
             self._wait.seen = str(error)
             same = [way for way in self._ways if way.has_host_key(self._way.host_key)]
             others = same[same.index(self._way) + 1 :]
@@ -185,7 +194,7 @@ class Machine:
                 self._way = others[0]
             else:
                 self._login_refused()
-        except ssh.NotYet as error:
+        except ConnectionFailed as error:
             self._wait.seen = str(error)
         self._hang_up()
         return None
@@ -194,7 +203,7 @@ class Machine:
         if self._refused_since is None:
             self._refused_since = self._wait.elapsed
         if self._wait.elapsed - self._refused_since >= _LOGIN_GRACE_SECONDS:
-            raise Refused(
+            raise OperationFailed(
                 f'{self._login.host} does not let user "{self._login.user}" in with the login key\n'
                 "    the image may have another login user, or the key was removed on the machine"
             )
@@ -234,17 +243,17 @@ class Machine:
 
 
 @contextlib.contextmanager
-def deadline_told(wait: Wait, what: str, where: Callable[[], str]) -> Iterator[None]:
+def explain_deadline(wait: Wait, what: str, where: Callable[[], str]) -> Iterator[None]:
     """Makes a passed deadline say what is missing, after how long, and where to look."""
     try:
         yield
-    except DeadlinePassed:
-        raise DeadlinePassed(
+    except DeadlineExceeded:
+        raise DeadlineExceeded(
             f"{what} after {wait.seconds:.0f} s\n    last seen: {wait.seen}\n    {where()}"
         ) from None
 
 
-def _ways(login: ssh.Login, before: Sequence[ssh.Login]) -> list[ssh.Login]:
+def _ways(login: Login, before: Sequence[Login]) -> list[Login]:
     """Each pair of host key and login key the machine may have, the wanted one first."""
     found = [
         replace(login, host_key=host.host_key, private_key=own.private_key)

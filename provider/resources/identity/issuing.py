@@ -11,17 +11,16 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from cluster import kubeconfig
-from provider.errors import DeadlinePassed, Refused
+from provider.errors import DeadlineExceeded, OperationFailed
 from provider.keys import certificates
-from provider.kubernetes import csr as signing
-from provider.kubernetes import rbac as rights
-from provider.kubernetes.api import Access, Api, Unreachable
-from provider.kubernetes.drain import PATIENCE_SECONDS
+from provider.kubernetes import csr, rbac
+from provider.kubernetes.api import Access, Api, ApiError
+from provider.kubernetes.drain import RETRY_SECONDS
 from provider.kubernetes.kube_objects import Objects
 from provider.kubernetes.rbac import Rights
-from provider.protocol.resource import Task, Values
+from provider.protocol.resource import Operation, Values
 from provider.resources.identity.resource import IN_SYNC
-from provider.ssh.machine import deadline_told
+from provider.ssh.machine import explain_deadline
 
 _DAY_SECONDS: Final = 24 * 60 * 60
 # A refresh must not be slow because a cluster is away.
@@ -29,19 +28,19 @@ _LOOK_SECONDS: Final = 5.0
 
 
 def issue(
-    task: Task, inputs: Values, known: Values | None = None, *, keeps_user: bool = False
+    operation: Operation, inputs: Values, known: Values | None = None, *, keeps_user: bool = False
 ) -> Values:
     """A new user with a certificate; the one that is known may keep the rights beside it."""
-    with _objects(task, inputs) as objects:
-        mark = task.surroundings.random_hex(4)
-        user = f"{rights.OWNER}:{inputs['clusterName']}:{inputs['name']}:{mark}"
-        task.say("has its certificate signed")
-        signed = signing.sign(
+    with _objects(operation, inputs) as objects:
+        mark = operation.environment.random_hex(4)
+        user = f"{rbac.OWNER}:{inputs['clusterName']}:{inputs['name']}:{mark}"
+        operation.report_progress("has its certificate signed")
+        signed = csr.sign(
             objects,
-            name=f"{rights.OWNER}-{inputs['name']}-{mark}",
+            name=f"{rbac.OWNER}-{inputs['name']}-{mark}",
             user=user,
             seconds=inputs["expiryDays"] * _DAY_SECONDS,
-            labels=rights.labels(inputs["name"]),
+            labels=rbac.labels(inputs["name"]),
         )
         parts = kubeconfig.Parts(
             server=inputs["api"]["endpoint"],
@@ -50,35 +49,35 @@ def issue(
             client_key=signed.key,
         )
         _prove(objects, parts)
-        learned = {
+        computed = {
             "kubeconfig": _rendered(inputs, parts),
             "userName": user,
             "previousUserName": known["userName"] if known and keeps_user else "",
             "issuedAt": certificates.beginning_of(signed.certificate),
             "expiresAt": certificates.expiry_of(signed.certificate),
         }
-        return {**learned, **_bound(task, objects, inputs, learned, known)}
+        return {**computed, **_bound(operation, objects, inputs, computed, known)}
 
 
-def bind(task: Task, inputs: Values, known: Values) -> Values:
+def reconcile(operation: Operation, inputs: Values, known: Values) -> Values:
     """The users that are known, with the rights that the inputs ask for."""
-    with _objects(task, inputs) as objects:
+    with _objects(operation, inputs) as objects:
         parts = kubeconfig.parse(known["kubeconfig"])
         kept = ("userName", "previousUserName", "issuedAt", "expiresAt")
-        learned = {key: known[key] for key in kept}
-        learned["kubeconfig"] = _rendered(inputs, parts)
-        return {**learned, **_bound(task, objects, inputs, learned, known)}
+        computed = {key: known[key] for key in kept}
+        computed["kubeconfig"] = _rendered(inputs, parts)
+        return {**computed, **_bound(operation, objects, inputs, computed, known)}
 
 
-def look(task: Task, known: Values) -> Values:
+def read(operation: Operation, known: Values) -> Values:
     """The outputs as the API shows them: another `rbacStatus` when somebody changed an object."""
-    wait = task.wait(_LOOK_SECONDS)
+    wait = operation.wait(_LOOK_SECONDS)
     try:
         with contextlib.closing(Api(Access.of(known["api"]))) as api:
             wanted = Rights.of(known, _users(known))
-            found = rights.differences(Objects(task, api, wait), wanted)
-    except (Unreachable, DeadlinePassed) as error:
-        task.warn(
+            found = rbac.differences(Objects(operation, api, wait), wanted)
+    except (ApiError, DeadlineExceeded) as error:
+        operation.warn(
             f'the rights of identity "{known["name"]}" were not looked at, its state stays as it '
             f"was: {error}"
         )
@@ -86,39 +85,39 @@ def look(task: Task, known: Values) -> Values:
     return {**known, "rbacStatus": f"out of sync: {', '.join(found)}" if found else IN_SYNC}
 
 
-def remove(task: Task, known: Values) -> None:
+def remove(operation: Operation, known: Values) -> None:
     """Takes the rights away as far as the API answers; what is left behind is told."""
     name = known["name"]
-    wait = task.wait(min(PATIENCE_SECONDS, known["deadlineSeconds"]))
+    wait = operation.wait(min(RETRY_SECONDS, known["deadlineSeconds"]))
     wait.seen = "the API does not answer in time"
     try:
         with contextlib.closing(Api(Access.of(known["api"]))) as api:
-            task.say("takes its rights away")
-            rights.take(Objects(task, api, wait), Rights.of(known, _users(known)))
-    except (Unreachable, DeadlinePassed) as error:
-        seen = wait.seen if isinstance(error, DeadlinePassed) else error
-        task.warn(
+            operation.report_progress("takes its rights away")
+            rbac.revoke(Objects(operation, api, wait), Rights.of(known, _users(known)))
+    except (ApiError, DeadlineExceeded) as error:
+        seen = wait.seen if isinstance(error, DeadlineExceeded) else error
+        operation.warn(
             f'the rights of identity "{name}" are left behind: {seen}\n'
             f"    if the cluster lives on, its kubeconfig works until {known['expiresAt']}; to end "
             "it: kubectl delete clusterrolebindings,rolebindings,clusterroles -A -l "
-            f"{rights.LABEL}={name}"
+            f"{rbac.LABEL}={name}"
         )
 
 
 @contextlib.contextmanager
-def _objects(task: Task, inputs: Values) -> Iterator[Objects]:
-    wait = task.wait(inputs["deadlineSeconds"])
+def _objects(operation: Operation, inputs: Values) -> Iterator[Objects]:
+    wait = operation.wait(inputs["deadlineSeconds"])
     endpoint = inputs["api"]["endpoint"]
     what = f'identity "{inputs["name"]}" of cluster "{inputs["clusterName"]}" is not up to date'
     where = f"see whether the API answers at {endpoint}, and k3s's log on the first server"
     try:
         with (
             contextlib.closing(Api(Access.of(inputs["api"]))) as api,
-            deadline_told(wait, what, lambda: where),
+            explain_deadline(wait, what, lambda: where),
         ):
-            yield Objects(task, api, wait)
-    except Unreachable as error:
-        raise Refused(
+            yield Objects(operation, api, wait)
+    except ApiError as error:
+        raise OperationFailed(
             f"{what}: {error}\n    the server of this stack must answer at {endpoint}"
         ) from None
 
@@ -135,21 +134,21 @@ def _prove(objects: Objects, parts: kubeconfig.Parts) -> None:
         while True:
             try:
                 # Who is known may still be forbidden to ask this.
-                objects.wait.run(lambda: api.call("GET", "/readyz", but=(403,)))
+                objects.wait.run(lambda: api.call("GET", "/readyz", accept=(403,)))
                 return
-            except Unreachable as error:
-                if not error.passing:
+            except ApiError as error:
+                if not error.retryable:
                     raise
                 last = str(error)
             objects.wait_for(last)
 
 
 def _bound(
-    task: Task, objects: Objects, inputs: Values, learned: Values, known: Values | None
+    operation: Operation, objects: Objects, inputs: Values, computed: Values, known: Values | None
 ) -> dict[str, Any]:
-    task.say("binds its rights")
+    operation.report_progress("binds its rights")
     before = Rights.of(known, _users(known)) if known else None
-    rights.give(objects, Rights.of(inputs, _users(learned)), before)
+    rbac.apply(objects, Rights.of(inputs, _users(computed)), before)
     return {"rbacStatus": IN_SYNC}
 
 

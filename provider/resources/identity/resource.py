@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
 from provider.protocol.properties import Fields, Property, at_least, not_blank
-from provider.protocol.resource import Created, Resource, Task, Values
+from provider.protocol.resource import Created, Operation, Resource, Values
 from provider.resources.connections import API, DEADLINE
 
 IN_SYNC: Final = "in sync"
@@ -66,12 +66,12 @@ class Identity(Resource):
             test=not_blank,
         ),
         "namespaces": Property(
-            kind="texts",
+            kind="strings",
             description="Where it has the role; none means the whole cluster.",
             fix="a list of names",
         ),
         "clusterReads": Property(
-            kind="texts",
+            kind="strings",
             description="Core resources that it may read in the whole cluster besides.",
             fix='a list such as ["nodes"]',
         ),
@@ -104,42 +104,44 @@ class Identity(Resource):
     }
     replaces = frozenset({"name", "clusterName"})
 
-    def learned_again(self, changed: Collection[str]) -> Collection[str]:
+    def recomputed_outputs(self, changed: Collection[str]) -> Collection[str]:
         if not _ISSUED_ANEW.isdisjoint(changed):
             return tuple(self.outputs)
         return () if _WRITTEN_ANEW.isdisjoint(changed) else ("kubeconfig",)
 
-    def stale(self, known: Values, now: datetime) -> Collection[str]:
+    def expired_outputs(self, known: Values, now: datetime) -> Collection[str]:
         aged = _MADE_BY_ISSUING if _has_aged(known, now) else ()
         return (*aged, *(("rbacStatus",) if known.get("rbacStatus", IN_SYNC) != IN_SYNC else ()))
 
-    def create(self, task: Task, inputs: Values) -> Created:
-        from provider.resources.identity import issuing as identity
+    def create(self, operation: Operation, inputs: Values) -> Created:
+        from provider.resources.identity import issuing
 
-        return Created(id=inputs["name"], learned=identity.issue(task, inputs))
+        return Created(id=inputs["name"], computed=issuing.issue(operation, inputs))
 
-    def update(self, task: Task, inputs: Values, known: Values, changed: Collection[str]) -> Values:
-        from provider.resources.identity import issuing as identity
+    def update(
+        self, operation: Operation, inputs: Values, known: Values, changed: Collection[str]
+    ) -> Values:
+        from provider.resources.identity import issuing
 
-        now = task.surroundings.clock.now()
+        now = operation.environment.clock.now()
         if not _ISSUED_ANEW.isdisjoint(changed):
-            return identity.issue(task, inputs, known)
+            return issuing.issue(operation, inputs, known)
         if _has_aged(known, now):
-            return identity.issue(task, inputs, known, keeps_user=True)
-        if _UNTOUCHED.issuperset(changed) and not self.stale(known, now):
-            return super().update(task, inputs, known, changed)
-        return identity.bind(task, inputs, known)
+            return issuing.issue(operation, inputs, known, keeps_user=True)
+        if _UNTOUCHED.issuperset(changed) and not self.expired_outputs(known, now):
+            return super().update(operation, inputs, known, changed)
+        return issuing.reconcile(operation, inputs, known)
 
-    def read(self, task: Task, known: Values) -> Values | None:
-        super().read(task, known)
-        from provider.resources.identity import issuing as identity
+    def read(self, operation: Operation, known: Values) -> Values | None:
+        super().read(operation, known)
+        from provider.resources.identity import issuing
 
-        return identity.look(task, known)
+        return issuing.read(operation, known)
 
-    def delete(self, task: Task, known: Values) -> None:
-        from provider.resources.identity import issuing as identity
+    def delete(self, operation: Operation, known: Values) -> None:
+        from provider.resources.identity import issuing
 
-        identity.remove(task, known)
+        issuing.remove(operation, known)
 
 
 def _has_aged(known: Values, now: datetime) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
 from provider.protocol.properties import Fields, Property, not_blank
-from provider.protocol.resource import Created, Resource, Task, Values
+from provider.protocol.resource import Created, Operation, Resource, Values
 from provider.resources.connections import API, DEADLINE, INSTANCE_ID, SSH
 
 # What the kubeconfig says, or where it is read from; other changes leave it as it is.
@@ -51,28 +51,30 @@ class Kubeconfig(Resource):
         ),
     }
 
-    def learned_again(self, changed: Collection[str]) -> Collection[str]:
+    def recomputed_outputs(self, changed: Collection[str]) -> Collection[str]:
         return () if _READ_AGAIN.isdisjoint(changed) else tuple(self.outputs)
 
-    def stale(self, known: Values, now: datetime) -> Collection[str]:
+    def expired_outputs(self, known: Values, now: datetime) -> Collection[str]:
         if "issuedAt" not in known:
             return ()
         begin, end = (datetime.fromisoformat(known[key]) for key in ("issuedAt", "expiresAt"))
         aged = now >= end - min((end - begin) / 3, _RENEWABLE)
         return tuple(self.outputs) if aged else ()
 
-    def create(self, task: Task, inputs: Values) -> Created:
-        return Created(id=inputs["clusterName"], learned=_fetched(task, inputs))
+    def create(self, operation: Operation, inputs: Values) -> Created:
+        return Created(id=inputs["clusterName"], computed=_fetched(operation, inputs))
 
-    def update(self, task: Task, inputs: Values, known: Values, changed: Collection[str]) -> Values:
-        if self.stale(known, task.surroundings.clock.now()):
-            return _fetched(task, inputs, known["expiresAt"])
+    def update(
+        self, operation: Operation, inputs: Values, known: Values, changed: Collection[str]
+    ) -> Values:
+        if self.expired_outputs(known, operation.environment.clock.now()):
+            return _fetched(operation, inputs, known["expiresAt"])
         if _READ_AGAIN.isdisjoint(changed):
-            return super().update(task, inputs, known, changed)
-        return _fetched(task, inputs)
+            return super().update(operation, inputs, known, changed)
+        return _fetched(operation, inputs)
 
 
-def _fetched(task: Task, inputs: Values, aged: str | None = None) -> Values:
-    from provider.resources.kubeconfig import fetching as kubeconfig_file
+def _fetched(operation: Operation, inputs: Values, aged: str | None = None) -> Values:
+    from provider.resources.kubeconfig import fetching
 
-    return kubeconfig_file.fetch(task, inputs, aged)
+    return fetching.fetch(operation, inputs, aged)

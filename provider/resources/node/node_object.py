@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Final
 
-from provider.errors import DeadlinePassed
-from provider.kubernetes.api import Access, Api, NodeState, Unreachable
+from provider.errors import DeadlineExceeded
+from provider.kubernetes.api import Access, Api, ApiError, NodeState
 from provider.kubernetes.drain import Drain
-from provider.protocol.resource import Task, Values
+from provider.protocol.resource import Operation, Values
 
 # A refresh must not be slow because a cluster is away.
 _LOOK_SECONDS: Final = 5.0
 
 
-def shown(node: NodeState) -> dict[str, Any]:
+def outputs_of(node: NodeState) -> dict[str, Any]:
     """What of a Node is kept as outputs: nothing that changes by itself."""
     return {
         "kubeletVersion": node.kubelet_version,
@@ -23,26 +23,26 @@ def shown(node: NodeState) -> dict[str, Any]:
     }
 
 
-def look(task: Task, known: Values) -> Values | None:
+def read(operation: Operation, known: Values) -> Values | None:
     """The outputs as the API shows them; nothing when it has no such Node."""
     name = known["nodeName"]
     try:
         with contextlib.closing(Api(Access.of(known["api"]))) as api:
-            node = task.wait(_LOOK_SECONDS).run(lambda: api.node(name))
-    except (Unreachable, DeadlinePassed) as error:
-        task.warn(f'node "{name}" was not looked at, its state stays as it was: {error}')
+            node = operation.wait(_LOOK_SECONDS).run(lambda: api.node(name))
+    except (ApiError, DeadlineExceeded) as error:
+        operation.warn(f'node "{name}" was not looked at, its state stays as it was: {error}')
         return known
-    return None if node is None else {**known, **shown(node)}
+    return None if node is None else {**known, **outputs_of(node)}
 
 
-def remove(task: Task, known: Values) -> None:
+def remove(operation: Operation, known: Values) -> None:
     """Drains and removes the Node as far as the API answers; what is left behind is told."""
     name = known["nodeName"]
     try:
         with contextlib.closing(Api(Access.of(known["api"]))) as api:
-            Drain(task, api, name).remove(known["drainSeconds"])
-    except Unreachable as error:
-        task.warn(
+            Drain(operation, api, name).remove(known["drainSeconds"])
+    except ApiError as error:
+        operation.warn(
             f'the Node object "{name}" is left behind: {error}\n'
             f"    if the cluster lives on: kubectl delete node {name}"
         )

@@ -13,14 +13,21 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cluster.boot_report import BootReport
-from provider.errors import Refused
-from provider.kubernetes import node_metadata as node_marks
-from provider.kubernetes.api import Access, Api, Foreign, NodeState, Unfit, Unreachable
-from provider.protocol.resource import Task, Values
+from provider.errors import OperationFailed
+from provider.kubernetes import node_metadata
+from provider.kubernetes.api import (
+    Access,
+    Api,
+    ApiError,
+    InvalidCredentialsError,
+    NodeState,
+    UntrustedServerError,
+)
+from provider.protocol.resource import Operation, Values
 from provider.resources.connections import ssh_enabled
-from provider.resources.node.node_object import shown
+from provider.resources.node.node_object import outputs_of
 from provider.ssh.connection import Login
-from provider.ssh.machine import POLL_SECONDS, Machine, Setup, deadline_told
+from provider.ssh.machine import POLL_SECONDS, Machine, Setup, explain_deadline
 
 _LAST_PHASE: Final = "start-k3s"
 _UNITS: Final = {"server": "k3s", "agent": "k3s-agent"}
@@ -44,24 +51,24 @@ class Ready:
     @property
     def outputs(self) -> dict[str, Any]:
         report = dict(self.report)
-        return {"bootReport": report, **shown(self.node), "readySeconds": self.seconds}
+        return {"bootReport": report, **outputs_of(self.node), "readySeconds": self.seconds}
 
 
 class Readiness:
     """The wait for the node of these inputs; `before` are those it was reached by so far."""
 
-    def __init__(self, task: Task, inputs: Values, before: Values | None = None) -> None:
-        self._task = task
+    def __init__(self, operation: Operation, inputs: Values, before: Values | None = None) -> None:
+        self._operation = operation
         self._inputs = inputs
         self._name: str = inputs["nodeName"]
         self._unit: str = _UNITS[inputs["role"]]
-        self._wait = task.wait(inputs["deadlineSeconds"])
+        self._wait = operation.wait(inputs["deadlineSeconds"])
         self._ssh = ssh_enabled(inputs)
         if self._ssh:
             self._machine = Machine(
                 Login.of(inputs["ssh"]),
                 self._wait,
-                task.surroundings.host_keys,
+                operation.environment.host_keys,
                 _logins_before(inputs, before),
             )
         # What of the machine is known when the API is asked.
@@ -103,7 +110,7 @@ class Readiness:
             boot_id = self._machine.boot_id() if restarted else None
             ready = self._ready(report, version_before, boot_id, joins_again=joins_again)
             with contextlib.closing(self._api()) as api:
-                node_marks.change(
+                node_metadata.update(
                     api, self._wait, self._name, config_before, self._inputs["nodeConfig"]
                 )
             return ready
@@ -113,7 +120,7 @@ class Readiness:
         place = f" ({self._inputs['ssh']['host']})" if self._ssh else ""
         what = f'node "{self._name}"{place} is not Ready'
         machine = self._machine if self._ssh else contextlib.nullcontext()
-        with machine, deadline_told(self._wait, what, self._where_to_look):
+        with machine, explain_deadline(self._wait, what, self._where_to_look):
             yield
 
     def _where_to_look(self) -> str:
@@ -148,7 +155,7 @@ class Readiness:
         setup = Setup(
             node_config=self._inputs["nodeConfig"],
             secrets=self._inputs["secrets"],
-            boot_program=self._task.surroundings.boot_program(),
+            boot_program=self._operation.environment.boot_program(),
         )
         report = self._machine.apply(setup, self._watch)
         if report.state == "failed":
@@ -163,14 +170,14 @@ class Readiness:
             self._wait.seen = f'instance "{report.instance_id}" still has the address'
             return None
         if report.node and report.node != self._name:
-            raise Refused(
+            raise OperationFailed(
                 f'the machine calls itself "{report.node}", expected "{self._name}"\n'
                 "    nodeName does not follow the instance id; this is a fault of the program"
             )
         return report
 
     def _watch(self, report: BootReport) -> None:
-        self._wait.seen = report.describe(self._task.surroundings.clock.now())
+        self._wait.seen = report.describe(self._operation.environment.clock.now())
         self._k3s_started = any(phase.name == _LAST_PHASE for phase in report.phases)
         steps = [
             phase.name if phase.seconds is None else f"{phase.name} {phase.seconds:.1f} s"
@@ -178,9 +185,9 @@ class Readiness:
         ]
         self._say(", ".join(steps) or "boot program started")
 
-    def _failed(self, report: BootReport) -> Refused:
+    def _failed(self, report: BootReport) -> OperationFailed:
         cause = (report.error_cause or "no cause given")[:_CAUSE_LENGTH]
-        return Refused(
+        return OperationFailed(
             f'{self._inputs["role"]} "{self._name}" ({self._inputs["ssh"]["host"]}) failed to boot '
             f"in {report.error_phase}: {cause}\n    {self._machine.boot_log}"
         )
@@ -224,8 +231,8 @@ class Readiness:
     def _api(self) -> Api:
         try:
             return Api(Access.of(self._inputs["api"]))
-        except Unfit as error:
-            raise Refused(
+        except InvalidCredentialsError as error:
+            raise OperationFailed(
                 f"{error}\n    use adminCertificate and adminKey of the authority"
             ) from None
 
@@ -234,12 +241,12 @@ class Readiness:
         endpoint = self._inputs["api"]["endpoint"]
         try:
             node = self._wait.run(lambda: api.node(self._name))
-        except Foreign as error:
-            raise Refused(
+        except UntrustedServerError as error:
+            raise OperationFailed(
                 f"another cluster answers at {endpoint}: {error}\n"
                 "    the endpoint must lead to the servers that this stack made"
             ) from None
-        except Unreachable as error:
+        except ApiError as error:
             self._seen(f"{error} at {endpoint}")
             return False, None
         if node is None:
@@ -259,7 +266,7 @@ class Readiness:
         self._say(text)
 
     def _say(self, text: str) -> None:
-        self._task.say(f"{self._inputs['role']} {self._name}: {text}")
+        self._operation.report_progress(f"{self._inputs['role']} {self._name}: {text}")
 
 
 def _logins_before(inputs: Values, before: Values | None) -> list[Login]:

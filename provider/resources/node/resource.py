@@ -7,9 +7,9 @@ import json
 from collections.abc import Collection
 from typing import Any, ClassVar
 
-from provider.errors import Refused
+from provider.errors import OperationFailed
 from provider.protocol.properties import Fields, Property, at_least, not_blank
-from provider.protocol.resource import Created, Resource, Task, Values
+from provider.protocol.resource import Created, Operation, Resource, Values
 from provider.resources.connections import API, DEADLINE, INSTANCE_ID, SSH, ssh_enabled
 
 # The inputs whose change is applied to the machine, over SSH, until its node is Ready again.
@@ -104,28 +104,30 @@ class Node(Resource):
     }
     replaces = frozenset({"nodeName", "instanceId"})
 
-    def learned_again(self, changed: Collection[str]) -> Collection[str]:
+    def recomputed_outputs(self, changed: Collection[str]) -> Collection[str]:
         if not _applied(changed):
             return ()
         return tuple(key for key in self.outputs if key != "architecture")
 
-    def create(self, task: Task, inputs: Values) -> Created:
+    def create(self, operation: Operation, inputs: Values) -> Created:
         from provider.resources.node.readiness import Readiness
 
-        ready = Readiness(task, inputs).of_new_machine()
-        return Created(id=inputs["nodeName"], learned=ready.outputs)
+        ready = Readiness(operation, inputs).of_new_machine()
+        return Created(id=inputs["nodeName"], computed=ready.outputs)
 
-    def update(self, task: Task, inputs: Values, known: Values, changed: Collection[str]) -> Values:
+    def update(
+        self, operation: Operation, inputs: Values, known: Values, changed: Collection[str]
+    ) -> Values:
         from provider.resources.node.readiness import Readiness
 
         # What was not remembered yet is no change of the machine.
         changes = {key for key in _applied(changed) if key in known or key in _KEYS}
         if not changes or not ssh_enabled(inputs):
-            return super().update(task, inputs, known, changed)
+            return super().update(operation, inputs, known, changed)
         before = None
         if _version_in(known["nodeConfig"]) != _version_in(inputs["nodeConfig"]):
             before = known.get("kubeletVersion")
-        ready = Readiness(task, inputs, known).of_running_machine(
+        ready = Readiness(operation, inputs, known).of_running_machine(
             known["nodeConfig"],
             before,
             restarted="instanceType" in changes,
@@ -133,7 +135,7 @@ class Node(Resource):
         )
         return ready.outputs
 
-    def objection(self, changed: Collection[str], inputs: Values, known: Values) -> str | None:
+    def reject_update(self, changed: Collection[str], inputs: Values, known: Values) -> str | None:
         applied = sorted(_APPLIED & set(changed) & known.keys())
         if ssh_enabled(inputs) or not applied or not self.replaces.isdisjoint(changed):
             return None
@@ -144,17 +146,17 @@ class Node(Resource):
             "empty the list again afterwards"
         )
 
-    def read(self, task: Task, known: Values) -> Values | None:
+    def read(self, operation: Operation, known: Values) -> Values | None:
         from provider.resources.node import node_object
 
         if not known:
-            raise Refused("a Node cannot be imported\n    let the program create it")
-        return node_object.look(task, known)
+            raise OperationFailed("a Node cannot be imported\n    let the program create it")
+        return node_object.read(operation, known)
 
-    def delete(self, task: Task, known: Values) -> None:
+    def delete(self, operation: Operation, known: Values) -> None:
         from provider.resources.node import node_object
 
-        node_object.remove(task, known)
+        node_object.remove(operation, known)
 
 
 def _applied(changed: Collection[str]) -> frozenset[str]:

@@ -13,8 +13,8 @@ import yaml
 from pulumi.runtime.proto import provider_pb2
 
 from cluster import kubeconfig
-from provider.kubernetes.drain import PATIENCE_SECONDS
-from provider.protocol.values import UNKNOWN, Secret, plain
+from provider.kubernetes.drain import RETRY_SECONDS
+from provider.protocol.values import UNKNOWN, Secret, unwrap_secrets
 from tests.provider.fake_api import FakeApi
 from tests.provider.fake_objects import RBAC, REQUESTS, user_of
 from tests.provider.rpc import AheadClock, Failed, Rpc
@@ -283,7 +283,7 @@ def test_a_server_whose_cluster_is_empty_gets_the_rights_of_the_same_user(
 
     again = rpc.update(IDENTITY, known, inputs, {**inputs, "serverInstanceId": "i-new"})
 
-    assert plain(again) == {**plain(known), "serverInstanceId": "i-new"}
+    assert unwrap_secrets(again) == {**unwrap_secrets(known), "serverInstanceId": "i-new"}
     assert api.objects.users_of("ci") == {BINDING: [FIRST], READS: [FIRST]}
     assert len(api.objects.requests) == 1
 
@@ -455,7 +455,7 @@ def test_in_the_last_third_of_its_life_the_diff_shows_outputs_that_are_made_anew
     assert list(diff.diffs) == aged
     assert list(diff.replaces) == []
     assert kinds_of(diff) == dict.fromkeys(aged, "UPDATE of an output")
-    assert {key for key in preview if plain(preview[key]) is UNKNOWN} == set(aged)
+    assert {key for key in preview if unwrap_secrets(preview[key]) is UNKNOWN} == set(aged)
     assert preview["rbacStatus"] == "in sync"
 
 
@@ -601,10 +601,10 @@ def test_a_refresh_while_the_api_is_away_changes_nothing(rpc: Rpc, inputs: Input
     _, known = rpc.create(IDENTITY, inputs)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"https://127.0.0.1:{silent.getsockname()[1]}"
-        away = {**known, "api": {**plain(known["api"]), "endpoint": endpoint}}
+        away = {**known, "api": {**unwrap_secrets(known["api"]), "endpoint": endpoint}}
         read = rpc.read(IDENTITY, away, inputs)
 
-    assert plain(read) == plain(away)
+    assert unwrap_secrets(read) == unwrap_secrets(away)
     assert rpc.said.warnings == [
         'the rights of identity "ci" were not looked at, its state stays as it was: '
         "no result after 5 s"
@@ -655,7 +655,9 @@ def test_deleting_without_an_api_succeeds_and_says_what_is_left(rpc: Rpc, inputs
     with socket.socket() as gone:
         gone.bind(("127.0.0.1", 0))  # nobody else gets the port, and nobody answers there
         endpoint = f"https://127.0.0.1:{gone.getsockname()[1]}"
-        rpc.delete(IDENTITY, {**known, "api": {**plain(known["api"]), "endpoint": endpoint}})
+        rpc.delete(
+            IDENTITY, {**known, "api": {**unwrap_secrets(known["api"]), "endpoint": endpoint}}
+        )
 
     assert rpc.said.warnings == [
         'the rights of identity "ci" are left behind: the API cannot be reached\n'
@@ -674,9 +676,11 @@ def test_an_api_that_never_answers_is_not_waited_for_until_the_deadline(
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"https://127.0.0.1:{silent.getsockname()[1]}"
-        rpc.delete(IDENTITY, {**known, "api": {**plain(known["api"]), "endpoint": endpoint}})
+        rpc.delete(
+            IDENTITY, {**known, "api": {**unwrap_secrets(known["api"]), "endpoint": endpoint}}
+        )
 
-    assert clock.monotonic() - begin == pytest.approx(PATIENCE_SECONDS, abs=0.5)
+    assert clock.monotonic() - begin == pytest.approx(RETRY_SECONDS, abs=0.5)
     (warning,) = rpc.said.warnings
     assert warning.startswith(
         'the rights of identity "ci" are left behind: the API does not answer in time\n'
@@ -708,7 +712,7 @@ def test_wrong_inputs_are_told_with_their_path(rpc: Rpc, inputs: Inputs) -> None
     _, failures = rpc.check(IDENTITY, wrong)
 
     assert failures == {
-        "namespaces": 'expected a list of texts, found "shop"\n    a list of names',
-        "clusterReads": 'expected a list of texts, found a list\n    a list such as ["nodes"]',
+        "namespaces": 'expected a list of strings, found "shop"\n    a list of names',
+        "clusterReads": 'expected a list of strings, found a list\n    a list such as ["nodes"]',
         "expiryDays": "0 is less than 1\n    a number of days, such as 90",
     }

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import PolicyBuilder, Store
 
-from provider.protocol.values import UNKNOWN, Secret, plain
+from provider.protocol.values import UNKNOWN, Secret, unwrap_secrets
 from tests.provider.rpc import NOW, Rpc
 
 SSH_KEY = "k3s:index:SshKey"
@@ -61,7 +61,7 @@ def test_another_generation_is_another_key_in_place_that_remembers_the_one_befor
     outputs = rpc.update(SSH_KEY, known, before, after)
 
     assert list(shown.replaces) == []
-    assert plain(outputs["privateKey"]) != plain(known["privateKey"])
+    assert unwrap_secrets(outputs["privateKey"]) != unwrap_secrets(known["privateKey"])
     assert isinstance(outputs["privateKey"], Secret)
     assert outputs["previousPublicKey"] == known["publicKey"]
     assert outputs["previousPrivateKey"] == known["privateKey"]
@@ -123,10 +123,10 @@ def test_another_generation_of_a_token_is_another_password_under_the_same_author
     after = {**before, "generation": "2"}
 
     shown = rpc.diff(TOKEN, before, after)
-    outputs = plain(rpc.update(TOKEN, known, before, after))
+    outputs = unwrap_secrets(rpc.update(TOKEN, known, before, after))
 
     assert list(shown.replaces) == []
-    assert outputs["password"] != plain(known["password"])
+    assert outputs["password"] != unwrap_secrets(known["password"])
     assert outputs["token"] == f"K10{CA_HASH}::node:{outputs['password']}"
 
 
@@ -144,7 +144,7 @@ def test_the_administrators_certificate_chains_to_the_client_authority(rpc: Rpc)
     assert list(usage) == [ExtendedKeyUsageOID.CLIENT_AUTH]
     basic = admin.extensions.get_extension_for_class(x509.BasicConstraints).value
     assert not basic.ca
-    assert _fits(admin, plain(outputs["adminKey"]))
+    assert _fits(admin, unwrap_secrets(outputs["adminKey"]))
 
 
 def test_both_authorities_are_self_signed_and_may_sign_certificates(rpc: Rpc) -> None:
@@ -166,7 +166,7 @@ def test_both_authorities_are_self_signed_and_may_sign_certificates(rpc: Rpc) ->
         own = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
         issuer = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
         assert issuer.key_identifier == own.digest
-        assert _fits(certificate, plain(outputs[f"{role}CaKey"]))
+        assert _fits(certificate, unwrap_secrets(outputs[f"{role}CaKey"]))
         assert outputs[f"{role}CaKey"].value.startswith("-----BEGIN EC PRIVATE KEY-----")
 
 
@@ -184,7 +184,7 @@ def test_certificates_are_valid_a_day_before_they_are_made_and_for_as_long_as_as
 def test_a_strict_verifier_accepts_what_the_server_authority_signs(rpc: Rpc) -> None:
     _, outputs = rpc.create(AUTHORITY, {"name": "demo", "expiryDays": 10})
     authority = _certificate(outputs["serverCaCertificate"])
-    key = serialization.load_pem_private_key(plain(outputs["serverCaKey"]).encode(), None)
+    key = serialization.load_pem_private_key(unwrap_secrets(outputs["serverCaKey"]).encode(), None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     leaf = _leaf(authority, key)
 
@@ -214,7 +214,7 @@ def test_a_token_pins_the_authority(rpc: Rpc) -> None:
         TOKEN, {"caHash": CA_HASH, "userName": "node", "generation": "1"}
     )
 
-    password = plain(outputs["password"])
+    password = unwrap_secrets(outputs["password"])
     assert len(password) == 32
     assert outputs["password"] == Secret(password)
     assert outputs["token"] == Secret(f"K10{CA_HASH}::node:{password}")

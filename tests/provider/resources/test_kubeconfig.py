@@ -220,12 +220,17 @@ def test_a_refresh_keeps_what_is_known_and_contacts_nobody(
 
 
 @pytest.mark.parametrize(
-    ("life_days", "days_left", "stale"),
+    ("life_days", "days_left", "expired"),
     # A third of a year is more than the 120 days that k3s renews within.
     [(30, 11, False), (30, 9, True), (365, 119, False), (365, 117, True)],
 )
 def test_in_the_last_third_of_its_life_a_preview_shows_that_it_is_made_anew(
-    rpc: Rpc, clock: AheadClock, inputs: Inputs, life_days: int, days_left: int, stale: bool
+    rpc: Rpc,
+    clock: AheadClock,
+    inputs: Inputs,
+    life_days: int,
+    days_left: int,
+    expired: bool,
 ) -> None:
     end = clock.now() + timedelta(days=days_left)
     validity = {"issuedAt": end - timedelta(days=life_days), "expiresAt": end}
@@ -235,8 +240,8 @@ def test_in_the_last_third_of_its_life_a_preview_shows_that_it_is_made_anew(
     answer = rpc.diff(KUBECONFIG, inputs, inputs, known)
     preview = rpc.update(KUBECONFIG, known, inputs, inputs, preview=True)
 
-    assert ("kubeconfig" in answer.diffs) is stale
-    assert (preview["expiresAt"] is UNKNOWN) is stale
+    assert ("kubeconfig" in answer.diffs) is expired
+    assert (preview["expiresAt"] is UNKNOWN) is expired
 
 
 def test_k3s_is_restarted_when_it_has_not_made_another_certificate_by_itself(

@@ -390,8 +390,8 @@ def test_a_preview_connects_to_nothing(
     identity, outputs = rpc.create(NODE, inputs, preview=True)
 
     assert identity == ""
-    learned = ("bootReport", "kubeletVersion", "architecture", "internalIp", "readySeconds")
-    assert dict.fromkeys(learned, UNKNOWN) == {key: outputs[key] for key in learned}
+    computed = ("bootReport", "kubeletVersion", "architecture", "internalIp", "readySeconds")
+    assert dict.fromkeys(computed, UNKNOWN) == {key: outputs[key] for key in computed}
     assert UNKNOWN is outputs["instanceId"]
     assert machine.connections == 0
     assert api.calls == []

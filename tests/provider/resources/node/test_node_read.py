@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from provider.protocol.values import plain
+from provider.protocol.values import unwrap_secrets
 from tests.provider.fake_api import FakeApi, node
 from tests.provider.fake_machine import FakeMachine, report
 from tests.provider.rpc import Rpc
@@ -67,10 +67,10 @@ def test_an_api_that_does_not_answer_changes_nothing(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"https://127.0.0.1:{silent.getsockname()[1]}"
-        away = {**known, "api": {**plain(known["api"]), "endpoint": endpoint}}
+        away = {**known, "api": {**unwrap_secrets(known["api"]), "endpoint": endpoint}}
         read = rpc.read(NODE, away, node_inputs())
 
-    assert plain(read) == plain(away)
+    assert unwrap_secrets(read) == unwrap_secrets(away)
     assert rpc.said.warnings == [
         f'node "{NAME}" was not looked at, its state stays as it was: no result after 5 s'
     ]

@@ -152,13 +152,13 @@ def test_the_new_version_of_the_kubelet_is_waited_for(
 ) -> None:
     old, new = node_inputs(), node_inputs(nodeConfig=NEWER)
     machine.will_report_after_boot(report(), report())
-    stale = node(NAME)
-    stale["status"]["nodeInfo"]["kubeletVersion"] = LEARNED["kubeletVersion"]
-    api.nodes[NAME] = stale
+    expired_outputs = node(NAME)
+    expired_outputs["status"]["nodeInfo"]["kubeletVersion"] = LEARNED["kubeletVersion"]
+    api.nodes[NAME] = expired_outputs
 
     def tell_the_new_one_at_the_third_time(calls: int) -> None:
         if calls == 3:
-            stale["status"]["nodeInfo"]["kubeletVersion"] = "v1.36.6+k3s1"
+            expired_outputs["status"]["nodeInfo"]["kubeletVersion"] = "v1.36.6+k3s1"
 
     api.before_answer = tell_the_new_one_at_the_third_time
     with plugin(FastClock(), BOOT_PROGRAM) as rpc:
@@ -202,16 +202,16 @@ def test_what_a_node_said_before_its_machine_restarted_does_not_count(
 ) -> None:
     old, new = node_inputs(), node_inputs(instanceType="t3.medium")
     machine.will_report_after_boot(report(), report())
-    stale = node(NAME)
-    stale["status"]["nodeInfo"]["bootID"] = "the-boot-before"
-    api.nodes[NAME] = stale
+    expired_outputs = node(NAME)
+    expired_outputs["status"]["nodeInfo"]["bootID"] = "the-boot-before"
+    api.nodes[NAME] = expired_outputs
     calls: list[int] = []
 
     def reports_at_the_third_time(number: int) -> None:
         calls.append(number)
         if number == 3:
             boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-            stale["status"]["nodeInfo"]["bootID"] = boot
+            expired_outputs["status"]["nodeInfo"]["bootID"] = boot
 
     api.before_answer = reports_at_the_third_time
     with plugin(FastClock(), BOOT_PROGRAM) as rpc:
