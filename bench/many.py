@@ -13,10 +13,10 @@ from typing import Any
 
 import yaml
 
-from bench.laboratory import Laboratory
+from bench.environment import Laboratory
 from bench.programs import Program
 from bench.results import Comparison
-from localcloud.demo.stack_config import CLUSTER
+from localcloud.workbench.stack_config import CLUSTER
 
 GOAL = 1.5
 SAMPLE_SECONDS = 0.2

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from bench import many, results
-from bench.laboratory import laboratory
+from bench.environment import laboratory
 from bench.startup import StartUps
 from bench.unchanged import unchanged
-from localcloud.demo.folder import Folder
+from localcloud.workbench.folder import Folder
 from toolchain.host import Host
 from toolchain.progress import Say
 

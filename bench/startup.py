@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bench.laboratory import NODES, Laboratory
+from bench.environment import NODES, Laboratory
 from bench.readiness import Watch
 from bench.results import Comparison
 from cluster import boot_report
-from localcloud.cloud.authority import Authority
-from localcloud.cloud.services import METADATA
 from localcloud.errors import LocalCloudError
+from localcloud.instance.authority import Authority
+from localcloud.instance.servers import METADATA
 from localcloud.machines import MachineSpec
 from localcloud.machines.containers import archive, connect
 

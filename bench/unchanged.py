@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bench.laboratory import Laboratory
+from bench.environment import Laboratory
 from bench.results import Comparison
 
 COMMANDS = {

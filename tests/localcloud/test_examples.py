@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from tests.golden import rendering
-from tests.localcloud.stack import CLUSTER, Laboratory, Stack, laboratory
+from tests.localcloud.stacks import CLUSTER, Laboratory, Stack, laboratory
 
 pytestmark = pytest.mark.localcloud
 

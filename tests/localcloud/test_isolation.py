@@ -13,8 +13,16 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.localcloud.stack import CLUSTER, Stack, laboratory
-from tests.localcloud.standing import HERE, PROBE, Machine, Place, Standing, machines_of, until
+from tests.localcloud.running_cluster import (
+    HERE,
+    PROBE,
+    Machine,
+    Place,
+    Standing,
+    machines_of,
+    until,
+)
+from tests.localcloud.stacks import CLUSTER, Stack, laboratory
 
 pytestmark = pytest.mark.localcloud
 

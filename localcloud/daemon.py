@@ -1,0 +1,253 @@
+"""
+The daemon of one local cloud: the API, the reconciler, and each machine's services.
+
+State is in memory only. It ends on SIGTERM and removes its machines; what a killed daemon leaves
+behind is removed by `stop`, or by the next `start`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import logging
+import os
+import random
+import signal
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+from localcloud import architectures
+from localcloud.aws_api import addresses, moto_patches, public_images, server
+from localcloud.aws_api.ec2_constraints import Arguments, Refusal, refusal
+from localcloud.aws_api.instance_states import States
+from localcloud.aws_api.moto_state import InstanceFacts, Role, View
+from localcloud.instance import servers
+from localcloud.instance.authority import Authority
+from localcloud.instance.authorization import Caller
+from localcloud.instance.credentials import Issuer
+from localcloud.instance.metadata import MetadataService
+from localcloud.machines import MachineSpec
+from localcloud.reconciler import Host, Pace, Reconciler
+
+log = logging.getLogger("localcloud")
+
+ACCOUNT_ID = "123456789012"
+REGION = "us-east-1"
+
+
+def now() -> datetime.datetime:
+    """The time, in UTC."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+class ListeningHost(Host, Protocol):
+    """The machines, as the daemon uses them (localcloud.machines.Machines)."""
+
+    def listen(self, instance_id: str, address: str, port: int) -> Any: ...
+    def remove_everything(self) -> list[str]: ...
+
+
+class MachineServices:
+    """The metadata service and the endpoints of every machine that runs."""
+
+    def __init__(
+        self,
+        machines: ListeningHost,
+        view: View,
+        authority: Authority,
+        api_address: tuple[str, int],
+        artifact: servers.Artifact,
+        home: Path,
+    ) -> None:
+        self._machines, self._view, self._api = machines, view, api_address
+        self.artifact = artifact
+        self._tls = authority.serve(servers.certified(REGION), home)
+        self._issuer = Issuer(ACCOUNT_ID, REGION, clock=now)
+        self._open: dict[str, list[servers.Server]] = {}
+        self._lock = threading.Lock()
+
+    def open(self, instance_id: str) -> None:
+        """Starts both servers; the endpoints first, since the metadata service lets it boot."""
+        caller = Caller(
+            account_id=ACCOUNT_ID,
+            region=REGION,
+            facts=lambda: self._view.instance(instance_id),
+            role=lambda: self._role(instance_id),
+            recognises=lambda key: self._issuer.recognises(instance_id, key),
+            customer_keys=self._view.customer_keys,
+        )
+        settings = servers.Endpoints(api=self._api, caller=caller, artifact=lambda: self.artifact)
+        metadata = MetadataService(
+            ACCOUNT_ID,
+            REGION,
+            facts=lambda: self._view.instance(instance_id),
+            role=lambda: self._role(instance_id),
+            issue=lambda role: self._issuer.issue(instance_id, role),
+        )
+        endpoints = self._machines.listen(instance_id, *servers.ENDPOINTS)
+        serving = servers.Server(
+            servers.secure(endpoints, self._tls), servers.endpoints_handler(settings)
+        )
+        listener = self._machines.listen(instance_id, *servers.METADATA)
+        answering = servers.Server(
+            listener,
+            servers.metadata_handler(metadata, lambda: self._view.instance(instance_id).hop_limit),
+        )
+        with self._lock:
+            self._open[instance_id] = [serving, answering]
+
+    def close(self, instance_id: str) -> None:
+        """Stops both servers, if they run."""
+        with self._lock:
+            ending = self._open.pop(instance_id, [])
+        for each in ending:
+            each.close()
+
+    def close_all(self) -> None:
+        """Stops every server."""
+        for instance_id in list(self._open):
+            self.close(instance_id)
+
+    def _role(self, instance_id: str) -> Role | None:
+        return self._view.role(self._view.instance(instance_id).profile)
+
+
+class Daemon:
+    """Everything the process runs, put together."""
+
+    def __init__(
+        self,
+        home: Path,
+        cloud_id: str,
+        machines: ListeningHost,
+        artifact: servers.Artifact,
+        port: int,
+        pace: Pace,
+    ) -> None:
+        self._home, self._cloud_id = home, cloud_id
+        server.prepare(home)
+        self.view = View(ACCOUNT_ID, REGION)
+        self._machines = machines
+        self._authority = Authority(now())
+        self._api = server.Api(
+            port,
+            server.Listener(
+                region=REGION, refuse=self._refuse, heard=self._heard, status=self._status
+            ),
+        )
+        self._services = MachineServices(
+            self._machines, self.view, self._authority, self._api.address, artifact, home
+        )
+        self._states = States(lambda: self.view.ec2)
+        self._reconciler = Reconciler(
+            self.view, self._states, self._machines, self._services, self._spec, pace
+        )
+        self._began = time.monotonic()
+        public_images.publish_parameters(self.view.ssm)
+        addresses.install(lambda: self.view.ec2, random.SystemRandom())
+        moto_patches.install()
+
+    def run(self) -> None:
+        """Answers until SIGTERM or SIGINT, then removes every machine."""
+        ended = threading.Event()
+
+        def end(number: int, frame: FrameType | None) -> None:
+            ended.set()
+
+        signal.signal(signal.SIGTERM, end)
+        signal.signal(signal.SIGINT, end)
+        self.start()
+        ended.wait()
+        self.end()
+
+    def start(self) -> None:
+        """Starts answering, and says where in endpoint.json."""
+        self._api.run()
+        self._reconciler.run()
+        self._announce()
+        log.info("answering at http://%s:%d", *self._api.address)
+
+    def end(self) -> None:
+        """Stops answering and removes every machine."""
+        log.info("ending")
+        self._api.end()
+        self._reconciler.end()
+        self._services.close_all()
+        for removed in self._machines.remove_everything():
+            log.info("removed %s", removed)
+
+    def _announce(self) -> None:
+        host, port = self._api.address
+        content = {
+            "endpoint": f"http://{host}:{port}",
+            "region": REGION,
+            "account": ACCOUNT_ID,
+            "pid": os.getpid(),
+            "id": self._cloud_id,
+            "k3sVersion": self._services.artifact.version,
+            "k3sBinary": str(self._services.artifact.files[architectures.HERE]),
+            "k3sSha256": architectures.sha256_of(self._services.artifact.files),
+            "emulated": self._services.artifact.emulated,
+        }
+        new = self._home / "endpoint.json.new"
+        new.write_text(json.dumps(content, indent=1) + "\n")
+        new.replace(self._home / "endpoint.json")
+
+    def _spec(self, facts: InstanceFacts) -> MachineSpec:
+        address = servers.ENDPOINTS[0]
+        return MachineSpec(
+            instance_id=facts.instance_id,
+            hostname=facts.hostname,
+            private_ip=facts.private_ip,
+            mac=facts.mac,
+            network=facts.subnet_id,
+            subnet_cidr=facts.subnet_cidr,
+            vpc_cidr=facts.vpc_cidr,
+            names=dict.fromkeys(servers.names(REGION, self.view.buckets()), address),
+            ca_certificate=self._authority.certificate,
+            login_user=public_images.LOGIN_USERS[facts.image_id],
+            emulated=self._services.artifact.emulated and facts.architecture == architectures.OTHER,
+        )
+
+    def _refuse(self, action: str, arguments: Arguments) -> Refusal | None:
+        return refusal(self.view.ec2, action, arguments)
+
+    def _heard(self, action: str, arguments: Arguments) -> None:
+        self._states.hold()
+        if action == "RebootInstances":
+            for name, values in arguments.items():
+                if name.startswith("InstanceId"):
+                    self._reconciler.reboot(values[0])
+        self._reconciler.wake()
+
+    def _status(self) -> dict[str, Any]:
+        published = {private: public for public, private in self.view.public_addresses().items()}
+        return {
+            "uptimeSeconds": round(time.monotonic() - self._began),
+            "instances": [
+                {
+                    "id": each.instance_id,
+                    "state": each.state,
+                    "type": each.instance_type,
+                    "privateIp": each.private_ip,
+                    "publicIp": published.get(each.private_ip),
+                }
+                for each in self.view.instances()
+            ],
+            "failures": self._reconciler.failures,
+        }
+
+
+def serve(
+    home: Path, cloud_id: str, machines: ListeningHost, artifact: servers.Artifact, port: int
+) -> None:
+    """The daemon's process, from start to end."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    for chatty in ("werkzeug", "botocore", "urllib3", "docker"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    Daemon(home, cloud_id, machines, artifact, port, Pace()).run()
