@@ -32,7 +32,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Laboratory:
+class BenchEnvironment:
     """What the measurements work with. `machines` are for what is done by hand."""
 
     program: Program
@@ -45,7 +45,7 @@ class Laboratory:
 
 
 @contextmanager
-def laboratory(folder: Folder, host: Host, say: Say) -> Iterator[Laboratory]:
+def prepare(folder: Folder, host: Host, say: Say) -> Iterator[BenchEnvironment]:
     """Prepares what is missing, and leaves nothing but caches. Raises as the demo does."""
     preconditions.check(TASKS["bench"], folder.places, host, os.environ["PATH"])
     stages = Stages(say)
@@ -68,7 +68,7 @@ def laboratory(folder: Folder, host: Host, say: Say) -> Iterator[Laboratory]:
             operator_home = environment.operator_home(os.environ)
             plugin = aws_plugin.provide(folder, host, complete, operator_home, tell)
             _configure(folder, host, running, binary)
-        yield Laboratory(
+        yield BenchEnvironment(
             program=_program("program", folder, folder.places.root, complete),
             plain=_program("plain", folder, _plain(folder), complete),
             cloud_id=cloud.id,

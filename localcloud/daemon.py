@@ -21,9 +21,9 @@ from typing import Any, Protocol
 
 from localcloud import architectures
 from localcloud.aws_api import addresses, moto_patches, public_images, server
-from localcloud.aws_api.ec2_constraints import Arguments, Refusal, refusal
-from localcloud.aws_api.instance_states import States
-from localcloud.aws_api.moto_state import InstanceFacts, Role, View
+from localcloud.aws_api.ec2_constraints import ApiError, Arguments, violation
+from localcloud.aws_api.instance_states import InstanceStates
+from localcloud.aws_api.moto_state import Ec2Instance, MotoState, Role
 from localcloud.instance import servers
 from localcloud.instance.authority import Authority
 from localcloud.instance.authorization import Caller
@@ -56,13 +56,13 @@ class MachineServices:
     def __init__(
         self,
         machines: ListeningHost,
-        view: View,
+        state: MotoState,
         authority: Authority,
         api_address: tuple[str, int],
         artifact: servers.Artifact,
         home: Path,
     ) -> None:
-        self._machines, self._view, self._api = machines, view, api_address
+        self._machines, self._state, self._api = machines, state, api_address
         self.artifact = artifact
         self._tls = authority.serve(servers.certified(REGION), home)
         self._issuer = Issuer(ACCOUNT_ID, REGION, clock=now)
@@ -74,16 +74,16 @@ class MachineServices:
         caller = Caller(
             account_id=ACCOUNT_ID,
             region=REGION,
-            facts=lambda: self._view.instance(instance_id),
+            instance=lambda: self._state.instance(instance_id),
             role=lambda: self._role(instance_id),
-            recognises=lambda key: self._issuer.recognises(instance_id, key),
-            customer_keys=self._view.customer_keys,
+            is_valid_key=lambda key: self._issuer.is_valid_key(instance_id, key),
+            customer_keys=self._state.customer_keys,
         )
         settings = servers.Endpoints(api=self._api, caller=caller, artifact=lambda: self.artifact)
         metadata = MetadataService(
             ACCOUNT_ID,
             REGION,
-            facts=lambda: self._view.instance(instance_id),
+            instance=lambda: self._state.instance(instance_id),
             role=lambda: self._role(instance_id),
             issue=lambda role: self._issuer.issue(instance_id, role),
         )
@@ -94,7 +94,7 @@ class MachineServices:
         listener = self._machines.listen(instance_id, *servers.METADATA)
         answering = servers.Server(
             listener,
-            servers.metadata_handler(metadata, lambda: self._view.instance(instance_id).hop_limit),
+            servers.metadata_handler(metadata, lambda: self._state.instance(instance_id).hop_limit),
         )
         with self._lock:
             self._open[instance_id] = [serving, answering]
@@ -112,7 +112,7 @@ class MachineServices:
             self.close(instance_id)
 
     def _role(self, instance_id: str) -> Role | None:
-        return self._view.role(self._view.instance(instance_id).profile)
+        return self._state.role(self._state.instance(instance_id).profile)
 
 
 class Daemon:
@@ -129,25 +129,25 @@ class Daemon:
     ) -> None:
         self._home, self._cloud_id = home, cloud_id
         server.prepare(home)
-        self.view = View(ACCOUNT_ID, REGION)
+        self.state = MotoState(ACCOUNT_ID, REGION)
         self._machines = machines
         self._authority = Authority(now())
         self._api = server.Api(
             port,
-            server.Listener(
-                region=REGION, refuse=self._refuse, heard=self._heard, status=self._status
+            server.Hooks(
+                region=REGION, check=self._check, on_change=self._on_change, status=self._status
             ),
         )
         self._services = MachineServices(
-            self._machines, self.view, self._authority, self._api.address, artifact, home
+            self._machines, self.state, self._authority, self._api.address, artifact, home
         )
-        self._states = States(lambda: self.view.ec2)
+        self._states = InstanceStates(lambda: self.state.ec2)
         self._reconciler = Reconciler(
-            self.view, self._states, self._machines, self._services, self._spec, pace
+            self.state, self._states, self._machines, self._services, self._spec, pace
         )
         self._began = time.monotonic()
-        public_images.publish_parameters(self.view.ssm)
-        addresses.install(lambda: self.view.ec2, random.SystemRandom())
+        public_images.publish_parameters(self.state.ssm)
+        addresses.install(lambda: self.state.ec2, random.SystemRandom())
         moto_patches.install()
 
     def run(self) -> None:
@@ -196,26 +196,27 @@ class Daemon:
         new.write_text(json.dumps(content, indent=1) + "\n")
         new.replace(self._home / "endpoint.json")
 
-    def _spec(self, facts: InstanceFacts) -> MachineSpec:
+    def _spec(self, instance: Ec2Instance) -> MachineSpec:
         address = servers.ENDPOINTS[0]
         return MachineSpec(
-            instance_id=facts.instance_id,
-            hostname=facts.hostname,
-            private_ip=facts.private_ip,
-            mac=facts.mac,
-            network=facts.subnet_id,
-            subnet_cidr=facts.subnet_cidr,
-            vpc_cidr=facts.vpc_cidr,
-            names=dict.fromkeys(servers.names(REGION, self.view.buckets()), address),
+            instance_id=instance.instance_id,
+            hostname=instance.hostname,
+            private_ip=instance.private_ip,
+            mac=instance.mac,
+            network=instance.subnet_id,
+            subnet_cidr=instance.subnet_cidr,
+            vpc_cidr=instance.vpc_cidr,
+            names=dict.fromkeys(servers.names(REGION, self.state.buckets()), address),
             ca_certificate=self._authority.certificate,
-            login_user=public_images.LOGIN_USERS[facts.image_id],
-            emulated=self._services.artifact.emulated and facts.architecture == architectures.OTHER,
+            login_user=public_images.LOGIN_USERS[instance.image_id],
+            emulated=self._services.artifact.emulated
+            and instance.architecture == architectures.OTHER,
         )
 
-    def _refuse(self, action: str, arguments: Arguments) -> Refusal | None:
-        return refusal(self.view.ec2, action, arguments)
+    def _check(self, action: str, arguments: Arguments) -> ApiError | None:
+        return violation(self.state.ec2, action, arguments)
 
-    def _heard(self, action: str, arguments: Arguments) -> None:
+    def _on_change(self, action: str, arguments: Arguments) -> None:
         self._states.hold()
         if action == "RebootInstances":
             for name, values in arguments.items():
@@ -224,7 +225,7 @@ class Daemon:
         self._reconciler.wake()
 
     def _status(self) -> dict[str, Any]:
-        published = {private: public for public, private in self.view.public_addresses().items()}
+        published = {private: public for public, private in self.state.public_addresses().items()}
         return {
             "uptimeSeconds": round(time.monotonic() - self._began),
             "instances": [
@@ -235,7 +236,7 @@ class Daemon:
                     "privateIp": each.private_ip,
                     "publicIp": published.get(each.private_ip),
                 }
-                for each in self.view.instances()
+                for each in self.state.instances()
             ],
             "failures": self._reconciler.failures,
         }

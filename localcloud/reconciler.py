@@ -10,8 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from localcloud.aws_api.instance_states import States
-from localcloud.aws_api.moto_state import InstanceFacts, View
+from localcloud.aws_api.instance_states import InstanceStates
+from localcloud.aws_api.moto_state import Ec2Instance, MotoState
 from localcloud.errors import MachineError
 from localcloud.machines import Ingress, MachineSpec
 
@@ -68,14 +68,14 @@ class Reconciler:
 
     def __init__(
         self,
-        view: View,
-        states: States,
+        state: MotoState,
+        states: InstanceStates,
         host: Host,
         services: Services,
-        spec: Callable[[InstanceFacts], MachineSpec],
+        spec: Callable[[Ec2Instance], MachineSpec],
         pace: Pace,
     ) -> None:
-        self._view, self._states, self._host = view, states, host
+        self._state, self._states, self._host = state, states, host
         self._services, self._spec, self._pace = services, spec, pace
         self._applied = Applied()
         self._changed = threading.Event()
@@ -124,45 +124,45 @@ class Reconciler:
         with self._round:
             # First: of what ends meanwhile, the tables below may not tell yet.
             self._busy = {key: job for key, job in self._busy.items() if not job.done()}
-            wanted = {each.instance_id: each for each in self._view.instances()}
+            wanted = {each.instance_id: each for each in self._state.instances()}
             present, running = self._host.all(), self._host.running()
             for instance_id in {*wanted, *present, *self._states.ending()} - set(self._busy):
-                facts = wanted.get(instance_id)
-                action = self._due(instance_id, facts, present, running)
+                instance = wanted.get(instance_id)
+                action = self._due(instance_id, instance, present, running)
                 if action:
                     job = self._pool.submit(self._do, instance_id, action)
                     job.add_done_callback(self._look_again)
                     self._busy[instance_id] = job
                 else:
-                    self._settle(instance_id, facts)
+                    self._settle(instance_id, instance)
             self._admit(wanted, running)
             self._publish()
 
     def _due(
         self,
         instance_id: str,
-        facts: InstanceFacts | None,
+        instance: Ec2Instance | None,
         present: set[str],
         running: dict[str, int],
     ) -> Callable[[], None] | None:
-        if facts is None:
+        if instance is None:
             return (lambda: self._remove(instance_id)) if instance_id in present else None
-        if facts.state in ("pending", "running"):
+        if instance.state in ("pending", "running"):
             if instance_id not in running:
-                return lambda: self._boot(facts, create=instance_id not in present)
+                return lambda: self._boot(instance, create=instance_id not in present)
             if instance_id in self._applied.reboots:
                 self._applied.reboots.discard(instance_id)
-                return lambda: self._restart(facts)
+                return lambda: self._restart(instance)
             if self._applied.pids.get(instance_id) != running[instance_id]:
-                return lambda: self._serve(facts)
+                return lambda: self._serve(instance)
             return None
         return (lambda: self._stop(instance_id)) if instance_id in running else None
 
-    def _settle(self, instance_id: str, facts: InstanceFacts | None) -> None:
+    def _settle(self, instance_id: str, instance: Ec2Instance | None) -> None:
         """The machine is where the API wants it, and the API may say so."""
-        if facts is None:
+        if instance is None:
             self._states.reached(instance_id, "terminated")
-        elif facts.state in ("pending", "running"):
+        elif instance.state in ("pending", "running"):
             self._states.reached(instance_id, "running")
         else:
             self._states.reached(instance_id, "stopped")
@@ -187,41 +187,41 @@ class Reconciler:
             return True
         return False
 
-    def _boot(self, facts: InstanceFacts, *, create: bool) -> None:
+    def _boot(self, instance: Ec2Instance, *, create: bool) -> None:
         """Starts the machine; when that fails the instance goes back to where it came from."""
         for attempt in range(1, RETRIES + 1):
             try:
                 if create:
-                    self._host.create(self._spec(facts))
-                self._host.start(facts.instance_id)
-                self._serve(facts)
+                    self._host.create(self._spec(instance))
+                self._host.start(instance.instance_id)
+                self._serve(instance)
                 break
             except Exception as error:
                 if attempt == RETRIES or not isinstance(error, MachineError):
-                    self._states.failed(facts.instance_id, str(error).splitlines()[0])
-                    self._applied.never_ran[facts.instance_id] = str(error)
+                    self._states.failed(instance.instance_id, str(error).splitlines()[0])
+                    self._applied.never_ran[instance.instance_id] = str(error)
                     self.wake()
                     raise
-                log.warning("%s: %s; trying again", facts.instance_id, error)
+                log.warning("%s: %s; trying again", instance.instance_id, error)
                 if create:
-                    self._host.remove(facts.instance_id)
+                    self._host.remove(instance.instance_id)
                 time.sleep(self._pace.retry_seconds)
-        self._applied.never_ran.pop(facts.instance_id, None)
-        log.info("%s: started at %s", facts.instance_id, facts.private_ip)
+        self._applied.never_ran.pop(instance.instance_id, None)
+        log.info("%s: started at %s", instance.instance_id, instance.private_ip)
 
-    def _serve(self, facts: InstanceFacts) -> None:
+    def _serve(self, instance: Ec2Instance) -> None:
         """Filter first, services after: systemd starts when the metadata service is there."""
-        rules = self._view.ingress(facts)
-        self._host.admit(facts.instance_id, rules)
-        self._applied.ingress[facts.instance_id] = rules
-        self._services.close(facts.instance_id)
-        self._services.open(facts.instance_id)
-        self._applied.pids[facts.instance_id] = self._host.running()[facts.instance_id]
-        self._states.reached(facts.instance_id, "running")
+        rules = self._state.ingress(instance)
+        self._host.admit(instance.instance_id, rules)
+        self._applied.ingress[instance.instance_id] = rules
+        self._services.close(instance.instance_id)
+        self._services.open(instance.instance_id)
+        self._applied.pids[instance.instance_id] = self._host.running()[instance.instance_id]
+        self._states.reached(instance.instance_id, "running")
 
-    def _restart(self, facts: InstanceFacts) -> None:
-        self._stop(facts.instance_id)
-        self._boot(facts, create=False)
+    def _restart(self, instance: Ec2Instance) -> None:
+        self._stop(instance.instance_id)
+        self._boot(instance, create=False)
 
     def _stop(self, instance_id: str) -> None:
         self._host.stop(instance_id)
@@ -239,12 +239,12 @@ class Reconciler:
         self._applied.ingress.pop(instance_id, None)
         self._applied.pids.pop(instance_id, None)
 
-    def _admit(self, wanted: Mapping[str, InstanceFacts], running: dict[str, int]) -> None:
-        for instance_id, facts in wanted.items():
+    def _admit(self, wanted: Mapping[str, Ec2Instance], running: dict[str, int]) -> None:
+        for instance_id, instance in wanted.items():
             served = self._applied.pids.get(instance_id)
             if instance_id in self._busy or served is None or running.get(instance_id) != served:
                 continue
-            rules = self._view.ingress(facts)
+            rules = self._state.ingress(instance)
             if rules != self._applied.ingress.get(instance_id):
                 try:
                     self._host.admit(instance_id, rules)
@@ -255,7 +255,7 @@ class Reconciler:
                 self._applied.ingress[instance_id] = rules
 
     def _publish(self) -> None:
-        addresses = self._view.public_addresses()
+        addresses = self._state.public_addresses()
         if addresses != self._applied.addresses:
             self._host.publish(addresses)
             self._applied.addresses = addresses

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 Arguments = Mapping[str, list[str]]
-Refusal = tuple[str, str]
+ApiError = tuple[str, str]
 """The code and the message, in EC2's words."""
 
 OFFERED = re.compile(r"^NetworkInterface\.\d+\.NetworkInterfaceId$")
@@ -20,13 +20,13 @@ MAY_STOP = ("pending", "running", "stopping", "stopped")
 MAY_REBOOT = ("pending", "running")
 
 
-def refusal(ec2: Any, action: str, arguments: Arguments) -> Refusal | None:
+def violation(ec2: Any, action: str, arguments: Arguments) -> ApiError | None:
     """Why EC2 would not do this, judged by moto's backend; None where it would."""
     check = CHECKS.get(action)
     return check(ec2, arguments) if check else None
 
 
-def _security_group(ec2: Any, arguments: Arguments) -> Refusal | None:
+def _security_group(ec2: Any, arguments: Arguments) -> ApiError | None:
     group_id = _one(arguments, "GroupId")
     used = any(group_id == group.id for each in _interfaces(ec2) for group in each.group_set)
     named = any(
@@ -41,14 +41,14 @@ def _security_group(ec2: Any, arguments: Arguments) -> Refusal | None:
     return None
 
 
-def _subnet(ec2: Any, arguments: Arguments) -> Refusal | None:
+def _subnet(ec2: Any, arguments: Arguments) -> ApiError | None:
     subnet_id = _one(arguments, "SubnetId")
     if any(each.subnet.id == subnet_id for each in _interfaces(ec2)):
         return _has_dependencies("subnet", subnet_id)
     return None
 
 
-def _vpc(ec2: Any, arguments: Arguments) -> Refusal | None:
+def _vpc(ec2: Any, arguments: Arguments) -> ApiError | None:
     vpc_id = _one(arguments, "VpcId")
     gateways = list(ec2.internet_gateways.values())
     groups = list(ec2.groups.get(vpc_id, {}).values())
@@ -59,7 +59,7 @@ def _vpc(ec2: Any, arguments: Arguments) -> Refusal | None:
     return None
 
 
-def _interface(ec2: Any, arguments: Arguments) -> Refusal | None:
+def _interface(ec2: Any, arguments: Arguments) -> ApiError | None:
     interface = ec2.enis.get(_one(arguments, "NetworkInterfaceId"))
     if interface is not None and interface.instance is not None:
         message = f"Network interface '{interface.id}' is currently in use."
@@ -67,7 +67,7 @@ def _interface(ec2: Any, arguments: Arguments) -> Refusal | None:
     return None
 
 
-def _gateway(ec2: Any, arguments: Arguments) -> Refusal | None:
+def _gateway(ec2: Any, arguments: Arguments) -> ApiError | None:
     vpc_id = _one(arguments, "VpcId")
     if any(each.eni and each.eni.subnet.vpc_id == vpc_id for each in list(ec2.addresses)):
         return (
@@ -78,7 +78,7 @@ def _gateway(ec2: Any, arguments: Arguments) -> Refusal | None:
     return None
 
 
-def _elastic_ip(ec2: Any, arguments: Arguments) -> Refusal | None:
+def _elastic_ip(ec2: Any, arguments: Arguments) -> ApiError | None:
     wanted = _one(arguments, "AllocationId")
     for address in list(ec2.addresses):
         if address.allocation_id == wanted and address.association_id:
@@ -86,7 +86,7 @@ def _elastic_ip(ec2: Any, arguments: Arguments) -> Refusal | None:
     return None
 
 
-def _run(ec2: Any, arguments: Arguments) -> Refusal | None:
+def _run(ec2: Any, arguments: Arguments) -> ApiError | None:
     for name, values in arguments.items():
         interface = ec2.enis.get(values[0]) if OFFERED.match(name) else None
         if interface is not None and interface.instance is not None:
@@ -95,7 +95,7 @@ def _run(ec2: Any, arguments: Arguments) -> Refusal | None:
     return _architecture(ec2, _one(arguments, "InstanceType"), _one(arguments, "ImageId"))
 
 
-def _architecture(ec2: Any, instance_type: str, image_id: str) -> Refusal | None:
+def _architecture(ec2: Any, instance_type: str, image_id: str) -> ApiError | None:
     of_image = [each.architecture for each in list(ec2.amis.values()) if each.id == image_id]
     of_type = [
         each["ProcessorInfo"]["SupportedArchitectures"]
@@ -111,15 +111,15 @@ def _architecture(ec2: Any, instance_type: str, image_id: str) -> Refusal | None
     return None
 
 
-def _volume(ec2: Any, arguments: Arguments) -> Refusal | None:
+def _volume(ec2: Any, arguments: Arguments) -> ApiError | None:
     volume, wanted = ec2.volumes.get(_one(arguments, "VolumeId")), _one(arguments, "Size")
     if volume is not None and wanted and int(wanted) < volume.size:
         return "InvalidParameterValue", "New size cannot be smaller than existing size"
     return None
 
 
-def _from_state(allowed: tuple[str, ...], verb: str) -> Callable[[Any, Arguments], Refusal | None]:
-    def check(ec2: Any, arguments: Arguments) -> Refusal | None:
+def _from_state(allowed: tuple[str, ...], verb: str) -> Callable[[Any, Arguments], ApiError | None]:
+    def check(ec2: Any, arguments: Arguments) -> ApiError | None:
         named = {values[0] for name, values in arguments.items() if INSTANCE.match(name)}
         for instance in list(ec2.all_instances()):
             if instance.id in named and instance.state not in allowed:
@@ -140,14 +140,14 @@ def _interfaces(ec2: Any) -> Iterator[Any]:
     yield from list(ec2.enis.values())
 
 
-def _has_dependencies(kind: str, id_: str) -> Refusal:
+def _has_dependencies(kind: str, id_: str) -> ApiError:
     return (
         "DependencyViolation",
         f"The {kind} '{id_}' has dependencies and cannot be deleted.",
     )
 
 
-CHECKS: dict[str, Callable[[Any, Arguments], Refusal | None]] = {
+CHECKS: dict[str, Callable[[Any, Arguments], ApiError | None]] = {
     "DeleteSecurityGroup": _security_group,
     "DeleteSubnet": _subnet,
     "DeleteVpc": _vpc,

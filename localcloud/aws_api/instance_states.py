@@ -26,7 +26,7 @@ BEFORE = {"running": "pending", "stopped": "stopping", "terminated": "shutting-d
 OWN_INTERFACE = "Primary network interface"
 
 
-class States:
+class InstanceStates:
     """Holds each instance in the state before until its machine has followed."""
 
     def __init__(self, backend: Callable[[], Any]) -> None:

@@ -1,4 +1,4 @@
-"""What moto's EC2 and IAM hold, as plain facts: the one place that knows moto's classes."""
+"""What moto's EC2 and IAM hold, as plain values."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Role:
 
 
 @dataclass(frozen=True, kw_only=True)
-class InstanceFacts:
+class Ec2Instance:
     """One instance as the API tells it."""
 
     instance_id: str
@@ -59,7 +59,7 @@ class InstanceFacts:
     endpoint_enabled: bool
 
 
-class View:
+class MotoState:
     """The state of one account and region, read from moto's backends in this process."""
 
     def __init__(self, account_id: str, region: str) -> None:
@@ -95,17 +95,17 @@ class View:
 
         return sorted(s3_backends[self.account_id]["aws"].buckets)
 
-    def instances(self) -> list[InstanceFacts]:
+    def instances(self) -> list[Ec2Instance]:
         """Every instance that is not terminated."""
         return [
-            self._facts(each)
+            self._describe(each)
             for each in list(self.ec2.all_instances())
             if each.state in ALIVE and each.nics
         ]
 
-    def instance(self, instance_id: str) -> InstanceFacts:
+    def instance(self, instance_id: str) -> Ec2Instance:
         """One instance, as it is now."""
-        return self._facts(self.ec2.get_instance(instance_id))
+        return self._describe(self.ec2.get_instance(instance_id))
 
     def public_addresses(self) -> dict[str, str]:
         """Each public address that leads somewhere, with the private one of its interface."""
@@ -115,11 +115,11 @@ class View:
             if interface.public_ip and interface.instance is not None
         }
 
-    def ingress(self, facts: InstanceFacts) -> list[Ingress]:
+    def ingress(self, instance: Ec2Instance) -> list[Ingress]:
         """What the security groups of the instance admit, with every group as its members."""
-        gateway = next(ipaddress.IPv4Network(facts.subnet_cidr).hosts())
+        gateway = next(ipaddress.IPv4Network(instance.subnet_cidr).hosts())
         rules: list[Ingress] = []
-        for group_id, _ in facts.security_groups:
+        for group_id, _ in instance.security_groups:
             group = self.ec2.get_security_group_from_id(group_id)
             for rule in group.ingress_rules if group else ():
                 for source in self._sources(rule, gateway):
@@ -194,7 +194,7 @@ class View:
                 if group_id in [member for member, _ in other.security_groups]:
                     yield f"{other.private_ip}/32"
 
-    def _facts(self, instance: Any) -> InstanceFacts:
+    def _describe(self, instance: Any) -> Ec2Instance:
         interface = instance.nics[0]
         subnet, options = interface.subnet, instance.metadata_options
         vpc = self.ec2.get_vpc(subnet.vpc_id)
@@ -202,7 +202,7 @@ class View:
         association = self.ec2.iam_instance_profile_associations.get(instance.id)
         if association is not None:
             profile = association.iam_instance_profile.name
-        return InstanceFacts(
+        return Ec2Instance(
             instance_id=instance.id,
             state=instance.state,
             image_id=instance.image_id,

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from localcloud.aws_api import public_images
-from localcloud.aws_api.ec2_constraints import Arguments, Refusal
+from localcloud.aws_api.ec2_constraints import ApiError, Arguments
 from localcloud.errors import LocalCloudError
 
 # What never changes a machine; every other EC2 or IAM call wakes the reconciler.
@@ -31,12 +31,12 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listener:
+class Hooks:
     """Who is asked before each call of moto that is not reading, who hears of it afterwards."""
 
     region: str
-    refuse: Callable[[str, Arguments], Refusal | None]
-    heard: Callable[[str, Arguments], None]
+    check: Callable[[str, Arguments], ApiError | None]
+    on_change: Callable[[str, Arguments], None]
     status: Callable[[], Mapping[str, Any]]
 
 
@@ -55,7 +55,7 @@ def prepare(home: Path) -> None:
 class Api:
     """moto's server on 127.0.0.1."""
 
-    def __init__(self, port: int, listener: Listener) -> None:
+    def __init__(self, port: int, hooks: Hooks) -> None:
         from moto.moto_server.werkzeug_app import (
             DomainDispatcherApplication,
             MotoRequestHandler,
@@ -63,14 +63,18 @@ class Api:
         )
         from werkzeug.serving import make_server
 
-        class Quiet(MotoRequestHandler):
+        class SilentHandler(MotoRequestHandler):
             def log(self, type: str, message: str, *args: Any) -> None:
                 """Nothing: a path or a body may name a secret."""
 
         moto = DomainDispatcherApplication(create_backend_app)
         try:
             self._server = make_server(
-                "127.0.0.1", port, attended(moto, listener), threaded=True, request_handler=Quiet
+                "127.0.0.1",
+                port,
+                with_hooks(moto, hooks),
+                threaded=True,
+                request_handler=SilentHandler,
             )
         except (OSError, SystemExit) as error:
             raise LocalCloudError(port_in_use(port)) from error
@@ -107,12 +111,12 @@ def port_in_use(port: int) -> str:
     )
 
 
-def attended(moto: Wsgi, listener: Listener) -> Wsgi:
+def with_hooks(moto: Wsgi, hooks: Hooks) -> Wsgi:
     """moto with the listener around it, and the cloud's own pages."""
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ.get("PATH_INFO") == STATUS_PATH:
-            content = json.dumps(listener.status())
+            content = json.dumps(hooks.status())
             return _plain(start_response, "200 OK", "application/json", content)
         if environ.get("PATH_INFO") == CALLER_PATH:
             return _plain(start_response, "200 OK", "text/plain", f"{environ['REMOTE_ADDR']}\n")
@@ -121,12 +125,12 @@ def attended(moto: Wsgi, listener: Listener) -> Wsgi:
         if not action or action.startswith(READING):
             return moto(environ, start_response)
         scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION") or "")
-        elsewhere = scope is not None and scope.group(1) != listener.region
-        refused = _elsewhere(action) if elsewhere else listener.refuse(action, arguments)
-        if refused:
-            return _plain(start_response, "400 Bad Request", "text/xml", _error(*refused))
+        elsewhere = scope is not None and scope.group(1) != hooks.region
+        error = _elsewhere(action) if elsewhere else hooks.check(action, arguments)
+        if error:
+            return _plain(start_response, "400 Bad Request", "text/xml", _error(*error))
         parts = list(moto(environ, start_response))
-        listener.heard(action, arguments)
+        hooks.on_change(action, arguments)
         return parts
 
     return answer
@@ -141,7 +145,7 @@ def _arguments(environ: dict[str, Any]) -> Arguments:
     return parse_qs(body.decode(errors="replace"))
 
 
-def _elsewhere(action: str) -> Refusal | None:
+def _elsewhere(action: str) -> ApiError | None:
     if action != "RunInstances":
         return None
     return "Unsupported", "The local cloud has machines in one region only: us-east-1."

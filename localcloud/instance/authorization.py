@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-from localcloud.aws_api.moto_state import InstanceFacts, Role
+from localcloud.aws_api.moto_state import Ec2Instance, Role
 from localcloud.instance.conditions import ENCRYPTION_CONTEXT, Context
-from localcloud.instance.policies import refusal
+from localcloud.instance.policies import denial
 
 # Credential=<key>/<date>/<region>/<service>/aws4_request
 CREDENTIAL = re.compile(r"Credential=([^/,\s]+)(?:/[^/]*/[^/]*/([^/,\s]+))?")
@@ -61,7 +61,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Refused:
+class ErrorResponse:
     """The answer of a service that will not."""
 
     status: int
@@ -70,7 +70,7 @@ class Refused:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class AccessRequest:
     """What a request is about: one action, the resources and secured parameters by ARN."""
 
     action: str
@@ -91,16 +91,16 @@ class Caller:
 
     account_id: str
     region: str
-    facts: Callable[[], InstanceFacts]
+    instance: Callable[[], Ec2Instance]
     role: Callable[[], Role | None]
-    recognises: Callable[[str], bool]
+    is_valid_key: Callable[[str], bool]
     customer_keys: Callable[[Sequence[str], str | None], Sequence[tuple[str, str]]]
 
 
-def judge(caller: Caller, request: Request) -> Refused | None:
+def authorize(caller: Caller, request: Request) -> ErrorResponse | None:
     """None where AWS would do it for the machine's role."""
-    if not caller.recognises(request.access_key_id):
-        return _refused(
+    if not caller.is_valid_key(request.access_key_id):
+        return _error_response(
             request,
             "UnrecognizedClientException",
             "The security token included in the request is invalid.",
@@ -108,23 +108,25 @@ def judge(caller: Caller, request: Request) -> Refused | None:
     # moto goes by what was signed, so both have to be the same service, as AWS wants it.
     if request.signed_for != request.service:
         message = f"Credential should be scoped to correct service: '{request.service}'."
-        return _refused(request, "InvalidSignatureException", message)
+        return _error_response(request, "InvalidSignatureException", message)
     try:
-        found = asked(caller, request)
+        found = access_request(caller, request)
     except ValueError:
-        return _refused(request, "SerializationException", "The body is not what was announced.")
+        return _error_response(
+            request, "SerializationException", "The body is not what was announced."
+        )
     said = None if found.action in FREE else _why_not(caller, found)
-    return _refused(request, "AccessDeniedException", said) if said else None
+    return _error_response(request, "AccessDeniedException", said) if said else None
 
 
-def _why_not(caller: Caller, found: Asked) -> str | None:
-    facts, role = caller.facts(), caller.role()
+def _why_not(caller: Caller, found: AccessRequest) -> str | None:
+    instance, role = caller.instance(), caller.role()
     if role is None:
         return f"A machine without a role is not authorized to perform: {found.action}"
-    keys = request_keys(caller, facts, role)
-    who = f"arn:aws:sts::{caller.account_id}:assumed-role/{role.name}/{facts.instance_id}"
+    keys = request_keys(caller, instance, role)
+    who = f"arn:aws:sts::{caller.account_id}:assumed-role/{role.name}/{instance.instance_id}"
     for resource in found.resources:
-        if why := refusal(role.statements, found.action, resource, keys):
+        if why := denial(role.statements, found.action, resource, keys):
             return _unauthorized(who, found.action, resource, why)
     # A key's policy is taken for KMS's default one, which leaves the decision to IAM.
     # https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html
@@ -134,9 +136,9 @@ def _why_not(caller: Caller, found: Asked) -> str | None:
             "kms:viaservice": f"ssm.{caller.region}.amazonaws.com",
             f"{ENCRYPTION_CONTEXT}parameter_arn": parameter,
         }
-        if why := refusal(role.statements, "kms:Decrypt", key, through_ssm):
-            refused = _unauthorized(who, "kms:Decrypt", key, why)
-            return f"{refused} (Service: Kms, Status Code: 400)"
+        if why := denial(role.statements, "kms:Decrypt", key, through_ssm):
+            denied = _unauthorized(who, "kms:Decrypt", key, why)
+            return f"{denied} (Service: Kms, Status Code: 400)"
     return None
 
 
@@ -144,34 +146,36 @@ def _unauthorized(who: str, action: str, resource: str, why: str) -> str:
     return f"User: {who} is not authorized to perform: {action} on resource: {resource} {why}"
 
 
-def request_keys(caller: Caller, facts: InstanceFacts, role: Role) -> Context:
+def request_keys(caller: Caller, instance: Ec2Instance, role: Role) -> Context:
     """
     The condition keys that every request of the machine carries.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
     """
-    instance = f"arn:aws:ec2:{caller.region}:{caller.account_id}:instance/{facts.instance_id}"
+    instance_arn = (
+        f"arn:aws:ec2:{caller.region}:{caller.account_id}:instance/{instance.instance_id}"
+    )
     return {
-        "aws:ec2instancesourceprivateipv4": facts.private_ip,
-        "aws:ec2instancesourcevpc": facts.vpc_id,
+        "aws:ec2instancesourceprivateipv4": instance.private_ip,
+        "aws:ec2instancesourcevpc": instance.vpc_id,
         "aws:principalarn": role.arn,
-        "ec2:sourceinstancearn": instance,
+        "ec2:sourceinstancearn": instance_arn,
     }
 
 
-def asked(caller: Caller, request: Request) -> Asked:
+def access_request(caller: Caller, request: Request) -> AccessRequest:
     """The action, and the resources by ARN where they can be told. Raises ValueError."""
     if request.service == "ssm":
-        return _asked_of_ssm(caller, request)
+        return _request_to_ssm(caller, request)
     if request.service == "s3":
-        action, resource = _asked_of_s3(request)
-        return Asked(action=action, resources=[resource])
+        action, resource = _request_to_s3(request)
+        return AccessRequest(action=action, resources=[resource])
     arguments = parse_qs(request.body.decode(errors="replace")) or request.query
     action = arguments.get("Action", ["Unknown"])[0]
-    return Asked(action=f"{request.service}:{action}", resources=["*"])
+    return AccessRequest(action=f"{request.service}:{action}", resources=["*"])
 
 
-def _asked_of_ssm(caller: Caller, request: Request) -> Asked:
+def _request_to_ssm(caller: Caller, request: Request) -> AccessRequest:
     target, content = request.headers.get("x-amz-target", ""), json.loads(request.body or b"{}")
     # moto would take an action in the query for the one that is meant.
     if not target.startswith("AmazonSSM.") or request.query or not isinstance(content, dict):
@@ -179,7 +183,7 @@ def _asked_of_ssm(caller: Caller, request: Request) -> Asked:
     action, path = target.partition(".")[2], content.get("Path")
     names = [*(content.get("Names") or []), *filter(None, [content.get("Name")])]
     home = f"arn:aws:ssm:{caller.region}:{caller.account_id}:parameter"
-    return Asked(
+    return AccessRequest(
         action=f"ssm:{action}",
         resources=[_parameter(home, each) for each in [*names, *([path] if path else [])]]
         or [f"{home}/*"],
@@ -195,7 +199,7 @@ def _parameter(home: str, name: str) -> str:
     return f"{home}/{name.partition(':')[0].lstrip('/')}"
 
 
-def _asked_of_s3(request: Request) -> tuple[str, str]:
+def _request_to_s3(request: Request) -> tuple[str, str]:
     path = unquote(urlsplit(request.path).path).lstrip("/")
     bucket = request.host.partition(".s3.")[0] if ".s3." in request.host else ""
     if not bucket:
@@ -209,14 +213,14 @@ def _asked_of_s3(request: Request) -> tuple[str, str]:
     return "s3:ListAllMyBuckets", "*"
 
 
-def _refused(request: Request, code: str, message: str) -> Refused:
+def _error_response(request: Request, code: str, message: str) -> ErrorResponse:
     if "x-amz-target" in request.headers:
         content = {"__type": code, "message": message}
-        return Refused(400, "application/x-amz-json-1.1", json.dumps(content).encode())
+        return ErrorResponse(400, "application/x-amz-json-1.1", json.dumps(content).encode())
     plain = {"AccessDeniedException": "AccessDenied"}.get(code, "InvalidClientTokenId")
     if request.service == "ec2":
         plain = {"AccessDenied": "UnauthorizedOperation"}.get(plain, "AuthFailure")
     error = f"<Error><Code>{plain}</Code><Message>{escape(message)}</Message></Error>"
     form = {"s3": "{}", "ec2": "<Response><Errors>{}</Errors></Response>"}
     text = form.get(request.service, "<ErrorResponse>{}</ErrorResponse>").format(error)
-    return Refused(403, "text/xml", text.encode())
+    return ErrorResponse(403, "text/xml", text.encode())

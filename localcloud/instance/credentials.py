@@ -32,7 +32,7 @@ class Credentials:
 
 
 class Issuer:
-    """Issues and recognises the credentials of every machine."""
+    """Issues and checks the credentials of every machine."""
 
     def __init__(self, account_id: str, region: str, clock: Clock) -> None:
         self._account_id, self._region, self._clock = account_id, region, clock
@@ -55,7 +55,7 @@ class Issuer:
             self._issued[instance_id] = valid
             return fit[-1]
 
-    def recognises(self, instance_id: str, access_key_id: str) -> bool:
+    def is_valid_key(self, instance_id: str, access_key_id: str) -> bool:
         """Whether this machine was given the key and the key has not ended."""
         now = self._clock()
         return any(

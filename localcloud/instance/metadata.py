@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from localcloud.aws_api.moto_state import InstanceFacts, Role
+from localcloud.aws_api.moto_state import Ec2Instance, Role
 from localcloud.instance.credentials import Credentials
 
 VERSION = re.compile(r"^(latest|\d{4}-\d{2}-\d{2}|1\.0)$")
@@ -37,26 +37,26 @@ class Answer:
 
 
 class MetadataService:
-    """The service of one instance. `facts` and `role` are asked anew for each request."""
+    """The service of one instance. `instance` and `role` are read at each request."""
 
     def __init__(
         self,
         account_id: str,
         region: str,
-        facts: Callable[[], InstanceFacts],
+        instance: Callable[[], Ec2Instance],
         role: Callable[[], Role | None],
         issue: Callable[[Role], Credentials],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._account_id, self._region = account_id, region
-        self._facts, self._role, self._issue = facts, role, issue
+        self._instance, self._role, self._issue = instance, role, issue
         self._monotonic = monotonic
         self._tokens: dict[str, float] = {}
 
     def answer(self, method: str, path: str, headers: Mapping[str, str]) -> Answer:
         """The answer to one request; header names are lower case."""
-        facts = self._facts()
-        if not facts.endpoint_enabled:
+        instance = self._instance()
+        if not instance.endpoint_enabled:
             return Answer(403)
         parts = path.split("?", 1)[0].lstrip("/").split("/")
         if method == "PUT" and parts == ["latest", "api", "token"]:
@@ -64,11 +64,11 @@ class MetadataService:
         if method not in ("GET", "HEAD"):
             return Answer(405)
         token = headers.get(TOKEN_HEADER)
-        if token is None and facts.tokens_required:
+        if token is None and instance.tokens_required:
             return Answer(401)
         if token is not None and self._tokens.get(token, 0.0) < self._monotonic():
             return Answer(401)
-        return self._document(facts, parts)
+        return self._document(instance, parts)
 
     def _token(self, headers: Mapping[str, str]) -> Answer:
         # A request that came through an open proxy must not get a session.
@@ -86,18 +86,18 @@ class MetadataService:
         self._tokens[token] = now + seconds
         return Answer(200, token.encode(), {TTL_HEADER: str(seconds)})
 
-    def _document(self, facts: InstanceFacts, parts: list[str]) -> Answer:
+    def _document(self, instance: Ec2Instance, parts: list[str]) -> Answer:
         if parts == [""]:
             return Answer(200, b"latest\n2021-03-23\n2009-04-04")
         if not VERSION.match(parts[0]):
             return Answer(404)
         if parts[1:] == ["user-data"]:
-            if facts.user_data is None:
+            if instance.user_data is None:
                 return Answer(404)
-            return Answer(200, base64.b64decode(facts.user_data))
+            return Answer(200, base64.b64decode(instance.user_data))
         found: Any = {
-            "meta-data": self._metadata(facts),
-            "dynamic": {"instance-identity": {"document": self._identity(facts)}},
+            "meta-data": self._metadata(instance),
+            "dynamic": {"instance-identity": {"document": self._identity(instance)}},
         }
         for part in (each for each in parts[1:] if each):
             if not isinstance(found, Mapping) or part not in found:
@@ -107,32 +107,32 @@ class MetadataService:
             found = found()
         return Answer(200, (_listing(found) if isinstance(found, Mapping) else found).encode())
 
-    def _metadata(self, facts: InstanceFacts) -> Tree:
+    def _metadata(self, instance: Ec2Instance) -> Tree:
         tree: dict[str, Any] = {
-            "ami-id": facts.image_id,
+            "ami-id": instance.image_id,
             "ami-launch-index": "0",
-            "block-device-mapping": {"ami": facts.root_device, "root": facts.root_device},
-            "hostname": facts.hostname,
+            "block-device-mapping": {"ami": instance.root_device, "root": instance.root_device},
+            "hostname": instance.hostname,
             "instance-action": "none",
-            "instance-id": facts.instance_id,
+            "instance-id": instance.instance_id,
             "instance-life-cycle": "on-demand",
-            "instance-type": facts.instance_type,
-            "local-hostname": facts.hostname,
-            "local-ipv4": facts.private_ip,
-            "mac": facts.mac,
-            "network": {"interfaces": {"macs": {facts.mac: self._interface(facts)}}},
+            "instance-type": instance.instance_type,
+            "local-hostname": instance.hostname,
+            "local-ipv4": instance.private_ip,
+            "mac": instance.mac,
+            "network": {"interfaces": {"macs": {instance.mac: self._interface(instance)}}},
             "placement": {
-                "availability-zone": facts.zone,
+                "availability-zone": instance.zone,
                 "region": self._region,
             },
-            "reservation-id": "r-" + facts.instance_id[2:],
-            "security-groups": "\n".join(name for _, name in facts.security_groups),
+            "reservation-id": "r-" + instance.instance_id[2:],
+            "security-groups": "\n".join(name for _, name in instance.security_groups),
             "services": {"domain": "amazonaws.com", "partition": "aws"},
         }
-        if facts.public_ip:
-            tree["public-ipv4"] = facts.public_ip
-        if facts.login_key:
-            name, key = facts.login_key
+        if instance.public_ip:
+            tree["public-ipv4"] = instance.public_ip
+        if instance.login_key:
+            name, key = instance.login_key
             # The listing gives number=name, the path takes the number alone.
             tree["public-keys"] = {"": f"0={name}", "0": {"openssh-key": key}}
         role = self._role()
@@ -149,32 +149,32 @@ class MetadataService:
             }
         return tree
 
-    def _interface(self, facts: InstanceFacts) -> Tree:
+    def _interface(self, instance: Ec2Instance) -> Tree:
         interface = {
             "device-number": "0",
-            "interface-id": facts.interface_id,
-            "local-hostname": facts.hostname,
-            "local-ipv4s": facts.private_ip,
-            "mac": facts.mac,
+            "interface-id": instance.interface_id,
+            "local-hostname": instance.hostname,
+            "local-ipv4s": instance.private_ip,
+            "mac": instance.mac,
             "owner-id": self._account_id,
-            "security-group-ids": "\n".join(each for each, _ in facts.security_groups),
-            "subnet-id": facts.subnet_id,
-            "subnet-ipv4-cidr-block": facts.subnet_cidr,
-            "vpc-id": facts.vpc_id,
-            "vpc-ipv4-cidr-block": facts.vpc_cidr,
+            "security-group-ids": "\n".join(each for each, _ in instance.security_groups),
+            "subnet-id": instance.subnet_id,
+            "subnet-ipv4-cidr-block": instance.subnet_cidr,
+            "vpc-id": instance.vpc_id,
+            "vpc-ipv4-cidr-block": instance.vpc_cidr,
         }
-        return {**interface, **({"public-ipv4s": facts.public_ip} if facts.public_ip else {})}
+        return {**interface, **({"public-ipv4s": instance.public_ip} if instance.public_ip else {})}
 
-    def _identity(self, facts: InstanceFacts) -> str:
+    def _identity(self, instance: Ec2Instance) -> str:
         return _json(
             {
                 "accountId": self._account_id,
-                "architecture": facts.architecture,
-                "availabilityZone": facts.zone,
-                "imageId": facts.image_id,
-                "instanceId": facts.instance_id,
-                "instanceType": facts.instance_type,
-                "privateIp": facts.private_ip,
+                "architecture": instance.architecture,
+                "availabilityZone": instance.zone,
+                "imageId": instance.image_id,
+                "instanceId": instance.instance_id,
+                "instanceType": instance.instance_type,
+                "privateIp": instance.private_ip,
                 "region": self._region,
                 "version": "2017-09-30",
             }

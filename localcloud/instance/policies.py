@@ -11,7 +11,7 @@ from localcloud.instance.conditions import Context, every, holds, like, some
 COLONS_BEFORE_VARIABLES = 5
 
 
-def refusal(
+def denial(
     statements: Sequence[Mapping[str, Any]],
     action: str,
     resource: str,
@@ -40,8 +40,8 @@ def allowed(
     resource: str,
     context: Context | None = None,
 ) -> bool:
-    """Whether there is no refusal."""
-    return refusal(statements, action, resource, context) is None
+    """Whether they let it."""
+    return denial(statements, action, resource, context) is None
 
 
 def _applies(

@@ -22,7 +22,7 @@ from urllib.parse import unquote, urlsplit
 
 from localcloud.architectures import ASSETS
 from localcloud.aws_api.server import shut_down
-from localcloud.instance.authorization import Caller, Request, judge
+from localcloud.instance.authorization import Caller, Request, authorize
 from localcloud.instance.metadata import MetadataService
 from toolchain.host import Architecture
 
@@ -70,7 +70,7 @@ class Artifact:
         return next(asked, None)
 
 
-class Listening(ThreadingHTTPServer):
+class QuietServer(ThreadingHTTPServer):
     """An HTTP server whose clients may break off without a word in the log."""
 
     daemon_threads = True
@@ -88,7 +88,7 @@ class Server:
     """An HTTP server on a socket that listens already, in a thread of its own."""
 
     def __init__(self, listener: socket.socket, handler: type[BaseHTTPRequestHandler]) -> None:
-        self._server = Listening(listener.getsockname(), handler, bind_and_activate=False)
+        self._server = QuietServer(listener.getsockname(), handler, bind_and_activate=False)
         self._server.socket.close()
         self._server.socket = listener
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -99,7 +99,7 @@ class Server:
         shut_down(self._server)
 
 
-class Quiet(BaseHTTPRequestHandler):
+class SilentHandler(BaseHTTPRequestHandler):
     """A handler that logs nothing: paths and bodies here name secrets."""
 
     protocol_version = "HTTP/1.1"
@@ -135,7 +135,7 @@ def metadata_handler(
 ) -> type[BaseHTTPRequestHandler]:
     """The handler of one machine's metadata service."""
 
-    class Handler(Quiet):
+    class Handler(SilentHandler):
         def _answer(self) -> None:
             if self.command == "PUT":
                 # Of answers to PUT alone EC2 says how many hops they live: with 1 a session's token
@@ -165,7 +165,7 @@ class Endpoints:
 def endpoints_handler(settings: Endpoints) -> type[BaseHTTPRequestHandler]:
     """The handler of one machine's AWS endpoints: the API with its role's rights, and downloads."""
 
-    class Handler(Quiet):
+    class Handler(SilentHandler):
         def _answer(self) -> None:
             lowered = {name.lower(): value for name, value in self.headers.items()}
             request = Request(
@@ -174,9 +174,9 @@ def endpoints_handler(settings: Endpoints) -> type[BaseHTTPRequestHandler]:
             if request.host == ARTIFACTS:
                 self._download()
                 return
-            refused = judge(settings.caller, request)
-            if refused:
-                self.reply(refused.status, refused.body, {"Content-Type": refused.kind})
+            denied = authorize(settings.caller, request)
+            if denied:
+                self.reply(denied.status, denied.body, {"Content-Type": denied.kind})
                 return
             self._forward(request.body)
 

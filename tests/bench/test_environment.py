@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench import environment, startup
-from bench.environment import Laboratory
+from bench.environment import BenchEnvironment
 from bench.programs import Program
 from localcloud.errors import LocalCloudError
 from localcloud.lifecycle import Cloud
@@ -100,7 +100,7 @@ def test_an_interrupted_start_up_ends_its_pulumi_and_stays_an_interruption(
     command.write_text("#!/bin/sh\nexec sleep 60\n")
     command.chmod(0o755)
     program = Program(tmp_path, "bench", {"PATH": f"{tmp_path}:/usr/bin:/bin"}, tmp_path / "log")
-    lab = Laboratory(
+    bench = BenchEnvironment(
         program=program,
         plain=program,
         cloud_id=Cloud(tmp_path).id,
@@ -118,5 +118,5 @@ def test_an_interrupted_start_up_ends_its_pulumi_and_stays_an_interruption(
 
     monkeypatch.setattr(Program, "start", noted)
     with pytest.raises(KeyboardInterrupt):
-        startup.StartUps(lab).by_program(leave=False)
+        startup.StartUps(bench).by_program(leave=False)
     assert started[0].returncode == -9

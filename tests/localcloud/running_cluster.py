@@ -78,7 +78,7 @@ class Machine(Place):
 
 
 @dataclass(frozen=True)
-class Standing:
+class RunningCluster:
     """The cluster that stands: one server, two agents."""
 
     stack: Stack

@@ -13,14 +13,14 @@ from localcloud.aws_api import server
 from localcloud.daemon import Daemon
 from localcloud.instance.servers import Artifact
 from localcloud.reconciler import Pace
-from tests.localcloud.daemon.local_cloud import RecordingMachines, World
+from tests.localcloud.daemon.local_cloud import LocalCloud, RecordingMachines
 
 VERSION = "v1.36.4+standin1"
 BINARY = bytes(range(256)) * 16
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalCloud]:
     for name in (
         "MOTO_AMIS_PATH",
         "MOTO_ENABLE_AMI_VALIDATION",
@@ -50,6 +50,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     pace = Pace(round_seconds=0.2, retry_seconds=0.01)
     daemon = Daemon(tmp_path, "0badcafe", machines, artifact, 0, pace)
     daemon.start()
-    yield World(tmp_path, machines, daemon)
+    yield LocalCloud(tmp_path, machines, daemon)
     machines.opened.set()
     daemon.end()

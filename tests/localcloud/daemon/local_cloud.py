@@ -96,7 +96,7 @@ class RecordingMachines:
     def ends_by_itself(self, instance_id: str) -> None:
         del self._pids[instance_id]
 
-    def asked_of(self, instance_id: str) -> list[str]:
+    def calls_for(self, instance_id: str) -> list[str]:
         return [call for call, each in list(self.calls) if each == instance_id]
 
     def _record(self, call: str, instance_id: str) -> None:
@@ -106,7 +106,7 @@ class RecordingMachines:
 
 
 @dataclass
-class World:
+class LocalCloud:
     """The daemon, its machines, and clients of its API as an operator has them."""
 
     home: Path
@@ -196,7 +196,7 @@ class World:
         iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
         return {"Name": name}
 
-    def asked(
+    def request(
         self, instance_id: str, method: str, path: str, headers: Mapping[str, str] | None = None
     ) -> tuple[int, bytes]:
         """The answer of the machine's metadata service."""
@@ -211,8 +211,8 @@ class World:
     def metadata(self, instance_id: str, path: str) -> str:
         """What the metadata service says to a machine that has a session."""
         ttl = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
-        _, token = self.asked(instance_id, "PUT", "/latest/api/token", ttl)
+        _, token = self.request(instance_id, "PUT", "/latest/api/token", ttl)
         session = {"X-aws-ec2-metadata-token": token.decode()}
-        status, body = self.asked(instance_id, "GET", path, session)
+        status, body = self.request(instance_id, "GET", path, session)
         assert status == 200, path
         return body.decode()

@@ -10,7 +10,7 @@ import pytest
 
 from localcloud import architectures
 from localcloud.aws_api.public_images import IMAGES
-from tests.localcloud.daemon.local_cloud import World
+from tests.localcloud.daemon.local_cloud import LocalCloud
 
 BINARY = b"a program of this host"
 
@@ -44,16 +44,16 @@ def test_with_emulation_it_is_what_was_given(binary: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("emulated", [True, False])
 def test_a_machine_is_emulated_where_the_cloud_does_and_it_is_of_the_other_architecture(
-    world: World, emulated: bool
+    cloud: LocalCloud, emulated: bool
 ) -> None:
-    services = world.daemon._services
+    services = cloud.daemon._services
     services.artifact = replace(services.artifact, emulated=emulated)
-    _, subnet = world.network()
+    _, subnet = cloud.network()
     images = {each.architecture: each.ami for each in IMAGES}
     types = {"x86_64": "t3.small", "arm64": "t4g.small"}
     for architecture, instance_type in types.items():
-        interface = world.interface(subnet)["NetworkInterfaceId"]
-        made = world.ec2.run_instances(
+        interface = cloud.interface(subnet)["NetworkInterfaceId"]
+        made = cloud.ec2.run_instances(
             ImageId=images[architecture],
             InstanceType=instance_type,
             MinCount=1,
@@ -61,10 +61,10 @@ def test_a_machine_is_emulated_where_the_cloud_does_and_it_is_of_the_other_archi
             NetworkInterfaces=[{"DeviceIndex": 0, "NetworkInterfaceId": interface}],
         )
         instance_id = made["Instances"][0]["InstanceId"]
-        world.becomes(instance_id, "running")
+        cloud.becomes(instance_id, "running")
         wanted = emulated and architecture == architectures.OTHER
-        assert world.machines.specs[instance_id].emulated is wanted
+        assert cloud.machines.specs[instance_id].emulated is wanted
 
 
-def test_the_announcement_says_whether_it_emulates(world: World) -> None:
-    assert json.loads((world.home / "endpoint.json").read_text())["emulated"] is False
+def test_the_announcement_says_whether_it_emulates(cloud: LocalCloud) -> None:
+    assert json.loads((cloud.home / "endpoint.json").read_text())["emulated"] is False

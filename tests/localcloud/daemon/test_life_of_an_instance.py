@@ -12,25 +12,25 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localcloud.aws_api.server import STATUS_PATH
-from tests.localcloud.daemon.local_cloud import World
+from tests.localcloud.daemon.local_cloud import LocalCloud
 
 
-def test_an_instance_is_pending_until_its_machine_runs(world: World) -> None:
-    world.machines.opened.clear()
-    _, subnet = world.network()
-    instance_id = world.run(world.interface(subnet)["NetworkInterfaceId"])
-    world.until(lambda: world.machines.asked_of(instance_id) == ["create"])
-    assert world.state(instance_id) == "pending"
-    world.machines.opened.set()
-    world.becomes(instance_id, "running")
+def test_an_instance_is_pending_until_its_machine_runs(cloud: LocalCloud) -> None:
+    cloud.machines.opened.clear()
+    _, subnet = cloud.network()
+    instance_id = cloud.run(cloud.interface(subnet)["NetworkInterfaceId"])
+    cloud.until(lambda: cloud.machines.calls_for(instance_id) == ["create"])
+    assert cloud.state(instance_id) == "pending"
+    cloud.machines.opened.set()
+    cloud.becomes(instance_id, "running")
 
 
-def test_a_machine_gets_the_address_of_its_interface(world: World) -> None:
-    _, subnet = world.network()
-    interface = world.interface(subnet)
-    instance_id = world.run(interface["NetworkInterfaceId"])
-    world.becomes(instance_id, "running")
-    spec = world.machines.specs[instance_id]
+def test_a_machine_gets_the_address_of_its_interface(cloud: LocalCloud) -> None:
+    _, subnet = cloud.network()
+    interface = cloud.interface(subnet)
+    instance_id = cloud.run(interface["NetworkInterfaceId"])
+    cloud.becomes(instance_id, "running")
+    spec = cloud.machines.specs[instance_id]
     assert (
         interface["PrivateIpAddress"],
         interface["MacAddress"],
@@ -46,27 +46,27 @@ def test_a_machine_gets_the_address_of_its_interface(world: World) -> None:
     )
 
 
-def test_the_filter_is_there_before_the_machine_may_boot(world: World) -> None:
-    instance_id = world.running_instance()
-    assert world.machines.asked_of(instance_id) == ["create", "start", "admit"]
+def test_the_filter_is_there_before_the_machine_may_boot(cloud: LocalCloud) -> None:
+    instance_id = cloud.running_instance()
+    assert cloud.machines.calls_for(instance_id) == ["create", "start", "admit"]
 
 
-def test_an_interface_never_gets_an_address_that_aws_keeps(world: World) -> None:
-    vpc = world.ec2.create_vpc(CidrBlock="10.79.0.0/16")["Vpc"]["VpcId"]
-    subnet = world.ec2.create_subnet(VpcId=vpc, CidrBlock="10.79.0.0/28")["Subnet"]["SubnetId"]
-    made = {world.interface(subnet)["PrivateIpAddress"] for _ in range(11)}
+def test_an_interface_never_gets_an_address_that_aws_keeps(cloud: LocalCloud) -> None:
+    vpc = cloud.ec2.create_vpc(CidrBlock="10.79.0.0/16")["Vpc"]["VpcId"]
+    subnet = cloud.ec2.create_subnet(VpcId=vpc, CidrBlock="10.79.0.0/28")["Subnet"]["SubnetId"]
+    made = {cloud.interface(subnet)["PrivateIpAddress"] for _ in range(11)}
     # https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
     assert {f"10.79.0.{last}" for last in range(4, 15)} == made
 
 
-def test_a_stopped_instance_keeps_its_machine(world: World) -> None:
-    instance_id = world.running_instance()
-    world.ec2.stop_instances(InstanceIds=[instance_id])
-    world.becomes(instance_id, "stopped")
-    assert ({instance_id}, {}) == (world.machines.all(), world.machines.running())
-    world.ec2.start_instances(InstanceIds=[instance_id])
-    world.becomes(instance_id, "running")
-    assert world.machines.asked_of(instance_id) == [
+def test_a_stopped_instance_keeps_its_machine(cloud: LocalCloud) -> None:
+    instance_id = cloud.running_instance()
+    cloud.ec2.stop_instances(InstanceIds=[instance_id])
+    cloud.becomes(instance_id, "stopped")
+    assert ({instance_id}, {}) == (cloud.machines.all(), cloud.machines.running())
+    cloud.ec2.start_instances(InstanceIds=[instance_id])
+    cloud.becomes(instance_id, "running")
+    assert cloud.machines.calls_for(instance_id) == [
         "create",
         "start",
         "admit",
@@ -76,40 +76,40 @@ def test_a_stopped_instance_keeps_its_machine(world: World) -> None:
     ]
 
 
-def test_a_reboot_restarts_the_machine_once(world: World) -> None:
-    instance_id = world.running_instance()
-    world.ec2.reboot_instances(InstanceIds=[instance_id])
-    world.until(lambda: len(world.machines.asked_of(instance_id)) == 6)
-    assert world.machines.asked_of(instance_id)[3:] == ["stop", "start", "admit"]
-    assert world.state(instance_id) == "running"
+def test_a_reboot_restarts_the_machine_once(cloud: LocalCloud) -> None:
+    instance_id = cloud.running_instance()
+    cloud.ec2.reboot_instances(InstanceIds=[instance_id])
+    cloud.until(lambda: len(cloud.machines.calls_for(instance_id)) == 6)
+    assert cloud.machines.calls_for(instance_id)[3:] == ["stop", "start", "admit"]
+    assert cloud.state(instance_id) == "running"
 
 
-def test_a_machine_that_ended_by_itself_is_started_again(world: World) -> None:
-    instance_id = world.running_instance()
-    world.machines.ends_by_itself(instance_id)
-    world.until(lambda: world.machines.asked_of(instance_id)[3:] == ["start", "admit"])
-    assert instance_id in world.machines.running()
+def test_a_machine_that_ended_by_itself_is_started_again(cloud: LocalCloud) -> None:
+    instance_id = cloud.running_instance()
+    cloud.machines.ends_by_itself(instance_id)
+    cloud.until(lambda: cloud.machines.calls_for(instance_id)[3:] == ["start", "admit"])
+    assert instance_id in cloud.machines.running()
 
 
-def test_a_terminated_instance_frees_the_interface_it_was_given(world: World) -> None:
-    _, subnet = world.network()
-    interface = world.interface(subnet)["NetworkInterfaceId"]
-    instance_id = world.run(interface)
-    world.becomes(instance_id, "running")
-    world.ec2.terminate_instances(InstanceIds=[instance_id])
-    world.becomes(instance_id, "terminated")
-    found = world.ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])
+def test_a_terminated_instance_frees_the_interface_it_was_given(cloud: LocalCloud) -> None:
+    _, subnet = cloud.network()
+    interface = cloud.interface(subnet)["NetworkInterfaceId"]
+    instance_id = cloud.run(interface)
+    cloud.becomes(instance_id, "running")
+    cloud.ec2.terminate_instances(InstanceIds=[instance_id])
+    cloud.becomes(instance_id, "terminated")
+    found = cloud.ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])
     assert found["NetworkInterfaces"][0]["Status"] == "available"
-    assert world.machines.all() == set()
-    world.ec2.delete_network_interface(NetworkInterfaceId=interface)
-    world.ec2.delete_subnet(SubnetId=subnet)
+    assert cloud.machines.all() == set()
+    cloud.ec2.delete_network_interface(NetworkInterfaceId=interface)
+    cloud.ec2.delete_subnet(SubnetId=subnet)
 
 
 def test_what_ends_while_a_round_looks_at_the_machines_is_not_done_twice(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    instance_id = world.running_instance()
-    machines, seen = world.machines, threading.Event()
+    instance_id = cloud.running_instance()
+    machines, seen = cloud.machines, threading.Event()
     remove, look = machines.remove, machines.all
 
     def slow_remove(instance_id: str) -> None:
@@ -118,138 +118,138 @@ def test_what_ends_while_a_round_looks_at_the_machines_is_not_done_twice(
 
     def slow_look() -> set[str]:
         found = look()
-        if not seen.is_set() and world.state(instance_id) == "shutting-down":
+        if not seen.is_set() and cloud.state(instance_id) == "shutting-down":
             # This round comes while the removal is under way; it ends before the round goes on.
             seen.set()
-            world.until(lambda: look() == set())
+            cloud.until(lambda: look() == set())
             time.sleep(0.1)
         return found
 
     monkeypatch.setattr(machines, "remove", slow_remove)
-    world.ec2.terminate_instances(InstanceIds=[instance_id])
+    cloud.ec2.terminate_instances(InstanceIds=[instance_id])
     monkeypatch.setattr(machines, "all", slow_look)
-    world.becomes(instance_id, "terminated")
-    assert machines.asked_of(instance_id).count("remove") == 1
+    cloud.becomes(instance_id, "terminated")
+    assert machines.calls_for(instance_id).count("remove") == 1
 
 
-def test_an_instance_is_not_terminated_while_its_machine_is_there(world: World) -> None:
-    instance_id = world.running_instance()
-    world.machines.failing["remove"] = "Docker does not answer"
-    world.ec2.terminate_instances(InstanceIds=[instance_id])
-    world.until(lambda: "remove" in world.machines.asked_of(instance_id))
-    assert world.state(instance_id) == "shutting-down"
-    del world.machines.failing["remove"]
-    world.becomes(instance_id, "terminated")
+def test_an_instance_is_not_terminated_while_its_machine_is_there(cloud: LocalCloud) -> None:
+    instance_id = cloud.running_instance()
+    cloud.machines.failing["remove"] = "Docker does not answer"
+    cloud.ec2.terminate_instances(InstanceIds=[instance_id])
+    cloud.until(lambda: "remove" in cloud.machines.calls_for(instance_id))
+    assert cloud.state(instance_id) == "shutting-down"
+    del cloud.machines.failing["remove"]
+    cloud.becomes(instance_id, "terminated")
 
 
-def test_the_interface_ec2_makes_goes_with_its_instance(world: World) -> None:
-    _, subnet = world.network()
-    made = world.ec2.run_instances(
-        ImageId=world.image(), InstanceType="t3.small", MinCount=1, MaxCount=1, SubnetId=subnet
+def test_the_interface_ec2_makes_goes_with_its_instance(cloud: LocalCloud) -> None:
+    _, subnet = cloud.network()
+    made = cloud.ec2.run_instances(
+        ImageId=cloud.image(), InstanceType="t3.small", MinCount=1, MaxCount=1, SubnetId=subnet
     )
     instance_id = made["Instances"][0]["InstanceId"]
-    world.becomes(instance_id, "running")
-    world.ec2.terminate_instances(InstanceIds=[instance_id])
-    world.becomes(instance_id, "terminated")
+    cloud.becomes(instance_id, "running")
+    cloud.ec2.terminate_instances(InstanceIds=[instance_id])
+    cloud.becomes(instance_id, "terminated")
     of_subnet = [{"Name": "subnet-id", "Values": [subnet]}]
-    found = world.ec2.describe_network_interfaces(Filters=of_subnet)
+    found = cloud.ec2.describe_network_interfaces(Filters=of_subnet)
     assert found["NetworkInterfaces"] == []
 
 
-def test_a_volume_outlives_its_instance_only_when_told_to(world: World) -> None:
-    _, subnet = world.network()
+def test_a_volume_outlives_its_instance_only_when_told_to(cloud: LocalCloud) -> None:
+    _, subnet = cloud.network()
     disks = [
         {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "DeleteOnTermination": True}},
         {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 9, "DeleteOnTermination": False}},
     ]
-    interface = world.interface(subnet)["NetworkInterfaceId"]
-    instance_id = world.run(interface, BlockDeviceMappings=disks)
-    world.becomes(instance_id, "running")
-    world.ec2.terminate_instances(InstanceIds=[instance_id])
-    world.becomes(instance_id, "terminated")
-    assert [each["Size"] for each in world.ec2.describe_volumes()["Volumes"]] == [9]
+    interface = cloud.interface(subnet)["NetworkInterfaceId"]
+    instance_id = cloud.run(interface, BlockDeviceMappings=disks)
+    cloud.becomes(instance_id, "running")
+    cloud.ec2.terminate_instances(InstanceIds=[instance_id])
+    cloud.becomes(instance_id, "terminated")
+    assert [each["Size"] for each in cloud.ec2.describe_volumes()["Volumes"]] == [9]
 
 
-def test_an_instance_whose_machine_cannot_be_made_is_terminated(world: World) -> None:
-    world.machines.failing["create"] = "subnet 10.79.0.0/20 overlaps another network\n    a way out"
-    _, subnet = world.network()
-    instance_id = world.run(world.interface(subnet)["NetworkInterfaceId"])
-    world.becomes(instance_id, "terminated")
-    reason = world.instance(instance_id)["StateReason"]
+def test_an_instance_whose_machine_cannot_be_made_is_terminated(cloud: LocalCloud) -> None:
+    cloud.machines.failing["create"] = "subnet 10.79.0.0/20 overlaps another network\n    a way out"
+    _, subnet = cloud.network()
+    instance_id = cloud.run(cloud.interface(subnet)["NetworkInterfaceId"])
+    cloud.becomes(instance_id, "terminated")
+    reason = cloud.instance(instance_id)["StateReason"]
     assert reason == {
         "Code": "Server.InternalError",
         "Message": "Server.InternalError: subnet 10.79.0.0/20 overlaps another network",
     }
 
 
-def test_status_tells_which_machines_could_not_be_made(world: World) -> None:
-    runs = world.running_instance()
-    world.machines.failing["start"] = "no space left on device\n    remove something"
-    _, subnet = world.network("10.80.0.0/16")
-    fails = world.run(world.interface(subnet)["NetworkInterfaceId"])
-    world.becomes(fails, "terminated")
-    page = world.endpoint + STATUS_PATH
+def test_status_tells_which_machines_could_not_be_made(cloud: LocalCloud) -> None:
+    runs = cloud.running_instance()
+    cloud.machines.failing["start"] = "no space left on device\n    remove something"
+    _, subnet = cloud.network("10.80.0.0/16")
+    fails = cloud.run(cloud.interface(subnet)["NetworkInterfaceId"])
+    cloud.becomes(fails, "terminated")
+    page = cloud.endpoint + STATUS_PATH
     with urllib.request.urlopen(page) as answer:  # noqa: S310 - loopback
         told = json.load(answer)
     assert [(each["id"], each["state"]) for each in told["instances"]] == [(runs, "running")]
     assert told["failures"] == {fails: "no space left on device\n    remove something"}
 
 
-def test_an_instance_that_cannot_be_started_again_stays_stopped(world: World) -> None:
-    instance_id = world.running_instance()
-    world.ec2.stop_instances(InstanceIds=[instance_id])
-    world.becomes(instance_id, "stopped")
-    world.machines.failing["start"] = "no space left on device"
-    world.ec2.start_instances(InstanceIds=[instance_id])
-    world.becomes(instance_id, "stopped")
-    assert world.instance(instance_id)["StateReason"]["Message"] == (
+def test_an_instance_that_cannot_be_started_again_stays_stopped(cloud: LocalCloud) -> None:
+    instance_id = cloud.running_instance()
+    cloud.ec2.stop_instances(InstanceIds=[instance_id])
+    cloud.becomes(instance_id, "stopped")
+    cloud.machines.failing["start"] = "no space left on device"
+    cloud.ec2.start_instances(InstanceIds=[instance_id])
+    cloud.becomes(instance_id, "stopped")
+    assert cloud.instance(instance_id)["StateReason"]["Message"] == (
         "Server.InternalError: no space left on device"
     )
 
 
-def test_a_public_address_leads_to_the_machine_while_it_is_associated(world: World) -> None:
-    _, subnet = world.network()
-    interface = world.interface(subnet)
-    address = world.ec2.allocate_address(Domain="vpc")
-    association = world.ec2.associate_address(
+def test_a_public_address_leads_to_the_machine_while_it_is_associated(cloud: LocalCloud) -> None:
+    _, subnet = cloud.network()
+    interface = cloud.interface(subnet)
+    address = cloud.ec2.allocate_address(Domain="vpc")
+    association = cloud.ec2.associate_address(
         AllocationId=address["AllocationId"], NetworkInterfaceId=interface["NetworkInterfaceId"]
     )["AssociationId"]
-    world.becomes(world.run(interface["NetworkInterfaceId"]), "running")
+    cloud.becomes(cloud.run(interface["NetworkInterfaceId"]), "running")
     leads = {address["PublicIp"]: interface["PrivateIpAddress"]}
-    world.until(lambda: world.machines.published == leads)
-    world.ec2.disassociate_address(AssociationId=association)
-    world.until(lambda: world.machines.published == {})
+    cloud.until(lambda: cloud.machines.published == leads)
+    cloud.ec2.disassociate_address(AssociationId=association)
+    cloud.until(lambda: cloud.machines.published == {})
 
 
-def test_an_address_given_at_launch_leads_to_this_host(world: World) -> None:
-    _, subnet = world.network()
-    world.ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
-    made = world.ec2.run_instances(
-        ImageId=world.image(), InstanceType="t3.small", MinCount=1, MaxCount=1, SubnetId=subnet
+def test_an_address_given_at_launch_leads_to_this_host(cloud: LocalCloud) -> None:
+    _, subnet = cloud.network()
+    cloud.ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
+    made = cloud.ec2.run_instances(
+        ImageId=cloud.image(), InstanceType="t3.small", MinCount=1, MaxCount=1, SubnetId=subnet
     )
     instance_id = made["Instances"][0]["InstanceId"]
-    world.becomes(instance_id, "running")
-    instance = world.instance(instance_id)
+    cloud.becomes(instance_id, "running")
+    instance = cloud.instance(instance_id)
     assert ipaddress.ip_address(instance["PublicIpAddress"]).is_loopback
     leads = {instance["PublicIpAddress"]: instance["PrivateIpAddress"]}
-    world.until(lambda: world.machines.published == leads)
+    cloud.until(lambda: cloud.machines.published == leads)
 
 
-def test_a_machine_outside_the_one_region_is_refused(world: World) -> None:
+def test_a_machine_outside_the_one_region_is_refused(cloud: LocalCloud) -> None:
     with pytest.raises(ClientError) as refused:
-        world.client("ec2", region="eu-west-1").run_instances(
-            ImageId=world.image(), MinCount=1, MaxCount=1
+        cloud.client("ec2", region="eu-west-1").run_instances(
+            ImageId=cloud.image(), MinCount=1, MaxCount=1
         )
     assert refused.value.response["Error"]["Code"] == "Unsupported"
 
 
-def test_an_instance_stands_in_the_zone_of_its_interface(world: World) -> None:
-    ec2 = world.client("ec2")
+def test_an_instance_stands_in_the_zone_of_its_interface(cloud: LocalCloud) -> None:
+    ec2 = cloud.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.99.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.99.0.0/20", AvailabilityZone="us-east-1c")[
         "Subnet"
     ]["SubnetId"]
-    instance_id = world.run(world.interface(subnet)["NetworkInterfaceId"])
+    instance_id = cloud.run(cloud.interface(subnet)["NetworkInterfaceId"])
     found = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
     assert found["Placement"]["AvailabilityZone"] == "us-east-1c"
-    assert world.daemon.view.instance(instance_id).zone == "us-east-1c"
+    assert cloud.daemon.state.instance(instance_id).zone == "us-east-1c"

@@ -16,7 +16,7 @@ import pytest
 
 from localcloud import lifecycle
 from localcloud.__main__ import main
-from localcloud.aws_api.server import Api, Listener
+from localcloud.aws_api.server import Api, Hooks
 from localcloud.errors import LocalCloudError
 from localcloud.lifecycle import Cloud
 from toolchain.places import Places
@@ -178,10 +178,10 @@ def test_start_without_a_k3s_says_where_to_get_one(cloud: Cloud) -> None:
 
 
 def test_a_port_that_somebody_has_is_named() -> None:
-    listener = Listener(
+    listener = Hooks(
         region="us-east-1",
-        refuse=lambda action, arguments: None,
-        heard=lambda action, arguments: None,
+        check=lambda action, arguments: None,
+        on_change=lambda action, arguments: None,
         status=dict,
     )
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.instance.policies import allowed, refusal
+from localcloud.instance.policies import allowed, denial
 
 HOME = "arn:aws:ssm:us-east-1:123456789012:parameter/k3s-aws/demo"
 TOKEN = f"{HOME}/server/token"
@@ -51,7 +51,7 @@ def test_a_call_is_allowed_only_by_a_statement_that_names_it(
 
 def test_a_refusal_says_whether_a_deny_or_silence_refuses() -> None:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html"""
-    found = [refusal(each, "ssm:GetParameters", TOKEN) for each in ([], [READ, DENY], [READ])]
+    found = [denial(each, "ssm:GetParameters", TOKEN) for each in ([], [READ, DENY], [READ])]
     assert found == [
         "because no identity-based policy allows the ssm:GetParameters action",
         "with an explicit deny in an identity-based policy",
