@@ -13,6 +13,7 @@ import logging
 import os
 import random
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -23,12 +24,10 @@ from localcloud import architectures
 from localcloud.aws_api import addresses, moto_patches, public_images, server
 from localcloud.aws_api.ec2_constraints import ApiError, Arguments, violation
 from localcloud.aws_api.instance_states import InstanceStates
-from localcloud.aws_api.moto_state import Ec2Instance, MotoState, Role
+from localcloud.aws_api.moto_state import Ec2Instance, MotoState
 from localcloud.instance import servers
 from localcloud.instance.authority import Authority
-from localcloud.instance.authorization import Caller
-from localcloud.instance.credentials import Issuer
-from localcloud.instance.metadata import MetadataService
+from localcloud.instance.services import MachineServices
 from localcloud.machines import MachineSpec
 from localcloud.reconciler import Host, Pace, Reconciler
 
@@ -38,81 +37,11 @@ ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
 
 
-def now() -> datetime.datetime:
-    """The time, in UTC."""
-    return datetime.datetime.now(datetime.UTC)
-
-
 class ListeningHost(Host, Protocol):
     """The machines, as the daemon uses them (localcloud.machines.Machines)."""
 
-    def listen(self, instance_id: str, address: str, port: int) -> Any: ...
+    def listen(self, instance_id: str, address: str, port: int) -> socket.socket: ...
     def remove_everything(self) -> list[str]: ...
-
-
-class MachineServices:
-    """The metadata service and the endpoints of every machine that runs."""
-
-    def __init__(
-        self,
-        machines: ListeningHost,
-        state: MotoState,
-        authority: Authority,
-        api_address: tuple[str, int],
-        artifact: servers.Artifact,
-        home: Path,
-    ) -> None:
-        self._machines, self._state, self._api = machines, state, api_address
-        self.artifact = artifact
-        self._tls = authority.serve(servers.certified(REGION), home)
-        self._issuer = Issuer(ACCOUNT_ID, REGION, clock=now)
-        self._open: dict[str, list[servers.Server]] = {}
-        self._lock = threading.Lock()
-
-    def open(self, instance_id: str) -> None:
-        """Starts both servers; the endpoints first, since the metadata service lets it boot."""
-        caller = Caller(
-            account_id=ACCOUNT_ID,
-            region=REGION,
-            instance=lambda: self._state.instance(instance_id),
-            role=lambda: self._role(instance_id),
-            is_valid_key=lambda key: self._issuer.is_valid_key(instance_id, key),
-            customer_keys=self._state.customer_keys,
-        )
-        settings = servers.Endpoints(api=self._api, caller=caller, artifact=lambda: self.artifact)
-        metadata = MetadataService(
-            ACCOUNT_ID,
-            REGION,
-            instance=lambda: self._state.instance(instance_id),
-            role=lambda: self._role(instance_id),
-            issue=lambda role: self._issuer.issue(instance_id, role),
-        )
-        endpoints = self._machines.listen(instance_id, *servers.ENDPOINTS)
-        serving = servers.Server(
-            servers.secure(endpoints, self._tls), servers.endpoints_handler(settings)
-        )
-        listener = self._machines.listen(instance_id, *servers.METADATA)
-        answering = servers.Server(
-            listener,
-            servers.metadata_handler(metadata, lambda: self._state.instance(instance_id).hop_limit),
-        )
-        with self._lock:
-            self._open[instance_id] = [serving, answering]
-
-    def close(self, instance_id: str) -> None:
-        """Stops both servers, if they run."""
-        with self._lock:
-            ending = self._open.pop(instance_id, [])
-        for each in ending:
-            each.close()
-
-    def close_all(self) -> None:
-        """Stops every server."""
-        for instance_id in list(self._open):
-            self.close(instance_id)
-
-    def _role(self, instance_id: str) -> Role | None:
-        return self._state.role(self._state.instance(instance_id).profile)
 
 
 class Daemon:
@@ -131,7 +60,7 @@ class Daemon:
         server.prepare(home)
         self.state = MotoState(ACCOUNT_ID, REGION)
         self._machines = machines
-        self._authority = Authority(now())
+        self._authority = Authority(datetime.datetime.now(datetime.UTC))
         self._api = server.Api(
             port,
             server.Hooks(

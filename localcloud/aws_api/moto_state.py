@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import ipaddress
 import json
 from collections.abc import Iterator, Sequence
@@ -144,6 +145,19 @@ class MotoState:
             profile_arn=found.arn,
             profile_id=found.id,
             statements=tuple(_statements(texts)),
+        )
+
+    def assume_role(self, role: Role, session: str, duration: datetime.timedelta) -> Any:
+        """STS's temporary credentials for the role."""
+        from moto.sts.models import sts_backends
+
+        return sts_backends[self.account_id]["aws"].assume_role(
+            region_name=self.region,
+            role_session_name=session,
+            role_arn=role.arn,
+            policy="",
+            duration=int(duration.total_seconds()),
+            external_id="",
         )
 
     def customer_keys(self, names: Sequence[str], below: str | None) -> list[tuple[str, str]]:

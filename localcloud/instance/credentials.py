@@ -1,4 +1,4 @@
-"""The temporary credentials of instance roles: given by moto's STS, known until they end."""
+"""The temporary credentials of instance roles: issued by STS, valid for six hours."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from localcloud.aws_api.moto_state import Role
+from localcloud.aws_api.moto_state import MotoState, Role
 
 LIFE = datetime.timedelta(hours=6)
 # EC2 puts new ones out before the old ones end, so nobody is caught in between.
@@ -34,8 +34,8 @@ class Credentials:
 class Issuer:
     """Issues and checks the credentials of every machine."""
 
-    def __init__(self, account_id: str, region: str, clock: Clock) -> None:
-        self._account_id, self._region, self._clock = account_id, region, clock
+    def __init__(self, state: MotoState, clock: Clock) -> None:
+        self._state, self._clock = state, clock
         self._issued: dict[str, list[Credentials]] = {}
         self._lock = threading.Lock()
 
@@ -64,16 +64,7 @@ class Issuer:
         )
 
     def _assume(self, instance_id: str, role: Role, now: datetime.datetime) -> Credentials:
-        from moto.sts.models import sts_backends
-
-        assumed = sts_backends[self._account_id]["aws"].assume_role(
-            region_name=self._region,
-            role_session_name=instance_id,
-            role_arn=role.arn,
-            policy="",
-            duration=int(LIFE.total_seconds()),
-            external_id="",
-        )
+        assumed = self._state.assume_role(role, instance_id, LIFE)
         return Credentials(
             assumed.access_key_id,
             assumed.secret_access_key,

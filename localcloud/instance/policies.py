@@ -34,16 +34,6 @@ def denial(
     return None if decided else f"because no identity-based policy allows the {action} action"
 
 
-def allowed(
-    statements: Sequence[Mapping[str, Any]],
-    action: str,
-    resource: str,
-    context: Context | None = None,
-) -> bool:
-    """Whether they let it."""
-    return denial(statements, action, resource, context) is None
-
-
 def _applies(
     statement: Mapping[str, Any], action: str, resource: str, context: Context
 ) -> bool | None:

@@ -93,6 +93,12 @@ def test_localcloud_is_imported_by_itself_the_demo_and_the_measurements_only() -
     assert users_of("localcloud") <= {"localcloud", "demo", "bench"}
 
 
+def test_moto_is_imported_in_the_package_of_the_aws_api_only() -> None:
+    found = {file.parent for file in python_files("localcloud") if "moto" in imported(file)}
+    assert found == {ROOT / "localcloud" / "aws_api"}
+    assert users_of("moto") == {"localcloud"}
+
+
 @pytest.mark.parametrize("folder", ["demo", "bench"])
 def test_nothing_imports_the_demo_or_the_measurements(folder: str) -> None:
     assert users_of(folder) <= {folder}

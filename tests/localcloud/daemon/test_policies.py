@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.instance.policies import allowed, denial
+from localcloud.instance.policies import denial
 
 HOME = "arn:aws:ssm:us-east-1:123456789012:parameter/k3s-aws/demo"
 TOKEN = f"{HOME}/server/token"
@@ -24,6 +24,10 @@ CONTEXT = {
     "aws:ec2instancesourcevpc": "vpc-1",
     "aws:principalarn": "arn:aws:iam::123456789012:role/agent",
 }
+
+
+def allowed(statements: list[dict[str, Any]], action: str, *more: Any) -> bool:
+    return denial(statements, action, *more) is None
 
 
 @pytest.mark.parametrize(
