@@ -2,7 +2,7 @@
 The configuration to the model: every problem at once, with its path and its fix.
 
 Which keys there are is said in reading/keys.py, what may stand under them in the readers beside it.
-What needs an answer of AWS, such as the architecture of an instance type, follows in answers.py.
+What needs AWS, such as the architecture of an instance type, is checked in aws_facts.py.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import errno
 from collections.abc import Mapping
 
 from cluster import k3s_flags
-from cluster.model import Cluster
 from cluster.reading import checks, identities, k3s, manifests, network, pools, secrets, tags
 from cluster.reading.findings import Findings, Section, sure
 from cluster.reading.keys import TOP
 from cluster.releases import DEFAULT_VERSION
+from cluster.spec import ClusterSpec
 
 
 def _no_files(name: str) -> str:
     raise FileNotFoundError(errno.ENOENT, "no files are read here", name)
 
 
-def load(raw: object, *, stack: str, read_file: manifests.ReadFile = _no_files) -> Cluster:
+def load(raw: object, *, stack: str, read_file: manifests.ReadFile = _no_files) -> ClusterSpec:
     """
     The cluster the configuration describes. Raises ConfigError with all its problems.
 
@@ -53,7 +53,7 @@ def load(raw: object, *, stack: str, read_file: manifests.ReadFile = _no_files) 
     if ranges is not None and None not in (servers, *agents):
         checks.room(place, [sure(pool) for pool in (servers, *agents)], ranges)
     findings.raise_if_any()
-    return Cluster(
+    return ClusterSpec(
         name=sure(name),
         stack=stack,
         manifests=applied,

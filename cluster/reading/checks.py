@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
 
 from cluster import network
-from cluster.model import Network, NodePool
 from cluster.reading.findings import Section, shown
 from cluster.reading.keys import NAME_SHAPE
+from cluster.spec import NetworkSpec, PoolSpec
 
 # A Kubernetes node name has 63 characters: <cluster>-<pool>-<8 digits of the instance id>.
 NAME_LENGTH = 32
@@ -209,7 +209,7 @@ class NamedRange:
     network: IPv4Network | None
 
 
-def room(section: Section, pools: Sequence[NodePool], ranges: Network) -> None:
+def room(section: Section, pools: Sequence[PoolSpec], ranges: NetworkSpec) -> None:
     """Reports ranges with fewer addresses than there are machines and pods."""
     nodes = sum(pool.count for pool in pools)
     places = len(ranges.subnet_ids) or max(1, len(ranges.availability_zones))

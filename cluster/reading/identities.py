@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from cluster.model import Identity
 from cluster.reading import checks
 from cluster.reading.findings import Section, shown, spell
 from cluster.reading.keys import NAME_SHAPE
+from cluster.spec import Identity
 
 # What each role is in Kubernetes' own words:
 # https://kubernetes.io/docs/reference/access-authn-authz/rbac/#user-facing-roles

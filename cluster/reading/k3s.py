@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 
 from cluster import k3s_flags, releases
-from cluster.model import Architecture, K3s, Role
 from cluster.reading import checks
 from cluster.reading.findings import Findings, Section, shown, sure
 from cluster.reading.keys import COMPONENTS
+from cluster.spec import Architecture, K3s, Role
 
 _FILE = yaml.safe_load((Path(__file__).parent / "k3s_keys.yaml").read_text())
 OWNED: Mapping[str, str] = _FILE["owned"]

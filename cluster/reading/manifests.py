@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 import yaml
 
 from cluster import charts
-from cluster.model import K3s, Manifest
 from cluster.reading import checks
 from cluster.reading.findings import Section, shown, spell
+from cluster.spec import K3s, Manifest
 
 ReadFile = Callable[[str], str]
 

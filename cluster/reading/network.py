@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from cluster import network
-from cluster.model import CALLER, K3s, Network
 from cluster.reading import checks
 from cluster.reading.findings import Section, shown
+from cluster.spec import CALLER, K3s, NetworkSpec
 
 _SUBNET_ID = r"subnet-[0-9a-f]{8,17}"
 _OPEN = "0.0.0.0/0"
 
 
-def read(section: Section, k3s: K3s | None) -> Network | None:
+def read(section: Section, k3s: K3s | None) -> NetworkSpec | None:
     """The network, or None when something in it is wrong."""
     allowed = {key: _allowed(section, key) for key in ("apiAllowedCidrs", "sshAllowedCidrs")}
     # EC2 allows VPCs from /16 to /28; Kubernetes allows at most 20 bits of services.
@@ -46,7 +46,7 @@ def read(section: Section, k3s: K3s | None) -> Network | None:
         )
     if vpc is None or pods is None or services is None or public is None or caller_url is None:
         return None
-    return Network(
+    return NetworkSpec(
         vpc_cidr=vpc,
         availability_zones=zones,
         subnet_ids=subnets,

@@ -8,10 +8,10 @@ from typing import Any
 
 from cluster import images
 from cluster.images import Image
-from cluster.model import SERVERS, NodePool, Role, Spot, Taint
 from cluster.reading import checks, kubernetes
 from cluster.reading.findings import Section, spell
 from cluster.reading.k3s import passed_through
+from cluster.spec import SERVERS, PoolSpec, Role, Spot, Taint
 
 _SERVER_FAULTS = {
     0: "make no cluster",
@@ -23,14 +23,14 @@ _SERVER_FAULTS = {
 _TOO_MANY = "are no size of a control plane"
 
 
-def read_servers(section: Section, image: Image | None, k3s_minor: str) -> NodePool | None:
+def read_servers(section: Section, image: Image | None, k3s_minor: str) -> PoolSpec | None:
     count = section.whole("count", "use 1")
     if count is not None and count != 1:
         section.report("count", f"{count} servers {_SERVER_FAULTS.get(count, _TOO_MANY)}", "use 1")
     return _pool(section, SERVERS, count, "server", image, None, k3s_minor)
 
 
-def read_pools(top: Section, image: Image | None, k3s_minor: str) -> list[NodePool | None]:
+def read_pools(top: Section, image: Image | None, k3s_minor: str) -> list[PoolSpec | None]:
     taken = {SERVERS: "the servers' own pool"}
     pools = []
     for section in top.sections("pools"):
@@ -50,7 +50,7 @@ def _pool(
     image: Image | None,
     spot: Spot | None,
     k3s_minor: str,
-) -> NodePool | None:
+) -> PoolSpec | None:
     instance_type = checks.instance_type(section)
     root_volume_gib = section.number("rootVolumeGib")
     labels = kubernetes.labels(section)
@@ -68,7 +68,7 @@ def _pool(
         or own_image is None
     ):
         return None
-    return NodePool(
+    return PoolSpec(
         name=name,
         role=role,
         count=count,

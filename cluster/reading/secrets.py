@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from cluster.errors import ConfigError, Problem
-from cluster.model import Rotation
 from cluster.reading import checks
 from cluster.reading.findings import Section
+from cluster.spec import Rotation
 
 LOGIN_KEY = "loginKey"
 

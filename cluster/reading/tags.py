@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
-from cluster.model import TAG_PREFIX
 from cluster.reading import checks
 from cluster.reading.findings import Section, shown
+from cluster.spec import TAG_PREFIX
 
 # AWS takes 50 for each resource; the program has up to five of its own.
 MOST = 45

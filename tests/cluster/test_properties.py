@@ -10,14 +10,14 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cluster import answers, config, k3s_config, network, node_config, parameters, user_data
+from cluster import config, k3s_config, network, node_config, parameters, user_data
 from cluster.errors import ConfigError, Problem
 from cluster.k3s_config import Addresses
 from cluster.model import Cluster
 from cluster.node_config import Surroundings
 from cluster.reading.checks import cidr_fault
 from cluster.reading.findings import spell
-from tests.cluster.ec2 import answers_about
+from tests.cluster import ec2
 from tests.cluster.parts import files_of, unpacked
 
 OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
@@ -39,7 +39,7 @@ def vpcs() -> st.SearchStrategy[IPv4Network]:
 
 def resolved(**keys: Any) -> Cluster:
     cluster = config.load({"name": "demo", "network": OPEN, **keys}, stack="dev")
-    return answers.resolve(cluster, answers_about(cluster))
+    return ec2.resolve(cluster)
 
 
 def rendered(cluster: Cluster, index: int = 0) -> str:
@@ -94,7 +94,7 @@ def test_names_fit_the_limits_of_aws_whatever_the_stack_is_called(
         cluster = config.load(raw, stack=stack)
     except ConfigError:
         assume(False)
-    cluster = answers.resolve(cluster, answers_about(cluster))
+    cluster = ec2.resolve(cluster)
     for node in cluster.nodes:
         kubernetes = node.name_on("i-0123456789abcdef0")
         assert len(kubernetes) <= 63

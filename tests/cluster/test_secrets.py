@@ -6,8 +6,8 @@ import pytest
 
 from cluster import config
 from cluster.errors import ConfigError
-from cluster.model import Rotation
 from cluster.reading import secrets
+from cluster.spec import Rotation
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nbody-of-a-key\n-----END OPENSSH PRIVATE KEY-----"
 CLOSED = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": []}
