@@ -9,7 +9,7 @@ from ipaddress import IPv4Network
 from typing import Any, get_args
 
 from cluster import network
-from cluster.errors import ConfigError, Problem
+from cluster.errors import ConfigError, Kind, Problem
 from cluster.model import Cluster, Network, NodePool, Subnet
 from cluster.spec import CALLER, Architecture, ClusterSpec, NetworkSpec, PoolSpec, Role
 
@@ -134,8 +134,10 @@ def _check_pool(spec: ClusterSpec, pool: PoolSpec, facts: AwsFacts) -> Iterator[
     if architecture is None or found is None:
         yield Problem(
             f"{pool.path}.instanceType",
-            f'"{pool.instance_type}" is no instance type EC2 offers here for arm64 or x86_64',
+            f'EC2 has no instance type "{pool.instance_type}" for arm64 or x86_64 in '
+            f"{facts.region}",
             "see the types of the region: aws ec2 describe-instance-type-offerings",
+            Kind.UNAVAILABLE,
         )
         return
     if pool.spot and not found.spot:
@@ -143,6 +145,7 @@ def _check_pool(spec: ClusterSpec, pool: PoolSpec, facts: AwsFacts) -> Iterator[
             f"{pool.path}.spot",
             f'EC2 offers "{pool.instance_type}" on demand only',
             "choose another instanceType, or remove spot",
+            Kind.UNAVAILABLE,
         )
     if architecture not in spec.k3s.sha256:
         yield Problem(
@@ -151,6 +154,7 @@ def _check_pool(spec: ClusterSpec, pool: PoolSpec, facts: AwsFacts) -> Iterator[
             f'which "{pool.instance_type}" needs',
             f"set it from sha256sum-{'amd64' if architecture == 'x86_64' else 'arm64'}.txt "
             "of the release, or choose another cluster.k3s.version",
+            Kind.REQUIRED,
         )
     if pool.image.ami is not None:
         yield from _check_image(pool, pool.image.ami, architecture, facts)
@@ -163,8 +167,9 @@ def _check_image(
     if image is None:
         yield Problem(
             f"{pool.path}.image.id",
-            f'"{ami}" is no image this account can see in this region',
+            f'this account can use no image "{ami}" in {facts.region}',
             "images belong to one region; see: aws ec2 describe-images --image-ids " + ami,
+            Kind.UNAVAILABLE,
         )
         return
     if image.architecture != architecture:
@@ -173,6 +178,7 @@ def _check_image(
             f'"{ami}" is an image for {image.architecture}, and "{pool.instance_type}" is '
             f"{architecture}",
             f"choose an image for {architecture}, or another instanceType",
+            Kind.CONFLICT,
         )
     if image.root_volume_gib > pool.root_volume_gib:
         yield Problem(
@@ -180,6 +186,7 @@ def _check_image(
             f'the image "{ami}" takes {image.root_volume_gib} GiB, more than the volume\'s '
             f"{pool.root_volume_gib}",
             f"set it to {image.root_volume_gib} or more",
+            Kind.CONFLICT,
         )
 
 
@@ -191,9 +198,10 @@ def _check_offers(spec: ClusterSpec, pool: PoolSpec, facts: AwsFacts) -> Iterato
     if without:
         yield Problem(
             f"{pool.path}.instanceType",
-            f'EC2 has no "{pool.instance_type}" in {", ".join(without)}, where machines of it '
-            "would stand",
+            f'EC2 has no "{pool.instance_type}" in {", ".join(without)}, the zone of machines of '
+            "this pool",
             _suggest_zones(spec, facts),
+            Kind.UNAVAILABLE,
         )
 
 
@@ -212,15 +220,17 @@ def _check_network(ranges: NetworkSpec, facts: AwsFacts) -> Iterator[Problem]:
         if zone not in facts.zones:
             yield Problem(
                 f"cluster.network.availabilityZones[{index}]",
-                f'"{zone}" is no zone this account can use in this region',
-                f"choose of {', '.join(sorted(facts.zones))}",
+                f'this account can use no zone "{zone}" in {facts.region}',
+                f"choose from {', '.join(sorted(facts.zones))}",
+                Kind.UNAVAILABLE,
             )
     first: str | None = None
     for index, id_ in enumerate(ranges.subnet_ids):
         subnet, path = facts.subnets[id_], f"cluster.network.subnetIds[{index}]"
         if subnet is None:
             fix = f"see: aws ec2 describe-subnets --subnet-ids {id_}"
-            yield Problem(path, f'"{id_}" is no subnet of this account and region', fix)
+            what = f'this account has no subnet "{id_}" in {facts.region}'
+            yield Problem(path, what, fix, Kind.UNAVAILABLE)
             continue
         first = first or subnet.vpc_id
         if subnet.vpc_id != first:
@@ -228,6 +238,7 @@ def _check_network(ranges: NetworkSpec, facts: AwsFacts) -> Iterator[Problem]:
                 path,
                 f'"{id_}" is in {subnet.vpc_id}, those before it in {first}',
                 "choose subnets of one VPC",
+                Kind.CONFLICT,
             )
     for key, own in (("clusterCidr", ranges.cluster_cidr), ("serviceCidr", ranges.service_cidr)):
         for taken in facts.vpc_ranges:
@@ -236,6 +247,7 @@ def _check_network(ranges: NetworkSpec, facts: AwsFacts) -> Iterator[Problem]:
                     f"cluster.network.{key}",
                     f"{own} overlaps {taken}, a range of the VPC {first}",
                     "choose a range that shares no address with the VPC",
+                    Kind.CONFLICT,
                 )
 
 
@@ -247,6 +259,7 @@ def _check_key(spec: ClusterSpec, facts: AwsFacts) -> Iterator[Problem]:
             "cluster.parameterKmsKeyArn",
             f"the key is in {key.split(':')[3]}, the parameters are in {facts.region}",
             f"name a key of {facts.region}; a multi-Region key has a replica with an ARN there",
+            Kind.CONFLICT,
         )
 
 
@@ -280,4 +293,5 @@ def _warn_of_size(spec: ClusterSpec, facts: AwsFacts) -> Iterator[Problem]:
                 f"{pool.path}.instanceType",
                 f'"{pool.instance_type}" has {found.vcpus} vCPU and {found.memory_mib} MiB',
                 f"k3s asks for {vcpus} vCPU and {memory} MiB on {pool.role}s",
+                Kind.WARNING,
             )

@@ -118,14 +118,14 @@ def test_only_what_does_not_fit_is_stored_the_largest_first() -> None:
             False,
             ["registryAuth: is set in plain text"],
         ),
-        (["ghcr.io"], True, ["registryAuth: expected a mapping of hosts"]),
-        ({"ghcr.io": "hunter2"}, True, ['registryAuth["ghcr.io"]: expected a mapping']),
+        (["ghcr.io"], True, ["registryAuth: must be an object of hosts"]),
+        ({"ghcr.io": "hunter2"}, True, ['registryAuth["ghcr.io"]: must be an object']),
         (
             {"ghcr.io": {"user": "hunter2", "password": 7}},
             True,
             [
                 'registryAuth["ghcr.io"].user: unknown key',
-                'registryAuth["ghcr.io"].password: expected a text',
+                'registryAuth["ghcr.io"].password: must be a string',
             ],
         ),
         (

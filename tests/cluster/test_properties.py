@@ -15,8 +15,8 @@ from cluster.errors import ConfigError, Problem
 from cluster.k3s_config import Addresses
 from cluster.model import Cluster
 from cluster.node_config import Surroundings
-from cluster.reading.checks import cidr_fault
-from cluster.reading.findings import spell
+from cluster.reading.checks import cidr
+from cluster.reading.section import format_path
 from tests.cluster import ec2
 from tests.cluster.parts import files_of, unpacked
 
@@ -66,12 +66,12 @@ def test_subnets_lie_in_their_vpc_and_share_no_address(vpc: IPv4Network, number:
 
 @given(vpcs())
 def test_every_range_in_its_usual_form_is_accepted(vpc: IPv4Network) -> None:
-    assert cidr_fault(str(vpc)) is None
+    assert cidr(str(vpc)) is None
 
 
 @given(TEXTS)
 def test_whatever_is_no_range_has_a_fault_and_a_fix(text: str) -> None:
-    fault = cidr_fault(text)
+    fault = cidr(text)
     if fault is None:
         assert str(IPv4Network(text)) == text
     else:
@@ -156,7 +156,7 @@ def problems_of(raw: Any) -> tuple[Problem, ...]:
 @given(st.lists(TEXTS | st.integers(0, 9), min_size=1, max_size=4))
 def test_two_paths_are_never_spelled_the_same(path: list[str | int]) -> None:
     other = [*path[:-1], f"{path[-1]}x"]
-    assert spell(tuple(path)) != spell(tuple(other))
+    assert format_path(tuple(path)) != format_path(tuple(other))
 
 
 @given(st.sampled_from(["server", "agent"]), st.dictionaries(NAMES, TEXTS, max_size=3))

@@ -28,7 +28,7 @@ def test_a_login_key_in_plain_text_that_is_none_is_refused_twice_and_never_shown
         "the configuration has 2 problems\n\n"
         "loginKey: is set in plain text\n"
         "    pulumi config set --secret k3s-aws:loginKey < ~/.ssh/id_ed25519\n"
-        "loginKey: is no private key in OpenSSH's form\n"
+        "loginKey: is not a valid private key in OpenSSH format\n"
         "    pulumi config set --secret k3s-aws:loginKey < ~/.ssh/id_ed25519"
     )
 
