@@ -16,6 +16,7 @@ from cluster.reading.declarations import (
     Boolean,
     FreeObject,
     Integer,
+    IntegerOrPercentage,
     Key,
     Object,
     Objects,
@@ -103,6 +104,8 @@ def type_name(declared: Key) -> str:
             return " or ".join(f"`{each}`" for each in choices)
         case Integer(low=low, high=high):
             return f"integer, {low} to {high}" if low < high else f"integer, {low}"
+        case IntegerOrPercentage(high=high):
+            return f"integer, 1 to {high}, or a percentage"
         case _:
             return _NAMES[type(declared)]
 
@@ -136,7 +139,7 @@ def _schema(declared: Key) -> dict[str, Any]:
 
 
 def _shape(declared: Key) -> dict[str, Any]:
-    shape: dict[str, Any] = {"type": _JSON_TYPES[type(declared)]}
+    shape: dict[str, Any] = {"type": _JSON_TYPES.get(type(declared))}
     match declared:
         case String(choices=choices) if choices:
             shape["enum"] = list(choices)
@@ -144,6 +147,10 @@ def _shape(declared: Key) -> dict[str, Any]:
             shape["pattern"] = f"^({pattern})$"
         case Integer():
             shape |= {"minimum": declared.low, "maximum": declared.high}
+        case IntegerOrPercentage(high=high):
+            number = {"type": "integer", "minimum": 1, "maximum": high}
+            percentage = {"type": "string", "pattern": f"^({declared.pattern})$"}
+            shape = {"anyOf": [number, percentage]}
         case Strings():
             shape |= {"items": {"type": "string"}, "minItems": 1 if declared.empty else 0}
         case StringMap():

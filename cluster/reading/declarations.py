@@ -131,6 +131,24 @@ class Integer(Key):
 
 
 @dataclass(frozen=True, kw_only=True)
+class IntegerOrPercentage(Key):
+    """An integer from 1 to `high`, or a string with a percentage from 1% to 100%."""
+
+    high: int
+    pattern = r"([1-9][0-9]?|100)%"
+
+    def fault(self, value: Any) -> Fault | None:
+        if isinstance(value, str) and re.fullmatch(self.pattern, value):
+            return None
+        number = isinstance(value, int) and not isinstance(value, bool)
+        if number and 1 <= value <= self.high:
+            return None
+        what = f"{quoted(value)} is not a valid number or percentage of machines"
+        fix = f'write a number from 1 to {self.high}, or a percentage such as "25%"'
+        return Fault(what, fix)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Boolean(Key):
     """true or false."""
 

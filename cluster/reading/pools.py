@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from cluster import images
+from cluster import images, rollout
 from cluster.errors import Kind
 from cluster.images import Image
 from cluster.reading.k3s import check_k3s_keys
@@ -20,10 +20,14 @@ def read_pools(top: Section, image: Image, k3s_minor: str) -> tuple[PoolSpec, ..
     owners = {SERVERS: "the servers' own pool"}
     for section in top["pools"]:
         section.require_unique("name", owners, "builders")
-    return tuple(
-        _read_pool(section, section["name"], "agent", image, _read_spot(section), k3s_minor)
-        for section in top["pools"]
-    )
+    return tuple(_read_agents(each, image, k3s_minor) for each in top["pools"])
+
+
+def _read_agents(section: Section, image: Image, k3s_minor: str) -> PoolSpec:
+    spot = _read_spot(section)
+    pool = _read_pool(section, section["name"], "agent", image, spot, k3s_minor)
+    limit = rollout.limit(section["maxUnavailable"], pool.count)
+    return dataclasses.replace(pool, max_unavailable=limit)
 
 
 def _read_pool(
@@ -31,7 +35,7 @@ def _read_pool(
 ) -> PoolSpec:
     check_k3s_keys(section, "k3s", role, k3s_minor)
     fields = {
-        **section.arguments(without=("spot", "spotMaxPrice")),
+        **section.arguments(without=("maxUnavailable", "spot", "spotMaxPrice")),
         "name": name,
         "role": role,
         "taints": _read_taints(section),
