@@ -11,16 +11,16 @@ import pulumi
 
 from cluster import bucket, network, node_config, parameters, policies
 from cluster.k3s_config import Addresses
-from cluster.model import Architecture, Cluster, Identity, Node, Role
+from cluster.model import Cluster, Node
 from cluster.model import NodePool as PoolPlan
 from cluster.node_config import Surroundings
+from cluster.spec import Architecture, Identity, Role
 from components import bom, endpoint, plugin
 from components.address import Address, AddressArgs
 from components.bucket import Bucket, BucketArgs
 from components.control_plane import ControlPlane, ControlPlaneArgs
 from components.credentials import Credentials, CredentialsArgs
 from components.datastore import Datastore, DatastoreArgs
-from components.lookups import Facts
 from components.machine import Access, Machine, MachineArgs
 from components.machine_role import MachineRole, MachineRoleArgs
 from components.network import Network, NetworkArgs
@@ -30,10 +30,9 @@ from components.parameter import SecretParameters
 
 @dataclass(frozen=True, kw_only=True)
 class K3sClusterArgs:
-    """The resolved model, what AWS said about the account, and the text of the boot program."""
+    """The resolved cluster, and the text of the boot program."""
 
     cluster: Cluster
-    facts: Facts
     boot_program: str
     k3s_files: Mapping[Architecture, Path] = field(default_factory=dict)
     """What goes into the bucket where k3s is to come from it."""
@@ -163,9 +162,9 @@ class K3sCluster(pulumi.ComponentResource):
         )
 
     def _parameter_arn(self, name: str) -> str:
-        facts = self._args.facts
+        cluster = self._args.cluster
         return parameters.arn(
-            name, partition=facts.partition, region=facts.region, account_id=facts.account_id
+            name, partition=cluster.partition, region=cluster.region, account_id=cluster.account_id
         )
 
     def _deny_parameters(self, machines: Sequence[Machine]) -> None:
@@ -252,7 +251,7 @@ class K3sCluster(pulumi.ComponentResource):
                 node=node,
                 address=self._addresses[node.suffix],
                 profile_name=self._roles[node.suffix].profile_name,
-                image_id=self._args.facts.image_of(self._args.cluster, node.pool),
+                image_id=node.pool.image_id,
                 boot_program=self._args.boot_program,
                 node_config=self._node_config(node),
                 datastore_id=datastore_id,
@@ -274,7 +273,7 @@ class K3sCluster(pulumi.ComponentResource):
 
         def render(known: Mapping[str, Any]) -> str:
             around = Surroundings(
-                region=self._args.facts.region,
+                region=self._args.cluster.region,
                 server_private_ip=known["server"],
                 bucket=known["bucket"],
                 registry_auth=bool(self._args.registry_auth),

@@ -10,7 +10,8 @@ import pulumi
 import pulumi_aws as aws
 
 from cluster import parameters, user_data
-from cluster.model import Cluster, Node, Spot
+from cluster.model import Cluster, Node
+from cluster.spec import Spot
 from components import plugin
 from components.address import Address
 from components.parameter import SecretParameters

@@ -17,7 +17,8 @@ from google.protobuf import json_format
 from pulumi.runtime.mocks import MockMonitor
 
 from cluster import config
-from cluster.model import Architecture, Cluster
+from cluster.model import Cluster
+from cluster.spec import Architecture
 from components import lookups
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
 
@@ -253,7 +254,6 @@ def build_cluster(
             cluster.name,
             K3sClusterArgs(
                 cluster=cluster,
-                facts=lookups.look_up(cluster),
                 boot_program="print('boot')",
                 k3s_files=k3s_files or {},
                 registry_auth=registry_auth or {},
