@@ -33,7 +33,7 @@ class K3sClusterArgs:
 
     cluster: Cluster
     facts: Facts
-    boot_program: str
+    boot_program: Mapping[str, str]
     k3s_files: Mapping[Architecture, Path] = field(default_factory=dict)
     """What goes into the bucket where k3s is to come from it."""
     registry_auth: Mapping[str, Any] = field(default_factory=dict)

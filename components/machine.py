@@ -33,7 +33,7 @@ class MachineArgs:
     address: Address
     profile_name: pulumi.Input[str]
     image_id: pulumi.Input[str]
-    boot_program: str
+    boot_program: Mapping[str, str]
     node_config: pulumi.Output[str]
     server_instance_id: pulumi.Input[str] | None
     """The instance of the server it joins; None on that server itself."""

@@ -79,5 +79,5 @@ def surroundings(engine: Engine) -> Surroundings:
         clock=SystemClock(),
         voice=engine,
         random_hex=secrets.token_hex,
-        boot_program=boot_program.text,
+        boot_program=boot_program.modules,
     )
