@@ -9,7 +9,7 @@ import pulumi
 from cluster import boot_program, config, node_config, user_data
 from cluster.errors import ClusterError
 from cluster.reading import registry_auth, secrets
-from components import lookups, release_files
+from components import lookups, release_files, rollout
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
 
 given = pulumi.Config()
@@ -49,6 +49,7 @@ k3s = K3sCluster(
         k3s_files=files,
         registry_auth=auth,
         login_key=login_key,
+        existing_machines=rollout.existing_machines(),
     ),
 )
 

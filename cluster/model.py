@@ -117,6 +117,8 @@ class NodePool:
     taints: tuple[Taint, ...] = ()
     spot: Spot | None = None
     k3s: Mapping[str, Any] = field(default_factory=dict)
+    max_unavailable: int = 1
+    """How many of its existing machines may be changed or replaced at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)

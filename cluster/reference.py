@@ -11,7 +11,18 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cluster.reading.declared import Flag, Free, Group, Groups, Key, Number, Table, Text, Texts
+from cluster.reading.declared import (
+    Flag,
+    Free,
+    Group,
+    Groups,
+    Key,
+    Number,
+    NumberOrPercentage,
+    Table,
+    Text,
+    Texts,
+)
 from cluster.reading.findings import ROOT
 from cluster.reading.keys import TOP
 
@@ -79,6 +90,8 @@ def _type(declared: Key) -> str:
             return " or ".join(f"`{each}`" for each in choices)
         case Number(low=low, high=high):
             return f"{low} to {high}" if low < high else str(low)
+        case NumberOrPercentage(high=high):
+            return f"1 to {high}, or a percentage"
         case _:
             return _NAMES[type(declared)]
 
@@ -112,7 +125,7 @@ def _schema(declared: Key) -> dict[str, Any]:
 
 
 def _shape(declared: Key) -> dict[str, Any]:
-    shape: dict[str, Any] = {"type": _JSON_TYPES[type(declared)]}
+    shape: dict[str, Any] = {"type": _JSON_TYPES.get(type(declared))}
     match declared:
         case Text(choices=choices) if choices:
             shape["enum"] = list(choices)
@@ -120,6 +133,10 @@ def _shape(declared: Key) -> dict[str, Any]:
             shape["pattern"] = f"^({pattern})$"
         case Number():
             shape |= {"minimum": declared.low, "maximum": declared.high}
+        case NumberOrPercentage(high=high):
+            number = {"type": "integer", "minimum": 1, "maximum": high}
+            percentage = {"type": "string", "pattern": f"^({declared.pattern})$"}
+            shape = {"anyOf": [number, percentage]}
         case Texts():
             shape |= {"items": {"type": "string"}, "minItems": 1 if declared.required else 0}
         case Table():

@@ -40,6 +40,8 @@ class K3sClusterArgs:
     """Passwords of image registries; secret."""
     login_key: str | None = None
     """The operator's own SSH key to log in with; secret."""
+    existing_machines: pulumi.Output[dict[str, int]]
+    """How many machines of each pool exist already (components/rollout.py)."""
 
 
 class K3sCluster(pulumi.ComponentResource):
@@ -202,7 +204,10 @@ class K3sCluster(pulumi.ComponentResource):
         cluster = self._args.cluster
         control_plane = ControlPlane(
             f"{self._name}-{cluster.servers.name}",
-            ControlPlaneArgs(machines=self._plan_machines(cluster.servers, None)),
+            ControlPlaneArgs(
+                machines=self._plan_machines(cluster.servers, None),
+                existing=self._existing(cluster.servers),
+            ),
             self._child,
         )
         first = control_plane.servers[0].instance.id
@@ -210,13 +215,19 @@ class K3sCluster(pulumi.ComponentResource):
             NodePool(
                 f"{self._name}-{pool.name}",
                 NodePoolArgs(
-                    machines=self._plan_machines(pool, first), control_plane=control_plane
+                    machines=self._plan_machines(pool, first),
+                    control_plane=control_plane,
+                    existing=self._existing(pool),
+                    max_unavailable=pool.max_unavailable,
                 ),
                 self._child,
             )
             for pool in cluster.pools
         ]
         return [*control_plane.servers, *(agent for pool in pools for agent in pool.agents)]
+
+    def _existing(self, pool: PoolPlan) -> pulumi.Output[int]:
+        return self._args.existing_machines.apply(lambda counts: counts.get(pool.name, 0))
 
     def _plan_machines(
         self, pool: PoolPlan, server_instance_id: pulumi.Output[str] | None

@@ -14,6 +14,7 @@ from cluster.model import Cluster, Node, Spot
 from components import plugin
 from components.address import Address
 from components.parameter import SecretParameters
+from components.rollout import Turn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,7 @@ class Machine(pulumi.ComponentResource):
         args: MachineArgs,
         opts: pulumi.ResourceOptions | None = None,
         *,
+        turn: Turn,
         node_opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("k3s:aws:Machine", name, None, opts)
@@ -83,7 +85,7 @@ class Machine(pulumi.ComponentResource):
             host_key.privateKey,
             child,
         )
-        self.instance = self._instance(name, args, host_key_parameter)
+        self.instance = self._instance(name, args, host_key_parameter, turn)
         self.ssh = {
             "enabled": args.cluster.network.ssh_enabled,
             "host": args.address.reached_at,
@@ -116,7 +118,7 @@ class Machine(pulumi.ComponentResource):
         self.register_outputs({"instanceId": self.instance.id, "nodeName": self.node.nodeName})
 
     def _instance(
-        self, name: str, args: MachineArgs, host_key_parameter: aws.ssm.Parameter
+        self, name: str, args: MachineArgs, host_key_parameter: aws.ssm.Parameter, turn: Turn
     ) -> aws.ec2.Instance:
         def render(node_config: str) -> str:
             return user_data.encode(user_data.render(node_config, args.boot_program))
@@ -161,7 +163,7 @@ class Machine(pulumi.ComponentResource):
                 # and the flannel backend from the server.
                 replacement_trigger=args.node.generation,
                 # Nothing of the instance names these, but its first second asks for them.
-                depends_on=[host_key_parameter, args.address.ready, *args.ready_to_boot],
+                depends_on=turn.then([host_key_parameter, args.address.ready, *args.ready_to_boot]),
             ),
         )
 

@@ -49,6 +49,14 @@ class Number(Key):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NumberOrPercentage(Key):
+    """An integer from 1 to `high`, or a string with a percentage from 1% to 100%."""
+
+    high: int
+    pattern = r"([1-9][0-9]?|100)%"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Flag(Key):
     """true or false."""
 

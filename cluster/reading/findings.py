@@ -15,7 +15,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from cluster.errors import ConfigError, Problem
-from cluster.reading.declared import Flag, Group, Groups, Key, Number, Refusal, Table, Text, Texts
+from cluster.reading.declared import (
+    Flag,
+    Group,
+    Groups,
+    Key,
+    Number,
+    NumberOrPercentage,
+    Refusal,
+    Table,
+    Text,
+    Texts,
+)
 
 Path = tuple[str | int, ...]
 T = TypeVar("T")
@@ -169,6 +180,22 @@ class Section:
             self.report(key, f"{value} is out of range", fix)
             return None
         return value
+
+    def number_or_percentage(self, key: str) -> int | str | None:
+        """An integer from 1, or a percentage such as "25%"."""
+        declared = cast(NumberOrPercentage, self._keys[key])
+        value = self._content.get(key, declared.default)
+        if isinstance(value, str) and re.fullmatch(declared.pattern, value):
+            return value
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if is_number and 1 <= value <= declared.high:
+            return cast(int, value)
+        self.report(
+            key,
+            f"{shown(value)} is not a valid number or percentage of machines",
+            f'write a number from 1 to {declared.high}, or a percentage such as "25%"',
+        )
+        return None
 
     def texts(self, key: str) -> Iterator[tuple[Path, str]]:
         """A list of texts, each with its path."""

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from cluster import defaults, images, releases
-from cluster.reading.declared import Flag, Free, Group, Groups, Number, Table, Text, Texts
+from cluster.reading.declared import (
+    Flag,
+    Free,
+    Group,
+    Groups,
+    Number,
+    NumberOrPercentage,
+    Table,
+    Text,
+    Texts,
+)
 
 MAX_AGENTS_IN_POOL = 1000
 
@@ -150,6 +160,14 @@ POOLS = Groups(
             change="adds nodes, or drains and removes the last ones",
             default=defaults.AGENT_COUNT,
             low=0,
+            high=MAX_AGENTS_IN_POOL,
+        ),
+        "maxUnavailable": NumberOrPercentage(
+            what="how many existing agents of the pool are changed or replaced at a time: a "
+            "number, or a percentage of `count` that is rounded down to at least one. New agents "
+            "boot all at once",
+            change=NONE,
+            default=1,
             high=MAX_AGENTS_IN_POOL,
         ),
         **MACHINE_KEYS,

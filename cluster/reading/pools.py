@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from cluster import images
+from cluster import images, rollout
 from cluster.images import Image
 from cluster.model import SERVERS, NodePool, Role, Spot, Taint
 from cluster.reading import checks, kubernetes
@@ -38,7 +38,13 @@ def read_pools(top: Section, image: Image | None, k3s_minor: str) -> list[NodePo
         if name is not None:
             taken[name] = spell(section.path)
         count, spot = section.number("count"), _spot(section)
-        pools.append(_pool(section, name, count, "agent", image, spot, k3s_minor))
+        pool = _pool(section, name, count, "agent", image, spot, k3s_minor)
+        max_unavailable = section.number_or_percentage("maxUnavailable")
+        if pool is not None and max_unavailable is not None:
+            pool = dataclasses.replace(
+                pool, max_unavailable=rollout.limit(max_unavailable, pool.count)
+            )
+        pools.append(pool)
     return pools
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from provider import schema
+from provider.protocol import schema
 from provider.resources import RESOURCES
 from tests.components.recording import CONFIGURATION, Built, Recorded, build, build_cluster
 from tests.golden import rendering

@@ -18,7 +18,7 @@ import pytest
 
 from cluster import k3s_flags
 from cluster.model import Role
-from tests.localcloud.stack import ROOT
+from tests.localcloud.stacks import ROOT
 from toolchain import k3s
 from toolchain.host import this_host
 from toolchain.places import Places
