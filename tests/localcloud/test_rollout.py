@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.localcloud.stack import CLUSTER, Stack, laboratory
-from tests.localcloud.standing import DEADLINE_SECONDS
+from tests.localcloud.running_cluster import DEADLINE_SECONDS
+from tests.localcloud.stacks import CLUSTER, Stack, laboratory
 
 pytestmark = pytest.mark.localcloud
 
