@@ -254,7 +254,7 @@ def build_cluster(
             cluster.name,
             K3sClusterArgs(
                 cluster=cluster,
-                boot_program="print('boot')",
+                boot_program={"__main__.py": "print('boot')"},
                 k3s_files=k3s_files or {},
                 registry_auth=registry_auth or {},
                 login_key=login_key,
