@@ -41,15 +41,22 @@ def host_key(cluster: ClusterSpec, role: Role, private_ip: str) -> str:
     return f"{_home(cluster, role)}/host-keys/{private_ip}"
 
 
+def datastore(cluster: ClusterSpec) -> str:
+    """The parameter that records where the data of the cluster is; no secret."""
+    return f"{_home(cluster, 'server')}/datastore"
+
+
 def readable_by(cluster: ClusterSpec, role: Role, *, registries: bool = False) -> tuple[str, ...]:
     """
-    Every parameter a machine of the role may read: what it shares, and its own host key alone.
+    Every parameter a machine of the role may read: what it shares, a server the record of the
+    datastore, and its own host key alone.
 
     The host key's name ends in the machine's address, so one line with a policy variable says
     "its own" for all of them; naming each would outgrow IAM's 10,240 characters.
     """
     names = shared(cluster, role, registries=registries)
-    return (*names.values(), host_key(cluster, role, _OWN_ADDRESS))
+    record = (datastore(cluster),) if role == "server" else ()
+    return (*names.values(), *record, host_key(cluster, role, _OWN_ADDRESS))
 
 
 def everything(cluster: ClusterSpec) -> str:

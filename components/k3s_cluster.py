@@ -15,11 +15,12 @@ from cluster.model import Cluster, Node
 from cluster.model import NodePool as PoolPlan
 from cluster.node_config import Surroundings
 from cluster.spec import Architecture, Identity, Role
-from components import bom, plugin
+from components import bom, endpoint, plugin
 from components.address import Address, AddressArgs
 from components.bucket import Bucket, BucketArgs
 from components.control_plane import ControlPlane, ControlPlaneArgs
 from components.credentials import Credentials, CredentialsArgs
+from components.datastore import Datastore, DatastoreArgs
 from components.machine import Access, Machine, MachineArgs
 from components.machine_role import MachineRole, MachineRoleArgs
 from components.network import Network, NetworkArgs
@@ -84,7 +85,7 @@ class K3sCluster(pulumi.ComponentResource):
         self._addresses = {node.suffix: self._create_address(node) for node in cluster.nodes}
         first = self._addresses[cluster.nodes[0].suffix]
         self._join_address = first.private_ip
-        self.api_endpoint = pulumi.Output.format("https://{0}:6443", first.reached_at)
+        self.api_endpoint = endpoint.at_address(first).url
         self._access = self._grant_access()
 
         machines = self._create_machines()
@@ -209,12 +210,13 @@ class K3sCluster(pulumi.ComponentResource):
             ),
             self._child,
         )
-        first = control_plane.servers[0].instance.id
+        first = control_plane.servers[0]
+        self._datastore = self._record_datastore(first)
         pools = [
             NodePool(
                 f"{self._name}-{pool.name}",
                 NodePoolArgs(
-                    machines=self._plan_machines(pool, first),
+                    machines=self._plan_machines(pool, self._datastore.id),
                     control_plane=control_plane,
                     existing=self._existing(pool),
                     max_unavailable=pool.max_unavailable,
@@ -225,11 +227,23 @@ class K3sCluster(pulumi.ComponentResource):
         ]
         return [*control_plane.servers, *(agent for pool in pools for agent in pool.agents)]
 
+    def _record_datastore(self, server: Machine) -> Datastore:
+        return Datastore(
+            self._name,
+            DatastoreArgs(
+                storage_id=server.instance.id,
+                first_server=server.node,
+                record_name=parameters.datastore(self._args.cluster),
+                tags=self._tags,
+            ),
+            self._child,
+        )
+
     def _existing(self, pool: PoolPlan) -> pulumi.Output[int]:
         return self._args.existing_machines.apply(lambda counts: counts.get(pool.name, 0))
 
     def _plan_machines(
-        self, pool: PoolPlan, server_instance_id: pulumi.Output[str] | None
+        self, pool: PoolPlan, datastore_id: pulumi.Output[str] | None
     ) -> dict[str, MachineArgs]:
         return {
             f"{self._name}-{node.suffix}": MachineArgs(
@@ -240,7 +254,7 @@ class K3sCluster(pulumi.ComponentResource):
                 image_id=node.pool.image_id,
                 boot_program=self._args.boot_program,
                 node_config=self._node_config(node),
-                server_instance_id=server_instance_id,
+                datastore_id=datastore_id,
                 access=self._access,
                 secrets=self._credentials.secrets[node.role],
                 parameters=self._parameters,
@@ -279,7 +293,7 @@ class K3sCluster(pulumi.ComponentResource):
             f"{self._name}-{identity.name}",
             {
                 "api": self._access.api,
-                "serverInstanceId": server.instance.id,
+                "datastoreId": self._datastore.id,
                 "clusterName": self._args.cluster.name,
                 "name": identity.name,
                 "clusterRole": identity.cluster_role,
