@@ -32,7 +32,10 @@ settings.load_profile("project")
 ACCOUNT = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 # What `make check` leaves out and `make test` runs, besides the tests that are marked slow where
 # they are defined: folders by what they start, and the fixture of a folder that starts something.
-SLOW_FOLDERS = {"tests/localcloud": "moto, and servers around it", "tests/recovery": "moto's server"}
+SLOW_FOLDERS = {
+    "tests/localcloud": "moto, and servers around it",
+    "tests/recovery": "moto's server",
+}
 SLOW_FIXTURES = {"tests/provider": "machine"}  # an SSH server with a shell for each command
 # What takes seconds to load or to start is used by one of the processes that run the tests.
 IN_ONE_PROCESS = {
@@ -41,6 +44,7 @@ IN_ONE_PROCESS = {
     "localcloud/cloud": "moto",
     "recovery": "moto's server",
 }
+ONE_BY_ONE = ("tests/cloud_init/", "tests/provider/", "tests/repo/", "tests/localcloud/")
 
 
 @pytest.fixture(autouse=True)
@@ -69,15 +73,21 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
-class OneProcessForEachGroup(LoadScopeScheduling):
-    """Every test goes to the next process that is free, those of a group to the same one."""
+class ByGroupThenFile(LoadScopeScheduling):
+    """
+    The tests of a group go to one process, those of other files to the next one that is free.
+
+    Where tests wait for servers and deadlines, each goes by itself, so that no file is a tail.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         for folder, name in IN_ONE_PROCESS.items():
             if nodeid.startswith(f"tests/{folder}/"):
                 return name
-        return nodeid
+        if nodeid.startswith(ONE_BY_ONE):
+            return nodeid
+        return nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    return OneProcessForEachGroup(config, log)
+    return ByGroupThenFile(config, log)

@@ -143,6 +143,7 @@ def listed(component: dict[str, Any]) -> Pin:
     return Pin(component["version"], frozenset(each["content"] for each in hashes))
 
 
+@pytest.mark.slow
 def test_the_list_of_dependencies_is_what_make_sbom_writes(tmp_path: Path) -> None:
     places = Places(tmp_path)
     for name in ("requirements.txt", "requirements.in"):
