@@ -9,7 +9,8 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from cluster import parameters, user_data
+from cluster import machine_files, parameters, user_data
+from cluster.machine_files import NodeConfig
 from cluster.model import Cluster, Node, Spot
 from components import plugin
 from components.address import Address
@@ -35,7 +36,7 @@ class MachineArgs:
     profile_name: pulumi.Input[str]
     image_id: pulumi.Input[str]
     boot_program: Mapping[str, str]
-    node_config: pulumi.Output[str]
+    node_config: pulumi.Output[NodeConfig]
     server_instance_id: pulumi.Input[str] | None
     """The instance of the server it joins; None on that server itself."""
     access: Access
@@ -120,8 +121,9 @@ class Machine(pulumi.ComponentResource):
     def _instance(
         self, name: str, args: MachineArgs, host_key_parameter: aws.ssm.Parameter, turn: Turn
     ) -> aws.ec2.Instance:
-        def render(node_config: str) -> str:
-            return user_data.encode(user_data.render(node_config, args.boot_program))
+        def render(node_config: NodeConfig) -> str:
+            text = machine_files.node_file(node_config, args.cluster.node_deadline_seconds)
+            return user_data.encode(user_data.render(text, args.boot_program))
 
         template = plugin.MachineTemplate(
             name,
