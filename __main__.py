@@ -31,7 +31,6 @@ try:
             read_file=lambda name: Path(name).read_text(),
         )
     )
-    facts = lookups.look_up(cluster)
     user_data.require_room(node_config.longest(cluster), program)
     files = release_files.provide(cluster) if cluster.k3s.from_bucket else {}
 except (ClusterError, lookups.LookupFailed) as error:
@@ -44,7 +43,6 @@ k3s = K3sCluster(
     cluster.name,
     K3sClusterArgs(
         cluster=cluster,
-        facts=facts,
         boot_program=program,
         k3s_files=files,
         registry_auth=auth,

@@ -11,7 +11,8 @@ import pulumi_aws as aws
 
 from cluster import machine_files, parameters, user_data
 from cluster.machine_files import NodeConfig
-from cluster.model import Cluster, Node, Spot
+from cluster.model import Cluster, Node
+from cluster.spec import Spot
 from components import plugin
 from components.address import Address
 from components.parameter import SecretParameters
@@ -37,8 +38,8 @@ class MachineArgs:
     image_id: pulumi.Input[str]
     boot_program: Mapping[str, str]
     node_config: pulumi.Output[NodeConfig]
-    server_instance_id: pulumi.Input[str] | None
-    """The instance of the server it joins; None on that server itself."""
+    datastore_id: pulumi.Input[str] | None
+    """The data behind the servers that an agent joins."""
     access: Access
     secrets: Mapping[str, pulumi.Input[str]]
     """What it shares with the machines of its role, by the keys of its node configuration."""
@@ -98,23 +99,21 @@ class Machine(pulumi.ComponentResource):
             "previousHostKey": host_key.previousPublicKey,
         }
         held = {**args.secrets, "hostKey": host_key.privateKey}
-        self.node = plugin.Node(
-            name,
-            {
-                "nodeName": self.instance.id.apply(args.node.name_on),
-                "instanceId": self.instance.id,
-                "serverInstanceId": args.server_instance_id or self.instance.id,
-                "instanceType": args.node.pool.instance_type,
-                "role": args.node.role,
-                "ssh": self.ssh,
-                "api": args.access.api,
-                "nodeConfig": args.node_config,
-                "secrets": pulumi.Output.secret(pulumi.Output.json_dumps(held)),
-                "deadlineSeconds": args.cluster.node_deadline_seconds,
-                "drainSeconds": args.cluster.drain_seconds,
-            },
-            pulumi.ResourceOptions.merge(node_opts, child),
-        )
+        inputs: plugin.NodeInputs = {
+            "nodeName": self.instance.id.apply(args.node.name_on),
+            "instanceId": self.instance.id,
+            "instanceType": args.node.pool.instance_type,
+            "role": args.node.role,
+            "ssh": self.ssh,
+            "api": args.access.api,
+            "nodeConfig": args.node_config,
+            "secrets": pulumi.Output.secret(pulumi.Output.json_dumps(held)),
+            "deadlineSeconds": args.cluster.node_deadline_seconds,
+            "drainSeconds": args.cluster.drain_seconds,
+        }
+        if args.datastore_id is not None:
+            inputs["datastoreId"] = args.datastore_id
+        self.node = plugin.Node(name, inputs, pulumi.ResourceOptions.merge(node_opts, child))
         self.summary = self._summarize(args)
         self.register_outputs({"instanceId": self.instance.id, "nodeName": self.node.nodeName})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from provider.protocol.resource import Resource
 from provider.resources.certificate_authority import CertificateAuthority
+from provider.resources.datastore import Datastore
 from provider.resources.identity.resource import Identity
 from provider.resources.kubeconfig.resource import Kubeconfig
 from provider.resources.machine_template import MachineTemplate
@@ -16,6 +17,7 @@ RESOURCES: tuple[Resource, ...] = (
     CertificateAuthority(),
     Token(),
     MachineTemplate(),
+    Datastore(),
     Node(),
     Kubeconfig(),
     Identity(),

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from cluster import answers, config, k3s_config, machine_files, network, node_config
+from cluster import config, k3s_config, machine_files, network, node_config
 from cluster.model import Cluster
 from cluster.node_config import Addresses, NodeContext
+from tests.cluster import ec2
 from tests.cluster.config_yaml import config_yaml
-from tests.cluster.ec2 import answers_about
 
 OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
 HERE = Addresses(private_ip="10.64.0.10", public_ip="198.51.100.10")
@@ -19,7 +19,7 @@ HERE = Addresses(private_ip="10.64.0.10", public_ip="198.51.100.10")
 def load(**keys: Any) -> Cluster:
     raw = {"name": "demo", "network": OPEN, "pools": [{"name": "agents"}], **keys}
     cluster = config.load(raw, stack="dev")
-    return answers.resolve(cluster, answers_about(cluster))
+    return ec2.resolve(cluster)
 
 
 def told(index: int = 0, addresses: Addresses = HERE, **keys: Any) -> dict[str, Any]:

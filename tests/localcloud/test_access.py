@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.localcloud.running_cluster import until
-from tests.localcloud.stacks import CLUSTER, Stack, laboratory
+from tests.localcloud.stacks import CLUSTER, Stack, local_cloud
 
 pytestmark = pytest.mark.localcloud
 
@@ -54,8 +54,8 @@ print(json.dumps(said))
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with laboratory(tmp_path_factory.mktemp("access")) as made:
-        stack = made.stack("access")
+    with local_cloud(tmp_path_factory.mktemp("access")) as made:
+        stack = made.create("access")
         network = configured(stack)["network"]
         stack.configure(network={**network, "vpcCidr": "10.53.0.0/16"})
         stack.pulumi(*UP)

@@ -11,6 +11,8 @@ import pytest
 
 from tests.repo.test_promises import tracked
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 GUARD = re.compile(r"^if __name__ == .__main__.:$", re.M)
 # Pulumi programs, what the engine or a machine runs with words of its own, and the k3s plugin.

@@ -41,10 +41,10 @@ class Identity(Resource):
     description = "A kubeconfig with rights of its own, renewed in the last third of its life."
     inputs: ClassVar[Fields] = {
         "api": API,
-        "serverInstanceId": Property(
+        "datastoreId": Property(
             kind="string",
-            description="The instance whose server holds the rights; another one starts empty.",
-            fix="the instance id of the first server",
+            description="The data that the rights are part of; other data starts empty.",
+            fix="the id of the Datastore",
             test=not_blank,
         ),
         "clusterName": Property(

@@ -1,4 +1,4 @@
-"""What AWS's answers make of a configuration; what they refuse is in tests/invalid/."""
+"""A configuration resolved with the facts of an account; rejected ones are in tests/invalid/."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from cluster import answers, config
+from cluster import config
 from cluster.model import Cluster
-from tests.cluster.ec2 import answers_about
+from tests.cluster import ec2
 
 OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
 
@@ -16,7 +16,7 @@ OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/
 def load(*, network: dict[str, Any] | None = None, **keys: Any) -> Cluster:
     raw = {"name": "demo", "network": {**OPEN, **(network or {})}, **keys}
     cluster = config.load(raw, stack="dev")
-    return answers.resolve(cluster, answers_about(cluster))
+    return ec2.resolve(cluster)
 
 
 def test_without_zones_all_machines_stand_in_the_first_one() -> None:
@@ -63,7 +63,10 @@ def test_an_own_image_of_the_right_architecture_is_used_as_it_is() -> None:
     assert (server.ami, server.login_user) == ("ami-0bbbbbbbbbbbbbbbb", "core")
     assert (agent.ami, agent.login_user) == (None, "admin")
     assert cluster.own_images == ("ami-0bbbbbbbbbbbbbbbb",)
-    assert cluster.image_parameters == ("/aws/service/debian/release/12/latest/arm64",)
+    assert [pool.image_id for pool in cluster.all_pools] == [
+        "ami-0bbbbbbbbbbbbbbbb",
+        "ami behind /aws/service/debian/release/12/latest/arm64",
+    ]
 
 
 @pytest.mark.parametrize(
