@@ -233,7 +233,7 @@ def _applied(cluster: Cluster, node: Node) -> tuple[Any, ...]:
         node,
         Addresses(private_ip="10.64.0.10", public_ip=public),
         NodeContext(
-            server_private_ip="10.64.0.10",
+            server_private_ips=("10.64.0.10",),
             bucket="the-bucket" if cluster.k3s.from_bucket else None,
         ),
     )

@@ -24,7 +24,7 @@ def load(**keys: Any) -> Cluster:
 
 def told(index: int = 0, addresses: Addresses = HERE, **keys: Any) -> dict[str, Any]:
     cluster = load(**keys)
-    context = NodeContext(server_private_ip="10.64.0.10")
+    context = NodeContext(server_private_ips=("10.64.0.10",))
     config = node_config.build(cluster, cluster.nodes[index], addresses, context)
     return config_yaml(machine_files.node_file(config, cluster.node_deadline_seconds))
 
