@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster import config, defaults, releases
+from cluster import config, releases
 from cluster.errors import ConfigError
 
 CLOSED = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
@@ -25,9 +25,9 @@ def test_the_smallest_configuration_is_one_server_named_after_the_stack() -> Non
 
 def test_everything_left_out_has_its_default() -> None:
     cluster = load()
-    assert cluster.k3s.version == defaults.K3S_VERSION
-    assert cluster.k3s.download_url == defaults.K3S_DOWNLOAD_URL
-    assert cluster.k3s.sha256 == releases.PINNED[defaults.K3S_VERSION]
+    assert cluster.k3s.version == releases.DEFAULT_VERSION
+    assert cluster.k3s.download_url == releases.DOWNLOAD_URL
+    assert cluster.k3s.sha256 == releases.PINNED[releases.DEFAULT_VERSION]
     assert str(cluster.network.vpc_cidr) == "10.64.0.0/16"
     assert (cluster.node_deadline_seconds, cluster.drain_seconds) == (600, 120)
 
