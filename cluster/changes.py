@@ -1,8 +1,8 @@
 """
 What a change of the configuration does to each node: two resolved clusters compared.
 
-The effect of each key is the one of its declaration (reading/keys/); components/ and provider/ do
-what it says. Which nodes a key concerns is in key_values.py; where its effect depends on more than
+The effect of each key is the one of its declaration (reading/keys/); components/ and provider/
+follow it. Which nodes a key concerns is in key_values.py; where its effect depends on more than
 the key is here.
 """
 

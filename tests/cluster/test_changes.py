@@ -160,6 +160,7 @@ def cluster(raw: Mapping[str, Any], **keys: Any) -> Cluster:
 
 
 def change_of(path: str) -> tuple[Cluster, Cluster]:
+    assert path in OTHER, "a new key needs another value in OTHER"
     before: Mapping[str, Any] = BASE
     for needed, value in NEEDS.get(path, {}).items():
         before = with_value(before, needed, value)
