@@ -77,7 +77,9 @@ def test_the_caller_is_the_one_address_it_is_seen_from(
 
 
 @pytest.mark.parametrize("answer", ["<html>", "2001:db8::1", ""])
-def test_a_response_that_is_not_an_ipv4_address_is_an_error_with_what_to_do(tmp_path: Path, answer: str) -> None:
+def test_a_response_that_is_not_an_ipv4_address_is_an_error_with_what_to_do(
+    tmp_path: Path, answer: str
+) -> None:
     (tmp_path / "ip").write_text(answer)
     with pytest.raises(LookupFailed) as failed:
         lookups.caller(f"file://{tmp_path}/ip")
@@ -85,7 +87,9 @@ def test_a_response_that_is_not_an_ipv4_address_is_an_error_with_what_to_do(tmp_
     assert "write the range itself into the allow-lists" in str(failed.value)
 
 
-def test_an_address_service_that_is_not_reachable_is_an_error_with_what_to_do(tmp_path: Path) -> None:
+def test_an_address_service_that_is_not_reachable_is_an_error_with_what_to_do(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(LookupFailed, match="callerAddressUrl"):
         lookups.caller(f"file://{tmp_path}/nothing")
 
