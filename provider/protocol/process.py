@@ -79,5 +79,5 @@ def environment(engine: Engine) -> ProviderEnvironment:
         clock=SystemClock(),
         progress_reporter=engine,
         random_hex=secrets.token_hex,
-        boot_program=boot_program.text,
+        boot_program=boot_program.modules,
     )

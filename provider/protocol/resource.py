@@ -20,12 +20,12 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderEnvironment:
-    """The world outside, as arguments: time, randomness, the engine, the boot program's text."""
+    """The world outside, as arguments: time, randomness, the engine, the boot program's modules."""
 
     clock: Clock
     progress_reporter: ProgressReporter
     random_hex: Callable[[int], str]
-    boot_program: Callable[[], str]
+    boot_program: Callable[[], Mapping[str, str]]
     host_keys: HostKeys = field(default_factory=HostKeys)
 
 

@@ -104,7 +104,7 @@ class Rpc:
     def __init__(
         self,
         clock: Clock,
-        boot_program: str = "",
+        boot_program: Mapping[str, str] | None = None,
         random_hex: Callable[[int], str] = secrets.token_hex,
     ) -> None:
         self.said = Recorder()
@@ -112,7 +112,7 @@ class Rpc:
             clock=clock,
             progress_reporter=self.said,
             random_hex=random_hex,
-            boot_program=lambda: boot_program,
+            boot_program=lambda: boot_program or {"__main__.py": ""},
         )
         self._server = Server(Servicer(environment, Engine(None)))
         self._channel = grpc.insecure_channel(f"127.0.0.1:{self._server.port}")
@@ -205,7 +205,7 @@ class Rpc:
 
 
 @contextlib.contextmanager
-def plugin(clock: Clock, boot_program: str = "") -> Iterator[Rpc]:
+def plugin(clock: Clock, boot_program: Mapping[str, str] | None = None) -> Iterator[Rpc]:
     """A running servicer."""
     rpc = Rpc(clock, boot_program)
     try:
