@@ -1,7 +1,7 @@
 """
 The content of the configuration file as frozen values: the half of the model without AWS.
 
-config.py reads it, aws_facts.py resolves it to the `Cluster` of model.py. Holds no rule about what
+config.py reads it, resolution.py makes it the `Cluster` of model.py. Holds no rule about what
 is allowed.
 """
 

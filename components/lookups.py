@@ -10,7 +10,7 @@ from typing import TypeVar
 import pulumi
 import pulumi_aws as aws
 
-from cluster import aws_facts
+from cluster import resolution
 from cluster.aws_facts import AwsFacts, ExistingSubnet, InstanceType, OwnImage
 from cluster.model import Cluster
 from cluster.spec import ClusterSpec
@@ -31,7 +31,7 @@ def resolve(spec: ClusterSpec) -> Cluster:
     Raises ConfigError with everything that AWS does not have or that does not fit together,
     LookupFailed when a lookup fails.
     """
-    return aws_facts.resolve(spec, look_up(spec), _image_id)
+    return resolution.resolve(spec, look_up(spec), _image_id)
 
 
 def look_up(spec: ClusterSpec) -> AwsFacts:

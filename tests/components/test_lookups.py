@@ -25,6 +25,13 @@ ARM = SimpleNamespace(
 )
 
 
+@pytest.fixture(autouse=True)
+def _account(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = SimpleNamespace(region="eu-central-1", account_id="123456789012", partition="aws")
+    for name in ("get_region", "get_caller_identity", "get_partition"):
+        monkeypatch.setattr(aws, name, lambda: found)
+
+
 @pytest.fixture
 def spec() -> ClusterSpec:
     return config.load(CONFIGURATION, stack="dev")
