@@ -76,7 +76,7 @@ _KEYS: dict[str, Key] = {
     ),
     "nodeDeadlineSeconds": Integer(
         "how long a node may take from its creation, or a change, to Ready",
-        Effect.IN_PLACE,
+        Effect.NONE,
         default=600,
         low=60,
         high=3600,

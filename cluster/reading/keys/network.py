@@ -70,7 +70,7 @@ _KEYS: dict[str, Key] = {
     "publicAddresses": Boolean(
         "an Elastic IP for each machine; `false` needs `subnetIds`",
         Effect.IN_PLACE,
-        "and another API endpoint",
+        "another API endpoint",
         default=True,
     ),
     "clusterCidr": _range(
