@@ -329,8 +329,8 @@ def test_ssh_that_is_enabled_again_applies_what_changed_since() -> None:
 
 
 def test_a_replaced_server_loses_its_datastore_which_is_a_consequence() -> None:
-    after = cluster(BASE, image={"generation": 2}, nodeDeadlineSeconds=900)
-    plan = plan_changes(cluster(BASE, k3s={"agent": {}}), after)
+    after = cluster(BASE, image={"generation": 2}, servers={"labels": {"a": "c"}})
+    plan = plan_changes(cluster(BASE), after)
     (lost,) = plan.consequences
     assert str(lost) == (
         'cluster.servers.image.generation: replaces "demo-servers-0", whose root volume has the '
