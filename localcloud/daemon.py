@@ -93,7 +93,7 @@ class Daemon:
         self.end()
 
     def start(self) -> None:
-        """Starts answering, and says where in endpoint.json."""
+        """Starts answering, and writes its address to endpoint.json."""
         self._api.run()
         self._reconciler.run()
         self._announce()

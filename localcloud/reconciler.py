@@ -1,4 +1,4 @@
-"""The reconciler: makes the machines of this host follow what the API says."""
+"""The reconciler: changes the machines of this host until they match the API."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Reconciler:
         self._thread.start()
 
     def wake(self) -> None:
-        """Says that the API's state may have changed."""
+        """Starts a round: the API's state may have changed."""
         self._changed.set()
 
     def reboot(self, instance_id: str) -> None:
@@ -159,7 +159,7 @@ class Reconciler:
         return (lambda: self._stop(instance_id)) if instance_id in running else None
 
     def _settle(self, instance_id: str, instance: Ec2Instance | None) -> None:
-        """The machine is where the API wants it, and the API may say so."""
+        """Lets the API report the state that the machine has reached."""
         if instance is None:
             self._states.reached(instance_id, "terminated")
         elif instance.state in ("pending", "running"):

@@ -22,7 +22,7 @@ ALIVE = ("pending", "running", "stopping", "stopped")
 
 @dataclass(frozen=True, kw_only=True)
 class Role:
-    """An instance profile with its role and what the role's policies say."""
+    """An instance profile with its role and the statements of the role's policies."""
 
     name: str
     arn: str
@@ -33,7 +33,7 @@ class Role:
 
 @dataclass(frozen=True, kw_only=True)
 class Ec2Instance:
-    """One instance as the API tells it."""
+    """One instance as the API describes it."""
 
     instance_id: str
     state: str

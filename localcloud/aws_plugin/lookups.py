@@ -1,4 +1,4 @@
-"""The look-ups (invokes) of the stand-in."""
+"""The lookups (invokes) of the stand-in."""
 
 from __future__ import annotations
 

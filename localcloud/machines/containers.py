@@ -123,7 +123,7 @@ class Machines:
         return sockets.listen(self._running_pid(instance_id), address, port)
 
     def admit(self, instance_id: str, rules: Sequence[Ingress]) -> None:
-        """Replaces what the machine lets in."""
+        """Replaces the machine's ingress rules."""
         pid = self._running_pid(instance_id)
         inside(pid, ["iptables-restore", "--wait"], stdin=ingress.render(rules))
 
@@ -267,11 +267,11 @@ def connect() -> docker.DockerClient:
 
 @contextmanager
 def translate_errors(subject: str) -> Iterator[None]:
-    """Turns Docker's exceptions into MachineError with the engine's own words."""
+    """Turns Docker's exceptions into MachineError with the engine's own message."""
     try:
         yield
     except docker.errors.APIError as error:
-        raise MachineError(f"{subject}: Docker says: {error.explanation or error}") from None
+        raise MachineError(f"{subject}: Docker reports: {error.explanation or error}") from None
     except requests.exceptions.RequestException as error:
         raise MachineError(f"{subject}: the Docker Engine does not answer: {error}") from None
 

@@ -167,13 +167,13 @@ def _command(words: Sequence[str], *, seconds: float = BUILD_SECONDS) -> None:
     except subprocess.TimeoutExpired:
         raise MachineImageError(f'"{words[0]} {words[1]}" did not end in {seconds:.0f} s') from None
     if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()
-        raise MachineImageError(f'"{words[0]} {words[1]}" failed: {said[-1]}')
+        output = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()
+        raise MachineImageError(f'"{words[0]} {words[1]}" failed: {output[-1]}')
 
 
 @contextmanager
 def _progress(say: Say, step: str) -> Iterator[None]:
-    """Says every few seconds that the step still runs."""
+    """Reports every few seconds that the step is still running."""
     ended, began = threading.Event(), time.monotonic()
 
     def tell() -> None:

@@ -123,7 +123,7 @@ def all_tags(aws: Session, inputs: Inputs) -> dict[str, str]:
 
 
 def as_pairs(tags: Mapping[str, str]) -> Pairs:
-    """Tags as the API wants them."""
+    """Tags in the API's format."""
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
 
 

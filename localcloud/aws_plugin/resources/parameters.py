@@ -73,7 +73,7 @@ class Parameter(Kind):
 
     @staticmethod
     def _key(inputs: Inputs, before: Inputs) -> dict[str, str]:
-        """The key where it is another one: what is not said again stays as it was."""
+        """The key, where it has changed: AWS keeps one that is not given again."""
         wanted = inputs.get("keyId")
         if inputs["type"] != "SecureString" or not wanted or wanted == before.get("keyId"):
             return {}

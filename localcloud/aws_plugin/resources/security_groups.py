@@ -35,7 +35,7 @@ class SecurityGroup(Ec2Kind):
     arguments = outputs = names("description vpcId", name="GroupName")
 
     def finish(self, aws: Session, id_: str, inputs: Inputs) -> None:
-        # AWS lets a new group speak to everybody; the real plugin takes that back.
+        # AWS gives a new group a rule for all egress; the real plugin revokes it.
         aws.client("ec2").revoke_security_group_egress(GroupId=id_, IpPermissions=EVERYTHING)
 
 
