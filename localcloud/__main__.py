@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True)
     for name, described in (
         ("start", "start the cloud"),
-        ("serve", "run the daemon in the foreground"),
+        ("serve", "run the daemon"),
     ):
         starting = commands.add_parser(name, help=described)
         starting.add_argument("--k3s-binary", type=Path, required=True)
@@ -60,20 +60,20 @@ def status(cloud: Cloud, *, as_json: bool) -> int:
 
     running = cloud.endpoint()
     machines = cloud.machines()
-    status_page = cloud.status() if running else {}
+    page = cloud.status() if running else {}
     if as_json:
         content = {
             "running": running is not None,
             "machines": machines,
             **(running or {}),
-            **status_page,
+            **page,
         }
         print(json.dumps(content))
     elif running:
         print(f"local cloud {cloud.id} (a stand-in for AWS) at {running['endpoint']}")
-        print(f"up {status_page['uptimeSeconds']} s, k3s {running['k3sVersion']}")
+        print(f"up {page['uptimeSeconds']} s, k3s {running['k3sVersion']}")
         print(architectures.notice(emulated=running["emulated"]))
-        print("\n".join(lines_of(status_page)))
+        print("\n".join(lines_of(page)))
     else:
         print(f"local cloud {cloud.id} is not running")
         if machines:
@@ -81,14 +81,14 @@ def status(cloud: Cloud, *, as_json: bool) -> int:
     return 0 if running else 3
 
 
-def lines_of(status_page: dict[str, Any]) -> list[str]:
+def lines_of(page: dict[str, Any]) -> list[str]:
     """One line for each instance, one for each that failed."""
     lines = [
         f"  {each['id']}  {each['state']:13} {each['type']:10} {each['privateIp']:15} "
         f"{each['publicIp'] or '-'}"
-        for each in status_page["instances"]
+        for each in page["instances"]
     ]
-    failures = [f"  {name} failed: {reason}" for name, reason in status_page["failures"].items()]
+    failures = [f"  {name} failed: {reason}" for name, reason in page["failures"].items()]
     return [f"{len(lines)} instances", *lines, *failures]
 
 

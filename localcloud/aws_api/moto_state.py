@@ -66,35 +66,23 @@ class MotoState:
     def __init__(self, account_id: str, region: str) -> None:
         self.account_id, self.region = account_id, region
 
+    def backend(self, service: str, region: str = "aws") -> Any:
+        """moto's state of a service; the region of a global one is `aws`."""
+        from moto.backends import get_backend
+
+        return get_backend(service)[self.account_id][region]
+
     @property
     def ec2(self) -> Any:
-        from moto.ec2.models import ec2_backends
-
-        return ec2_backends[self.account_id][self.region]
-
-    @property
-    def iam(self) -> Any:
-        from moto.iam.models import iam_backends
-
-        return iam_backends[self.account_id]["aws"]
+        return self.backend("ec2", self.region)
 
     @property
     def ssm(self) -> Any:
-        from moto.ssm.models import ssm_backends
-
-        return ssm_backends[self.account_id][self.region]
-
-    @property
-    def kms(self) -> Any:
-        from moto.kms.models import kms_backends
-
-        return kms_backends[self.account_id][self.region]
+        return self.backend("ssm", self.region)
 
     def buckets(self) -> list[str]:
         """The name of every bucket."""
-        from moto.s3.models import s3_backends
-
-        return sorted(s3_backends[self.account_id]["aws"].buckets)
+        return sorted(self.backend("s3").buckets)
 
     def instances(self) -> list[Ec2Instance]:
         """Every instance that is not terminated."""
@@ -131,7 +119,7 @@ class MotoState:
         """The role of an instance profile, given by name or ARN."""
         if profile is None:
             return None
-        found = self.iam.get_instance_profile(profile.rsplit("/", 1)[-1])
+        found = self.backend("iam").get_instance_profile(profile.rsplit("/", 1)[-1])
         if not found.roles:
             return None
         role = found.roles[0]
@@ -149,9 +137,7 @@ class MotoState:
 
     def assume_role(self, role: Role, session: str, duration: datetime.timedelta) -> Any:
         """STS's temporary credentials for the role."""
-        from moto.sts.models import sts_backends
-
-        return sts_backends[self.account_id]["aws"].assume_role(
+        return self.backend("sts").assume_role(
             region_name=self.region,
             role_session_name=session,
             role_arn=role.arn,
@@ -194,7 +180,7 @@ class MotoState:
     def _key(self, named: str) -> str:
         """The ARN of a key given by id, ARN or alias."""
         try:
-            return str(self.kms.describe_key(named).arn)
+            return str(self.backend("kms", self.region).describe_key(named).arn)
         except KeyError:
             return f"arn:aws:kms:{self.region}:{self.account_id}:key/{named.rsplit('/', 1)[-1]}"
 
