@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from cluster import config, network
-from cluster.model import Cluster
+from tests.cluster import ec2
 from tests.localcloud import probe
 from tests.localcloud.stacks import CLUSTER, Stack
 
@@ -95,8 +95,8 @@ class RunningCluster:
     @property
     def rules(self) -> Sequence[network.IngressRule]:
         content = yaml.safe_load(self.stack.config_file.read_text())["config"][CLUSTER]
-        cluster: Cluster = config.load(content, stack=self.stack.name, read_file=lambda name: "")
-        return network.ingress_rules(cluster)
+        spec = config.load(content, stack=self.stack.name, read_file=lambda name: "")
+        return network.ingress_rules(ec2.resolve(spec))
 
     def admits(self, machine: Machine, source: Machine | None, protocol: str) -> set[int]:
         """The ports that cluster/network.py opens; a source of None is the outside."""

@@ -240,7 +240,8 @@ def _changes_back_what_failed(stack: Stack) -> None:
     said = stack.pulumi("up", "--yes", "--skip-preview", fails=True)
     assert "k3s-agent.service does not start" in said
     stack.configure(pools=pools)
-    assert stack.summary()["update"] == pools[0]["count"]
+    # The first agent's failure has kept the change from the others.
+    assert stack.summary()["update"] == 1
     stack.pulumi("up", "--yes", "--skip-preview")
     _k3s_runs_everywhere(stack)
     stack.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
