@@ -18,7 +18,7 @@ from localcloud.errors import LocalCloudError
 from localcloud.instance.authority import Authority
 from localcloud.instance.servers import METADATA
 from localcloud.machines import MachineSpec
-from localcloud.machines.containers import archive, connect
+from localcloud.machines.docker_client import archive, connect
 
 GOAL = 1.5
 SUBNET = "10.63.0.0/24"

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from localcloud.aws_api.instance_states import InstanceStates
-from localcloud.aws_api.moto_state import Ec2Instance, MotoState
+from localcloud.aws_api.instances import Ec2Instance
+from localcloud.aws_api.moto_state import MotoState
 from localcloud.errors import MachineError
 from localcloud.machines import Ingress, MachineSpec
 

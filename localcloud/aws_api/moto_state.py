@@ -6,9 +6,9 @@ import datetime
 import ipaddress
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from localcloud.aws_api.instances import Ec2Instance, Role
 from localcloud.machines import Ingress
 
 OUTSIDE = ipaddress.ip_address("127.0.0.1")
@@ -18,46 +18,6 @@ ACCOUNTS_KEY = "alias/aws/ssm"
 """The key of SSM in every account, which lets all decrypt who may read."""
 
 ALIVE = ("pending", "running", "stopping", "stopped")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Role:
-    """An instance profile with its role and the statements of the role's policies."""
-
-    name: str
-    arn: str
-    profile_arn: str
-    profile_id: str
-    statements: tuple[dict[str, Any], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ec2Instance:
-    """One instance as the API describes it."""
-
-    instance_id: str
-    state: str
-    image_id: str
-    instance_type: str
-    architecture: str
-    zone: str
-    private_ip: str
-    mac: str
-    interface_id: str
-    hostname: str
-    subnet_id: str
-    subnet_cidr: str
-    vpc_id: str
-    vpc_cidr: str
-    security_groups: tuple[tuple[str, str], ...]
-    public_ip: str | None
-    root_device: str
-    login_key: tuple[str, str] | None  # name and public key
-    profile: str | None
-    user_data: str | None
-    tokens_required: bool
-    hop_limit: int
-    endpoint_enabled: bool
 
 
 class MotoState:

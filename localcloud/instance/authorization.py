@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-from localcloud.aws_api.moto_state import Ec2Instance, Role
+from localcloud.aws_api.instances import Ec2Instance, Role
 from localcloud.instance.conditions import ENCRYPTION_CONTEXT, Context
 from localcloud.instance.policies import denial
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from localcloud.aws_api.moto_state import Ec2Instance, Role
+from localcloud.aws_api.instances import Ec2Instance, Role
 from localcloud.instance.credentials import Credentials
 
 VERSION = re.compile(r"^(latest|\d{4}-\d{2}-\d{2}|1\.0)$")

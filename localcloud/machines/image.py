@@ -21,7 +21,7 @@ import docker.errors
 
 from localcloud.errors import MachineError, MachineImageError
 from localcloud.machines import commands
-from localcloud.machines.containers import connect, translate_errors
+from localcloud.machines.docker_client import connect, translate_errors
 from toolchain.host import GO_NAMES, Architecture
 
 IMAGE = Path(__file__).parent / "image"
