@@ -90,7 +90,7 @@ class StartUps:
         try:
             ready = watch.until_ready(lambda: run.poll() is None)
         except LocalCloudError:
-            # Its own last words tell more; it need not wait for a deadline of its own.
+            # Its own error has more; it need not wait for a deadline of its own.
             run.send_signal(signal.SIGINT)
             program.end(run, "up")
             raise

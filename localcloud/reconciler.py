@@ -123,7 +123,7 @@ class Reconciler:
     def reconcile(self) -> None:
         """One round: starts what is due in the pool and waits for nothing but the tables."""
         with self._round:
-            # First: of what ends meanwhile, the tables below may not tell yet.
+            # First: the tables below may not show yet what ends meanwhile.
             self._busy = {key: job for key, job in self._busy.items() if not job.done()}
             wanted = {each.instance_id: each for each in self._state.instances()}
             present, running = self._host.all(), self._host.running()

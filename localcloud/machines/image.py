@@ -176,17 +176,17 @@ def _progress(say: Say, step: str) -> Iterator[None]:
     """Reports every few seconds that the step is still running."""
     ended, began = threading.Event(), time.monotonic()
 
-    def tell() -> None:
+    def report() -> None:
         while not ended.wait(SAY_EVERY_SECONDS):
             say(f"{step} ... {time.monotonic() - began:.0f} s")
 
-    teller = threading.Thread(target=tell, daemon=True)
-    teller.start()
+    reporter = threading.Thread(target=report, daemon=True)
+    reporter.start()
     try:
         yield
     finally:
         ended.set()
-        teller.join()
+        reporter.join()
 
 
 def _forget(client: docker.DockerClient, image: docker.models.images.Image, keep: str) -> None:
