@@ -44,7 +44,8 @@ IN_ONE_PROCESS = {
     "localcloud/cloud": "moto",
     "recovery": "moto's server",
 }
-ONE_BY_ONE = ("tests/cloud_init/", "tests/provider/", "tests/repo/", "tests/localcloud/")
+# Where tests wait for servers and deadlines, or start processes: a whole file would be a tail.
+ONE_BY_ONE = ("cloud_init", "provider", "localcloud", "repo/test_command_lines.py")
 
 
 @pytest.fixture(autouse=True)
@@ -74,17 +75,13 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 class ByGroupThenFile(LoadScopeScheduling):
-    """
-    The tests of a group go to one process, those of other files to the next one that is free.
-
-    Where tests wait for servers and deadlines, each goes by itself, so that no file is a tail.
-    """
+    """The tests of a group go to one process, those of other files to the next that is free."""
 
     def _split_scope(self, nodeid: str) -> str:
         for folder, name in IN_ONE_PROCESS.items():
             if nodeid.startswith(f"tests/{folder}/"):
                 return name
-        if nodeid.startswith(ONE_BY_ONE):
+        if any(nodeid.startswith(f"tests/{each}") for each in ONE_BY_ONE):
             return nodeid
         return nodeid.partition("::")[0]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 # In the text of every file.
@@ -20,9 +20,9 @@ UNCHANGEABLE = ("system:masters",)
 
 # Each with what to write instead. Words that have a sense of their own in the field are left out:
 # known hosts, plain text, a Mapping of Python, a flag of k3s.
-_TOLD = "reported, formatted or rendered"
+_REPORTED = "reported, formatted or rendered"
 REFUSED = {
-    **dict.fromkeys(("told", "tell", "tells", "said", "says"), _TOLD),
+    **dict.fromkeys(("told", "tell", "tells", "said", "says"), _REPORTED),
     **dict.fromkeys(("spelled", "spell"), "formatted"),
     "surroundings": "context or environment",
     "answers": "responds; a lookup; what AWS returned",
@@ -59,14 +59,13 @@ REFUSED_PHRASES = {
     r"\bput back\b": "reconciled or restored",
 }
 
-_IN_NAMES = re.compile("|".join(REFUSED_IN_NAMES), re.I)
-_IN_MESSAGES = [
-    (re.compile(pattern, re.I), instead)
-    for pattern, instead in {
-        **{rf"\b{word}\b": instead for word, instead in REFUSED.items()},
-        **REFUSED_PHRASES,
-    }.items()
-]
+_MESSAGES = {
+    **{rf"\b{word}\b": instead for word, instead in REFUSED.items()},
+    **REFUSED_PHRASES,
+}
+# One search of a whole file tells whether it is worth parsing.
+_ANY = re.compile("|".join([*REFUSED_IN_NAMES, *REFUSED_PHRASES]), re.I)
+_ANY_MESSAGE = re.compile("|".join(_MESSAGES), re.I)
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -74,18 +73,22 @@ def faults(path: Path, *, messages: bool) -> list[str]:
     """The refused words of a Python file: line number, what has them, what to write instead."""
     source = path.read_text()
     found = [fault for part in (path.parent.name, path.stem) for fault in _faults_in_name(0, part)]
-    if not _IN_NAMES.search(source) and not messages:
+    if not _ANY.search(source):
         return found
-    tree = ast.parse(source)
-    for line, name in _names(tree):
+    nodes = list(ast.walk(ast.parse(source)))
+    for line, name in _names(nodes):
         found += _faults_in_name(line, name)
-    for line, text in _messages(tree) if messages else ():
-        found += [
-            f'{line}: "{match[0].strip()}" in {text[:60]!r}: {instead}'
-            for pattern, instead in _IN_MESSAGES
-            if (match := pattern.search(text))
-        ]
+    for line, text in _messages(nodes) if messages else ():
+        found += _faults_in_message(line, text)
     return found
+
+
+def _faults_in_message(line: int, text: str) -> Iterator[str]:
+    if not _ANY_MESSAGE.search(text):
+        return
+    for pattern, instead in _MESSAGES.items():
+        if match := re.search(pattern, text, re.I):
+            yield f'{line}: "{match[0].strip()}" in {text[:60]!r}: {instead}'
 
 
 def _faults_in_name(line: int, name: str) -> Iterator[str]:
@@ -94,8 +97,8 @@ def _faults_in_name(line: int, name: str) -> Iterator[str]:
             yield f"{line}: {name}: {instead}"
 
 
-def _names(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(tree):
+def _names(nodes: Sequence[ast.AST]) -> Iterator[tuple[int, str]]:
+    for node in nodes:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 yield node.lineno, node.name
@@ -107,13 +110,14 @@ def _names(tree: ast.Module) -> Iterator[tuple[int, str]]:
                 yield node.lineno, node.attr
 
 
-def _messages(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def _messages(nodes: Sequence[ast.AST]) -> Iterator[tuple[int, str]]:
     docstrings = {
         id(node.value)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if id(node) not in docstrings and " " in node.value.strip():
-                yield node.lineno, node.value
+    for node in nodes:
+        if isinstance(node, ast.Constant) and id(node) not in docstrings:
+            text = node.value
+            if isinstance(text, str) and " " in text.strip():
+                yield node.lineno, text
