@@ -16,7 +16,7 @@ from cluster import kubeconfig
 from cluster.errors import KubeconfigError
 from localcloud.errors import LocalCloudError
 from localcloud.machines.containers import LABEL
-from provider.api import Access, Api, Unreachable
+from provider.kubernetes.api import Access, Api, ApiError
 
 KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
 DEADLINE_SECONDS = 180.0
@@ -72,7 +72,7 @@ class Watch:
             docker.errors.APIError,
             requests.exceptions.RequestException,
             KubeconfigError,
-            Unreachable,
+            ApiError,
         ) as error:
             self._seen = str(error)
             return 0

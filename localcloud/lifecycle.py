@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localcloud.cloud.api import STATUS_PATH
-from localcloud.cloud.foreign import MADE, OTHER
+from localcloud.architectures import MADE, OTHER
+from localcloud.aws_api.server import STATUS_PATH
 from localcloud.errors import LocalCloudError
 from localcloud.machines import Machines, ensure_emulated_image, ensure_image
 from toolchain.command import VENV_PYTHON
@@ -32,6 +32,9 @@ ANSWER_SECONDS = 5.0
 # What a run leaves that the next one cannot use.
 RUN_FILES = ("endpoint.json", "endpoints.pem", "amis.json", MADE)
 ERROR = "error: "
+
+# Python warns of a process that is still running when nothing refers to it any more.
+_started: list[subprocess.Popen[bytes]] = []
 
 Say = Callable[[str], None]
 
@@ -101,6 +104,7 @@ class Cloud:
                 say(f"left behind by a daemon that died, removed: {removed}")
             written = self.log.stat().st_size if self.log.exists() else 0
             process = self._launch(words)
+            _started.append(process)
             return self._wait(process, written)
 
     def stop(self, say: Say) -> None:
@@ -194,6 +198,8 @@ class Cloud:
                 _signal(pid, signal.SIGKILL)
                 deadline += STOP_SECONDS
             time.sleep(POLL_SECONDS)
+        for process in _started:
+            process.poll()
 
     def _sweep(self) -> list[str]:
         for name in RUN_FILES:

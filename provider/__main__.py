@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from provider.process import serve
+from provider.protocol.process import serve
 
 serve(sys.argv[1:])

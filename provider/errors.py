@@ -2,8 +2,8 @@
 Every error the plugin raises on purpose; the text is the whole message the operator sees.
 
     ProviderError
-    ├── Refused             what was found can not work: another host key, a failed boot, ...
-    ├── DeadlinePassed      a wait reached its one deadline
+    ├── OperationFailed     waiting longer would not help: another host key, a failed boot, ...
+    ├── DeadlineExceeded    a wait reached its one deadline
     └── Cancelled           the operator stopped the update
 
 A bug is none of these: it keeps its traceback, in the plugin's log.
@@ -20,11 +20,11 @@ class ProviderError(Exception):
     code: ClassVar[str] = "FAILED_PRECONDITION"
 
 
-class Refused(ProviderError):  # noqa: N818 - reads as the fact it states
+class OperationFailed(ProviderError):  # noqa: N818 - reads as the fact it states
     """Waiting longer would not help."""
 
 
-class DeadlinePassed(ProviderError):  # noqa: N818
+class DeadlineExceeded(ProviderError):  # noqa: N818
     """The one deadline of a wait has passed."""
 
     code = "DEADLINE_EXCEEDED"

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from provider.errors import Cancelled, DeadlinePassed
+from provider.errors import Cancelled, DeadlineExceeded
 
 T = TypeVar("T")
 # So long a cancellation or a deadline may go unnoticed.
@@ -64,11 +64,11 @@ class Wait:
         return self.elapsed >= self.seconds
 
     def check(self) -> None:
-        """Raises Cancelled or DeadlinePassed when it is time."""
+        """Raises Cancelled or DeadlineExceeded when it is time."""
         if self._cancelled.is_set():
             raise Cancelled(f"cancelled after {self.elapsed:.0f} s\n    last seen: {self.seen}")
         if self.over:
-            raise DeadlinePassed(f"no result after {self.seconds:.0f} s")
+            raise DeadlineExceeded(f"no result after {self.seconds:.0f} s")
 
     def pause(self, seconds: float) -> None:
         """Lets time pass; ends early, with an error, at the deadline or when cancelled."""
@@ -88,7 +88,7 @@ class Wait:
         try:
             while not self._clock.wait(beside.done, _SLICE_SECONDS):
                 self.check()
-        except (Cancelled, DeadlinePassed):
+        except (Cancelled, DeadlineExceeded):
             beside.abandon()
             raise
         return beside.result()

@@ -41,7 +41,7 @@ SLOW_FIXTURES = {"tests/provider": "machine"}  # an SSH server with a shell for 
 IN_ONE_PROCESS = {
     "components": "pulumi_aws",
     "localcloud/aws_plugin": "moto's server",
-    "localcloud/cloud": "moto",
+    "localcloud/daemon": "moto",
     "recovery": "moto's server",
 }
 # Where tests wait for servers and deadlines, or start processes: a whole file would be a tail.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from provider.protocol.resource import Resource
 from provider.resources.certificate_authority import CertificateAuthority
-from provider.resources.identity import Identity
-from provider.resources.kubeconfig import Kubeconfig
+from provider.resources.datastore import Datastore
+from provider.resources.identity.resource import Identity
+from provider.resources.kubeconfig.resource import Kubeconfig
 from provider.resources.machine_template import MachineTemplate
-from provider.resources.node import Node
-from provider.resources.resource import Resource
+from provider.resources.node.resource import Node
 from provider.resources.ssh_key import SshKey
 from provider.resources.token import Token
 
@@ -16,6 +17,7 @@ RESOURCES: tuple[Resource, ...] = (
     CertificateAuthority(),
     Token(),
     MachineTemplate(),
+    Datastore(),
     Node(),
     Kubeconfig(),
     Identity(),

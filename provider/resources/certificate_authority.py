@@ -6,8 +6,8 @@ import hashlib
 from datetime import timedelta
 from typing import ClassVar, Final
 
-from provider.properties import Fields, Property, at_least
-from provider.resources.resource import Created, Resource, Task, Values
+from provider.protocol.properties import Fields, Property, at_least
+from provider.protocol.resource import Created, Operation, Resource, Values
 
 # A machine's clock may be behind ours when it first looks at a certificate.
 _BACKDATED: Final = timedelta(hours=24)
@@ -57,10 +57,10 @@ class CertificateAuthority(Resource):
     }
     replaces = frozenset({"name", "expiryDays"})
 
-    def create(self, task: Task, inputs: Values) -> Created:
-        from provider import certificates
+    def create(self, operation: Operation, inputs: Values) -> Created:
+        from provider.keys import certificates
 
-        now = task.surroundings.clock.now()
+        now = operation.environment.clock.now()
         validity = (now - _BACKDATED, now + timedelta(days=inputs["expiryDays"]))
         server = certificates.make_authority(f"{inputs['name']}-server-ca", validity)
         client = certificates.make_authority(f"{inputs['name']}-client-ca", validity)
@@ -68,7 +68,7 @@ class CertificateAuthority(Resource):
             client, common_name=ADMIN, organization="system:masters", validity=validity
         )
         ca_hash = hashlib.sha256(server.certificate_pem.encode()).hexdigest()
-        learned = {
+        computed = {
             "serverCaCertificate": server.certificate_pem,
             "serverCaKey": server.key_pem,
             "clientCaCertificate": client.certificate_pem,
@@ -77,4 +77,4 @@ class CertificateAuthority(Resource):
             "adminCertificate": admin.certificate_pem,
             "adminKey": admin.key_pem,
         }
-        return Created(id=ca_hash, learned=learned)
+        return Created(id=ca_hash, computed=computed)

@@ -7,8 +7,8 @@ import binascii
 import json
 from urllib.parse import urlsplit
 
-from provider.properties import Group, Property, Test, at_least, not_blank
-from provider.resources.resource import Values
+from provider.protocol.properties import Group, Property, Test, at_least, not_blank
+from provider.protocol.resource import Values
 
 
 def _port(value: int) -> str | None:
@@ -35,7 +35,7 @@ def private_key_fault(value: str) -> str | None:
     """A test: an Ed25519 key in OpenSSH's form that can be used as it is."""
     if not value.startswith("-----BEGIN OPENSSH PRIVATE KEY-----"):
         return "is no private key in OpenSSH's form"
-    from provider import ed25519
+    from provider.keys import ed25519
 
     try:
         ed25519.public_of(value)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from provider.differences import Difference
-from provider.properties import Fields, Property, not_blank
-from provider.resources.resource import Created, Resource, Task, Values
+from provider.protocol.differences import Difference
+from provider.protocol.properties import Fields, Property, not_blank
+from provider.protocol.resource import Created, Operation, Resource, Values
 
 
 class MachineTemplate(Resource):
@@ -39,7 +39,7 @@ class MachineTemplate(Resource):
     }
     outputs: ClassVar[Fields] = {}
 
-    def relevant(self, differences: Sequence[Difference]) -> Sequence[Difference]:
+    def filter_diff(self, differences: Sequence[Difference]) -> Sequence[Difference]:
         # One that was not remembered yet is no other one.
         changed = any(
             each.path == ("generation",)
@@ -48,5 +48,5 @@ class MachineTemplate(Resource):
         )
         return differences if changed else ()
 
-    def create(self, task: Task, inputs: Values) -> Created:
-        return Created(id=task.surroundings.random_hex(8), learned={})
+    def create(self, operation: Operation, inputs: Values) -> Created:
+        return Created(id=operation.environment.random_hex(8), computed={})

@@ -7,9 +7,9 @@ import hashlib
 from collections.abc import Collection
 from typing import ClassVar
 
-from provider.properties import Fields, Property, not_blank
+from provider.protocol.properties import Fields, Property, not_blank
+from provider.protocol.resource import Created, Operation, ProviderEnvironment, Resource, Values
 from provider.resources.connections import private_key_fault
-from provider.resources.resource import Created, Resource, Surroundings, Task, Values
 
 
 def _one_line(comment: str) -> str | None:
@@ -63,29 +63,31 @@ class SshKey(Resource):
         ),
     }
 
-    def recognise(self, surroundings: Surroundings, known: Values) -> None:
+    def observe(self, environment: ProviderEnvironment, known: Values) -> None:
         if "publicKey" in known:
-            keys, name = surroundings.host_keys, known["comment"]
+            keys, name = environment.host_keys, known["comment"]
             keys.remember(known.get("previousPublicKey", ""), name)
             keys.remember(known["publicKey"], name)
 
-    def create(self, task: Task, inputs: Values) -> Created:
-        learned = _pair(inputs)
-        return Created(id=learned["fingerprint"], learned=learned)
+    def create(self, operation: Operation, inputs: Values) -> Created:
+        computed = _pair(inputs)
+        return Created(id=computed["fingerprint"], computed=computed)
 
-    def learned_again(self, changed: Collection[str]) -> Collection[str]:
+    def recomputed_outputs(self, changed: Collection[str]) -> Collection[str]:
         return ("publicKey",) if _PAIR.isdisjoint(changed) else tuple(self.outputs)
 
-    def update(self, task: Task, inputs: Values, known: Values, changed: Collection[str]) -> Values:
+    def update(
+        self, operation: Operation, inputs: Values, known: Values, changed: Collection[str]
+    ) -> Values:
         if not _PAIR.isdisjoint(changed):
             return _pair(inputs, known)
         key = " ".join(known["publicKey"].split()[:2])
-        kept = super().update(task, inputs, known, changed)
+        kept = super().update(operation, inputs, known, changed)
         return {**kept, "publicKey": f"{key} {inputs['comment']}".rstrip()}
 
 
 def _pair(inputs: Values, previous: Values | None = None) -> dict[str, str]:
-    from provider import ed25519
+    from provider.keys import ed25519
 
     given = inputs.get("privateKey")
     private, line = (given, ed25519.public_of(given)) if given else ed25519.generate()

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection
 from typing import ClassVar, Final
 
-from provider.properties import Fields, Property, not_blank
-from provider.resources.resource import Created, Resource, Task, Values
+from provider.protocol.properties import Fields, Property, not_blank
+from provider.protocol.resource import Created, Operation, Resource, Values
 
 # As many as k3s itself draws.
 _PASSWORD_BYTES: Final = 16
@@ -53,20 +53,22 @@ class Token(Resource):
     }
     replaces = frozenset({"caHash", "userName"})
 
-    def create(self, task: Task, inputs: Values) -> Created:
-        identity = task.surroundings.random_hex(4)
-        return Created(id=f"{inputs['userName']}-{identity}", learned=_drawn(task, inputs))
+    def create(self, operation: Operation, inputs: Values) -> Created:
+        identity = operation.environment.random_hex(4)
+        return Created(id=f"{inputs['userName']}-{identity}", computed=_drawn(operation, inputs))
 
-    def learned_again(self, changed: Collection[str]) -> Collection[str]:
+    def recomputed_outputs(self, changed: Collection[str]) -> Collection[str]:
         return tuple(self.outputs) if "generation" in changed else ()
 
-    def update(self, task: Task, inputs: Values, known: Values, changed: Collection[str]) -> Values:
+    def update(
+        self, operation: Operation, inputs: Values, known: Values, changed: Collection[str]
+    ) -> Values:
         if "generation" in changed:
-            return _drawn(task, inputs)
-        return super().update(task, inputs, known, changed)
+            return _drawn(operation, inputs)
+        return super().update(operation, inputs, known, changed)
 
 
-def _drawn(task: Task, inputs: Values) -> dict[str, str]:
-    password = task.surroundings.random_hex(_PASSWORD_BYTES)
+def _drawn(operation: Operation, inputs: Values) -> dict[str, str]:
+    password = operation.environment.random_hex(_PASSWORD_BYTES)
     token = f"K10{inputs['caHash']}::{inputs['userName']}:{password}"
     return {"password": password, "token": token}

@@ -14,8 +14,8 @@ from cluster import kubeconfig
 from cluster.errors import KubeconfigError
 from localcloud.errors import LocalCloudError
 from localcloud.machines.containers import LABEL, archive
-from provider import api as provider_api
-from provider.api import Access, NodeState, Unreachable
+from provider.kubernetes import api as provider_api
+from provider.kubernetes.api import Access, ApiError, NodeState
 
 CLOUD = "0badcafe"
 KUBECONFIG = kubeconfig.render(
@@ -81,7 +81,7 @@ def state(*, ready: bool) -> NodeState:
 def reached(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """At which addresses an API was looked for; it has one node Ready, fails, then has two."""
     addresses: list[str] = []
-    answers = NodesOneAfterTheOther(1, Unreachable("the API does not answer"), 2)
+    answers = NodesOneAfterTheOther(1, ApiError("the API does not answer"), 2)
 
     def client(_: str, address: str) -> NodesOneAfterTheOther:
         addresses.append(address)

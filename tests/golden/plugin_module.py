@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from provider import schema
+from provider.protocol import schema
 from provider.resources import RESOURCES
 
 _LINE_LENGTH = 100

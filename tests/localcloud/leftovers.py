@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from localcloud.demo import orphans
 from localcloud.errors import LocalCloudError
 from localcloud.lifecycle import Cloud
+from localcloud.workbench import orphans
 from toolchain import command, docker_engine
 from toolchain.places import Places
 
@@ -51,7 +51,7 @@ def remove(folder: Path = FOLDER) -> list[Path]:
                 continue
             home = Path(text)
             print(f"the local cloud of {home}, left by tests that were killed, is removed")
-            orphans.end(home.parent / "home", engines=True)
+            orphans.end(home.parent / "pulumi-home", engines=True)
             Cloud(home).stop(print)
             note.unlink()
             removed.append(home)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from provider.engine import Engine
-from provider.process import surroundings
+from provider.protocol.engine import Engine
+from provider.protocol.process import environment
+from provider.protocol.resource import Operation
 from provider.resources.certificate_authority import CertificateAuthority
-from provider.resources.resource import Task
 from provider.resources.ssh_key import SshKey
 from tests.provider.fake_api import FakeApi
 from tests.provider.fake_machine import FakeMachine
@@ -24,28 +24,28 @@ SECRETS = '{"token": "K10ab::node:a-join-token-of-the-tests"}'
 Inputs = dict[str, Any]
 
 
-def _task() -> Task:
-    return Task(surroundings(Engine(None)), threading.Event(), "urn")
+def _operation() -> Operation:
+    return Operation(environment(Engine(None)), threading.Event(), "urn")
 
 
 @pytest.fixture(scope="session")
 def authority() -> Mapping[str, Any]:
-    return CertificateAuthority().create(_task(), {"name": "demo", "expiryDays": 30}).learned
+    return CertificateAuthority().create(_operation(), {"name": "demo", "expiryDays": 30}).computed
 
 
 @pytest.fixture(scope="session")
 def other_authority() -> Mapping[str, Any]:
-    return CertificateAuthority().create(_task(), {"name": "other", "expiryDays": 30}).learned
+    return CertificateAuthority().create(_operation(), {"name": "other", "expiryDays": 30}).computed
 
 
 @pytest.fixture(scope="session")
 def host_key() -> Mapping[str, Any]:
-    return SshKey().create(_task(), {"comment": "host", "generation": "1"}).learned
+    return SshKey().create(_operation(), {"comment": "host", "generation": "1"}).computed
 
 
 @pytest.fixture(scope="session")
 def login_key() -> Mapping[str, Any]:
-    return SshKey().create(_task(), {"comment": "login", "generation": "1"}).learned
+    return SshKey().create(_operation(), {"comment": "login", "generation": "1"}).computed
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def node_inputs(ssh_inputs: Inputs, api_inputs: Inputs) -> Callable[..., Inputs]
         return {
             "nodeName": "demo-agents-1a2b3c4d",
             "instanceId": "i-0123456789abcdef0",
-            "serverInstanceId": "i-0fedcba9876543210",
+            "datastoreId": "0fedcba987654321",
             "instanceType": "t3.small",
             "role": "agent",
             "ssh": ssh_inputs,

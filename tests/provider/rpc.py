@@ -14,11 +14,11 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
-from provider import values
-from provider.engine import Engine
-from provider.process import Server
-from provider.resources.resource import Surroundings
-from provider.servicer import Servicer
+from provider.protocol import values
+from provider.protocol.engine import Engine
+from provider.protocol.process import Server
+from provider.protocol.resource import ProviderEnvironment
+from provider.protocol.servicer import Servicer
 from provider.waiting import Clock
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -104,17 +104,17 @@ class Rpc:
     def __init__(
         self,
         clock: Clock,
-        boot_program: str = "",
+        boot_program: Mapping[str, str] | None = None,
         random_hex: Callable[[int], str] = secrets.token_hex,
     ) -> None:
         self.said = Recorder()
-        surroundings = Surroundings(
+        environment = ProviderEnvironment(
             clock=clock,
-            voice=self.said,
+            progress_reporter=self.said,
             random_hex=random_hex,
-            boot_program=lambda: boot_program,
+            boot_program=lambda: boot_program or {"__main__.py": ""},
         )
-        self._server = Server(Servicer(surroundings, Engine(None)))
+        self._server = Server(Servicer(environment, Engine(None)))
         self._channel = grpc.insecure_channel(f"127.0.0.1:{self._server.port}")
         self.stub: Any = provider_pb2_grpc.ResourceProviderStub(self._channel)
 
@@ -205,7 +205,7 @@ class Rpc:
 
 
 @contextlib.contextmanager
-def plugin(clock: Clock, boot_program: str = "") -> Iterator[Rpc]:
+def plugin(clock: Clock, boot_program: Mapping[str, str] | None = None) -> Iterator[Rpc]:
     """A running servicer."""
     rpc = Rpc(clock, boot_program)
     try:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from provider.errors import Cancelled, DeadlinePassed
+from provider.errors import Cancelled, DeadlineExceeded
 from provider.waiting import SystemClock, Wait
 from tests.provider.rpc import FastClock
 
@@ -28,7 +28,7 @@ def test_pauses_end_at_the_deadline() -> None:
 
     wait.pause(2)
     wait.pause(2)
-    with pytest.raises(DeadlinePassed):
+    with pytest.raises(DeadlineExceeded):
         wait.pause(2)
 
     assert clock.monotonic() == 5
@@ -45,7 +45,7 @@ def test_a_call_that_blocks_is_left_at_the_deadline_and_its_late_result_discarde
         assert result == "connection"
         discarded.set()
 
-    with pytest.raises(DeadlinePassed):
+    with pytest.raises(DeadlineExceeded):
         Wait(1, FastClock(), threading.Event()).run(connect, discard)
 
     assert not discarded.is_set()

@@ -24,9 +24,9 @@ from pulumi.runtime.proto.provider_pb2_grpc import (
     add_ResourceProviderServicer_to_server,
 )
 
+from localcloud.aws_api import public_images
 from localcloud.aws_plugin.servicer import Plugin
 from localcloud.aws_plugin.values import dump, load
-from localcloud.cloud import catalogue
 
 REGION = "us-east-1"
 
@@ -109,7 +109,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # A process of its own: moto reads its images when it is imported, and the daemon's tests
     # in this process put others in their place. Its own thousands take it a second to list.
     folder = tmp_path_factory.mktemp("moto")
-    catalogue.write_amis(folder / "amis.json")
+    public_images.write_amis(folder / "amis.json")
     said = folder / "said"
     with (
         said.open("w") as output,

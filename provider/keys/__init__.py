@@ -1,0 +1,1 @@
+"""Key pairs and certificates: making them, reading them, and whose they are."""

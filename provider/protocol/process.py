@@ -1,0 +1,83 @@
+"""The plugin as a process: the port on stdout, signals, and an end that does not wait."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from concurrent import futures
+from types import FrameType
+from typing import Final
+
+import grpc
+from pulumi.runtime.proto import provider_pb2_grpc
+
+from cluster import boot_program
+from provider.protocol.engine import Engine
+from provider.protocol.resource import ProviderEnvironment
+from provider.protocol.servicer import Servicer
+from provider.waiting import SystemClock
+
+# Threads are made when needed. More than the engine asks for at a time, so that Cancel gets one.
+_MOST_REQUESTS: Final = 1024
+_LONGEST_MESSAGE: Final = 400 * 1024 * 1024
+_PARENT_CHECK_SECONDS: Final = 2.0
+
+
+def serve(arguments: Sequence[str]) -> None:
+    """Serves until the engine ends it; the last argument is the engine's address."""
+    engine = Engine(arguments[-1] if arguments else None)
+    servicer = Servicer(environment(engine), engine)
+    server = Server(servicer)
+    ending = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ending.set()
+
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGTERM, end)
+    # The engine, who reads this, may send a signal from then on.
+    print(server.port, flush=True)
+    parent = os.getppid()
+    # An engine that was killed cannot say so: its child has another parent then.
+    while not ending.wait(_PARENT_CHECK_SECONDS) and os.getppid() == parent:
+        pass
+    servicer.cancel()
+    server.stop()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: Python would wait for threads that still wait for the network.
+    os._exit(0)
+
+
+class Server:
+    """A gRPC server on a free port of the loopback."""
+
+    def __init__(self, servicer: Servicer) -> None:
+        self._server = grpc.server(
+            futures.ThreadPoolExecutor(_MOST_REQUESTS),
+            options=[
+                ("grpc.max_receive_message_length", _LONGEST_MESSAGE),
+                ("grpc.max_send_message_length", _LONGEST_MESSAGE),
+            ],
+        )
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, self._server)
+        self.port: int = self._server.add_insecure_port("127.0.0.1:0")
+        self._server.start()
+
+    def stop(self) -> None:
+        """Ends after what is cancelled had a moment to say so."""
+        self._server.stop(1.0).wait(2.0)
+
+
+def environment(engine: Engine) -> ProviderEnvironment:
+    """The world outside, as it is."""
+    return ProviderEnvironment(
+        clock=SystemClock(),
+        progress_reporter=engine,
+        random_hex=secrets.token_hex,
+        boot_program=boot_program.modules,
+    )

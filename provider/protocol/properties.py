@@ -1,0 +1,154 @@
+"""
+What a property of a resource is: type, secrecy, description. Checks and schema both follow it.
+
+Resources declare their inputs and outputs as Fields; nothing else says what is allowed in them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from provider.protocol.values import Path, Unknown
+
+Kind = Literal["string", "integer", "number", "boolean", "strings", "any"]
+# Gives the fact that is wrong with a value, or nothing.
+Test = Callable[[Any], str | None]
+
+_NAMES: Mapping[Kind, str] = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "strings": "a list of strings",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Property:
+    """One value. `fix` is the instruction that follows when it is missing or wrong."""
+
+    kind: Kind
+    description: str
+    fix: str = ""
+    secret: bool = False
+    choices: tuple[str, ...] = ()
+    test: Test | None = None
+    optional: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """An object of its own type (`k3s:index:<name>`)."""
+
+    name: str
+    description: str
+    fields: Fields
+
+
+Fields = Mapping[str, Property | Group]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """What is wrong with one input, where, and how to put it right."""
+
+    path: str
+    reason: str
+
+
+def failures(fields: Fields, values: Mapping[str, Any], at: str = "") -> Iterator[Failure]:
+    """Every fault of the inputs, in the order of the declaration; unknown values pass."""
+    for key, declared in fields.items():
+        path = f"{at}{key}"
+        if key not in values or values[key] is None:
+            if _is_optional(declared):
+                continue
+            fix = declared.fix if isinstance(declared, Property) else declared.description
+            yield Failure(path=path, reason=_format_reason("is missing", fix))
+        elif not isinstance(values[key], Unknown):
+            yield from _failures_of(declared, values[key], path)
+    for key in values:
+        if key not in fields and values[key] is not None:
+            near = difflib.get_close_matches(key, list(fields), n=1)
+            fix = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(fields)}"
+            yield Failure(path=f"{at}{key}", reason=_format_reason("unknown property", fix))
+
+
+def required(fields: Fields) -> list[str]:
+    """The names of those that may not be left out."""
+    return sorted(key for key, declared in fields.items() if not _is_optional(declared))
+
+
+def secrets_of(fields: Fields, at: Path = ()) -> Iterator[Path]:
+    """The paths of all properties declared secret."""
+    for key, declared in fields.items():
+        if isinstance(declared, Group):
+            yield from secrets_of(declared.fields, (*at, key))
+        elif declared.secret:
+            yield (*at, key)
+
+
+def _is_optional(declared: Property | Group) -> bool:
+    return isinstance(declared, Property) and declared.optional
+
+
+def _failures_of(declared: Property | Group, value: Any, path: str) -> Iterator[Failure]:
+    if isinstance(declared, Group):
+        if isinstance(value, Mapping):
+            yield from failures(declared.fields, value, f"{path}.")
+        else:
+            yield Failure(
+                path=path, reason=_format_reason("expected an object", declared.description)
+            )
+        return
+    wrong = _wrong(declared, value)
+    if wrong:
+        yield Failure(path=path, reason=_format_reason(wrong, declared.fix))
+
+
+def _wrong(declared: Property, value: Any) -> str | None:
+    if not _is(declared.kind, value):
+        found = "" if declared.secret else f", found {_quoted(value)}"
+        return f"expected {_NAMES[declared.kind]}{found}"
+    if declared.choices and value not in declared.choices:
+        return f"{_quoted(value)} is none of {', '.join(declared.choices)}"
+    return declared.test(value) if declared.test else None
+
+
+def _is(kind: Kind, value: Any) -> bool:
+    if kind == "any":
+        return True
+    if kind == "string":
+        return isinstance(value, str)
+    if kind == "boolean":
+        return isinstance(value, bool)
+    if kind == "strings":
+        return isinstance(value, list) and all(isinstance(each, str | Unknown) for each in value)
+    wanted = int if kind == "integer" else int | float
+    return isinstance(value, wanted) and not isinstance(value, bool)
+
+
+def _quoted(value: Any) -> str:
+    if isinstance(value, Mapping | list):
+        return "an object" if isinstance(value, Mapping) else "a list"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _format_reason(fact: str, fix: str) -> str:
+    return f"{fact}\n    {fix}" if fix else fact
+
+
+def not_blank(value: str) -> str | None:
+    """A test: some text, on one line."""
+    if not value.strip():
+        return "is empty"
+    return "has more than one line" if "\n" in value else None
+
+
+def at_least(minimum: int) -> Test:
+    """A test: a number not below `minimum`."""
+    return lambda value: None if value >= minimum else f"{value} is less than {minimum}"

@@ -1,0 +1,1 @@
+"""Machines over SSH. paramiko is imported here only."""

@@ -1,0 +1,279 @@
+"""The provider protocol: checks, diffs, secrets, previews, and what a fault becomes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from concurrent import futures
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, plugin_pb2, provider_pb2
+
+from cluster.version import VERSION
+from provider.protocol.engine import Engine
+from provider.protocol.properties import Fields, Group, required
+from provider.protocol.values import UNKNOWN, Secret, decode, encode
+from provider.resources import RESOURCES
+from provider.resources.token import Token
+from tests.provider.fake_machine import FakeMachine
+from tests.provider.rpc import Failed, Rpc
+
+NODE = "k3s:index:Node"
+TOKEN = "k3s:index:Token"
+NOTHING = empty_pb2.Empty()
+Inputs = dict[str, Any]
+MakeInputs = Callable[..., Inputs]
+
+
+def test_the_plugin_accepts_secrets_and_previews(rpc: Rpc) -> None:
+    shaken = rpc.stub.Handshake(provider_pb2.ProviderHandshakeRequest(engine_address="x"))
+    configured = rpc.stub.Configure(provider_pb2.ConfigureRequest())
+
+    assert shaken.accept_secrets
+    assert shaken.accept_resources
+    assert configured.acceptSecrets
+    assert configured.acceptResources
+    assert configured.supportsPreview
+
+
+def test_the_plugin_has_a_version_and_can_be_attached_to(rpc: Rpc) -> None:
+    assert rpc.stub.GetPluginInfo(NOTHING).version == VERSION
+    rpc.stub.Attach(plugin_pb2.PluginAttach(address="127.0.0.1:1"))
+
+
+def test_good_inputs_pass_and_come_back_with_their_keys_secret(
+    rpc: Rpc, machine: FakeMachine, node_inputs: MakeInputs
+) -> None:
+    inputs = node_inputs()
+
+    checked, failures = rpc.check(NODE, inputs)
+
+    assert failures == {}
+    assert checked["ssh"]["privateKey"] == Secret(inputs["ssh"]["privateKey"])
+    assert checked["api"]["clientKey"] == Secret(inputs["api"]["clientKey"])
+    assert checked["nodeConfig"] == inputs["nodeConfig"]
+    assert machine.connections == 0
+
+
+def test_every_fault_of_the_inputs_is_told_at_once_with_its_path(
+    rpc: Rpc, node_inputs: MakeInputs
+) -> None:
+    good = node_inputs(role="boss", deadlineSeconds=0, drainSecond=3, nodeConfig="[]")
+    del good["drainSeconds"]
+    good["ssh"] |= {"port": 70000, "privateKey": "no key", "hostKey": "ssh-rsa AAAA"}
+    good["ssh"] |= {"previousHostKey": "ssh-rsa AAAA", "enabled": "yes"}
+    good["api"] = "https://203.0.113.10:6443"
+
+    _, failures = rpc.check(NODE, good)
+
+    assert failures == {
+        "role": '"boss" is none of server, agent\n    "server" or "agent"',
+        "ssh.enabled": 'expected true or false, found "yes"\n    true or false',
+        "ssh.port": "70000 is no port\n    usually 22",
+        "ssh.privateKey": "is no private key in OpenSSH's form\n    use privateKey of an SshKey",
+        "ssh.hostKey": (
+            "is no ssh-ed25519 public key\n"
+            "    use publicKey of the SshKey that the machine was given"
+        ),
+        "ssh.previousHostKey": (
+            "is no ssh-ed25519 public key\n    use previousPublicKey of the machine's SshKey"
+        ),
+        "api": ("expected an object\n    How the Kubernetes API is reached, and who we are there."),
+        "nodeConfig": "is no JSON object\n    use what cluster/node_config renders",
+        "deadlineSeconds": "0 is less than 1\n    such as 600",
+        "drainSeconds": "is missing\n    such as 120",
+        "drainSecond": 'unknown property\n    did you mean "drainSeconds"?',
+    }
+
+
+def test_what_is_not_known_yet_is_not_a_fault(rpc: Rpc, node_inputs: MakeInputs) -> None:
+    inputs = node_inputs(instanceId=UNKNOWN, api=UNKNOWN)
+    inputs["ssh"] = {**inputs["ssh"], "host": UNKNOWN, "privateKey": Secret(UNKNOWN)}
+
+    _, failures = rpc.check(NODE, inputs)
+
+    assert failures == {}
+
+
+def test_a_wrong_secret_is_not_quoted(rpc: Rpc, node_inputs: MakeInputs) -> None:
+    inputs = node_inputs()
+    inputs["ssh"] = {**inputs["ssh"], "privateKey": 123456789}
+
+    _, failures = rpc.check(NODE, inputs)
+
+    assert failures == {"ssh.privateKey": "expected a text\n    use privateKey of an SshKey"}
+
+
+def test_the_same_inputs_are_no_difference(rpc: Rpc, node_inputs: MakeInputs) -> None:
+    inputs = node_inputs()
+    marked = {**inputs, "ssh": {**inputs["ssh"], "privateKey": Secret(inputs["ssh"]["privateKey"])}}
+
+    diff = rpc.diff(NODE, marked, inputs)
+
+    assert diff.changes == diff.DIFF_NONE
+    assert list(diff.diffs) == []
+
+
+def test_a_change_in_place_names_the_property_inside(rpc: Rpc, node_inputs: MakeInputs) -> None:
+    old = node_inputs()
+    new = {**old, "ssh": {**old["ssh"], "port": 2222}, "nodeConfig": "{}"}
+
+    diff = rpc.diff(NODE, old, new)
+
+    assert diff.changes == diff.DIFF_SOME
+    assert list(diff.diffs) == ["nodeConfig", "ssh"]
+    assert list(diff.replaces) == []
+    assert _kinds(diff) == {"nodeConfig": "UPDATE", "ssh.port": "UPDATE"}
+
+
+@pytest.mark.parametrize("instance", ["i-new", UNKNOWN])
+def test_another_instance_replaces_the_node_and_the_new_one_comes_first(
+    rpc: Rpc, node_inputs: MakeInputs, instance: Any
+) -> None:
+    diff = rpc.diff(NODE, node_inputs(), node_inputs(instanceId=instance))
+
+    assert list(diff.replaces) == ["instanceId"]
+    assert _kinds(diff) == {"instanceId": "UPDATE_REPLACE"}
+    assert not diff.deleteBeforeReplace
+
+
+def _kinds(diff: Any) -> dict[str, str]:
+    kind = provider_pb2.PropertyDiff.Kind
+    return {path: kind.Name(each.kind) for path, each in diff.detailedDiff.items()}
+
+
+@pytest.mark.parametrize(
+    ("token", "old", "new", "replaces"),
+    [
+        ("k3s:index:Token", {"caHash": "a", "userName": "node"}, {"caHash": "b"}, ["caHash"]),
+        ("k3s:index:CertificateAuthority", {"name": "a", "expiryDays": 1}, {"name": "b"}, ["name"]),
+        ("k3s:index:SshKey", {"comment": "a"}, {"comment": "b"}, []),
+        ("k3s:index:Kubeconfig", {"instanceId": "a"}, {"instanceId": "b"}, []),
+    ],
+)
+def test_what_a_change_replaces(
+    rpc: Rpc, token: str, old: Mapping[str, Any], new: Mapping[str, Any], replaces: list[str]
+) -> None:
+    diff = rpc.diff(token, old, {**old, **new})
+
+    assert diff.changes == diff.DIFF_SOME
+    assert list(diff.replaces) == replaces
+
+
+def test_an_input_that_came_in_secret_goes_out_secret(rpc: Rpc) -> None:
+    _, outputs = rpc.create("k3s:index:SshKey", {"comment": Secret("hush")})
+
+    assert outputs["comment"] == Secret("hush")
+
+
+def test_a_resource_that_does_not_exist_is_an_error(rpc: Rpc) -> None:
+    with pytest.raises(Failed) as caught:
+        rpc.create("k3s:index:Nod", {})
+
+    assert caught.value.code == "FAILED_PRECONDITION"
+    assert caught.value.text.startswith('the k3s provider has no resource "k3s:index:Nod"\n')
+
+
+def test_a_fault_of_ours_keeps_its_traceback_in_the_log_and_its_secrets_nowhere(
+    rpc: Rpc, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("it was hush-hush-hush")
+
+    monkeypatch.setattr(Token, "create", fail)
+    with pytest.raises(Failed) as caught:
+        rpc.create(TOKEN, {"caHash": Secret("hush-hush-hush"), "userName": "node"})
+
+    logged = capfd.readouterr().err
+    assert caught.value.code == "INTERNAL"
+    assert "RuntimeError in Create" in caught.value.text
+    assert "hush" not in caught.value.text
+    assert "Traceback" in logged
+    assert "it was [secret]" in logged
+    assert "hush-hush" not in logged
+
+
+def test_an_import_is_refused(rpc: Rpc) -> None:
+    for each in RESOURCES:
+        with pytest.raises(Failed) as caught:
+            rpc.read(each.token, {}, {})
+        assert "cannot be imported\n    let the program create it" in caught.value.text
+
+
+def test_progress_goes_to_the_resources_row_and_warnings_stay() -> None:
+    lines: list[Any] = []
+
+    class Listening(engine_pb2_grpc.EngineServicer):
+        def Log(self, request: Any, context: Any) -> Any:
+            lines.append(request)
+            return NOTHING
+
+    server = grpc.server(futures.ThreadPoolExecutor(1))
+    engine_pb2_grpc.add_EngineServicer_to_server(Listening(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    engine = Engine(f"127.0.0.1:{port}")
+    engine.progress("urn:a", "download-k3s")
+    engine.warn("urn:a", "left behind")
+    server.stop(None)
+
+    assert [(each.urn, each.message, each.ephemeral) for each in lines] == [
+        ("urn:a", "download-k3s", True),
+        ("urn:a", "left behind", False),
+    ]
+    assert [each.severity for each in lines] == [engine_pb2.INFO, engine_pb2.WARNING]
+
+
+def test_an_engine_that_is_gone_does_not_stop_a_resource() -> None:
+    Engine("127.0.0.1:1").progress("urn:a", "nobody listens")
+
+
+def test_the_schema_is_json_and_says_what_the_checks_follow(rpc: Rpc) -> None:
+    schema = json.loads(rpc.stub.GetSchema(provider_pb2.GetSchemaRequest()).schema)
+
+    assert schema["name"] == "k3s"
+    assert sorted(schema["resources"]) == sorted(each.token for each in RESOURCES)
+    for each in RESOURCES:
+        told = schema["resources"][each.token]
+        assert told["description"]
+        _assert_told(schema, told["inputProperties"], each.inputs)
+        _assert_told(schema, told["properties"], {**each.inputs, **each.outputs})
+        assert told["requiredInputs"] == required(each.inputs)
+        _, failures = rpc.check(each.token, {})
+        assert sorted(failures) == told["requiredInputs"]
+
+
+def _assert_told(schema: Any, told: Mapping[str, Any], fields: Fields) -> None:
+    assert sorted(told) == sorted(fields)
+    for key, declared in fields.items():
+        assert told[key]["description"]
+        if isinstance(declared, Group):
+            inner = schema["types"][told[key]["$ref"].removeprefix("#/types/")]
+            assert inner["required"] == required(declared.fields)
+            _assert_told(schema, inner["properties"], declared.fields)
+        else:
+            assert told[key].get("secret", False) == declared.secret
+            kinds = {"string", "integer", "number", "boolean", "object", "array"}
+            assert told[key]["type"] in kinds
+
+
+def test_values_survive_the_way_to_the_engine_and_back() -> None:
+    properties = {
+        "text": "a",
+        "whole": 3,
+        "part": 2.5,
+        "yes": True,
+        "list": [1, {"deep": Secret("s")}],
+        "unknown": UNKNOWN,
+        "secret": Secret({"a": UNKNOWN}),
+        "object": {"nothing": None},
+    }
+
+    assert decode(encode({**properties, "left out": None})) == properties
+
+
+def test_a_secret_does_not_show_itself() -> None:
+    assert repr(Secret("hush")) == "Secret()"
