@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from _pytest.mark.expression import Expression
 
-from tests.conftest import SLOW_FIXTURES, SLOW_FOLDERS, is_slow
+from tests.conftest import IN_ONE_PROCESS, ONE_BY_ONE, SLOW_FIXTURES, SLOW_FOLDERS, is_slow
 
 ROOT = Path(__file__).parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -86,6 +86,11 @@ def test_a_folder_with_slow_tests_exists(folder: str) -> None:
     assert (ROOT / folder).is_dir()
     if fixture := SLOW_FIXTURES.get(folder):
         assert f"def {fixture}(" in (ROOT / folder / "conftest.py").read_text()
+
+
+@pytest.mark.parametrize("place", [*IN_ONE_PROCESS, *ONE_BY_ONE])
+def test_what_the_scheduler_names_exists(place: str) -> None:
+    assert (ROOT / "tests" / place).exists()
 
 
 def test_tests_are_slow_by_their_folder_or_by_what_their_folder_starts() -> None:
