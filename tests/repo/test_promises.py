@@ -68,6 +68,17 @@ def test_the_readme_is_short_enough_to_be_read() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) < 150
 
 
+def test_a_cell_of_a_table_holds_a_phrase_and_no_paragraph() -> None:
+    long = [
+        f"{page.relative_to(ROOT)}:{number}: {len(line)} characters"
+        for page in tracked()
+        if page.suffix == ".md"
+        for number, line in enumerate(page.read_text().splitlines(), 1)
+        if line.startswith("|") and len(line) > 200
+    ]
+    assert long == []
+
+
 def test_every_link_between_the_pages_leads_somewhere() -> None:
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
