@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,12 @@ def test_a_file_that_is_done_leaves_the_list(found: dict[str, list[str]]) -> Non
 
 def test_the_list_is_sorted_and_has_each_file_once() -> None:
     assert not_done() == sorted(set(not_done()))
+
+
+def test_every_refused_word_is_in_the_glossary() -> None:
+    table = (ROOT / "CONTRIBUTING.md").read_text().partition("| Not | But |")[2]
+    rows = [row.split("|")[1] for row in table.partition("\n\n")[0].splitlines() if row]
+    assert set(language.REFUSED) <= set(re.findall(r"\w+", " ".join(rows)))
 
 
 def test_no_text_has_words_that_the_field_has_given_up() -> None:
