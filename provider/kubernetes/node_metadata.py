@@ -1,15 +1,15 @@
 """
 Labels and taints of a node that is there: a kubelet sets them only when it registers.
 
-What they should be stands in the node configuration, as k3s is told it.
+They are fields of the node configuration.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cluster.machine_files import NodeConfig
 from provider.kubernetes.api import Api, ApiStatusError
 from provider.waiting import Wait
 
@@ -28,17 +28,17 @@ class NodeMetadata:
     taints: tuple[Taint, ...]
 
     @classmethod
-    def of(cls, node_config: str) -> NodeMetadata:
-        told = json.loads(node_config).get("config", {})
+    def of(cls, node_config: NodeConfig) -> NodeMetadata:
+        pool = node_config["pool"]
         return cls(
-            labels=dict(label.partition("=")[::2] for label in told.get("node-label", ())),
-            taints=tuple(map(_taint, told.get("node-taint", ()))),
+            labels=pool["labels"],
+            taints=tuple((each["key"], each["value"], each["effect"]) for each in pool["taints"]),
         )
 
 
-def update(api: Api, wait: Wait, name: str, before: str, after: str) -> None:
+def update(api: Api, wait: Wait, name: str, before: NodeConfig, after: NodeConfig) -> None:
     """
-    Brings the Node from the marks of one node configuration to those of another.
+    Brings the Node from the labels and taints of one node configuration to those of another.
 
     What neither of them names, somebody else's, stays. Raises ApiError.
     """
@@ -56,9 +56,3 @@ def update(api: Api, wait: Wait, name: str, before: str, after: str) -> None:
             if error.status != _CONFLICT:
                 raise
         wait.pause(_POLL_SECONDS)
-
-
-def _taint(text: str) -> Taint:
-    pair, _, effect = text.rpartition(":")
-    key, _, value = pair.partition("=")
-    return key, value, effect

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,7 +17,20 @@ class Difference:
 
     @property
     def name(self) -> str:
-        return ".".join(self.path)
+        """The path as Pulumi writes it: `spec.labels["example.com/a"]`."""
+        return "".join(map(_part, self.path)).lstrip(".")
+
+
+def parse(name: str) -> tuple[str, ...]:
+    """The path of a name."""
+    parts = re.findall(r'\["((?:[^"\\]|\\.)*)"\]|([^.\[]+)', name)
+    return tuple(quoted.replace('\\"', '"') if quoted else plain for quoted, plain in parts)
+
+
+def _part(key: str) -> str:
+    # https://www.pulumi.com/docs/iac/concepts/resources/options/ignorechanges/
+    quoted = key.replace('"', '\\"')
+    return f".{key}" if key and not re.search(r'[.\["\]]', key) else f'["{quoted}"]'
 
 
 def between(

@@ -243,9 +243,18 @@ def _changes(resource: Resource, request: Any) -> list[Difference]:
     before = {key: olds[key] for key in resource.inputs if key in olds}
     found = {each.name: each for each in differences.between(before, news)}
     for incomplete in known.get(_INCOMPLETE_UPDATE, ()):
-        again = Difference(path=tuple(incomplete.split(".")), kind="UPDATE")
-        found.setdefault(incomplete, again)
+        again = Difference(path=_existing(differences.parse(incomplete), news), kind="UPDATE")
+        found.setdefault(again.name, again)
     return list(resource.filter_diff(list(found.values())))
+
+
+def _existing(path: tuple[str, ...], values: Any) -> tuple[str, ...]:
+    """The path as far as the values have it: what an incomplete update added may be gone again."""
+    for depth, key in enumerate(path):
+        if not isinstance(values, Mapping) or key not in values:
+            return path[: max(depth, 1)]
+        values = values[key]
+    return path
 
 
 def _diff(

@@ -10,15 +10,15 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
-import json
 import shlex
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
-from cluster import boot_report
+from cluster import boot_report, machine_files
 from cluster.boot_report import BootReport
+from cluster.machine_files import NodeConfig
 from provider.errors import DeadlineExceeded, OperationFailed
 from provider.keys.host_keys import HostKeys
 from provider.resources.ssh_key import fingerprint_of
@@ -36,12 +36,6 @@ from provider.waiting import Wait
 
 T = TypeVar("T")
 
-REPORT: Final = "/var/lib/k3s-aws/report.json"
-NODE_CONFIG: Final = "/etc/k3s-aws/node.json"
-SECRETS: Final = "/etc/k3s-aws/secrets.json"
-BOOT_PROGRAM: Final = "/opt/k3s-aws/boot"
-BOOT_LOG: Final = "/var/log/cloud-init-output.log"
-
 POLL_SECONDS: Final = 0.5
 # cloud-init makes the login user a moment after sshd answers.
 _LOGIN_GRACE_SECONDS: Final = 20.0
@@ -51,7 +45,7 @@ _LOGIN_GRACE_SECONDS: Final = 20.0
 class Setup:
     """What a machine is set up by: node.json, secrets.json, and the modules of the program."""
 
-    node_config: str
+    node_file: str
     secrets: str = field(repr=False)
     boot_program: Mapping[str, str]
 
@@ -88,7 +82,7 @@ class Machine:
 
     @property
     def boot_log(self) -> str:
-        return f"see the boot log: {self.hint(f'sudo tail -50 {BOOT_LOG}')}"
+        return f"see the boot log: {self.hint(f'sudo tail -50 {machine_files.BOOT_LOG}')}"
 
     def ask(self, command: str, content: str = "") -> Answer | None:
         """A command's answer; nothing when the machine can not be asked yet."""
@@ -96,7 +90,7 @@ class Machine:
 
     def report(self) -> BootReport | None:
         """The machine's own account of its boot; nothing before there is one."""
-        answer = self.ask(f"cat {REPORT}")
+        answer = self.ask(f"cat {machine_files.REPORT}")
         if answer is None:
             return None
         if answer.status != 0:
@@ -108,22 +102,19 @@ class Machine:
         """Another one after each boot; waits for the answer."""
         return self._answered("cat /proc/sys/kernel/random/boot_id").output.strip()
 
-    def runs(self, node_config: str) -> bool:
+    def runs(self, node_config: NodeConfig) -> bool:
         """Whether the machine was set up by this node configuration; waits for the answer."""
-        answer = self._answered(f"sudo -n cat {NODE_CONFIG}")
-        with contextlib.suppress(ValueError):
-            same: bool = json.loads(answer.output) == json.loads(node_config)
-            return same
-        return False
+        answer = self._answered(f"sudo -n cat {machine_files.NODE}")
+        return machine_files.has_config(answer.output, node_config)
 
     def apply(self, setup: Setup, watch: Callable[[BootReport], Any]) -> BootReport:
         """Sets the machine up by this; the finished report, read with the keys it should have."""
-        self._install(NODE_CONFIG, setup.node_config, mode="600")
-        self._install(SECRETS, setup.secrets, mode="600")
+        self._install(machine_files.NODE, setup.node_file, mode="600")
+        self._install(machine_files.SECRETS, setup.secrets, mode="600")
         self._install_program(setup.boot_program)
         # The log is where the first boot's lines are, too. Only one run at a time goes on.
-        folder, package = BOOT_PROGRAM.rsplit("/", 1)
-        command = f"cd {folder} && python3 -m {package} >>{BOOT_LOG} 2>&1 </dev/null"
+        folder, package = machine_files.BOOT_PROGRAM.rsplit("/", 1)
+        command = f"cd {folder} && python3 -m {package} >>{machine_files.BOOT_LOG} 2>&1 </dev/null"
         status: int | None = -1
         while status == -1:  # the connection was lost: whether it ended is unknown, so once more
             running = self._started(f"sudo -n sh -c {shlex.quote(command)}")
@@ -154,7 +145,7 @@ class Machine:
 
     def _install_program(self, modules: Mapping[str, str]) -> None:
         """Replaces the folder as a whole, so that no module of another program stays."""
-        path = BOOT_PROGRAM
+        path = machine_files.BOOT_PROGRAM
         script = (
             f"set -e; umask 022; rm -rf {path}.new {path}.old; mkdir -p {path}.new; "
             f"base64 -d | tar -xz -C {path}.new; "

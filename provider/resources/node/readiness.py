@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cluster import machine_files
 from cluster.boot_report import BootReport
+from cluster.machine_files import NodeConfig
 from provider.errors import OperationFailed
 from provider.kubernetes import node_metadata
 from provider.kubernetes.api import (
@@ -93,7 +95,7 @@ class Readiness:
 
     def of_running_machine(
         self,
-        config_before: str,
+        config_before: NodeConfig,
         version_before: str | None,
         *,
         restarted: bool = False,
@@ -153,7 +155,9 @@ class Readiness:
     def _set_up(self) -> BootReport:
         self._say("set up by the new node configuration")
         setup = Setup(
-            node_config=self._inputs["nodeConfig"],
+            node_file=machine_files.node_file(
+                self._inputs["nodeConfig"], self._inputs["deadlineSeconds"]
+            ),
             secrets=self._inputs["secrets"],
             boot_program=self._operation.environment.boot_program(),
         )

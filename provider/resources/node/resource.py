@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
+from cluster.machine_files import NODE_SCHEMA, NodeConfig
 from provider.errors import OperationFailed
+from provider.protocol import differences
 from provider.protocol.properties import Fields, Property, at_least, not_blank
 from provider.protocol.resource import Created, Operation, Resource, Values
 from provider.resources.connections import API, DEADLINE, INSTANCE_ID, SSH, ssh_enabled
@@ -16,6 +18,13 @@ from provider.resources.connections import API, DEADLINE, INSTANCE_ID, SSH, ssh_
 _APPLIED = frozenset({"nodeConfig", "secrets", "instanceType", "datastoreId"})
 # Other keys are brought to the machine; where SSH was switched off, what changed since is.
 _KEYS = frozenset({"ssh", "ssh.hostKey", "ssh.privateKey", "ssh.enabled"})
+
+
+def _is_node_config(value: Any) -> str | None:
+    given = value if isinstance(value, Mapping) else {}
+    if given.get("schema") != NODE_SCHEMA or not {"pool", "own"} <= given.keys():
+        return f"is no node configuration of schema {NODE_SCHEMA}"
+    return None
 
 
 def _is_object(text: str) -> str | None:
@@ -74,16 +83,16 @@ class Node(Resource):
         "ssh": SSH,
         "api": API,
         "nodeConfig": Property(
-            kind="string",
-            description="Text of the machine's node.json; a change is applied in place.",
-            fix="use what cluster/node_config renders",
-            test=_is_object,
+            kind="any",
+            description="The machine's node.json without the deadline; applied in place.",
+            fix="use what cluster/node_config builds",
+            test=_is_node_config,
         ),
         "secrets": Property(
             kind="string",
             secret=True,
             description="Text of the machine's secrets.json; a change is applied in place.",
-            fix="a JSON object of texts by the keys of nodeConfig's parameters",
+            fix="a JSON object of texts by the keys of nodeConfig.pool.parameters",
             test=_is_object,
         ),
         "deadlineSeconds": DEADLINE,
@@ -126,7 +135,7 @@ class Node(Resource):
         if not changes or not ssh_enabled(inputs):
             return super().update(operation, inputs, known, changed)
         before = None
-        if _version_in(known["nodeConfig"]) != _version_in(inputs["nodeConfig"]):
+        if _k3s_version(known["nodeConfig"]) != _k3s_version(inputs["nodeConfig"]):
             before = known.get("kubeletVersion")
         ready = Readiness(operation, inputs, known).of_running_machine(
             known["nodeConfig"],
@@ -161,8 +170,9 @@ class Node(Resource):
 
 
 def _applied(changed: Collection[str]) -> frozenset[str]:
-    return (_APPLIED | _KEYS) & set(changed)
+    tops = {differences.parse(each)[0] for each in changed}
+    return (_APPLIED & tops) | (_KEYS & {*changed})
 
 
-def _version_in(node_config: str) -> Any:
-    return json.loads(node_config).get("k3s", {}).get("version")
+def _k3s_version(node_config: NodeConfig) -> str:
+    return node_config["pool"]["k3s"]["version"]
