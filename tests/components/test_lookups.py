@@ -37,6 +37,14 @@ def spec() -> ClusterSpec:
     return config.load(CONFIGURATION, stack="dev")
 
 
+@pytest.fixture(autouse=True)
+def _place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the program runs; without it these tests would need another test's mocks."""
+    place = SimpleNamespace(region="eu-central-1", account_id="123456789012", partition="aws")
+    for name in ("get_region", "get_caller_identity", "get_partition"):
+        monkeypatch.setattr(aws, name, lambda: place)
+
+
 def refuse(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def get_instance_type(**_: Any) -> NoReturn:
         raise error
