@@ -172,7 +172,7 @@ class KubeconfigInputs(TypedDict):
 
 
 class Kubeconfig(PluginResource[KubeconfigInputs]):
-    """The administrator's kubeconfig of the cluster, proved with a call. Secret."""
+    """The administrator's kubeconfig of the cluster, verified with a call. Secret."""
 
     pulumi_type = "k3s:index:Kubeconfig"
     ssh: pulumi.Output[dict[str, Any]]

@@ -7,17 +7,23 @@ is left to itself when the wait ends.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from provider.errors import Cancelled, DeadlineExceeded
 
 T = TypeVar("T")
-# So long a cancellation or a deadline may go unnoticed.
+POLL_SECONDS: Final = 0.5
+# A cancellation or a deadline is noticed within this time.
 _SLICE_SECONDS: Final = 0.2
+
+
+class Pending(Exception):  # noqa: N818 - no error: the call of `Wait.until` has no result yet
+    """Raised by a call of `Wait.until` to be called again; the text is what was seen instead."""
 
 
 class Clock(Protocol):
@@ -76,6 +82,30 @@ class Wait:
         self._clock.wait(self._cancelled, max(0.0, min(seconds, self.seconds - self.elapsed)))
         self.check()
 
+    def until(
+        self,
+        call: Callable[[], T],
+        *,
+        retry: Callable[[Exception], bool] = lambda error: False,
+        seen: Callable[[str], Any] = lambda text: None,
+        every: float = POLL_SECONDS,
+    ) -> T:
+        """
+        The first result of `call`, which is repeated `every` so many seconds.
+
+        It is repeated when it raises Pending or an error for which `retry` is true; the text of
+        that is kept as what was seen last, and passed to `seen`. Other errors are raised.
+        """
+        while True:
+            try:
+                return call()
+            except Exception as error:
+                if not isinstance(error, Pending) and not retry(error):
+                    raise
+                self.seen = str(error)
+            seen(self.seen)
+            self.pause(every)
+
     def run(self, call: Callable[[], T], discard: Callable[[T], Any] | None = None) -> T:
         """
         The result of a call that may block, or its error.
@@ -130,3 +160,14 @@ class _Beside(Generic[T]):
     def _discard_results(self) -> None:
         while self._discard is not None and self._results:
             self._discard(self._results.pop())
+
+
+@contextlib.contextmanager
+def explain_deadline(wait: Wait, what: str, where: Callable[[], str]) -> Iterator[None]:
+    """Adds to a passed deadline what is missing, after how long, what was seen, where to look."""
+    try:
+        yield
+    except DeadlineExceeded:
+        raise DeadlineExceeded(
+            f"{what} after {wait.seconds:.0f} s\n    last seen: {wait.seen}\n    {where()}"
+        ) from None

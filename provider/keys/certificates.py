@@ -1,24 +1,19 @@
 """
-Making X.509 certificates: self-signed P-256 authorities, client certificates, requests for some.
+X.509 certificates: self-signed P-256 authorities, client certificates, signing requests.
 
-Imported only where one is made or read: `cryptography` is not free to load.
+Imported only where one is made or read: `cryptography` is slow to load.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-# How outputs tell a time, for strftime.
-TIME = "%Y-%m-%dT%H:%M:%SZ"
-
-# From, to.
-Validity = tuple[datetime, datetime]
+from provider.keys.validity import Validity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +46,7 @@ def make_authority(common_name: str, validity: Validity) -> Pair:
 def make_client(
     authority: Pair, *, common_name: str, organization: str, validity: Validity
 ) -> Pair:
-    """A certificate to call an API with: Kubernetes reads the user and group from its subject."""
+    """A client certificate; Kubernetes reads the user and the group from its subject."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name(
         [
@@ -90,16 +85,12 @@ def make_request(common_name: str) -> Request:
     )
 
 
-def expiry_of(certificate_pem: str) -> str:
-    """Until when a certificate is valid: `2027-11-24T03:00:00Z`. Of a chain, the first counts."""
+def validity_of(certificate_pem: str) -> Validity:
+    """The validity of a certificate; of a chain, that of the first."""
     certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
-    return certificate.not_valid_after_utc.strftime(TIME)
-
-
-def beginning_of(certificate_pem: str) -> str:
-    """Since when a certificate is valid, in the same form."""
-    certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
-    return certificate.not_valid_before_utc.strftime(TIME)
+    return Validity(
+        issued=certificate.not_valid_before_utc, expires=certificate.not_valid_after_utc
+    )
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> str:
@@ -125,8 +116,8 @@ def _begin(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(validity[0])
-        .not_valid_after(validity[1])
+        .not_valid_before(validity.issued)
+        .not_valid_after(validity.expires)
         .add_extension(identifier, critical=False)
         .add_extension(authority, critical=False)
     )

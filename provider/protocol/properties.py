@@ -1,7 +1,7 @@
 """
-What a property of a resource is: type, secrecy, description. Checks and schema both follow it.
+The declaration of a resource's properties: type, secrecy, description, allowed values.
 
-Resources declare their inputs and outputs as Fields; nothing else says what is allowed in them.
+Resources declare their inputs and outputs as Fields; checks and schema both follow from them.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from provider.protocol.values import Path, Unknown
 
 Kind = Literal["string", "integer", "number", "boolean", "strings", "any"]
-# Gives the fact that is wrong with a value, or nothing.
+# Returns what is wrong with a value, or None.
 Test = Callable[[Any], str | None]
 
 _NAMES: Mapping[Kind, str] = {
-    "string": "a text",
-    "integer": "a whole number",
+    "string": "a string",
+    "integer": "an integer",
     "number": "a number",
-    "boolean": "true or false",
+    "boolean": "a boolean",
     "strings": "a list of strings",
 }
 
@@ -42,11 +42,16 @@ class Property:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """An object of its own type (`k3s:index:<name>`)."""
+    """An object of a type of its own (`k3s:index:SshConnection`); always required."""
 
-    name: str
+    type: str
     description: str
     fields: Fields
+    optional: ClassVar[bool] = False
+
+    @property
+    def fix(self) -> str:
+        return self.description
 
 
 Fields = Mapping[str, Property | Group]
@@ -61,26 +66,24 @@ class Failure:
 
 
 def failures(fields: Fields, values: Mapping[str, Any], at: str = "") -> Iterator[Failure]:
-    """Every fault of the inputs, in the order of the declaration; unknown values pass."""
+    """All failures of the inputs, in the order of the declaration; unknown values pass."""
     for key, declared in fields.items():
         path = f"{at}{key}"
         if key not in values or values[key] is None:
-            if _is_optional(declared):
-                continue
-            fix = declared.fix if isinstance(declared, Property) else declared.description
-            yield Failure(path=path, reason=_format_reason("is missing", fix))
+            if not declared.optional:
+                yield Failure(path=path, reason=_format_reason("is missing", declared.fix))
         elif not isinstance(values[key], Unknown):
             yield from _failures_of(declared, values[key], path)
     for key in values:
         if key not in fields and values[key] is not None:
             near = difflib.get_close_matches(key, list(fields), n=1)
-            fix = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(fields)}"
+            fix = f'did you mean "{near[0]}"?' if near else f"valid: {', '.join(fields)}"
             yield Failure(path=f"{at}{key}", reason=_format_reason("unknown property", fix))
 
 
 def required(fields: Fields) -> list[str]:
     """The names of those that may not be left out."""
-    return sorted(key for key, declared in fields.items() if not _is_optional(declared))
+    return sorted(key for key, declared in fields.items() if not declared.optional)
 
 
 def secrets_of(fields: Fields, at: Path = ()) -> Iterator[Path]:
@@ -92,30 +95,21 @@ def secrets_of(fields: Fields, at: Path = ()) -> Iterator[Path]:
             yield (*at, key)
 
 
-def _is_optional(declared: Property | Group) -> bool:
-    return isinstance(declared, Property) and declared.optional
-
-
 def _failures_of(declared: Property | Group, value: Any, path: str) -> Iterator[Failure]:
-    if isinstance(declared, Group):
-        if isinstance(value, Mapping):
-            yield from failures(declared.fields, value, f"{path}.")
-        else:
-            yield Failure(
-                path=path, reason=_format_reason("expected an object", declared.description)
-            )
-        return
-    wrong = _wrong(declared, value)
-    if wrong:
+    if isinstance(declared, Group) and isinstance(value, Mapping):
+        yield from failures(declared.fields, value, f"{path}.")
+    elif wrong := _wrong(declared, value):
         yield Failure(path=path, reason=_format_reason(wrong, declared.fix))
 
 
-def _wrong(declared: Property, value: Any) -> str | None:
+def _wrong(declared: Property | Group, value: Any) -> str | None:
+    if isinstance(declared, Group):
+        return "expected an object"
     if not _is(declared.kind, value):
         found = "" if declared.secret else f", found {_quoted(value)}"
         return f"expected {_NAMES[declared.kind]}{found}"
     if declared.choices and value not in declared.choices:
-        return f"{_quoted(value)} is none of {', '.join(declared.choices)}"
+        return f"must be one of {', '.join(declared.choices)}, found {_quoted(value)}"
     return declared.test(value) if declared.test else None
 
 
@@ -138,12 +132,12 @@ def _quoted(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _format_reason(fact: str, fix: str) -> str:
-    return f"{fact}\n    {fix}" if fix else fact
+def _format_reason(wrong: str, fix: str) -> str:
+    return f"{wrong}\n    {fix}" if fix else wrong
 
 
 def not_blank(value: str) -> str | None:
-    """A test: some text, on one line."""
+    """A test: a string that is not blank, on one line."""
     if not value.strip():
         return "is empty"
     return "has more than one line" if "\n" in value else None

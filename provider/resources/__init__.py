@@ -1,8 +1,14 @@
-"""The resource types of the plugin, one module each. Their tokens are part of the state format."""
+"""The resource types of the `k3s` provider. Their tokens are part of the state format."""
 
 from __future__ import annotations
 
-from provider.protocol.resource import Resource
+from collections.abc import Callable
+
+from cluster import boot_program
+from cluster.errors import ClusterError
+from provider import VERSION
+from provider.keys.host_keys import HostKeys
+from provider.protocol.resource import Provider
 from provider.resources.certificate_authority import CertificateAuthority
 from provider.resources.identity.resource import Identity
 from provider.resources.kubeconfig.resource import Kubeconfig
@@ -11,12 +17,26 @@ from provider.resources.node.resource import Node
 from provider.resources.ssh_key import SshKey
 from provider.resources.token import Token
 
-RESOURCES: tuple[Resource, ...] = (
-    SshKey(),
-    CertificateAuthority(),
-    Token(),
-    MachineTemplate(),
-    Node(),
-    Kubeconfig(),
-    Identity(),
-)
+
+class K3sProvider(Provider):
+    """The provider `k3s`; `boot_program` returns what a machine is set up with."""
+
+    name = "k3s"
+    version = VERSION
+    description = "Keys, node readiness, kubeconfigs and their permissions of a k3s cluster"
+    title = "the k3s provider"
+
+    def __init__(self, boot_program: Callable[[], str] = boot_program.text) -> None:
+        host_keys = HostKeys()
+        self.resources = (
+            SshKey(host_keys),
+            CertificateAuthority(),
+            Token(),
+            MachineTemplate(),
+            Node(host_keys, boot_program),
+            Kubeconfig(host_keys),
+            Identity(),
+        )
+
+    def explain(self, error: Exception, subject: str) -> str | None:
+        return str(error) if isinstance(error, ClusterError) else None

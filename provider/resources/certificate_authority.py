@@ -6,8 +6,10 @@ import hashlib
 from datetime import timedelta
 from typing import ClassVar, Final
 
+from provider.keys.validity import Validity
+from provider.operation import Operation, Values
 from provider.protocol.properties import Fields, Property, at_least
-from provider.protocol.resource import Created, Operation, Resource, Values
+from provider.protocol.resource import Created, Resource
 
 # A machine's clock may be behind ours when it first looks at a certificate.
 _BACKDATED: Final = timedelta(hours=24)
@@ -61,7 +63,9 @@ class CertificateAuthority(Resource):
         from provider.keys import certificates
 
         now = operation.environment.clock.now()
-        validity = (now - _BACKDATED, now + timedelta(days=inputs["expiryDays"]))
+        validity = Validity(
+            issued=now - _BACKDATED, expires=now + timedelta(days=inputs["expiryDays"])
+        )
         server = certificates.make_authority(f"{inputs['name']}-server-ca", validity)
         client = certificates.make_authority(f"{inputs['name']}-client-ca", validity)
         admin = certificates.make_client(

@@ -1,4 +1,4 @@
-"""The inputs `ssh` and `api`, shared by the resources that reach a machine and its cluster."""
+"""The inputs `ssh` and `api` of the resources that connect to a machine and its cluster."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ import binascii
 import json
 from urllib.parse import urlsplit
 
+from provider.operation import Values
 from provider.protocol.properties import Group, Property, Test, at_least, not_blank
-from provider.protocol.resource import Values
 
 
 def _port(value: int) -> str | None:
-    return None if 0 < value < 65536 else f"{value} is no port"
+    return None if 0 < value < 65536 else f"{value} is not a valid port"
 
 
 def _host_key(value: str) -> str | None:
     words = value.split()
     if len(words) < 2 or words[0] != "ssh-ed25519":
-        return "is no ssh-ed25519 public key"
+        return "is not an ssh-ed25519 public key"
     try:
         base64.b64decode(words[1], validate=True)
     except binascii.Error:
-        return "is no ssh-ed25519 public key"
+        return "is not an ssh-ed25519 public key"
     return None
 
 
 def _private_key(value: str) -> str | None:
     begins = value.startswith("-----BEGIN OPENSSH PRIVATE KEY-----")
-    return None if begins else "is no private key in OpenSSH's form"
+    return None if begins else "is not a private key in OpenSSH's form"
 
 
-def private_key_fault(value: str) -> str | None:
+def check_private_key(value: str) -> str | None:
     """A test: an Ed25519 key in OpenSSH's form that can be used as it is."""
     if not value.startswith("-----BEGIN OPENSSH PRIVATE KEY-----"):
-        return "is no private key in OpenSSH's form"
+        return "is not a private key in OpenSSH's form"
     from provider.keys import ed25519
 
     try:
@@ -49,23 +49,23 @@ def _if_any(test: Test) -> Test:
 
 
 def _certificate(value: str) -> str | None:
-    return None if value.startswith("-----BEGIN CERTIFICATE-----") else "is no PEM certificate"
+    return None if value.startswith("-----BEGIN CERTIFICATE-----") else "is not a PEM certificate"
 
 
 def _key(value: str) -> str | None:
     begins = value.startswith("-----BEGIN ") and "PRIVATE KEY-----" in value
-    return None if begins else "is no PEM private key"
+    return None if begins else "is not a PEM private key"
 
 
 def _endpoint(value: str) -> str | None:
     parts = urlsplit(value)
     if parts.scheme != "https" or not parts.hostname:
-        return f"{json.dumps(value)} is no https address"
+        return f"{json.dumps(value)} is not an https URL"
     return None
 
 
 SSH = Group(
-    name="SshConnection",
+    type="k3s:index:SshConnection",
     description="How the machine is reached: its address, the login and its one host key.",
     fields={
         "enabled": Property(
@@ -123,7 +123,7 @@ def ssh_enabled(inputs: Values) -> bool:
 
 
 API = Group(
-    name="ApiConnection",
+    type="k3s:index:ApiConnection",
     description="How the Kubernetes API is reached, and who we are there.",
     fields={
         "endpoint": Property(

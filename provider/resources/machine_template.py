@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from provider.operation import Operation, Values
 from provider.protocol.differences import Difference
 from provider.protocol.properties import Fields, Property, not_blank
-from provider.protocol.resource import Created, Operation, Resource, Values
+from provider.protocol.resource import Created, Resource
 
 
 class MachineTemplate(Resource):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Collection
 from typing import ClassVar
 
+from provider.keys.fingerprints import fingerprint_of
+from provider.keys.host_keys import HostKeys
+from provider.operation import Operation, Values
 from provider.protocol.properties import Fields, Property, not_blank
-from provider.protocol.resource import Created, Operation, ProviderEnvironment, Resource, Values
-from provider.resources.connections import private_key_fault
+from provider.protocol.resource import Created, Resource
+from provider.resources.connections import check_private_key
 
 
 def _one_line(comment: str) -> str | None:
@@ -44,7 +45,7 @@ class SshKey(Resource):
             optional=True,
             description="A key of one's own in place of one that is made.",
             fix="an Ed25519 key in OpenSSH's form, without a passphrase",
-            test=private_key_fault,
+            test=check_private_key,
         ),
     }
     outputs: ClassVar[Fields] = {
@@ -63,11 +64,13 @@ class SshKey(Resource):
         ),
     }
 
-    def observe(self, environment: ProviderEnvironment, known: Values) -> None:
-        if "publicKey" in known:
-            keys, name = environment.host_keys, known["comment"]
-            keys.remember(known.get("previousPublicKey", ""), name)
-            keys.remember(known["publicKey"], name)
+    def __init__(self, host_keys: HostKeys) -> None:
+        self._host_keys = host_keys
+
+    def observe(self, state: Values) -> None:
+        if "publicKey" in state:
+            self._host_keys.remember(state.get("previousPublicKey", ""), state["comment"])
+            self._host_keys.remember(state["publicKey"], state["comment"])
 
     def create(self, operation: Operation, inputs: Values) -> Created:
         computed = _pair(inputs)
@@ -77,12 +80,12 @@ class SshKey(Resource):
         return ("publicKey",) if _PAIR.isdisjoint(changed) else tuple(self.outputs)
 
     def update(
-        self, operation: Operation, inputs: Values, known: Values, changed: Collection[str]
+        self, operation: Operation, inputs: Values, state: Values, changed: Collection[str]
     ) -> Values:
         if not _PAIR.isdisjoint(changed):
-            return _pair(inputs, known)
-        key = " ".join(known["publicKey"].split()[:2])
-        kept = super().update(operation, inputs, known, changed)
+            return _pair(inputs, state)
+        key = " ".join(state["publicKey"].split()[:2])
+        kept = super().update(operation, inputs, state, changed)
         return {**kept, "publicKey": f"{key} {inputs['comment']}".rstrip()}
 
 
@@ -98,10 +101,3 @@ def _pair(inputs: Values, previous: Values | None = None) -> dict[str, str]:
         "previousPublicKey": previous["publicKey"] if previous else "",
         "previousPrivateKey": previous["privateKey"] if previous else "",
     }
-
-
-def fingerprint_of(public_key: str) -> str:
-    """The fingerprint of a public key's line, as OpenSSH writes it."""
-    blob = base64.b64decode(public_key.split()[1])
-    digest = base64.b64encode(hashlib.sha256(blob).digest()).decode()
-    return f"SHA256:{digest.rstrip('=')}"

@@ -6,15 +6,16 @@ import re
 from collections.abc import Collection
 from typing import ClassVar, Final
 
+from provider.operation import Operation, Values
 from provider.protocol.properties import Fields, Property, not_blank
-from provider.protocol.resource import Created, Operation, Resource, Values
+from provider.protocol.resource import Created, Resource
 
 # As many as k3s itself draws.
 _PASSWORD_BYTES: Final = 16
 
 
 def _sha256(value: str) -> str | None:
-    return None if re.fullmatch("[0-9a-f]{64}", value) else "is no SHA-256 in lower-case hex"
+    return None if re.fullmatch("[0-9a-f]{64}", value) else "is not a SHA-256 in lower-case hex"
 
 
 class Token(Resource):
@@ -61,11 +62,11 @@ class Token(Resource):
         return tuple(self.outputs) if "generation" in changed else ()
 
     def update(
-        self, operation: Operation, inputs: Values, known: Values, changed: Collection[str]
+        self, operation: Operation, inputs: Values, state: Values, changed: Collection[str]
     ) -> Values:
         if "generation" in changed:
             return _drawn(operation, inputs)
-        return super().update(operation, inputs, known, changed)
+        return super().update(operation, inputs, state, changed)
 
 
 def _drawn(operation: Operation, inputs: Values) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """
-A machine behind SSH, as long as one wait lasts: connects again when it must, reads and applies.
+A machine over SSH, for the duration of one wait: connects again when it must, reads and applies.
 
-"Nobody answers yet" is patience; another host key, or a login that stays refused, is an error.
-What a report means is cluster/'s business.
+A failed connection is retried; another host key, or a login that stays rejected, is an error.
+The content of a boot report is cluster/'s business.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 from cluster import boot_report
 from cluster.boot_report import BootReport
-from provider.errors import DeadlineExceeded, OperationFailed
+from provider.errors import OperationFailed
+from provider.keys.fingerprints import fingerprint_of
 from provider.keys.host_keys import HostKeys
-from provider.resources.ssh_key import fingerprint_of
 from provider.ssh.connection import (
     Answer,
     AuthenticationFailed,
@@ -29,7 +29,7 @@ from provider.ssh.connection import (
     WrongHostKey,
     connect,
 )
-from provider.waiting import Wait
+from provider.waiting import POLL_SECONDS, Pending, Wait
 
 T = TypeVar("T")
 
@@ -39,14 +39,13 @@ SECRETS: Final = "/etc/k3s-aws/secrets.json"
 BOOT_PROGRAM: Final = "/opt/k3s-aws/boot.py"
 BOOT_LOG: Final = "/var/log/cloud-init-output.log"
 
-POLL_SECONDS: Final = 0.5
 # cloud-init makes the login user a moment after sshd answers.
 _LOGIN_GRACE_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What a machine is set up by: the texts of node.json, of the secrets and of the program."""
+    """The files that a machine is set up with: node.json, secrets.json and the boot program."""
 
     node_config: str
     secrets: str = field(repr=False)
@@ -57,7 +56,7 @@ class Machine:
     """
     The machine with this host key; `wait` ends every attempt.
 
-    `before` is how it was reached so far: until it is set up anew, a machine whose keys are being
+    `before` are its previous logins: until it is set up again, a machine whose keys are being
     changed may still have any of these.
     """
 
@@ -79,7 +78,7 @@ class Machine:
         self._hang_up()
 
     def hint(self, command: str) -> str:
-        """The line with which the operator looks for himself."""
+        """The command with which an operator runs `command` on the machine."""
         port = "" if self._login.port == 22 else f"-p {self._login.port} "
         return f"ssh {port}{self._login.user}@{self._login.host} {command}"
 
@@ -88,11 +87,15 @@ class Machine:
         return f"see the boot log: {self.hint(f'sudo tail -50 {BOOT_LOG}')}"
 
     def ask(self, command: str, content: str = "") -> Answer | None:
-        """A command's answer; nothing when the machine can not be asked yet."""
+        """A command's output and status; None when the machine cannot be reached yet."""
         return self._attempt(lambda connection: connection.run(command, content))
 
+    def run(self, command: str, content: str = "") -> Answer:
+        """A command's output and status, as soon as the machine can be reached."""
+        return self._until(lambda: self.ask(command, content))
+
     def report(self) -> BootReport | None:
-        """The machine's own account of its boot; nothing before there is one."""
+        """The boot report; None before there is one."""
         answer = self.ask(f"cat {REPORT}")
         if answer is None:
             return None
@@ -102,12 +105,12 @@ class Machine:
         return boot_report.parse(answer.output)
 
     def boot_id(self) -> str:
-        """Another one after each boot; waits for the answer."""
-        return self._answered("cat /proc/sys/kernel/random/boot_id").output.strip()
+        """The id of the current boot of the machine."""
+        return self.run("cat /proc/sys/kernel/random/boot_id").output.strip()
 
     def runs(self, node_config: str) -> bool:
-        """Whether the machine was set up by this node configuration; waits for the answer."""
-        answer = self._answered(f"sudo -n cat {NODE_CONFIG}")
+        """Whether the machine was set up by this node configuration."""
+        answer = self.run(f"sudo -n cat {NODE_CONFIG}")
         with contextlib.suppress(ValueError):
             same: bool = json.loads(answer.output) == json.loads(node_config)
             return same
@@ -141,16 +144,16 @@ class Machine:
         return report
 
     def _install(self, path: str, content: str, mode: str) -> None:
-        """Replaces a file of root's in one step."""
+        """Replaces a file of root's atomically."""
         script = (
             f"set -e; umask 077; mkdir -p $(dirname {path}); cat >{path}.new; "
             f"chmod {mode} {path}.new; mv -f {path}.new {path}"
         )
-        answer = self._answered(f"sudo -n sh -c {shlex.quote(script)}", content)
+        answer = self.run(f"sudo -n sh -c {shlex.quote(script)}", content)
         if answer.status != 0:
             raise OperationFailed(
                 f'the machine does not let "{self._login.user}" write {path}\n'
-                f"    see for yourself: {self.hint('sudo -n true')}"
+                f"    to check: {self.hint('sudo -n true')}"
             )
 
     def _look(self, watch: Callable[[BootReport], Any]) -> None:
@@ -159,19 +162,18 @@ class Machine:
             watch(report)
 
     def _reported(self) -> BootReport:
-        while (report := self.report()) is None:
-            self._wait.pause(POLL_SECONDS)
-        return report
-
-    def _answered(self, command: str, content: str = "") -> Answer:
-        while (answer := self.ask(command, content)) is None:
-            self._wait.pause(POLL_SECONDS)
-        return answer
+        return self._until(self.report)
 
     def _started(self, command: str) -> Running:
-        while (running := self._attempt(lambda each: each.start(command))) is None:
-            self._wait.pause(POLL_SECONDS)
-        return running
+        return self._until(lambda: self._attempt(lambda each: each.start(command)))
+
+    def _until(self, call: Callable[[], T | None]) -> T:
+        def attempt() -> T:
+            if (result := call()) is None:
+                raise Pending(self._wait.seen)
+            return result
+
+        return self._wait.until(attempt)
 
     def _attempt(self, act: Callable[[Connection], T]) -> T | None:
         try:
@@ -240,17 +242,6 @@ class Machine:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-@contextlib.contextmanager
-def explain_deadline(wait: Wait, what: str, where: Callable[[], str]) -> Iterator[None]:
-    """Makes a passed deadline say what is missing, after how long, and where to look."""
-    try:
-        yield
-    except DeadlineExceeded:
-        raise DeadlineExceeded(
-            f"{what} after {wait.seconds:.0f} s\n    last seen: {wait.seen}\n    {where()}"
-        ) from None
 
 
 def _ways(login: Login, before: Sequence[Login]) -> list[Login]:

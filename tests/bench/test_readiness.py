@@ -73,7 +73,7 @@ class NodesOneAfterTheOther:
 
 def state(*, ready: bool) -> NodeState:
     return NodeState(
-        ready=ready, why="", kubelet_version="", architecture="", internal_ip="", boot_id=""
+        ready=ready, reason="", kubelet_version="", architecture="", internal_ip="", boot_id=""
     )
 
 

@@ -14,11 +14,12 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
+from provider.operation import ProviderEnvironment
 from provider.protocol import values
 from provider.protocol.engine import Engine
 from provider.protocol.process import Server
-from provider.protocol.resource import ProviderEnvironment
 from provider.protocol.servicer import Servicer
+from provider.resources import K3sProvider
 from provider.waiting import Clock
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -112,9 +113,10 @@ class Rpc:
             clock=clock,
             progress_reporter=self.said,
             random_hex=random_hex,
-            boot_program=lambda: boot_program,
         )
-        self._server = Server(Servicer(environment, Engine(None)))
+        self._server = Server(
+            Servicer(K3sProvider(lambda: boot_program), environment, Engine(None))
+        )
         self._channel = grpc.insecure_channel(f"127.0.0.1:{self._server.port}")
         self.stub: Any = provider_pb2_grpc.ResourceProviderStub(self._channel)
 

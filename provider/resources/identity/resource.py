@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime
-from typing import Any, ClassVar, Final
+from datetime import datetime
+from typing import ClassVar, Final
 
+from provider.keys.validity import Validity
+from provider.operation import Operation, Values
 from provider.protocol.properties import Fields, Property, at_least, not_blank
-from provider.protocol.resource import Created, Operation, Resource, Values
+from provider.protocol.resource import Created, Resource
 from provider.resources.connections import API, DEADLINE
+from provider.resources.identity import IN_SYNC
 
-IN_SYNC: Final = "in sync"
-"""The output `rbacStatus` while the objects in the cluster are those of the inputs."""
-
-_TIME: Final = "%Y-%m-%dT%H:%M:%S%z"
-_MADE_BY_ISSUING: Final = ("kubeconfig", "userName", "previousUserName", "issuedAt", "expiresAt")
-# Another user, and the one before has no rights any more; `api` alone is one that is not known yet.
-_ISSUED_ANEW: Final = frozenset(
+_ISSUED: Final = ("kubeconfig", "userName", "previousUserName", "issuedAt", "expiresAt")
+# Another user, and the previous one loses its permissions; `api` alone is one not yet known.
+_ISSUED_AGAIN: Final = frozenset(
     {"generation", "clusterRole", "clusterReads", "expiryDays", "api", "api.serverCaCertificate"}
 )
-# The file says so, and the user stays.
-_WRITTEN_ANEW: Final = frozenset({"api.endpoint", "namespaces"})
-# Who and where, not what for: the cluster is not asked.
-_UNTOUCHED: Final = frozenset({"deadlineSeconds", "api.clientCertificate", "api.clientKey"})
+# The file is rendered again, for the same user.
+_RENDERED_AGAIN: Final = frozenset({"api.endpoint", "namespaces"})
+# How the cluster is reached and for how long: no reason to reach it.
+_NOT_APPLIED: Final = frozenset({"deadlineSeconds", "api.clientCertificate", "api.clientKey"})
 
 
 class Identity(Resource):
@@ -105,13 +104,14 @@ class Identity(Resource):
     replaces = frozenset({"name", "clusterName"})
 
     def recomputed_outputs(self, changed: Collection[str]) -> Collection[str]:
-        if not _ISSUED_ANEW.isdisjoint(changed):
+        if not _ISSUED_AGAIN.isdisjoint(changed):
             return tuple(self.outputs)
-        return () if _WRITTEN_ANEW.isdisjoint(changed) else ("kubeconfig",)
+        return () if _RENDERED_AGAIN.isdisjoint(changed) else ("kubeconfig",)
 
-    def expired_outputs(self, known: Values, now: datetime) -> Collection[str]:
-        aged = _MADE_BY_ISSUING if _has_aged(known, now) else ()
-        return (*aged, *(("rbacStatus",) if known.get("rbacStatus", IN_SYNC) != IN_SYNC else ()))
+    def expired_outputs(self, state: Values, now: datetime) -> Collection[str]:
+        issued = _ISSUED if _is_due(state, now) else ()
+        in_sync = state.get("rbacStatus", IN_SYNC) == IN_SYNC
+        return issued if in_sync else (*issued, "rbacStatus")
 
     def create(self, operation: Operation, inputs: Values) -> Created:
         from provider.resources.identity import issuing
@@ -119,38 +119,31 @@ class Identity(Resource):
         return Created(id=inputs["name"], computed=issuing.issue(operation, inputs))
 
     def update(
-        self, operation: Operation, inputs: Values, known: Values, changed: Collection[str]
+        self, operation: Operation, inputs: Values, state: Values, changed: Collection[str]
     ) -> Values:
         from provider.resources.identity import issuing
 
         now = operation.environment.clock.now()
-        if not _ISSUED_ANEW.isdisjoint(changed):
-            return issuing.issue(operation, inputs, known)
-        if _has_aged(known, now):
-            return issuing.issue(operation, inputs, known, keeps_user=True)
-        if _UNTOUCHED.issuperset(changed) and not self.expired_outputs(known, now):
-            return super().update(operation, inputs, known, changed)
-        return issuing.reconcile(operation, inputs, known)
+        if not _ISSUED_AGAIN.isdisjoint(changed):
+            return issuing.issue(operation, inputs, state)
+        if _is_due(state, now):
+            return issuing.issue(operation, inputs, state, keeps_user=True)
+        if _NOT_APPLIED.issuperset(changed) and not self.expired_outputs(state, now):
+            return super().update(operation, inputs, state, changed)
+        return issuing.reconcile(operation, inputs, state)
 
-    def read(self, operation: Operation, known: Values) -> Values | None:
-        super().read(operation, known)
+    def read(self, operation: Operation, state: Values) -> Values | None:
+        super().read(operation, state)
         from provider.resources.identity import issuing
 
-        return issuing.read(operation, known)
+        return issuing.read(operation, state)
 
-    def delete(self, operation: Operation, known: Values) -> None:
+    def delete(self, operation: Operation, state: Values) -> None:
         from provider.resources.identity import issuing
 
-        issuing.remove(operation, known)
+        issuing.remove(operation, state)
 
 
-def _has_aged(known: Values, now: datetime) -> bool:
-    """Whether the certificate is in the last third of its life, or past it."""
-    if "expiresAt" not in known:
-        return False
-    begin, end = _time(known["issuedAt"]), _time(known["expiresAt"])
-    return now >= end - (end - begin) / 3
-
-
-def _time(text: Any) -> datetime:
-    return datetime.strptime(text, _TIME).astimezone(UTC)
+def _is_due(state: Values, now: datetime) -> bool:
+    validity = Validity.of_outputs(state)
+    return validity is not None and validity.due(now)

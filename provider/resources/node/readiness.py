@@ -1,19 +1,20 @@
 """
-Waiting until a machine's boot is done and its Kubernetes node is Ready; setting it up anew.
+Waiting until a machine's boot is done and its Kubernetes node is Ready; setting it up again.
 
-First the machine is asked for its report, then the API for the Node. Both share one deadline.
-Where SSH is switched off there is no report, and the API alone is asked.
+First the boot report is read from the machine, then the Node from the API. Both share one deadline.
+Where SSH is switched off there is no report, and only the API is called.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from cluster.boot_report import BootReport
 from provider.errors import OperationFailed
+from provider.keys.host_keys import HostKeys
 from provider.kubernetes import node_metadata
 from provider.kubernetes.api import (
     Access,
@@ -23,18 +24,19 @@ from provider.kubernetes.api import (
     NodeState,
     UntrustedServerError,
 )
-from provider.protocol.resource import Operation, Values
+from provider.operation import Operation, Values
 from provider.resources.connections import ssh_enabled
 from provider.resources.node.node_object import outputs_of
 from provider.ssh.connection import Login
-from provider.ssh.machine import POLL_SECONDS, Machine, Setup, explain_deadline
+from provider.ssh.machine import Machine, Setup
+from provider.waiting import Pending, explain_deadline
 
 _LAST_PHASE: Final = "start-k3s"
 _UNITS: Final = {"server": "k3s", "agent": "k3s-agent"}
 # A kubelet registers once, when it starts. When the boot is done for so long and the API has no
-# such Node, somebody deleted it, and only another start of k3s brings it back.
+# such Node, it was deleted, and only a restart of k3s registers it again.
 _REGISTRATION_SECONDS: Final = 30.0
-# A kubelet tells its new version a moment after its restart.
+# A kubelet reports its new version a moment after its restart.
 _VERSION_SECONDS: Final = 15.0
 # Enough of a cause to act upon; gRPC refuses a message of more than 8 KB.
 _CAUSE_LENGTH: Final = 2000
@@ -55,23 +57,28 @@ class Ready:
 
 
 class Readiness:
-    """The wait for the node of these inputs; `before` are those it was reached by so far."""
+    """The wait for the node of these inputs; `state` has those that it was reached by so far."""
 
-    def __init__(self, operation: Operation, inputs: Values, before: Values | None = None) -> None:
+    def __init__(
+        self,
+        operation: Operation,
+        inputs: Values,
+        host_keys: HostKeys,
+        boot_program: Callable[[], str],
+        state: Values | None = None,
+    ) -> None:
         self._operation = operation
         self._inputs = inputs
         self._name: str = inputs["nodeName"]
+        self._boot_program = boot_program
         self._unit: str = _UNITS[inputs["role"]]
         self._wait = operation.wait(inputs["deadlineSeconds"])
         self._ssh = ssh_enabled(inputs)
         if self._ssh:
             self._machine = Machine(
-                Login.of(inputs["ssh"]),
-                self._wait,
-                operation.environment.host_keys,
-                _logins_before(inputs, before),
+                Login.of(inputs["ssh"]), self._wait, host_keys, _previous_logins(inputs, state)
             )
-        # What of the machine is known when the API is asked.
+        # For messages while the API is called.
         self._boot = "boot done, " if self._ssh else ""
         self._k3s_started = False
 
@@ -79,8 +86,8 @@ class Readiness:
         """
         Waits for the first boot, then for the Node.
 
-        A machine that was set up by another node configuration, or whose boot had failed before
-        anybody looked, is set up by ours first: a repeated `up` can succeed on the same machine.
+        A machine that was set up by another node configuration, or whose boot had already failed,
+        is set up by ours first: a repeated `up` can succeed on the same machine.
         """
         if not self._ssh:
             with self._limited():
@@ -102,8 +109,8 @@ class Readiness:
         """
         Sets the machine up by our node configuration, then waits for the Node.
 
-        `restarted`: the machine was, so what its Node says may be from before. `joins_again`: the
-        server is another one, and only a kubelet that starts registers there.
+        `restarted`: the machine was, so the status of its Node may be older. `joins_again`: the
+        server was replaced, and only a kubelet that starts registers there.
         """
         with self._limited():
             report = self._set_up()
@@ -135,9 +142,11 @@ class Readiness:
         return f"see k3s's log: {self._machine.hint(command)}"
 
     def _first_boot(self) -> BootReport:
-        """The report of the ended boot; raises when it fails while we look."""
+        """The report of the ended boot; raises when it fails while we watch."""
         watched = False
-        while True:
+
+        def look() -> BootReport:
+            nonlocal watched
             report = self._own(self._machine.report())
             if report is None:
                 self._say(self._wait.seen)
@@ -148,14 +157,16 @@ class Readiness:
                 raise self._failed(report)
             else:
                 return report
-            self._wait.pause(POLL_SECONDS)
+            raise Pending(self._wait.seen)
+
+        return self._wait.until(look)
 
     def _set_up(self) -> BootReport:
-        self._say("set up by the new node configuration")
+        self._say("applying the new node configuration")
         setup = Setup(
             node_config=self._inputs["nodeConfig"],
             secrets=self._inputs["secrets"],
-            boot_program=self._operation.environment.boot_program(),
+            boot_program=self._boot_program(),
         )
         report = self._machine.apply(setup, self._watch)
         if report.state == "failed":
@@ -163,7 +174,7 @@ class Readiness:
         return report
 
     def _own(self, report: BootReport | None) -> BootReport | None:
-        """The report, when it is of our instance: an address can still lead to the one before."""
+        """The report, if it is of our instance: the address can still lead to the previous one."""
         if report is None:
             return None
         if report.instance_id and report.instance_id != self._inputs["instanceId"]:
@@ -171,8 +182,8 @@ class Readiness:
             return None
         if report.node and report.node != self._name:
             raise OperationFailed(
-                f'the machine calls itself "{report.node}", expected "{self._name}"\n'
-                "    nodeName does not follow the instance id; this is a fault of the program"
+                f'the node name on the machine is "{report.node}", expected "{self._name}"\n'
+                "    nodeName does not follow from the instance id: this is a bug in the program"
             )
         return report
 
@@ -203,30 +214,35 @@ class Readiness:
         """
         Waits for the Node; `version_before` is the version the kubelet must no longer have,
         `boot_id` the boot it must have reported from. `joins_again`: a Node that the API does not
-        have was never registered there, so k3s is started again without waiting for one.
+        have was never registered there, so k3s is restarted without waiting for one.
         """
         self._k3s_started = True
         content = report.content if report else {"node": self._name, "state": "not read"}
         self._wait.seen = report.describe() if report else "no report, SSH is switched off"
         since = self._wait.elapsed
         restarted = False
+
+        def look(api: Api) -> NodeState:
+            nonlocal restarted
+            responded, node = self._node(api)
+            waited = self._wait.elapsed - since
+            if node and node.ready and boot_id not in (None, node.boot_id):
+                self._seen("restarted, its kubelet has not reported since")
+            elif node and node.ready:
+                if node.kubelet_version != version_before or waited >= _VERSION_SECONDS:
+                    return node
+            elif self._ssh and responded and not node and not restarted:
+                if joins_again:
+                    restarted = self._restart("the server was replaced")
+                elif waited >= _REGISTRATION_SECONDS:
+                    restarted = self._restart("the Node object was deleted")
+            raise Pending(self._wait.seen)
+
         with contextlib.closing(self._api()) as api:
-            while True:
-                answered, node = self._node(api)
-                waited = self._wait.elapsed - since
-                if node and node.ready and boot_id not in (None, node.boot_id):
-                    self._seen("restarted, its kubelet has not reported since")
-                elif node and node.ready:
-                    if node.kubelet_version != version_before or waited >= _VERSION_SECONDS:
-                        seconds = round(self._wait.elapsed, 1)
-                        self._say(f"Ready after {seconds} s")
-                        return Ready(report=content, node=node, seconds=seconds)
-                elif self._ssh and answered and not node and not restarted:
-                    if joins_again:
-                        restarted = self._restart("the server is another one")
-                    elif waited >= _REGISTRATION_SECONDS:
-                        restarted = self._restart("the Node object was deleted")
-                self._wait.pause(POLL_SECONDS)
+            node = self._wait.until(lambda: look(api))
+        seconds = round(self._wait.elapsed, 1)
+        self._say(f"Ready after {seconds} s")
+        return Ready(report=content, node=node, seconds=seconds)
 
     def _api(self) -> Api:
         try:
@@ -237,14 +253,14 @@ class Readiness:
             ) from None
 
     def _node(self, api: Api) -> tuple[bool, NodeState | None]:
-        """Whether the API answered, and the Node if there is one."""
+        """Whether the API responded, and the Node if there is one."""
         endpoint = self._inputs["api"]["endpoint"]
         try:
             node = self._wait.run(lambda: api.node(self._name))
         except UntrustedServerError as error:
             raise OperationFailed(
-                f"another cluster answers at {endpoint}: {error}\n"
-                "    the endpoint must lead to the servers that this stack made"
+                f"another cluster responds at {endpoint}: {error}\n"
+                "    the endpoint must lead to the servers that this stack created"
             ) from None
         except ApiError as error:
             self._seen(f"{error} at {endpoint}")
@@ -252,11 +268,11 @@ class Readiness:
         if node is None:
             self._seen(f"{self._boot}the kubelet has not registered")
         elif not node.ready:
-            self._seen(f"{self._boot}{node.why}")
+            self._seen(f"{self._boot}{node.reason}")
         return True, node
 
     def _restart(self, why: str) -> bool:
-        """Whether the restart was asked for; it ends long after the node is Ready again."""
+        """Whether the restart was requested; it ends long after the node is Ready again."""
         self._say(f"restart {self._unit}: {why}")
         command = f"sudo -n systemctl restart --no-block {self._unit}"
         return self._machine.ask(command) is not None
@@ -269,9 +285,9 @@ class Readiness:
         self._operation.report_progress(f"{self._inputs['role']} {self._name}: {text}")
 
 
-def _logins_before(inputs: Values, before: Values | None) -> list[Login]:
-    """How a machine that may have missed changes of its keys was reached so far."""
-    ssh, reached = inputs["ssh"], (before or {}).get("ssh")
+def _previous_logins(inputs: Values, state: Values | None) -> list[Login]:
+    """The logins of a machine that may have missed changes of its keys."""
+    ssh, reached = inputs["ssh"], (state or {}).get("ssh")
     if not reached:
         return []
     # A change may have got as far as the machine, failed later, and been followed by another one.

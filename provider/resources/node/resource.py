@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Collection
-from typing import Any, ClassVar
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from provider.errors import OperationFailed
+from provider.keys.host_keys import HostKeys
+from provider.operation import Operation, Values
 from provider.protocol.properties import Fields, Property, at_least, not_blank
-from provider.protocol.resource import Created, Operation, Resource, Values
+from provider.protocol.resource import Created, Resource
 from provider.resources.connections import API, DEADLINE, INSTANCE_ID, SSH, ssh_enabled
+
+if TYPE_CHECKING:
+    from provider.resources.node.readiness import Readiness
 
 # The inputs whose change is applied to the machine, over SSH, until its node is Ready again.
 _APPLIED = frozenset({"nodeConfig", "secrets", "instanceType", "serverInstanceId"})
@@ -22,7 +27,7 @@ def _is_object(text: str) -> str | None:
     with contextlib.suppress(ValueError):
         if isinstance(json.loads(text), dict):
             return None
-    return "is no JSON object"
+    return "is not a JSON object"
 
 
 class Node(Resource):
@@ -104,59 +109,66 @@ class Node(Resource):
     }
     replaces = frozenset({"nodeName", "instanceId"})
 
+    def __init__(self, host_keys: HostKeys, boot_program: Callable[[], str]) -> None:
+        self._host_keys = host_keys
+        self._boot_program = boot_program
+
     def recomputed_outputs(self, changed: Collection[str]) -> Collection[str]:
         if not _applied(changed):
             return ()
         return tuple(key for key in self.outputs if key != "architecture")
 
     def create(self, operation: Operation, inputs: Values) -> Created:
-        from provider.resources.node.readiness import Readiness
-
-        ready = Readiness(operation, inputs).of_new_machine()
+        ready = self._readiness(operation, inputs).of_new_machine()
         return Created(id=inputs["nodeName"], computed=ready.outputs)
 
     def update(
-        self, operation: Operation, inputs: Values, known: Values, changed: Collection[str]
+        self, operation: Operation, inputs: Values, state: Values, changed: Collection[str]
     ) -> Values:
-        from provider.resources.node.readiness import Readiness
-
-        # What was not remembered yet is no change of the machine.
-        changes = {key for key in _applied(changed) if key in known or key in _KEYS}
+        # An input that the state does not have yet is no change of the machine.
+        changes = {key for key in _applied(changed) if key in state or key in _KEYS}
         if not changes or not ssh_enabled(inputs):
-            return super().update(operation, inputs, known, changed)
+            return super().update(operation, inputs, state, changed)
         before = None
-        if _version_in(known["nodeConfig"]) != _version_in(inputs["nodeConfig"]):
-            before = known.get("kubeletVersion")
-        ready = Readiness(operation, inputs, known).of_running_machine(
-            known["nodeConfig"],
+        if _version_in(state["nodeConfig"]) != _version_in(inputs["nodeConfig"]):
+            before = state.get("kubeletVersion")
+        ready = self._readiness(operation, inputs, state).of_running_machine(
+            state["nodeConfig"],
             before,
             restarted="instanceType" in changes,
             joins_again="serverInstanceId" in changes,
         )
         return ready.outputs
 
-    def reject_update(self, changed: Collection[str], inputs: Values, known: Values) -> str | None:
-        applied = sorted(_APPLIED & set(changed) & known.keys())
+    def reject_update(self, changed: Collection[str], inputs: Values, state: Values) -> str | None:
+        applied = sorted(_APPLIED & set(changed) & state.keys())
         if ssh_enabled(inputs) or not applied or not self.replaces.isdisjoint(changed):
             return None
         return (
-            f'node "{known["nodeName"]}" cannot be changed while SSH is switched off: '
+            f'node "{state["nodeName"]}" cannot be changed while SSH is switched off: '
             f"{', '.join(applied)}\n"
             "    allow the address of this run in network.sshAllowedCidrs, run pulumi up, and "
             "empty the list again afterwards"
         )
 
-    def read(self, operation: Operation, known: Values) -> Values | None:
+    def read(self, operation: Operation, state: Values) -> Values | None:
         from provider.resources.node import node_object
 
-        if not known:
+        if not state:
             raise OperationFailed("a Node cannot be imported\n    let the program create it")
-        return node_object.read(operation, known)
+        return node_object.read(operation, state)
 
-    def delete(self, operation: Operation, known: Values) -> None:
+    def _readiness(
+        self, operation: Operation, inputs: Values, state: Values | None = None
+    ) -> Readiness:
+        from provider.resources.node.readiness import Readiness
+
+        return Readiness(operation, inputs, self._host_keys, self._boot_program, state)
+
+    def delete(self, operation: Operation, state: Values) -> None:
         from provider.resources.node import node_object
 
-        node_object.remove(operation, known)
+        node_object.remove(operation, state)
 
 
 def _applied(changed: Collection[str]) -> frozenset[str]:

@@ -21,4 +21,4 @@ def test_all_nodes_are_listed_with_their_states(api: FakeApi, authority: Mapping
     with contextlib.closing(Api(access)) as asked:
         found = asked.nodes()
     assert {name: state.ready for name, state in found.items()} == {"a": True, "b": False}
-    assert found["b"].why == "condition Ready is False: KubeletNotReady: KubeletNotReady it says"
+    assert found["b"].reason == "condition Ready is False: KubeletNotReady: KubeletNotReady it says"

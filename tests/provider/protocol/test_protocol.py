@@ -16,7 +16,7 @@ from cluster.version import VERSION
 from provider.protocol.engine import Engine
 from provider.protocol.properties import Fields, Group, required
 from provider.protocol.values import UNKNOWN, Secret, decode, encode
-from provider.resources import RESOURCES
+from provider.resources import K3sProvider
 from provider.resources.token import Token
 from tests.provider.fake_machine import FakeMachine
 from tests.provider.rpc import Failed, Rpc
@@ -24,6 +24,7 @@ from tests.provider.rpc import Failed, Rpc
 NODE = "k3s:index:Node"
 TOKEN = "k3s:index:Token"
 NOTHING = empty_pb2.Empty()
+RESOURCES = K3sProvider().resources
 Inputs = dict[str, Any]
 MakeInputs = Callable[..., Inputs]
 
@@ -70,19 +71,19 @@ def test_every_fault_of_the_inputs_is_told_at_once_with_its_path(
     _, failures = rpc.check(NODE, good)
 
     assert failures == {
-        "role": '"boss" is none of server, agent\n    "server" or "agent"',
-        "ssh.enabled": 'expected true or false, found "yes"\n    true or false',
-        "ssh.port": "70000 is no port\n    usually 22",
-        "ssh.privateKey": "is no private key in OpenSSH's form\n    use privateKey of an SshKey",
+        "role": 'must be one of server, agent, found "boss"\n    "server" or "agent"',
+        "ssh.enabled": 'expected a boolean, found "yes"\n    true or false',
+        "ssh.port": "70000 is not a valid port\n    usually 22",
+        "ssh.privateKey": "is not a private key in OpenSSH's form\n    use privateKey of an SshKey",
         "ssh.hostKey": (
-            "is no ssh-ed25519 public key\n"
+            "is not an ssh-ed25519 public key\n"
             "    use publicKey of the SshKey that the machine was given"
         ),
         "ssh.previousHostKey": (
-            "is no ssh-ed25519 public key\n    use previousPublicKey of the machine's SshKey"
+            "is not an ssh-ed25519 public key\n    use previousPublicKey of the machine's SshKey"
         ),
         "api": ("expected an object\n    How the Kubernetes API is reached, and who we are there."),
-        "nodeConfig": "is no JSON object\n    use what cluster/node_config renders",
+        "nodeConfig": "is not a JSON object\n    use what cluster/node_config renders",
         "deadlineSeconds": "0 is less than 1\n    such as 600",
         "drainSeconds": "is missing\n    such as 120",
         "drainSecond": 'unknown property\n    did you mean "drainSeconds"?',
@@ -104,7 +105,7 @@ def test_a_wrong_secret_is_not_quoted(rpc: Rpc, node_inputs: MakeInputs) -> None
 
     _, failures = rpc.check(NODE, inputs)
 
-    assert failures == {"ssh.privateKey": "expected a text\n    use privateKey of an SshKey"}
+    assert failures == {"ssh.privateKey": "expected a string\n    use privateKey of an SshKey"}
 
 
 def test_the_same_inputs_are_no_difference(rpc: Rpc, node_inputs: MakeInputs) -> None:
@@ -174,7 +175,7 @@ def test_a_resource_that_does_not_exist_is_an_error(rpc: Rpc) -> None:
         rpc.create("k3s:index:Nod", {})
 
     assert caught.value.code == "FAILED_PRECONDITION"
-    assert caught.value.text.startswith('the k3s provider has no resource "k3s:index:Nod"\n')
+    assert caught.value.text.startswith('the k3s provider has no resource type "k3s:index:Nod"\n')
 
 
 def test_a_fault_of_ours_keeps_its_traceback_in_the_log_and_its_secrets_nowhere(

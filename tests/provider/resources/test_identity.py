@@ -104,7 +104,7 @@ def test_the_request_asks_for_a_client_certificate_of_the_wished_life_and_is_rem
         "usages": ["digital signature", "client auth"],
     }
     assert not [path for path in api.objects.by_path if path.startswith(REQUESTS)]
-    assert "waits for the cluster to sign the certificate" in rpc.said.progress_texts
+    assert "waiting for the cluster to sign the certificate" in rpc.said.progress_texts
 
 
 def test_rights_are_bound_to_the_user_in_the_namespaces_which_are_made(
@@ -160,7 +160,7 @@ def test_a_role_that_does_not_come_is_an_error_that_names_it(
     assert caught.value.code == "FAILED_PRECONDITION"
     assert caught.value.text == (
         'the cluster has no ClusterRole "own"\n'
-        "    correct its name, or make it in a manifest (cluster.manifests)"
+        "    correct its name, or create it in a manifest (cluster.manifests)"
     )
     assert api.objects.of("ci") == {}
 
@@ -195,7 +195,7 @@ def test_the_new_user_calls_until_the_api_answers_before_rights_are_bound_to_it(
     assert {caller for call, caller in calls if call != PROOF} == {"k3s-aws-admin"}
     first_put = next(index for index, (call, _) in enumerate(calls) if call.startswith("PUT"))
     assert PROOF not in api.calls[first_put:]
-    assert "the API answers 503 Service Unavailable" in rpc.said.progress_texts
+    assert "the API responds 503 Service Unavailable" in rpc.said.progress_texts
 
 
 def test_a_new_user_who_may_not_ask_whether_the_api_is_ready_is_known_there(
@@ -219,8 +219,8 @@ def test_a_new_user_who_is_not_known_to_the_api_is_an_error_at_once(
 
     assert caught.value.code == "FAILED_PRECONDITION"
     assert caught.value.text == (
-        'identity "ci" of cluster "demo" is not up to date: the API answers 401 Unauthorized\n'
-        f"    the server of this stack must answer at {api.endpoint}"
+        'identity "ci" of cluster "demo" is not up to date: the API responds 401 Unauthorized\n'
+        f"    the server of this stack must respond at {api.endpoint}"
     )
     assert api.calls.count(PROOF) == 1
     assert api.objects.of("ci") == {}
@@ -235,8 +235,8 @@ def test_a_deadline_says_what_was_seen_last(rpc: Rpc, api: FakeApi, inputs: Inpu
     assert caught.value.code == "DEADLINE_EXCEEDED"
     assert caught.value.text == (
         'identity "ci" of cluster "demo" is not up to date after 30 s\n'
-        "    last seen: the API answers 503 Service Unavailable\n"
-        f"    see whether the API answers at {api.endpoint}, and k3s's log on the first server"
+        "    last seen: the API responds 503 Service Unavailable\n"
+        f"    check that the API responds at {api.endpoint}, and k3s's log on the first server"
     )
 
 
@@ -251,10 +251,10 @@ def test_what_the_api_refuses_is_told_with_its_reason(
         rpc.create(IDENTITY, {**inputs, "api": foreign})
 
     assert refused.value.text == (
-        'identity "ci" of cluster "demo" is not up to date: the API answers 403 Forbidden\n'
-        f"    the server of this stack must answer at {api.endpoint}"
+        'identity "ci" of cluster "demo" is not up to date: the API responds 403 Forbidden\n'
+        f"    the server of this stack must respond at {api.endpoint}"
     )
-    assert "the API's certificate is not accepted" in another.value.text
+    assert "the API's certificate is not trusted" in another.value.text
 
 
 def test_an_interrupted_creation_is_made_good_by_the_next(
@@ -378,7 +378,7 @@ def test_another_authority_makes_another_user_whose_kubeconfig_trusts_it(
 ) -> None:
     _, known = rpc.create(IDENTITY, inputs)
     own, other = inputs["api"]["serverCaCertificate"], other_authority["serverCaCertificate"]
-    # Both, as while an authority is exchanged: the API answers with the one it had.
+    # Both, as while an authority is exchanged: the API responds with the one it had.
     after = {**inputs, "api": {**inputs["api"], "serverCaCertificate": f"{other}{own}"}}
 
     preview = rpc.update(IDENTITY, known, inputs, after, preview=True)
@@ -606,7 +606,7 @@ def test_a_refresh_while_the_api_is_away_changes_nothing(rpc: Rpc, inputs: Input
 
     assert unwrap_secrets(read) == unwrap_secrets(away)
     assert rpc.said.warnings == [
-        'the rights of identity "ci" were not looked at, its state stays as it was: '
+        'the RBAC objects of identity "ci" could not be read, its state stays as it was: '
         "no result after 5 s"
     ]
 
@@ -660,9 +660,9 @@ def test_deleting_without_an_api_succeeds_and_says_what_is_left(rpc: Rpc, inputs
         )
 
     assert rpc.said.warnings == [
-        'the rights of identity "ci" are left behind: the API cannot be reached\n'
-        f"    if the cluster lives on, its kubeconfig works until {known['expiresAt']}; to end "
-        "it: kubectl delete clusterrolebindings,rolebindings,clusterroles -A -l "
+        'the RBAC objects of identity "ci" are left behind: the API cannot be reached\n'
+        f"    if the cluster still exists, the kubeconfig works until {known['expiresAt']}; to "
+        "revoke it: kubectl delete clusterrolebindings,rolebindings,clusterroles -A -l "
         "k3s-aws/identity=ci"
     ]
 
@@ -683,7 +683,7 @@ def test_an_api_that_never_answers_is_not_waited_for_until_the_deadline(
     assert clock.monotonic() - begin == pytest.approx(RETRY_SECONDS, abs=0.5)
     (warning,) = rpc.said.warnings
     assert warning.startswith(
-        'the rights of identity "ci" are left behind: the API does not answer in time\n'
+        'the RBAC objects of identity "ci" are left behind: the API does not respond in time\n'
     )
 
 

@@ -84,7 +84,7 @@ def test_a_key_of_ones_own_is_taken_as_it_is(rpc: Rpc) -> None:
 @pytest.mark.parametrize(
     ("key", "reason"),
     [
-        ("ssh-ed25519 AAAA", "is no private key in OpenSSH's form"),
+        ("ssh-ed25519 AAAA", "is not a private key in OpenSSH's form"),
         (
             "-----BEGIN OPENSSH PRIVATE KEY-----\nbm9uc2Vuc2U=\n",
             "cannot be used: it cannot be read, or has a passphrase",
@@ -112,7 +112,7 @@ def test_a_key_of_another_kind_is_refused(rpc: Rpc) -> None:
 
     _, failures = rpc.check(SSH_KEY, inputs)
 
-    assert failures["privateKey"].startswith("cannot be used: it is no Ed25519 key\n")
+    assert failures["privateKey"].startswith("cannot be used: it is not an Ed25519 key\n")
 
 
 def test_another_generation_of_a_token_is_another_password_under_the_same_authority(

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from provider.keys import certificates
+from provider.keys.validity import Validity
 from provider.protocol.values import UNKNOWN, Secret
 from tests.provider.fake_api import FakeApi
 from tests.provider.fake_machine import FakeMachine
@@ -233,9 +234,8 @@ def test_in_the_last_third_of_its_life_a_preview_shows_that_it_is_made_anew(
     expired: bool,
 ) -> None:
     end = clock.now() + timedelta(days=days_left)
-    validity = {"issuedAt": end - timedelta(days=life_days), "expiresAt": end}
-    times = {key: each.strftime(certificates.TIME) for key, each in validity.items()}
-    known = {**inputs, "kubeconfig": Secret("old"), **times}
+    validity = Validity(issued=end - timedelta(days=life_days), expires=end)
+    known = {**inputs, "kubeconfig": Secret("old"), **validity.outputs}
 
     answer = rpc.diff(KUBECONFIG, inputs, inputs, known)
     preview = rpc.update(KUBECONFIG, known, inputs, inputs, preview=True)
@@ -299,7 +299,7 @@ def _renewed(authority: Mapping[str, Any]) -> dict[str, str]:
     certificate = x509.load_pem_x509_certificate(authority["clientCaCertificate"].encode())
     client = certificates.Pair(certificate=certificate, key=key)
     now = datetime.now(UTC)  # TLS looks at the real time
-    validity = (now - timedelta(days=1), now + timedelta(days=365))
+    validity = Validity(issued=now - timedelta(days=1), expires=now + timedelta(days=365))
     made = certificates.make_client(
         client, common_name="system:admin", organization="system:masters", validity=validity
     )

@@ -315,7 +315,7 @@ def test_the_api_of_another_cluster_is_an_error(
     failed = _failure(rpc, {**inputs, "api": foreign})
 
     assert failed.code == "FAILED_PRECONDITION"
-    assert failed.text.startswith(f"another cluster answers at {inputs['api']['endpoint']}: ")
+    assert failed.text.startswith(f"another cluster responds at {inputs['api']['endpoint']}: ")
 
 
 def test_a_connection_that_is_lost_is_made_again(

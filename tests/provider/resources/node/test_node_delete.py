@@ -139,7 +139,7 @@ def test_an_api_that_is_gone_leaves_a_warning_and_succeeds(
 
     assert rpc.said.warnings == [
         f'the Node object "{NAME}" is left behind: the API cannot be reached\n'
-        f"    if the cluster lives on: kubectl delete node {NAME}"
+        f"    if the cluster still exists: kubectl delete node {NAME}"
     ]
 
 
@@ -152,8 +152,8 @@ def test_an_api_that_never_answers_leaves_a_warning_and_succeeds(
         rpc.delete(NODE, {**inputs, "api": {**inputs["api"], "endpoint": endpoint}})
 
     assert rpc.said.warnings == [
-        f'the Node object "{NAME}" is left behind: the API does not answer in time\n'
-        f"    if the cluster lives on: kubectl delete node {NAME}"
+        f'the Node object "{NAME}" is left behind: the API does not respond in time\n'
+        f"    if the cluster still exists: kubectl delete node {NAME}"
     ]
 
 
@@ -165,7 +165,7 @@ def test_an_api_that_declines_leaves_a_warning_and_succeeds(
 
     rpc.delete(NODE, node_inputs())
 
-    assert f"is left behind: the API answers {status} " in rpc.said.warnings[0]
+    assert f"is left behind: the API responds {status} " in rpc.said.warnings[0]
 
 
 def test_the_api_of_another_cluster_is_left_alone(
@@ -176,7 +176,7 @@ def test_the_api_of_another_cluster_is_left_alone(
 
     rpc.delete(NODE, {**inputs, "api": {**inputs["api"], "serverCaCertificate": authority}})
 
-    assert "is left behind: the API's certificate is not accepted" in rpc.said.warnings[0]
+    assert "is left behind: the API's certificate is not trusted" in rpc.said.warnings[0]
     assert api.calls == []
 
 

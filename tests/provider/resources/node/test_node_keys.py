@@ -119,7 +119,7 @@ def test_a_machine_without_a_host_key_is_waited_for_and_then_named_as_that(
         ending.join(5)
 
     assert not ending.is_alive()
-    assert "last seen: SSH ends before it shows a host key: a machine has none before" in said
+    assert "last seen: SSH ends before it offers a host key: a machine has none before" in said
 
 
 def _end_connections(server: socket.socket) -> None:

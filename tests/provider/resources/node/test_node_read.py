@@ -72,5 +72,5 @@ def test_an_api_that_does_not_answer_changes_nothing(
 
     assert unwrap_secrets(read) == unwrap_secrets(away)
     assert rpc.said.warnings == [
-        f'node "{NAME}" was not looked at, its state stays as it was: no result after 5 s'
+        f'node "{NAME}" could not be read, its state stays as it was: no result after 5 s'
     ]
