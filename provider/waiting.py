@@ -1,8 +1,8 @@
 """
-Waiting: one deadline, cancelled within a moment, the time coming from a clock that is given.
+Waiting: one deadline, cancellation within a moment, time from a clock that is passed in.
 
-A Wait never blocks longer than a slice: what blocks (a connection, a request) runs beside it and
-is left to itself when the wait ends.
+A Wait never blocks longer than a slice: a blocking call (a connection, a request) runs in a thread
+of its own, which is abandoned when the wait ends.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from datetime import UTC, datetime
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from provider.errors import Cancelled, DeadlineExceeded
 
@@ -27,14 +28,14 @@ class Pending(Exception):  # noqa: N818 - no error: the call of `Wait.until` has
 
 
 class Clock(Protocol):
-    """Where time comes from."""
+    """A source of time."""
 
     def monotonic(self) -> float: ...
 
     def now(self) -> datetime: ...
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Waits for the event, at most so long; whether it is set."""
+        """Waits for the event, at most so many seconds; whether it is set."""
         ...
 
 
@@ -52,7 +53,7 @@ class SystemClock:
 
 
 class Wait:
-    """A wait with one deadline. `seen`: what was seen last, for the message at its end."""
+    """A wait with one deadline. `seen` is the last observation, for the message at its end."""
 
     def __init__(self, seconds: float, clock: Clock, cancelled: threading.Event) -> None:
         self.seconds = seconds
@@ -110,56 +111,29 @@ class Wait:
         """
         The result of a call that may block, or its error.
 
-        When the wait ends first, the call goes on by itself until its own time-out, and what it
-        gives then is handed to `discard`.
+        When the wait ends first, the call continues in its thread until its own time-out, and its
+        result is passed to `discard`.
         """
         self.check()
-        beside: _Beside[T] = _Beside(call, discard)
+        future: Future[T] = Future()
+        done = threading.Event()
+
+        def work() -> None:
+            try:
+                future.set_result(call())
+            except BaseException as error:  # raised again by future.result()
+                future.set_exception(error)
+            done.set()
+
+        threading.Thread(target=work, daemon=True).start()
         try:
-            while not self._clock.wait(beside.done, _SLICE_SECONDS):
+            while not self._clock.wait(done, _SLICE_SECONDS):
                 self.check()
         except (Cancelled, DeadlineExceeded):
-            beside.abandon()
+            if discard:
+                future.add_done_callback(lambda late: late.exception() or discard(late.result()))
             raise
-        return beside.result()
-
-
-class _Beside(Generic[T]):
-    """A call in a thread of its own."""
-
-    def __init__(self, call: Callable[[], T], discard: Callable[[T], Any] | None) -> None:
-        self.done = threading.Event()
-        self._call = call
-        self._discard = discard
-        self._lock = threading.Lock()
-        self._abandoned = False
-        self._results: list[T] = []
-        self._error: BaseException | None = None
-        threading.Thread(target=self._work, daemon=True).start()
-
-    def result(self) -> T:
-        if self._error is not None:
-            raise self._error
-        return self._results[0]
-
-    def abandon(self) -> None:
-        with self._lock:
-            self._abandoned = True
-            self._discard_results()
-
-    def _work(self) -> None:
-        try:
-            self._results.append(self._call())
-        except BaseException as error:  # raised again where it is waited for
-            self._error = error
-        with self._lock:
-            self.done.set()
-            if self._abandoned:
-                self._discard_results()
-
-    def _discard_results(self) -> None:
-        while self._discard is not None and self._results:
-            self._discard(self._results.pop())
+        return future.result()
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import json
 import ssl
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,36 +62,6 @@ def is_retryable(error: Exception) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Access:
-    """The endpoint of the API, its authority, and the client certificate to call it with."""
-
-    endpoint: str
-    server_ca: str
-    client_certificate: str
-    client_key: str = field(repr=False)
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Access:
-        """The `api` input of a resource."""
-        return cls(
-            endpoint=given["endpoint"],
-            server_ca=given["serverCaCertificate"],
-            client_certificate=given["clientCertificate"],
-            client_key=given["clientKey"],
-        )
-
-    @classmethod
-    def of_kubeconfig(cls, parts: kubeconfig.Parts, endpoint: str) -> Access:
-        """The user of a kubeconfig, at this endpoint."""
-        return cls(
-            endpoint=endpoint,
-            server_ca=parts.certificate_authority,
-            client_certificate=parts.client_certificate,
-            client_key=parts.client_key,
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
 class NodeState:
     """The status of a Node; `reason` is why it is not ready."""
 
@@ -114,13 +84,11 @@ class Pod:
 
 
 class Api:
-    """The API at an endpoint. Every call raises ApiError or one of its subclasses."""
+    """The API of a kubeconfig's parts. Every call raises ApiError or one of its subclasses."""
 
-    def __init__(self, access: Access) -> None:
-        self._endpoint = access.endpoint.rstrip("/")
-        self._pool = urllib3.PoolManager(
-            ssl_context=_trust(access), retries=False, timeout=_TIMEOUT
-        )
+    def __init__(self, parts: kubeconfig.Parts) -> None:
+        self._endpoint = parts.server.rstrip("/")
+        self._pool = urllib3.PoolManager(ssl_context=_trust(parts), retries=False, timeout=_TIMEOUT)
 
     def close(self) -> None:
         self._pool.clear()
@@ -208,13 +176,13 @@ class Api:
         return answer
 
 
-def _trust(access: Access) -> ssl.SSLContext:
+def _trust(parts: kubeconfig.Parts) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cadata=access.server_ca)
+        context = ssl.create_default_context(cadata=parts.certificate_authority)
         with tempfile.TemporaryDirectory() as folder:
             # OpenSSL takes a pair from files only; the folder is the user's own, 0700.
             pair = Path(folder) / "pair.pem"
-            pair.write_text(f"{access.client_certificate}\n{access.client_key}", "ascii")
+            pair.write_text(f"{parts.client_certificate}\n{parts.client_key}", "ascii")
             context.load_cert_chain(pair)
     except (ssl.SSLError, ValueError):
         raise InvalidCredentialsError(

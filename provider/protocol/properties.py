@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Literal
 
 from provider.protocol.values import Path, Unknown
@@ -27,12 +27,13 @@ _NAMES: Mapping[Kind, str] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Property:
     """One value. `fix` is the instruction that follows when it is missing or wrong."""
 
     kind: Kind
     description: str
+    _: KW_ONLY
     fix: str = ""
     secret: bool = False
     choices: tuple[str, ...] = ()

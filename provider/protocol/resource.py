@@ -46,7 +46,6 @@ class Resource:
 
     def default_inputs(self, inputs: Values, previous: Values, name: str, seed: bytes) -> Values:
         """Inputs that the program left out, such as a generated name; before they are checked."""
-        del inputs, previous, name, seed
         return {}
 
     def failures(self, inputs: Values) -> Iterator[Failure]:
@@ -58,7 +57,6 @@ class Resource:
 
     def reject_update(self, changed: Collection[str], inputs: Values, state: Values) -> str | None:
         """Why the changes of these top properties cannot be made; asked before any is made."""
-        del changed, inputs, state
         return None
 
     def filter_diff(self, differences: Sequence[Difference]) -> Sequence[Difference]:
@@ -67,29 +65,24 @@ class Resource:
 
     def expired_outputs(self, state: Values, now: datetime) -> Collection[str]:
         """The outputs that the next update recomputes although no input changed."""
-        del state, now
         return ()
 
     def is_replaced_by(self, difference: Difference, inputs: Values) -> bool:
         """Whether the difference needs a new resource."""
-        del inputs
         return difference.top in self.replaces
 
     def is_deleted_first(self, previous_inputs: Values, inputs: Values) -> bool:
         """Whether a replacement cannot exist beside the resource it replaces."""
-        del previous_inputs, inputs
         return False
 
     def recomputed_outputs(self, changed: Collection[str]) -> Collection[str]:
         """The outputs that an update with these changes computes again."""
-        del changed
         return ()
 
     def plan_update(
         self, operation: Operation, inputs: Values, state: Values, recomputed: Collection[str]
     ) -> Values:
         """The outputs that a preview of an update shows."""
-        del operation
         computed = {key: UNKNOWN if key in recomputed else state.get(key) for key in self.outputs}
         return {**inputs, **computed}
 
@@ -100,19 +93,16 @@ class Resource:
         self, operation: Operation, inputs: Values, state: Values, changed: Collection[str]
     ) -> Values:
         """The computed outputs."""
-        del operation, inputs, changed
         return {key: state[key] for key in self.outputs if key in state}
 
     def read(self, operation: Operation, state: Values) -> Values | None:
         """The outputs that are to be set to their actual values; None when the resource is gone."""
-        del operation
         if not state:
             raise OperationFailed(f"{self.token} cannot be imported\n    let the program create it")
         return {}
 
     def read_inputs(self, inputs: Values, outputs: Values) -> Values:
         """The inputs after a read that gave these outputs."""
-        del outputs
         return inputs
 
     def delete(self, operation: Operation, state: Values) -> None:
@@ -139,7 +129,6 @@ class Provider:
 
     def explain(self, error: Exception, subject: str) -> str | None:
         """The message for an error that an operator can cause; None for a bug of ours."""
-        del error, subject
         return None
 
     def resource(self, token: str) -> Resource:

@@ -31,31 +31,30 @@ class CertificateAuthority(Resource):
     )
     inputs: ClassVar[Fields] = {
         "name": Property(
-            kind="string",
-            description="The cluster's name; the certificates carry it.",
+            "string",
+            "The cluster's name; the certificates carry it.",
             fix="use the cluster's name",
             test=_short,
         ),
         "expiryDays": Property(
-            kind="integer",
-            description="How long all three certificates are valid.",
+            "integer",
+            "How long all three certificates are valid.",
             fix="a number of days, for example 3650",
             test=at_least(1),
         ),
     }
     outputs: ClassVar[Fields] = {
-        "serverCaCertificate": Property(kind="string", description="PEM; signs what servers show."),
-        "serverCaKey": Property(kind="string", secret=True, description="PEM, P-256."),
-        "clientCaCertificate": Property(kind="string", description="PEM; signs who may call."),
-        "clientCaKey": Property(kind="string", secret=True, description="PEM, P-256."),
+        "serverCaCertificate": Property("string", "PEM; signs what servers show."),
+        "serverCaKey": Property("string", "PEM, P-256.", secret=True),
+        "clientCaCertificate": Property("string", "PEM; signs who may call."),
+        "clientCaKey": Property("string", "PEM, P-256.", secret=True),
         "caHash": Property(
-            kind="string",
-            description="SHA-256 of serverCaCertificate's bytes, in hex: what join tokens pin.",
+            "string", "SHA-256 of serverCaCertificate's bytes, in hex: what join tokens pin."
         ),
         "adminCertificate": Property(
-            kind="string", description=f"PEM; the administrator {ADMIN}, of system:masters."
+            "string", f"PEM; the administrator {ADMIN}, of system:masters."
         ),
-        "adminKey": Property(kind="string", secret=True, description="PEM, P-256."),
+        "adminKey": Property("string", "PEM, P-256.", secret=True),
     }
     replaces = frozenset({"name", "expiryDays"})
 

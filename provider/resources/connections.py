@@ -7,6 +7,7 @@ import binascii
 import json
 from urllib.parse import urlsplit
 
+from cluster import kubeconfig
 from provider.operation import Values
 from provider.protocol.properties import Group, Property, Test, at_least, not_blank
 
@@ -69,51 +70,60 @@ SSH = Group(
     description="How the machine is reached: its address, the login and its one host key.",
     fields={
         "enabled": Property(
-            kind="boolean",
-            description="Whether the machine is reachable over SSH. While it is not, nothing is "
+            "boolean",
+            "Whether the machine is reachable over SSH. While it is not, nothing is "
             "tried, and the keys on the machine stay in the state.",
             fix="true or false",
         ),
-        "host": Property(
-            kind="string", description="Address or name.", fix="an address", test=not_blank
-        ),
-        "port": Property(kind="integer", description="TCP port.", fix="usually 22", test=_port),
+        "host": Property("string", "Address or name.", fix="an address", test=not_blank),
+        "port": Property("integer", "TCP port.", fix="usually 22", test=_port),
         "user": Property(
-            kind="string",
-            description="Login user; may use sudo without a password.",
+            "string",
+            "Login user; may use sudo without a password.",
             fix='the image\'s own, such as "admin" on Debian',
             test=not_blank,
         ),
         "privateKey": Property(
-            kind="string",
+            "string",
+            "Login key, Ed25519 in OpenSSH's form.",
             secret=True,
-            description="Login key, Ed25519 in OpenSSH's form.",
             fix="use privateKey of an SshKey",
             test=_private_key,
         ),
         "hostKey": Property(
-            kind="string",
-            description="The only host key accepted, as a public key's line.",
+            "string",
+            "The only host key accepted, as a public key's line.",
             fix="use publicKey of the SshKey that the machine was given",
             test=_host_key,
         ),
         "previousPrivateKey": Property(
-            kind="string",
+            "string",
+            "The previous login key; tried until a change of keys is complete.",
             secret=True,
             optional=True,
-            description="The previous login key; tried until a change of keys is complete.",
             fix="use previousPrivateKey of the login's SshKey",
             test=_if_any(_private_key),
         ),
         "previousHostKey": Property(
-            kind="string",
+            "string",
+            "The previous host key; accepted until a change of keys is complete.",
             optional=True,
-            description="The previous host key; accepted until a change of keys is complete.",
             fix="use previousPublicKey of the machine's SshKey",
             test=_if_any(_host_key),
         ),
     },
 )
+
+
+def api_of(inputs: Values) -> kubeconfig.Parts:
+    """The input `api`, as an Api takes it."""
+    api = inputs["api"]
+    return kubeconfig.Parts(
+        server=api["endpoint"],
+        certificate_authority=api["serverCaCertificate"],
+        client_certificate=api["clientCertificate"],
+        client_key=api["clientKey"],
+    )
 
 
 def ssh_enabled(inputs: Values) -> bool:
@@ -127,27 +137,27 @@ API = Group(
     description="How the Kubernetes API is reached, and who we are there.",
     fields={
         "endpoint": Property(
-            kind="string",
-            description="Where kubectl connects.",
+            "string",
+            "Where kubectl connects.",
             fix='such as "https://203.0.113.10:6443"',
             test=_endpoint,
         ),
         "serverCaCertificate": Property(
-            kind="string",
-            description="The only authority accepted, PEM.",
+            "string",
+            "The only authority accepted, PEM.",
             fix="use serverCaCertificate of the CertificateAuthority",
             test=_certificate,
         ),
         "clientCertificate": Property(
-            kind="string",
-            description="Client certificate, PEM.",
+            "string",
+            "Client certificate, PEM.",
             fix="use adminCertificate of the CertificateAuthority",
             test=_certificate,
         ),
         "clientKey": Property(
-            kind="string",
+            "string",
+            "Its private key, PEM.",
             secret=True,
-            description="Its private key, PEM.",
             fix="use adminKey of the CertificateAuthority",
             test=_key,
         ),
@@ -155,15 +165,9 @@ API = Group(
 )
 
 INSTANCE_ID = Property(
-    kind="string",
-    description="The EC2 instance.",
-    fix='such as "i-0123456789abcdef0"',
-    test=not_blank,
+    "string", "The EC2 instance.", fix='such as "i-0123456789abcdef0"', test=not_blank
 )
 
 DEADLINE = Property(
-    kind="integer",
-    description="So many seconds everything together may take.",
-    fix="such as 600",
-    test=at_least(1),
+    "integer", "So many seconds everything together may take.", fix="such as 600", test=at_least(1)
 )

@@ -24,19 +24,19 @@ class MachineTemplate(Resource):
     description = "Image and user data of a machine, kept until generation or interface changes."
     inputs: ClassVar[Fields] = {
         "generation": Property(
-            kind="string",
-            description="Changes when the machine has to be made anew.",
+            "string",
+            "Changes when the machine has to be made anew.",
             fix="any text, for example a hash of what the machine is made of",
             test=not_blank,
         ),
         "networkInterfaceId": Property(
-            kind="string",
-            description="The network interface whose addresses the user data names.",
+            "string",
+            "The network interface whose addresses the user data names.",
             fix='such as "eni-0123"',
             test=not_blank,
         ),
-        "imageId": Property(kind="string", description="The image.", fix='such as "ami-0123"'),
-        "userData": Property(kind="string", description="The user data, encoded for EC2."),
+        "imageId": Property("string", "The image.", fix='such as "ami-0123"'),
+        "userData": Property("string", "The user data, encoded for EC2."),
     }
     outputs: ClassVar[Fields] = {}
 

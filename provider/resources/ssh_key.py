@@ -28,39 +28,35 @@ class SshKey(Resource):
     description = "An Ed25519 SSH key pair; the private half is secret in state."
     inputs: ClassVar[Fields] = {
         "comment": Property(
-            kind="string",
-            description="What the public key's line says after the key.",
+            "string",
+            "What the public key's line says after the key.",
             fix='one line such as the name of what it is for: "demo-servers-0"',
             test=_one_line,
         ),
         "generation": Property(
-            kind="string",
-            description="Another one makes another pair, in place.",
+            "string",
+            "Another one makes another pair, in place.",
             fix='any text, such as "1"',
             test=not_blank,
         ),
         "privateKey": Property(
-            kind="string",
+            "string",
+            "A key of one's own in place of one that is made.",
             secret=True,
             optional=True,
-            description="A key of one's own in place of one that is made.",
             fix="an Ed25519 key in OpenSSH's form, without a passphrase",
             test=check_private_key,
         ),
     }
     outputs: ClassVar[Fields] = {
-        "publicKey": Property(kind="string", description="`ssh-ed25519 AAAA... comment`"),
-        "privateKey": Property(
-            kind="string", secret=True, description="The private key in OpenSSH's PEM form."
-        ),
-        "fingerprint": Property(kind="string", description="`SHA256:...`, as ssh shows it."),
+        "publicKey": Property("string", "`ssh-ed25519 AAAA... comment`"),
+        "privateKey": Property("string", "The private key in OpenSSH's PEM form.", secret=True),
+        "fingerprint": Property("string", "`SHA256:...`, as ssh shows it."),
         "previousPublicKey": Property(
-            kind="string", description="The public key before the last change, initially empty."
+            "string", "The public key before the last change, initially empty."
         ),
         "previousPrivateKey": Property(
-            kind="string",
-            secret=True,
-            description="Its private half: a machine may have missed the last change.",
+            "string", "Its private half: a machine may have missed the last change.", secret=True
         ),
     }
 

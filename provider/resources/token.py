@@ -28,29 +28,27 @@ class Token(Resource):
     )
     inputs: ClassVar[Fields] = {
         "caHash": Property(
-            kind="string",
-            description="SHA-256 of the server CA's PEM bytes, in hex.",
+            "string",
+            "SHA-256 of the server CA's PEM bytes, in hex.",
             fix="use caHash of an CertificateAuthority",
             test=_sha256,
         ),
         "userName": Property(
-            kind="string",
-            description="`server` for the token servers join with, `node` for the agents' token.",
+            "string",
+            "`server` for the token servers join with, `node` for the agents' token.",
             fix='"server" or "node"',
             choices=("server", "node"),
         ),
         "generation": Property(
-            kind="string",
-            description="Another one draws another password.",
+            "string",
+            "Another one draws another password.",
             fix='any text, such as "1"',
             test=not_blank,
         ),
     }
     outputs: ClassVar[Fields] = {
-        "password": Property(kind="string", secret=True, description="The token's password."),
-        "token": Property(
-            kind="string", secret=True, description="`K10<caHash>::<userName>:<password>`"
-        ),
+        "password": Property("string", "The token's password.", secret=True),
+        "token": Property("string", "`K10<caHash>::<userName>:<password>`", secret=True),
     }
     replaces = frozenset({"caHash", "userName"})
 

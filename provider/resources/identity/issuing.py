@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from cluster import kubeconfig
 from provider.errors import DeadlineExceeded, OperationFailed
 from provider.keys import certificates
 from provider.kubernetes import csr, rbac
-from provider.kubernetes.api import Access, Api, ApiError
+from provider.kubernetes.api import Api, ApiError
 from provider.kubernetes.drain import RETRY_SECONDS
 from provider.kubernetes.kube_objects import Objects
 from provider.kubernetes.rbac import Grants
 from provider.operation import Operation, Values
+from provider.resources.connections import api_of
 from provider.resources.identity import IN_SYNC
 from provider.waiting import explain_deadline
 
@@ -42,11 +44,8 @@ def issue(
             seconds=inputs["expiryDays"] * _DAY_SECONDS,
             labels=rbac.labels(inputs["name"]),
         )
-        parts = kubeconfig.Parts(
-            server=inputs["api"]["endpoint"],
-            certificate_authority=inputs["api"]["serverCaCertificate"],
-            client_certificate=signed.certificate,
-            client_key=signed.key,
+        parts = replace(
+            api_of(inputs), client_certificate=signed.certificate, client_key=signed.key
         )
         _verify(objects, parts)
         computed = {
@@ -71,7 +70,7 @@ def read(operation: Operation, state: Values) -> Values:
     """The output `rbacStatus`; none when the API does not respond."""
     wait = operation.wait(_READ_SECONDS)
     try:
-        with contextlib.closing(Api(Access.of(state["api"]))) as api:
+        with contextlib.closing(Api(api_of(state))) as api:
             found = rbac.differences(Objects(operation, api, wait), _grants(state, state))
     except (ApiError, DeadlineExceeded) as error:
         operation.warn(
@@ -88,7 +87,7 @@ def remove(operation: Operation, state: Values) -> None:
     wait = operation.wait(min(RETRY_SECONDS, state["deadlineSeconds"]))
     wait.seen = "the API does not respond in time"
     try:
-        with contextlib.closing(Api(Access.of(state["api"]))) as api:
+        with contextlib.closing(Api(api_of(state))) as api:
             operation.report_progress("revoking its permissions")
             rbac.revoke(Objects(operation, api, wait), _grants(state, state))
     except (ApiError, DeadlineExceeded) as error:
@@ -109,7 +108,7 @@ def _objects(operation: Operation, inputs: Values) -> Iterator[Objects]:
     where = f"check that the API responds at {endpoint}, and k3s's log on the first server"
     try:
         with (
-            contextlib.closing(Api(Access.of(inputs["api"]))) as api,
+            contextlib.closing(Api(api_of(inputs))) as api,
             explain_deadline(wait, what, lambda: where),
         ):
             yield Objects(operation, api, wait)
@@ -121,7 +120,7 @@ def _objects(operation: Operation, inputs: Values) -> Iterator[Objects]:
 
 def _verify(objects: Objects, parts: kubeconfig.Parts) -> None:
     """Calls the API as the new user: the cluster must accept the certificate it has signed."""
-    with contextlib.closing(Api(Access.of_kubeconfig(parts, parts.server))) as api:
+    with contextlib.closing(Api(parts)) as api:
         # An authenticated user may still be forbidden to call this.
         objects.until(lambda: objects.wait.run(lambda: api.call("GET", "/readyz", accept=(403,))))
 

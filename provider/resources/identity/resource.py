@@ -41,64 +41,61 @@ class Identity(Resource):
     inputs: ClassVar[Fields] = {
         "api": API,
         "serverInstanceId": Property(
-            kind="string",
-            description="The instance whose server holds the rights; another one starts empty.",
+            "string",
+            "The instance whose server holds the rights; another one starts empty.",
             fix="the instance id of the first server",
             test=not_blank,
         ),
         "clusterName": Property(
-            kind="string",
-            description="Part of the user's name and of the kubeconfig's context.",
+            "string",
+            "Part of the user's name and of the kubeconfig's context.",
             fix="use the cluster's name",
             test=not_blank,
         ),
         "name": Property(
-            kind="string",
-            description="The identity's own name, one of each in a cluster.",
+            "string",
+            "The identity's own name, one of each in a cluster.",
             fix='such as "deployer"',
             test=not_blank,
         ),
         "clusterRole": Property(
-            kind="string",
-            description="The ClusterRole it has, in the namespaces or in the whole cluster.",
+            "string",
+            "The ClusterRole it has, in the namespaces or in the whole cluster.",
             fix='such as "edit"',
             test=not_blank,
         ),
         "namespaces": Property(
-            kind="strings",
-            description="Where it has the role; none means the whole cluster.",
-            fix="a list of names",
+            "strings", "Where it has the role; none means the whole cluster.", fix="a list of names"
         ),
         "clusterReads": Property(
-            kind="strings",
-            description="Core resources that it may read in the whole cluster besides.",
+            "strings",
+            "Core resources that it may read in the whole cluster besides.",
             fix='a list such as ["nodes"]',
         ),
         "expiryDays": Property(
-            kind="integer",
-            description="How long a certificate is valid.",
+            "integer",
+            "How long a certificate is valid.",
             fix="a number of days, such as 90",
             test=at_least(1),
         ),
         "generation": Property(
-            kind="integer",
-            description="Another one makes the kubeconfig before worthless.",
+            "integer",
+            "Another one makes the kubeconfig before worthless.",
             fix="a number, such as 1",
             test=at_least(1),
         ),
         "deadlineSeconds": DEADLINE,
     }
     outputs: ClassVar[Fields] = {
-        "kubeconfig": Property(kind="string", secret=True, description="YAML, for kubectl."),
-        "userName": Property(kind="string", description="Whom the certificate names."),
+        "kubeconfig": Property("string", "YAML, for kubectl.", secret=True),
+        "userName": Property("string", "Whom the certificate names."),
         "previousUserName": Property(
-            kind="string", description="Who has the rights besides, since a renewal; or nothing."
+            "string", "Who has the rights besides, since a renewal; or nothing."
         ),
-        "issuedAt": Property(kind="string", description="Since when the certificate is valid."),
-        "expiresAt": Property(kind="string", description="Until when it is valid."),
+        "issuedAt": Property("string", "Since when the certificate is valid."),
+        "expiresAt": Property("string", "Until when it is valid."),
         "rbacStatus": Property(
-            kind="string",
-            description=f"`{IN_SYNC}`, or `out of sync:` and the objects that differ.",
+            "string", f"`{IN_SYNC}`, or `out of sync:` and the objects that differ."
         ),
     }
     replaces = frozenset({"name", "clusterName"})

@@ -8,6 +8,7 @@ The text of a kubeconfig is cluster/kubeconfig's business.
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Final
 
 from cluster import kubeconfig
@@ -15,14 +16,13 @@ from provider.errors import OperationFailed
 from provider.keys import certificates
 from provider.keys.host_keys import HostKeys
 from provider.kubernetes.api import (
-    Access,
     Api,
     ApiError,
     InvalidCredentialsError,
     UntrustedServerError,
 )
 from provider.operation import Operation, Values
-from provider.resources.connections import ssh_enabled
+from provider.resources.connections import api_of, ssh_enabled
 from provider.ssh.connection import Login
 from provider.ssh.machine import Machine
 from provider.waiting import Pending, Wait, explain_deadline
@@ -50,9 +50,7 @@ def fetch(
         where = "the API has to be reachable from here: network.apiAllowedCidrs"
     with machine or contextlib.nullcontext(), explain_deadline(wait, what, lambda: where):
         parts = (
-            _from_server(operation, wait, inputs, machine, expired)
-            if machine
-            else _from_inputs(inputs)
+            _from_server(operation, wait, inputs, machine, expired) if machine else api_of(inputs)
         )
         _verify(operation, wait, endpoint, parts)
     return {
@@ -95,17 +93,6 @@ def _expiry(parts: kubeconfig.Parts) -> str:
     return certificates.validity_of(parts.client_certificate).outputs["expiresAt"]
 
 
-def _from_inputs(inputs: Values) -> kubeconfig.Parts:
-    """The administrator's certificate, which exists before the cluster."""
-    api = inputs["api"]
-    return kubeconfig.Parts(
-        server=api["endpoint"],
-        certificate_authority=api["serverCaCertificate"],
-        client_certificate=api["clientCertificate"],
-        client_key=api["clientKey"],
-    )
-
-
 def _verify(operation: Operation, wait: Wait, endpoint: str, parts: kubeconfig.Parts) -> None:
     """Calls the API as the kubeconfig's user, until it responds as it should."""
 
@@ -118,7 +105,7 @@ def _verify(operation: Operation, wait: Wait, endpoint: str, parts: kubeconfig.P
             raise Pending(f"{error} at {endpoint}") from None
 
     try:
-        with contextlib.closing(Api(Access.of_kubeconfig(parts, endpoint))) as api:
+        with contextlib.closing(Api(replace(parts, server=endpoint))) as api:
             wait.until(lambda: call(api), seen=operation.report_progress)
     except (UntrustedServerError, InvalidCredentialsError) as error:
         raise OperationFailed(

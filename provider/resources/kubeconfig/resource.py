@@ -37,21 +37,17 @@ class Kubeconfig(Resource):
         "api": API,
         "instanceId": INSTANCE_ID,
         "clusterName": Property(
-            kind="string",
-            description="The name of cluster, context and user in the kubeconfig.",
+            "string",
+            "The name of cluster, context and user in the kubeconfig.",
             fix="use the cluster's name",
             test=not_blank,
         ),
         "deadlineSeconds": DEADLINE,
     }
     outputs: ClassVar[Fields] = {
-        "kubeconfig": Property(kind="string", secret=True, description="YAML, for kubectl."),
-        "issuedAt": Property(
-            kind="string", description="From when on its client certificate is valid."
-        ),
-        "expiresAt": Property(
-            kind="string", description="Until when its client certificate is valid."
-        ),
+        "kubeconfig": Property("string", "YAML, for kubectl.", secret=True),
+        "issuedAt": Property("string", "From when on its client certificate is valid."),
+        "expiresAt": Property("string", "Until when its client certificate is valid."),
     }
 
     def __init__(self, host_keys: HostKeys) -> None:

@@ -6,9 +6,10 @@ import contextlib
 from typing import Any, Final
 
 from provider.errors import DeadlineExceeded
-from provider.kubernetes.api import Access, Api, ApiError, NodeState
+from provider.kubernetes.api import Api, ApiError, NodeState
 from provider.kubernetes.drain import Drain
 from provider.operation import Operation, Values
+from provider.resources.connections import api_of
 
 # A refresh must not be slow because a cluster does not respond.
 _READ_SECONDS: Final = 5.0
@@ -27,7 +28,7 @@ def read(operation: Operation, state: Values) -> Values | None:
     """The outputs in the API; None when it has no such Node."""
     name = state["nodeName"]
     try:
-        with contextlib.closing(Api(Access.of(state["api"]))) as api:
+        with contextlib.closing(Api(api_of(state))) as api:
             node = operation.wait(_READ_SECONDS).run(lambda: api.node(name))
     except (ApiError, DeadlineExceeded) as error:
         operation.warn(f'node "{name}" could not be read, its state stays as it was: {error}')
@@ -39,7 +40,7 @@ def remove(operation: Operation, state: Values) -> None:
     """Drains and removes the Node; a warning when the API does not respond."""
     name = state["nodeName"]
     try:
-        with contextlib.closing(Api(Access.of(state["api"]))) as api:
+        with contextlib.closing(Api(api_of(state))) as api:
             Drain(operation, api, name).remove(state["drainSeconds"])
     except ApiError as error:
         operation.warn(

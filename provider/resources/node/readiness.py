@@ -17,7 +17,6 @@ from provider.errors import OperationFailed
 from provider.keys.host_keys import HostKeys
 from provider.kubernetes import node_metadata
 from provider.kubernetes.api import (
-    Access,
     Api,
     ApiError,
     InvalidCredentialsError,
@@ -25,7 +24,7 @@ from provider.kubernetes.api import (
     UntrustedServerError,
 )
 from provider.operation import Operation, Values
-from provider.resources.connections import ssh_enabled
+from provider.resources.connections import api_of, ssh_enabled
 from provider.resources.node.node_object import outputs_of
 from provider.ssh.connection import Login
 from provider.ssh.machine import Machine, Setup
@@ -246,7 +245,7 @@ class Readiness:
 
     def _api(self) -> Api:
         try:
-            return Api(Access.of(self._inputs["api"]))
+            return Api(api_of(self._inputs))
         except InvalidCredentialsError as error:
             raise OperationFailed(
                 f"{error}\n    use adminCertificate and adminKey of the authority"
