@@ -20,12 +20,12 @@ help: ## list the tasks
 .PHONY: demo
 demo: ## a k3s cluster on this machine, through the real Pulumi engine, without an AWS account
 	@$(TOOLCHAIN) prepare demo
-	@$(IN_VENV) -m localcloud.demo up --began $(BEGAN)
+	@$(IN_VENV) -m demo up --began $(BEGAN)
 
 .PHONY: demo-destroy
 demo-destroy: ## destroy the demo's cluster and stop the local cloud; only caches stay
 	@if [ ! -d .local/demo ] && [ ! -d .local/cloud ]; then echo "there is no demo"; \
-	else $(TOOLCHAIN) venv; $(IN_VENV) -m localcloud.demo destroy; fi
+	else $(TOOLCHAIN) venv; $(IN_VENV) -m demo destroy; fi
 
 .PHONY: env
 env: ## print the line that puts the demo's pulumi, Python and environment into a shell

@@ -9,7 +9,7 @@ import pulumi
 from cluster import boot_program, config, node_config, user_data
 from cluster.errors import ClusterError
 from cluster.reading import registry_auth, secrets
-from components import lookups, release_files
+from components import lookups, release_files, rollout
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
 
 given = pulumi.Config()
@@ -31,7 +31,6 @@ try:
             read_file=lambda name: Path(name).read_text(),
         )
     )
-    facts = lookups.look_up(cluster)
     user_data.require_room(node_config.longest(cluster), program)
     files = release_files.provide(cluster) if cluster.k3s.from_bucket else {}
 except (ClusterError, lookups.LookupFailed) as error:
@@ -44,11 +43,11 @@ k3s = K3sCluster(
     cluster.name,
     K3sClusterArgs(
         cluster=cluster,
-        facts=facts,
         boot_program=program,
         k3s_files=files,
         registry_auth=auth,
         login_key=login_key,
+        existing_machines=rollout.existing_machines(),
     ),
 )
 

@@ -31,9 +31,9 @@ def parser() -> argparse.ArgumentParser:
 def act(arguments: argparse.Namespace) -> int:
     """Measures, prints and writes."""
     # What they import is in the virtual environment only; the help needs none.
-    from bench.laboratory import clean
+    from bench.environment import clean
     from bench.measurement import measure
-    from localcloud.demo.folder import Folder
+    from localcloud.workbench.folder import Folder
 
     folder = Folder(Places(), "bench")
     # Two at a time would measure each other, and each would remove what the other made.

@@ -13,10 +13,10 @@ from typing import Any
 
 import yaml
 
-from bench.laboratory import Laboratory
+from bench.environment import BenchEnvironment
 from bench.programs import Program
 from bench.results import Comparison
-from localcloud.demo.stack_config import CLUSTER
+from localcloud.workbench.stack_config import CLUSTER
 
 GOAL = 1.5
 SAMPLE_SECONDS = 0.2
@@ -31,16 +31,16 @@ PARTS = {
 }
 
 
-def preview(lab: Laboratory, agents: int, repeats: int) -> Comparison:
+def preview(bench: BenchEnvironment, agents: int, repeats: int) -> Comparison:
     """The first preview of one server and so many agents, against as many plain resources."""
-    with stacks(lab, agents) as (ours, plain):
+    with stacks(bench, agents) as (ours, plain):
         count = _resources(ours.answer("preview", "--json"))
         plain.answer("config", "set", "resources", str(count))
         floor, program = [], []
         for _ in range(repeats):
             floor.append(plain.seconds("preview"))
             program.append(ours.seconds("preview"))
-    lab.say(f"    {agents} agents previewed {repeats} times")
+    bench.say(f"    {agents} agents previewed {repeats} times")
     return Comparison(
         what=f"first preview of 1 server, {agents} agents",
         floor=f"{count} plain resources",
@@ -50,25 +50,25 @@ def preview(lab: Laboratory, agents: int, repeats: int) -> Comparison:
     )
 
 
-def memory(lab: Laboratory, agents: int) -> Mapping[str, int]:
+def memory(bench: BenchEnvironment, agents: int) -> Mapping[str, int]:
     """The most that each part of a preview of so many agents holds, in MiB."""
-    with stacks(lab, agents) as (ours, _):
+    with stacks(bench, agents) as (ours, _):
         run = ours.start("preview")
         with watched(run) as peaks:
             ours.end(run, "preview")
-    lab.say(f"    memory of a preview of {agents} agents watched")
+    bench.say(f"    memory of a preview of {agents} agents watched")
     return peaks
 
 
 @contextmanager
-def stacks(lab: Laboratory, agents: int) -> Iterator[tuple[Program, Program]]:
+def stacks(bench: BenchEnvironment, agents: int) -> Iterator[tuple[Program, Program]]:
     """A stack of the program with so many agents, and an empty one of the plain program."""
     # Where its file is left by a run that was killed, the next one finds it by its name.
-    name = f"{lab.program.stack}-many{agents}"
-    ours, plain = (dataclasses.replace(each, stack=name) for each in (lab.program, lab.plain))
+    name = f"{bench.program.stack}-many{agents}"
+    ours, plain = (dataclasses.replace(each, stack=name) for each in (bench.program, bench.plain))
     try:
         for each, described in ((ours, agents), (plain, None)):
-            given = yaml.safe_load(_file(each, lab.program.stack).read_text())
+            given = yaml.safe_load(_file(each, bench.program.stack).read_text())
             _file(each, name).write_text(yaml.safe_dump(_sized(given, described)))
             each.answer("stack", "select", "--create")
         yield ours, plain

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from bench import many, results
-from bench.laboratory import laboratory
+from bench.environment import prepare
 from bench.startup import StartUps
 from bench.unchanged import unchanged
-from localcloud.demo.folder import Folder
+from localcloud.workbench.folder import Folder
 from toolchain.host import Host
 from toolchain.progress import Say
 
@@ -23,20 +23,20 @@ VERY_LARGE = 1000
 
 def measure(folder: Folder, host: Host, say: Say) -> results.Results:
     """Measures everything, floor and program in turn. Raises LocalCloudError, ToolchainError."""
-    with laboratory(folder, host, say) as lab:
-        starts = StartUps(lab)
+    with prepare(folder, host, say) as bench:
+        starts = StartUps(bench)
         for number in range(1, START_UPS + 1):
             say(f"==> start-up {number} of {START_UPS}")
             starts.by_hand()
             starts.by_program(leave=number == START_UPS)
         say("==> without changes")
-        same = unchanged(lab, REPEATS)
+        same = unchanged(bench, REPEATS)
         say("==> large clusters")
-        large = many.preview(lab, LARGE, LARGE_REPEATS)
-        memory = many.memory(lab, VERY_LARGE)
+        large = many.preview(bench, LARGE, LARGE_REPEATS)
+        memory = many.memory(bench, VERY_LARGE)
         return results.Results(
-            k3s=f"{lab.k3s.kind}, {lab.k3s.version}",
-            aws_plugin=lab.aws_plugin,
+            k3s=f"{bench.k3s.kind}, {bench.k3s.version}",
+            aws_plugin=bench.aws_plugin,
             processors=os.cpu_count() or 1,
             comparisons=[starts.comparison, *same, large],
             boot=starts.boot,

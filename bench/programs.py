@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from localcloud.demo.stack import answer
 from localcloud.errors import LocalCloudError
+from localcloud.workbench.stack import answer
 
 RUN_SECONDS = 600
 LAST_LINES = 12

@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bench.laboratory import NODES, Laboratory
+from bench.environment import NODES, BenchEnvironment
 from bench.readiness import Watch
 from bench.results import Comparison
 from cluster import boot_report
-from localcloud.cloud.authority import Authority
-from localcloud.cloud.services import METADATA
 from localcloud.errors import LocalCloudError
+from localcloud.instance.authority import Authority
+from localcloud.instance.servers import METADATA
 from localcloud.machines import MachineSpec
 from localcloud.machines.containers import archive, connect
 
@@ -32,8 +32,8 @@ LISTENS = f"until (: </dev/tcp/{SERVER}/6443) 2>/dev/null; do sleep 0.05; done"
 class StartUps:
     """Starts clusters one after the other and remembers how long each took."""
 
-    def __init__(self, lab: Laboratory) -> None:
-        self._lab, self._engine = lab, connect()
+    def __init__(self, bench: BenchEnvironment) -> None:
+        self._bench, self._engine = bench, connect()
         self._by_hand: list[float] = []
         self._by_program: list[float] = []
         self.up_seconds: list[float] = []
@@ -56,7 +56,7 @@ class StartUps:
 
         No metadata service, no cloud-init, no download, no report, nothing checked.
         """
-        machines, token = self._lab.machines, secrets.token_hex(16)
+        machines, token = self._bench.machines, secrets.token_hex(16)
         names = [f"machine-{index}" for index in range(NODES)]
         for index, name in enumerate(names):
             self._make(name, index)
@@ -77,16 +77,16 @@ class StartUps:
         except LocalCloudError as error:
             raise LocalCloudError(f"started by hand, {error}{self._last_words(names)}") from None
         self._by_hand.append(seconds)
-        self._lab.say(f"    by hand      {seconds:6.2f} s")
+        self._bench.say(f"    by hand      {seconds:6.2f} s")
         for listener in listeners:
             listener.close()
         machines.remove_everything()
 
     def by_program(self, *, leave: bool) -> None:
         """The program's own `pulumi up`, on a stack that holds nothing; destroyed unless left."""
-        program, began = self._lab.program, time.monotonic()
+        program, began = self._bench.program, time.monotonic()
         run = program.start("up", "--yes", "--skip-preview", "--suppress-outputs")
-        watch = Watch(self._engine, self._lab.cloud_id, NODES)
+        watch = Watch(self._engine, self._bench.cloud_id, NODES)
         try:
             ready = watch.until_ready(lambda: run.poll() is None)
         except LocalCloudError:
@@ -101,13 +101,13 @@ class StartUps:
         program.end(run, "up")
         self.up_seconds.append(time.monotonic() - began)
         self._by_program.append(ready - watch.started)
-        self._lab.say(f"    by program   {ready - watch.started:6.2f} s")
+        self._bench.say(f"    by program   {ready - watch.started:6.2f} s")
         self._take_apart(watch.started, ready)
         if not leave:
             program.seconds("destroy", "--yes", "--skip-preview")
 
     def _take_apart(self, started: float, ready: float) -> None:
-        reports = json.loads(self._lab.program.answer("stack", "output", "bootReport", "--json"))
+        reports = json.loads(self._bench.program.answer("stack", "output", "bootReport", "--json"))
         (server,) = (each for each in reports.values() if each["role"] == "server")
         report = boot_report.parse(json.dumps(server))
         began = report.phases[0].started_at.timestamp()
@@ -119,7 +119,7 @@ class StartUps:
         self.boot["after it: all nodes Ready"].append(ready - ended)
 
     def _make(self, name: str, index: int) -> None:
-        machines = self._lab.machines
+        machines = self._bench.machines
         machines.create(
             MachineSpec(
                 instance_id=name,
@@ -134,7 +134,7 @@ class StartUps:
             )
         )
         container = machines.container(name)
-        k3s = archive("k3s", self._lab.k3s.path.read_bytes(), 0o755)
+        k3s = archive("k3s", self._bench.k3s.path.read_bytes(), 0o755)
         container.put_archive("/usr/local/bin", k3s)
         container.put_archive("/etc/cloud", archive("cloud-init.disabled", b""))
 
@@ -142,6 +142,6 @@ class StartUps:
         """What k3s said last on each machine."""
         lines = []
         for name in names:
-            said = self._lab.machines.container(name).exec_run(["tail", "-n", "3", LOG]).output
+            said = self._bench.machines.container(name).exec_run(["tail", "-n", "3", LOG]).output
             lines += [f"\n    {name} | {line}" for line in said.decode().splitlines()]
         return "".join(lines)

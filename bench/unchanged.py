@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bench.laboratory import Laboratory
+from bench.environment import BenchEnvironment
 from bench.results import Comparison
 
 COMMANDS = {
@@ -13,18 +13,18 @@ COMMANDS = {
 }
 
 
-def unchanged(lab: Laboratory, repeats: int) -> list[Comparison]:
+def unchanged(bench: BenchEnvironment, repeats: int) -> list[Comparison]:
     """Brings the plain program up with as many resources, then runs both in turn."""
-    count = _resources(lab.program.answer("stack", "export"))
-    lab.plain.answer("config", "set", "resources", str(count))
-    lab.plain.seconds("up", "--yes", "--skip-preview")
+    count = _resources(bench.program.answer("stack", "export"))
+    bench.plain.answer("config", "set", "resources", str(count))
+    bench.plain.seconds("up", "--yes", "--skip-preview")
     found = []
     for name, words in COMMANDS.items():
         floor, ours = [], []
         for _ in range(repeats):
-            floor.append(lab.plain.seconds(*words))
-            ours.append(lab.program.seconds(*words))
-        lab.say(f"    {name} measured {repeats} times")
+            floor.append(bench.plain.seconds(*words))
+            ours.append(bench.program.seconds(*words))
+        bench.say(f"    {name} measured {repeats} times")
         found.append(
             Comparison(
                 what=f"{name} without changes",

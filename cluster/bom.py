@@ -45,7 +45,7 @@ def of(cluster: Cluster, parts: Parts) -> dict[str, Any]:
 
 
 def _k3s(cluster: Cluster, bucket_name: str | None) -> dict[str, Any]:
-    in_use = sorted({cluster.architecture_of(pool) for pool in cluster.all_pools})
+    in_use = sorted(cluster.architectures)
     return {
         "version": cluster.k3s.version,
         "sha256": {each: cluster.k3s.sha256[each] for each in in_use},

@@ -10,7 +10,7 @@ import gzip
 from collections.abc import Mapping
 
 from cluster import releases
-from cluster.model import Architecture, Cluster, Manifest, Role
+from cluster.spec import Architecture, ClusterSpec, Manifest, Role
 
 # The boot program takes 11 KB of the 14 that user data may have, the node configuration 1.
 INLINE_BYTES = 1024
@@ -19,17 +19,17 @@ READABLE: Mapping[Role, tuple[str, ...]] = {"server": ("k3s", "manifests"), "age
 """The folders a machine of each role may read."""
 
 
-def needed(cluster: Cluster) -> bool:
+def needed(cluster: ClusterSpec) -> bool:
     """Whether the stack has a bucket at all."""
     return cluster.k3s.from_bucket or bool(stored_manifests(cluster))
 
 
-def k3s_key(cluster: Cluster, architecture: Architecture) -> str:
+def k3s_key(cluster: ClusterSpec, architecture: Architecture) -> str:
     """Where the k3s of an architecture lies."""
     return f"k3s/{cluster.k3s.sha256[architecture]}/{releases.ASSETS[architecture]}"
 
 
-def k3s_source(cluster: Cluster, architecture: Architecture, bucket_name: str | None) -> str:
+def k3s_source(cluster: ClusterSpec, architecture: Architecture, bucket_name: str | None) -> str:
     """Where machines of an architecture fetch k3s."""
     if cluster.k3s.from_bucket and bucket_name:
         return url(bucket_name, k3s_key(cluster, architecture))
@@ -46,7 +46,7 @@ def url(bucket: str, key: str) -> str:
     return f"s3://{bucket}/{key}"
 
 
-def stored_manifests(cluster: Cluster) -> tuple[Manifest, ...]:
+def stored_manifests(cluster: ClusterSpec) -> tuple[Manifest, ...]:
     """The manifests that do not fit into user data: the largest, until the rest does."""
     left = sorted(cluster.manifests, key=lambda each: (packed_bytes([each]), each.name))
     while left and packed_bytes(left) > INLINE_BYTES:

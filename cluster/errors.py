@@ -3,8 +3,8 @@ Every error `cluster/` raises for what an operator can cause.
 
     ClusterError
     ├── ConfigError         the configuration is wrong: all its problems at once
-    ├── UserDataTooLarge    what a machine is told does not fit into EC2's user data
-    ├── KubeconfigError     a kubeconfig is not one, or is not of this cluster
+    ├── UserDataTooLarge    the user data of a machine is over EC2's limit
+    ├── KubeconfigError     a text is not a kubeconfig, or is one of another cluster
     └── BootReportError     a machine's boot report cannot be read
 
 A bug keeps its own traceback and is none of these.
@@ -14,26 +14,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 
 class ClusterError(Exception):
-    """Something the operator can put right; its text is the whole message."""
+    """Something the operator can correct; its text is the whole message."""
+
+
+class Kind(Enum):
+    """What sort of problem it is, for programs that group them."""
+
+    REQUIRED = "required"
+    TYPE = "type"
+    INVALID = "invalid"
+    UNKNOWN_KEY = "unknown-key"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    """Two settings that cannot stand beside each other."""
+    LIMIT = "limit"
+    """More than there is room for."""
+    FORBIDDEN = "forbidden"
+    """The program sets it itself, or never allows it."""
+    SECRET = "secret"  # noqa: S105 - the name of a kind
+    """A secret where it would be readable."""
+    UNAVAILABLE = "unavailable"
+    """AWS does not have it, or this release not yet."""
+    WARNING = "warning"
+    """Allowed, and perhaps not intended."""
+    DATA_LOSS = "data-loss"
+    DOWNGRADE = "downgrade"
+    SKIPPED_MINOR = "skipped-minor"
+    SHRUNK_VOLUME = "shrunk-volume"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One fault of the configuration: a path to paste, a fact, an instruction."""
+    """One problem of the configuration: a path to paste, a fact, an instruction."""
 
     path: str
     what: str
     fix: str
+    kind: Kind = Kind.INVALID
 
     def __str__(self) -> str:
         return f"{self.path}: {self.what}\n    {self.fix}"
 
 
 class ConfigError(ClusterError):
-    """The configuration cannot be used; `problems` stand in the order of the file."""
+    """The configuration cannot be used; `problems` are in the order of the file."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
@@ -47,8 +75,8 @@ class UserDataTooLarge(ClusterError):  # noqa: N818 - reads as the fact it state
 
 
 class KubeconfigError(ClusterError):
-    """The text is no kubeconfig, or belongs to another cluster."""
+    """The text is not a kubeconfig, or belongs to another cluster."""
 
 
 class BootReportError(ClusterError):
-    """The text is no boot report of a known shape."""
+    """The text is not a boot report of a known schema."""

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from cluster.model import Cluster, Role
+from cluster.model import Cluster
 from cluster.model import Network as Ranges
+from cluster.spec import Role
 
 SUBNET_PREFIX = 20
 SMALLEST_SUBNET_PREFIX = 28

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cluster.model import Cluster, Role
+from cluster.spec import ClusterSpec, Role
 
 SHARED: Mapping[Role, Mapping[str, str]] = {
     "server": {
@@ -24,7 +24,7 @@ REGISTRY_AUTH = "registryAuth"
 _OWN_ADDRESS = "${aws:EC2InstanceSourcePrivateIPv4}"
 
 
-def shared(cluster: Cluster, role: Role, *, registries: bool = False) -> dict[str, str]:
+def shared(cluster: ClusterSpec, role: Role, *, registries: bool = False) -> dict[str, str]:
     """
     The names of the parameters all machines of the role share, by their keys.
 
@@ -36,23 +36,30 @@ def shared(cluster: Cluster, role: Role, *, registries: bool = False) -> dict[st
     return {key: f"{_home(cluster, role)}/{last}" for key, last in known.items()}
 
 
-def host_key(cluster: Cluster, role: Role, private_ip: str) -> str:
+def host_key(cluster: ClusterSpec, role: Role, private_ip: str) -> str:
     """The parameter with the SSH host key of the machine at this address."""
     return f"{_home(cluster, role)}/host-keys/{private_ip}"
 
 
-def readable_by(cluster: Cluster, role: Role, *, registries: bool = False) -> tuple[str, ...]:
+def datastore(cluster: ClusterSpec) -> str:
+    """The parameter that records where the data of the cluster is; no secret."""
+    return f"{_home(cluster, 'server')}/datastore"
+
+
+def readable_by(cluster: ClusterSpec, role: Role, *, registries: bool = False) -> tuple[str, ...]:
     """
-    Every parameter a machine of the role may read: what it shares, and its own host key alone.
+    Every parameter a machine of the role may read: what it shares, a server the record of the
+    datastore, and its own host key alone.
 
     The host key's name ends in the machine's address, so one line with a policy variable says
     "its own" for all of them; naming each would outgrow IAM's 10,240 characters.
     """
     names = shared(cluster, role, registries=registries)
-    return (*names.values(), host_key(cluster, role, _OWN_ADDRESS))
+    record = (datastore(cluster),) if role == "server" else ()
+    return (*names.values(), *record, host_key(cluster, role, _OWN_ADDRESS))
 
 
-def everything(cluster: Cluster) -> str:
+def everything(cluster: ClusterSpec) -> str:
     """All parameters of the cluster, as a pattern."""
     return f"{_base(cluster)}/*"
 
@@ -62,10 +69,10 @@ def arn(name: str, *, partition: str, region: str, account_id: str) -> str:
     return f"arn:{partition}:ssm:{region}:{account_id}:parameter{name}"
 
 
-def _home(cluster: Cluster, role: Role) -> str:
+def _home(cluster: ClusterSpec, role: Role) -> str:
     return f"{_base(cluster)}/{role}"
 
 
-def _base(cluster: Cluster) -> str:
+def _base(cluster: ClusterSpec) -> str:
     # A level for each: with one for both, two clusters could have the same names.
     return f"/k3s-aws/{cluster.stack}/{cluster.name}"

@@ -1,5 +1,5 @@
 """
-What reading/keys.py declares, told to people and editors: tables and a JSON Schema.
+The declarations of reading/keys/ as tables for people and as a JSON Schema for editors.
 
 `make golden` writes both; a test compares them.
 """
@@ -11,12 +11,24 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cluster.reading.declared import Flag, Free, Group, Groups, Key, Number, Table, Text, Texts
-from cluster.reading.findings import ROOT
+from cluster.effect import Effect
+from cluster.reading.declarations import (
+    Boolean,
+    FreeObject,
+    Integer,
+    IntegerOrPercentage,
+    Key,
+    Object,
+    Objects,
+    String,
+    StringMap,
+    Strings,
+)
 from cluster.reading.keys import TOP
+from cluster.reading.section import ROOT
 
 PROJECT = "k3s-aws"
-_HEAD = "| Key | Type | Default | What | Change |\n|---|---|---|---|---|\n"
+_HEAD = "| Key | Type | Default | Description | Change |\n|---|---|---|---|---|\n"
 _TABLE = re.compile(r"(<!-- keys of ([^ ]+) -->\n)(?:\|[^\n]*\n)*")
 
 
@@ -46,100 +58,119 @@ def with_tables(page: str) -> str:
 
 def paths() -> list[str]:
     """Every key by its path, as the page's sections name it: `cluster.pools[].count`."""
-    return [f"{path}.{key}" for path, keys in _mappings(TOP.keys, ROOT) for key in keys]
+    return [f"{path}.{key}" for path, keys in _objects(TOP.keys, ROOT) for key in keys]
+
+
+def effects() -> dict[str, Effect]:
+    """What a change of each key does to nodes, by its path; not of objects that have keys."""
+    return {
+        f"{path}.{name}": key.effect
+        for path, keys in _objects(TOP.keys, ROOT)
+        for name, key in keys.items()
+        if key.effect is not None and not isinstance(key, Object | Objects)
+    }
 
 
 def sections() -> list[str]:
     """Every path that has keys below it."""
-    return [path for path, _ in _mappings(TOP.keys, ROOT)]
+    return [path for path, _ in _objects(TOP.keys, ROOT)]
 
 
-def _mappings(keys: Mapping[str, Key], path: str) -> Iterator[tuple[str, Mapping[str, Key]]]:
+def _objects(keys: Mapping[str, Key], path: str) -> Iterator[tuple[str, Mapping[str, Key]]]:
     yield path, keys
     for name, declared in keys.items():
-        if isinstance(declared, Group):
-            yield from _mappings(declared.keys, f"{path}.{name}")
-        elif isinstance(declared, Groups):
-            yield from _mappings(declared.keys, f"{path}.{name}[]")
+        if isinstance(declared, Object):
+            yield from _objects(declared.keys, f"{path}.{name}")
+        elif isinstance(declared, Objects):
+            yield from _objects(declared.keys, f"{path}.{name}[]")
 
 
 def _tables(keys: Mapping[str, Key], path: str) -> Iterator[tuple[str, str]]:
-    for place, below in _mappings(keys, path):
+    for place, below in _objects(keys, path):
         yield place, _HEAD + "".join(_row(name, each) for name, each in below.items())
 
 
 def _row(name: str, declared: Key) -> str:
-    cells = (f"`{name}`", _type(declared), _default(declared), declared.what, declared.change)
+    effect = declared.effect.label if declared.effect is not None else ""
+    change = ", ".join(each for each in (effect, declared.note) if each)
+    cells = (f"`{name}`", type_name(declared), _default(declared), declared.description, change)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
 
-def _type(declared: Key) -> str:
+def type_name(declared: Key) -> str:
+    """The type as the tables have it."""
     match declared:
-        case Text(choices=choices) if choices:
+        case String(choices=choices) if choices:
             return " or ".join(f"`{each}`" for each in choices)
-        case Number(low=low, high=high):
-            return f"{low} to {high}" if low < high else str(low)
+        case Integer(low=low, high=high):
+            return f"integer, {low} to {high}" if low < high else f"integer, {low}"
+        case IntegerOrPercentage(high=high):
+            return f"integer, 1 to {high}, or a percentage"
         case _:
             return _NAMES[type(declared)]
 
 
 _NAMES: Mapping[type[Key], str] = {
-    Text: "text",
-    Flag: "true or false",
-    Texts: "list of texts",
-    Table: "texts by name",
-    Free: "mapping",
-    Group: "mapping, below",
-    Groups: "list, below",
+    String: "string",
+    Boolean: "boolean",
+    Strings: "list of strings",
+    StringMap: "map of strings",
+    FreeObject: "object",
+    Object: "object",
+    Objects: "list of objects",
 }
 
 
 def _default(declared: Key) -> str:
     if declared.required:
         return "must be given"
-    if declared.shown:
-        return declared.shown
+    if declared.default_text:
+        return declared.default_text
     if declared.default in (None, "", [], {}):
         return "none"
     return f"`{json.dumps(declared.default).strip(chr(34))}`"
 
 
 def _schema(declared: Key) -> dict[str, Any]:
-    described = {"description": _plain(declared.what), **_shape(declared)}
+    described = {"description": _plain(declared.description), **_shape(declared)}
     if not declared.required and declared.default is not None:
         described["default"] = declared.default
     return described
 
 
 def _shape(declared: Key) -> dict[str, Any]:
-    shape: dict[str, Any] = {"type": _JSON_TYPES[type(declared)]}
+    shape: dict[str, Any] = {"type": _JSON_TYPES.get(type(declared))}
     match declared:
-        case Text(choices=choices) if choices:
+        case String(choices=choices) if choices:
             shape["enum"] = list(choices)
-        case Text(shape=pattern) if pattern:
+        case String(pattern=pattern) if pattern:
             shape["pattern"] = f"^({pattern})$"
-        case Number():
+        case Integer():
             shape |= {"minimum": declared.low, "maximum": declared.high}
-        case Texts():
-            shape |= {"items": {"type": "string"}, "minItems": 1 if declared.required else 0}
-        case Table():
+        case IntegerOrPercentage(high=high):
+            number = {"type": "integer", "minimum": 1, "maximum": high}
+            percentage = {"type": "string", "pattern": f"^({declared.pattern})$"}
+            shape = {"anyOf": [number, percentage]}
+        case Strings():
+            shape |= {"items": {"type": "string"}, "minItems": 1 if declared.empty else 0}
+        case StringMap():
             shape["additionalProperties"] = {"type": "string"}
-        case Groups(keys=keys):
+        case Objects(keys=keys):
             shape["items"] = _object(keys)
-        case Group(keys=keys):
+        case Object(keys=keys):
             shape = _object(keys)
     return shape
 
 
 _JSON_TYPES: Mapping[type[Key], str] = {
-    Text: "string",
-    Number: "integer",
-    Flag: "boolean",
-    Texts: "array",
-    Table: "object",
-    Free: "object",
-    Group: "object",
-    Groups: "array",
+    String: "string",
+    Integer: "integer",
+    Boolean: "boolean",
+    Strings: "array",
+    StringMap: "object",
+    FreeObject: "object",
+    Object: "object",
+    Objects: "array",
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from cluster.model import Architecture
+from cluster.spec import Architecture
 
 DOWNLOAD_URL = "https://github.com/k3s-io/k3s/releases/download"
 ASSETS: Mapping[Architecture, str] = {"x86_64": "k3s", "arm64": "k3s-arm64"}

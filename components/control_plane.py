@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import pulumi
 
 from components.machine import Machine, MachineArgs
+from components.rollout import Turn
 
 
 @dataclass(frozen=True, kw_only=True)
 class ControlPlaneArgs:
-    """The machines of the servers, by their logical names."""
+    """The machines of the servers by their logical names, and how many servers exist already."""
 
     machines: Mapping[str, MachineArgs]
+    existing: pulumi.Output[int]
 
 
 class ControlPlane(pulumi.ComponentResource):
@@ -31,8 +33,14 @@ class ControlPlane(pulumi.ComponentResource):
         self, name: str, args: ControlPlaneArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("k3s:aws:ControlPlane", name, None, opts)
-        self.servers = [
-            Machine(machine_name, machine, pulumi.ResourceOptions(parent=self))
-            for machine_name, machine in args.machines.items()
-        ]
+        self.servers = []
+        for machine_name, machine in args.machines.items():
+            turn = Turn(
+                existing=args.existing,
+                max_unavailable=1,
+                pool=[server.node for server in self.servers],
+            )
+            self.servers.append(
+                Machine(machine_name, machine, pulumi.ResourceOptions(parent=self), turn=turn)
+            )
         self.register_outputs({"nodeNames": [server.node.nodeName for server in self.servers]})

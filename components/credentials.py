@@ -11,7 +11,8 @@ import pulumi
 import pulumi_aws as aws
 
 from cluster import network, parameters
-from cluster.model import Cluster, Role
+from cluster.model import Cluster
+from cluster.spec import Role
 from components import plugin
 from components.parameter import SecretParameters
 

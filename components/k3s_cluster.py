@@ -11,15 +11,16 @@ import pulumi
 
 from cluster import bucket, network, node_config, parameters, policies
 from cluster.k3s_config import Addresses
-from cluster.model import Architecture, Cluster, Identity, Node, Role
+from cluster.model import Cluster, Node
 from cluster.model import NodePool as PoolPlan
 from cluster.node_config import Surroundings
-from components import bom, plugin
+from cluster.spec import Architecture, Identity, Role
+from components import bom, endpoint, plugin
 from components.address import Address, AddressArgs
 from components.bucket import Bucket, BucketArgs
 from components.control_plane import ControlPlane, ControlPlaneArgs
 from components.credentials import Credentials, CredentialsArgs
-from components.lookups import Facts
+from components.datastore import Datastore, DatastoreArgs
 from components.machine import Access, Machine, MachineArgs
 from components.machine_role import MachineRole, MachineRoleArgs
 from components.network import Network, NetworkArgs
@@ -29,10 +30,9 @@ from components.parameter import SecretParameters
 
 @dataclass(frozen=True, kw_only=True)
 class K3sClusterArgs:
-    """The resolved model, what AWS said about the account, and the text of the boot program."""
+    """The resolved cluster, and the text of the boot program."""
 
     cluster: Cluster
-    facts: Facts
     boot_program: str
     k3s_files: Mapping[Architecture, Path] = field(default_factory=dict)
     """What goes into the bucket where k3s is to come from it."""
@@ -40,6 +40,8 @@ class K3sClusterArgs:
     """Passwords of image registries; secret."""
     login_key: str | None = None
     """The operator's own SSH key to log in with; secret."""
+    existing_machines: pulumi.Output[dict[str, int]]
+    """How many machines of each pool exist already (components/rollout.py)."""
 
 
 class K3sCluster(pulumi.ComponentResource):
@@ -83,7 +85,7 @@ class K3sCluster(pulumi.ComponentResource):
         self._addresses = {node.suffix: self._create_address(node) for node in cluster.nodes}
         first = self._addresses[cluster.nodes[0].suffix]
         self._join_address = first.private_ip
-        self.api_endpoint = pulumi.Output.format("https://{0}:6443", first.reached_at)
+        self.api_endpoint = endpoint.at_address(first).url
         self._access = self._grant_access()
 
         machines = self._create_machines()
@@ -160,9 +162,9 @@ class K3sCluster(pulumi.ComponentResource):
         )
 
     def _parameter_arn(self, name: str) -> str:
-        facts = self._args.facts
+        cluster = self._args.cluster
         return parameters.arn(
-            name, partition=facts.partition, region=facts.region, account_id=facts.account_id
+            name, partition=cluster.partition, region=cluster.region, account_id=cluster.account_id
         )
 
     def _deny_parameters(self, machines: Sequence[Machine]) -> None:
@@ -202,15 +204,22 @@ class K3sCluster(pulumi.ComponentResource):
         cluster = self._args.cluster
         control_plane = ControlPlane(
             f"{self._name}-{cluster.servers.name}",
-            ControlPlaneArgs(machines=self._plan_machines(cluster.servers, None)),
+            ControlPlaneArgs(
+                machines=self._plan_machines(cluster.servers, None),
+                existing=self._existing(cluster.servers),
+            ),
             self._child,
         )
-        first = control_plane.servers[0].instance.id
+        first = control_plane.servers[0]
+        self._datastore = self._record_datastore(first)
         pools = [
             NodePool(
                 f"{self._name}-{pool.name}",
                 NodePoolArgs(
-                    machines=self._plan_machines(pool, first), control_plane=control_plane
+                    machines=self._plan_machines(pool, self._datastore.id),
+                    control_plane=control_plane,
+                    existing=self._existing(pool),
+                    max_unavailable=pool.max_unavailable,
                 ),
                 self._child,
             )
@@ -218,8 +227,23 @@ class K3sCluster(pulumi.ComponentResource):
         ]
         return [*control_plane.servers, *(agent for pool in pools for agent in pool.agents)]
 
+    def _record_datastore(self, server: Machine) -> Datastore:
+        return Datastore(
+            self._name,
+            DatastoreArgs(
+                storage_id=server.instance.id,
+                first_server=server.node,
+                record_name=parameters.datastore(self._args.cluster),
+                tags=self._tags,
+            ),
+            self._child,
+        )
+
+    def _existing(self, pool: PoolPlan) -> pulumi.Output[int]:
+        return self._args.existing_machines.apply(lambda counts: counts.get(pool.name, 0))
+
     def _plan_machines(
-        self, pool: PoolPlan, server_instance_id: pulumi.Output[str] | None
+        self, pool: PoolPlan, datastore_id: pulumi.Output[str] | None
     ) -> dict[str, MachineArgs]:
         return {
             f"{self._name}-{node.suffix}": MachineArgs(
@@ -227,10 +251,10 @@ class K3sCluster(pulumi.ComponentResource):
                 node=node,
                 address=self._addresses[node.suffix],
                 profile_name=self._roles[node.suffix].profile_name,
-                image_id=self._args.facts.image_of(self._args.cluster, node.pool),
+                image_id=node.pool.image_id,
                 boot_program=self._args.boot_program,
                 node_config=self._node_config(node),
-                server_instance_id=server_instance_id,
+                datastore_id=datastore_id,
                 access=self._access,
                 secrets=self._credentials.secrets[node.role],
                 parameters=self._parameters,
@@ -249,7 +273,7 @@ class K3sCluster(pulumi.ComponentResource):
 
         def render(known: Mapping[str, Any]) -> str:
             around = Surroundings(
-                region=self._args.facts.region,
+                region=self._args.cluster.region,
                 server_private_ip=known["server"],
                 bucket=known["bucket"],
                 registry_auth=bool(self._args.registry_auth),
@@ -269,7 +293,7 @@ class K3sCluster(pulumi.ComponentResource):
             f"{self._name}-{identity.name}",
             {
                 "api": self._access.api,
-                "serverInstanceId": server.instance.id,
+                "datastoreId": self._datastore.id,
                 "clusterName": self._args.cluster.name,
                 "name": identity.name,
                 "clusterRole": identity.cluster_role,

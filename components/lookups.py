@@ -1,19 +1,19 @@
-"""What the program asks AWS before it creates anything: instance types, images, where it is."""
+"""What the program asks AWS before it creates anything: instance types, images, the account."""
 
 from __future__ import annotations
 
 import ipaddress
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import pulumi
 import pulumi_aws as aws
 
-from cluster import answers
-from cluster.answers import Answers, ExistingSubnet, InstanceType, OwnImage
-from cluster.model import Cluster, NodePool
+from cluster import aws_facts
+from cluster.aws_facts import AwsFacts, ExistingSubnet, InstanceType, OwnImage
+from cluster.model import Cluster
+from cluster.spec import ClusterSpec
 
 T = TypeVar("T")
 
@@ -21,69 +21,42 @@ CALLER_SECONDS = 10
 
 
 class LookupFailed(Exception):  # noqa: N818 - reads as the fact it states
-    """AWS refused a look-up or could not be asked; the text is the whole message."""
+    """AWS rejected a lookup or could not be reached; the text is the whole message."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """The account's coordinates, and the image id for each SSM parameter in use."""
-
-    region: str
-    account_id: str
-    partition: str
-    image_ids: Mapping[str, str]
-
-    def image_of(self, cluster: Cluster, pool: NodePool) -> str:
-        """The image a machine of the pool is made from."""
-        image = pool.image
-        return image.ami or self.image_ids[image.parameters[cluster.architecture_of(pool)]]
-
-
-def resolve(cluster: Cluster) -> Cluster:
+def resolve(spec: ClusterSpec) -> Cluster:
     """
-    The cluster with everything about it that only AWS knows.
+    The cluster that the configuration describes, on this account.
 
-    Raises ConfigError with all that AWS does not have or that does not fit together, LookupFailed
-    when AWS does not say.
+    Raises ConfigError with everything that AWS does not have or that does not fit together,
+    LookupFailed when a lookup fails.
     """
-    place = cluster.network
-    types = {name: _instance_type(name) for name in cluster.instance_types}
+    return aws_facts.resolve(spec, look_up(spec), _image_id)
+
+
+def look_up(spec: ClusterSpec) -> AwsFacts:
+    """Ask AWS about everything the configuration names, and where it runs. Raises LookupFailed."""
+    place = spec.network
+    types = {name: _instance_type(name) for name in spec.instance_types}
     subnets = {each: _subnet(each) for each in place.subnet_ids}
     vpcs = {subnet.vpc_id for subnet in subnets.values() if subnet}
-    known = [name for name, facts in types.items() if facts]
-    given = Answers(
+    known = [name for name, found in types.items() if found]
+    return AwsFacts(
         instance_types=types,
         zones=_zones(),
         offered=_offered(known) if known else {},
-        images={ami: _own_image(ami) for ami in cluster.own_images},
+        images={ami: _own_image(ami) for ami in spec.own_images},
         subnets=subnets,
         vpc_ranges=[each for vpc in sorted(vpcs) for each in _vpc_ranges(vpc)],
-        caller=caller(place.caller_address_url) if place.asks_for_caller else None,
-        region=_region() if cluster.parameter_key_arn else None,
+        caller=caller(place.caller_address_url) if place.uses_caller else None,
+        region=_lookup("its region", aws.get_region).region,
+        account_id=_lookup("the account", aws.get_caller_identity).account_id,
+        partition=_lookup("its partition", aws.get_partition).partition,
     )
-    return answers.resolve(cluster, given)
-
-
-def look_up(cluster: Cluster) -> Facts:
-    """
-    Ask AWS where the program runs and which images it starts machines from.
-
-    Raises LookupFailed.
-    """
-    return Facts(
-        region=_region(),
-        account_id=_asked("the account", aws.get_caller_identity).account_id,
-        partition=_asked("its partition", aws.get_partition).partition,
-        image_ids={name: _image_id(name) for name in cluster.image_parameters},
-    )
-
-
-def _region() -> str:
-    return _asked("its region", aws.get_region).region
 
 
 def _image_id(parameter: str) -> str:
-    found = _asked(f"the image {parameter}", lambda: aws.ssm.get_parameter(name=parameter))
+    found = _lookup(f"the image {parameter}", lambda: aws.ssm.get_parameter(name=parameter))
     return found.value
 
 
@@ -102,7 +75,7 @@ def _own_image(ami: str) -> OwnImage | None:
 
 def image_name(ami: str) -> str | None:
     """
-    What an image is called; None when it has no name any more, or AWS does not say.
+    The name of an image; None when it has none any more, or the lookup fails.
 
     A machine outlives the image it was made from, and the name is for people: never a reason to
     end a run.
@@ -122,7 +95,7 @@ def _image(ami: str) -> aws.ec2.GetAmiResult | None:
     EC2 hides deprecated images of others from whoever does not ask for them, and starts machines
     from them all the same.
     """
-    return _known(
+    return _optional(
         f"the image {ami}",
         ("returned no results", "InvalidAMIID"),
         lambda: aws.ec2.get_ami(
@@ -132,7 +105,7 @@ def _image(ami: str) -> aws.ec2.GetAmiResult | None:
 
 
 def _subnet(id_: str) -> ExistingSubnet | None:
-    found = _known(
+    found = _optional(
         f"the subnet {id_}",
         ("InvalidSubnetID", "no matching EC2 Subnet"),
         lambda: aws.ec2.get_subnet(id=id_),
@@ -146,7 +119,7 @@ def _subnet(id_: str) -> ExistingSubnet | None:
 
 
 def _vpc_ranges(id_: str) -> list[ipaddress.IPv4Network]:
-    found = _asked(f"the VPC {id_}", lambda: aws.ec2.get_vpc(id=id_))
+    found = _lookup(f"the VPC {id_}", lambda: aws.ec2.get_vpc(id=id_))
     return [ipaddress.IPv4Network(each.cidr_block) for each in found.cidr_block_associations]
 
 
@@ -157,14 +130,16 @@ def _zones() -> list[str]:
     Those have Elastic IPs of their own, and "eu-central-1-ham-1a" sorts before "eu-central-1a".
     """
     only = [aws.GetAvailabilityZonesFilterArgs(name="zone-type", values=["availability-zone"])]
-    found = _asked("its zones", lambda: aws.get_availability_zones(state="available", filters=only))
+    found = _lookup(
+        "its zones", lambda: aws.get_availability_zones(state="available", filters=only)
+    )
     return list(found.names)
 
 
 def _offered(types: Sequence[str]) -> dict[str, set[str]]:
     """The zones in which EC2 has each of the instance types."""
     wanted = aws.ec2.GetInstanceTypeOfferingsFilterArgs(name="instance-type", values=types)
-    found = _asked(
+    found = _lookup(
         f"the zones of {', '.join(types)}",
         lambda: aws.ec2.get_instance_type_offerings(
             location_type="availability-zone", filters=[wanted]
@@ -177,7 +152,7 @@ def _offered(types: Sequence[str]) -> dict[str, set[str]]:
 
 
 def _instance_type(name: str) -> InstanceType | None:
-    found = _known(
+    found = _optional(
         f"the instance type {name}",
         ("InvalidInstanceType",),
         lambda: aws.ec2.get_instance_type(instance_type=name),
@@ -207,20 +182,20 @@ def caller(url: str) -> str:
         ) from None
 
 
-def _known(what: str, unknown: tuple[str, ...], look_up: Callable[[], T]) -> T | None:
-    """The answer; None when AWS says one of the words for not knowing the thing."""
+def _optional(what: str, missing: tuple[str, ...], call: Callable[[], T]) -> T | None:
+    """The result; None when the error has one of the words for a thing that does not exist."""
     try:
-        return _asked(what, look_up)
+        return _lookup(what, call)
     except LookupFailed as error:
-        if not any(word in str(error) for word in unknown):
+        if not any(word in str(error) for word in missing):
             raise
-        pulumi.log.debug(f"AWS does not know {what}: {error}")
+        pulumi.log.debug(f"AWS has no such thing, {what}: {error}")
         return None
 
 
-def _asked(what: str, look_up: Callable[[], T]) -> T:
+def _lookup(what: str, call: Callable[[], T]) -> T:
     try:
-        return look_up()
+        return call()
     except Exception as error:
         # The SDK raises exactly this for what the provider refuses; all else is a bug.
         if type(error) is not Exception:

@@ -10,10 +10,12 @@ import pulumi
 import pulumi_aws as aws
 
 from cluster import parameters, user_data
-from cluster.model import Cluster, Node, Spot
+from cluster.model import Cluster, Node
+from cluster.spec import Spot
 from components import plugin
 from components.address import Address
 from components.parameter import SecretParameters
+from components.rollout import Turn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +37,8 @@ class MachineArgs:
     image_id: pulumi.Input[str]
     boot_program: str
     node_config: pulumi.Output[str]
-    server_instance_id: pulumi.Input[str] | None
-    """The instance of the server it joins; None on that server itself."""
+    datastore_id: pulumi.Input[str] | None
+    """The data behind the servers that an agent joins."""
     access: Access
     secrets: Mapping[str, pulumi.Input[str]]
     """What it shares with the machines of its role, by the keys of its node configuration."""
@@ -66,6 +68,7 @@ class Machine(pulumi.ComponentResource):
         args: MachineArgs,
         opts: pulumi.ResourceOptions | None = None,
         *,
+        turn: Turn,
         node_opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("k3s:aws:Machine", name, None, opts)
@@ -83,7 +86,7 @@ class Machine(pulumi.ComponentResource):
             host_key.privateKey,
             child,
         )
-        self.instance = self._instance(name, args, host_key_parameter)
+        self.instance = self._instance(name, args, host_key_parameter, turn)
         self.ssh = {
             "enabled": args.cluster.network.ssh_enabled,
             "host": args.address.reached_at,
@@ -95,28 +98,26 @@ class Machine(pulumi.ComponentResource):
             "previousHostKey": host_key.previousPublicKey,
         }
         held = {**args.secrets, "hostKey": host_key.privateKey}
-        self.node = plugin.Node(
-            name,
-            {
-                "nodeName": self.instance.id.apply(args.node.name_on),
-                "instanceId": self.instance.id,
-                "serverInstanceId": args.server_instance_id or self.instance.id,
-                "instanceType": args.node.pool.instance_type,
-                "role": args.node.role,
-                "ssh": self.ssh,
-                "api": args.access.api,
-                "nodeConfig": args.node_config,
-                "secrets": pulumi.Output.secret(pulumi.Output.json_dumps(held)),
-                "deadlineSeconds": args.cluster.node_deadline_seconds,
-                "drainSeconds": args.cluster.drain_seconds,
-            },
-            pulumi.ResourceOptions.merge(node_opts, child),
-        )
+        inputs: plugin.NodeInputs = {
+            "nodeName": self.instance.id.apply(args.node.name_on),
+            "instanceId": self.instance.id,
+            "instanceType": args.node.pool.instance_type,
+            "role": args.node.role,
+            "ssh": self.ssh,
+            "api": args.access.api,
+            "nodeConfig": args.node_config,
+            "secrets": pulumi.Output.secret(pulumi.Output.json_dumps(held)),
+            "deadlineSeconds": args.cluster.node_deadline_seconds,
+            "drainSeconds": args.cluster.drain_seconds,
+        }
+        if args.datastore_id is not None:
+            inputs["datastoreId"] = args.datastore_id
+        self.node = plugin.Node(name, inputs, pulumi.ResourceOptions.merge(node_opts, child))
         self.summary = self._summarize(args)
         self.register_outputs({"instanceId": self.instance.id, "nodeName": self.node.nodeName})
 
     def _instance(
-        self, name: str, args: MachineArgs, host_key_parameter: aws.ssm.Parameter
+        self, name: str, args: MachineArgs, host_key_parameter: aws.ssm.Parameter, turn: Turn
     ) -> aws.ec2.Instance:
         def render(node_config: str) -> str:
             return user_data.encode(user_data.render(node_config, args.boot_program))
@@ -161,7 +162,7 @@ class Machine(pulumi.ComponentResource):
                 # and the flannel backend from the server.
                 replacement_trigger=args.node.generation,
                 # Nothing of the instance names these, but its first second asks for them.
-                depends_on=[host_key_parameter, args.address.ready, *args.ready_to_boot],
+                depends_on=turn.then([host_key_parameter, args.address.ready, *args.ready_to_boot]),
             ),
         )
 

@@ -9,22 +9,30 @@ import pulumi
 
 from components.control_plane import ControlPlane
 from components.machine import Machine, MachineArgs
+from components.rollout import Turn
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodePoolArgs:
-    """The machines of the pool, by their logical names, and the control plane they join."""
+    """
+    The machines of the pool, by their logical names, and the control plane they join.
+
+    `existing` of them, the first ones, exist already; at most `max_unavailable` of those are
+    changed or replaced at a time.
+    """
 
     machines: Mapping[str, MachineArgs]
     control_plane: ControlPlane
+    existing: pulumi.Output[int]
+    max_unavailable: int
 
 
 class NodePool(pulumi.ComponentResource):
     """
     The agents of one pool (k3s:aws:NodePool).
 
-    Creates one machine for each. They boot together with the servers; only their nodes come after
-    the servers', so that changes reach servers first.
+    Creates one machine for each. New ones boot together with the servers, and their nodes come
+    after the servers'. Existing ones are changed after the servers, in turn.
     """
 
     agents: list[Machine]
@@ -34,13 +42,22 @@ class NodePool(pulumi.ComponentResource):
     ) -> None:
         super().__init__("k3s:aws:NodePool", name, None, opts)
         servers = args.control_plane.servers
+        control_plane = [server.node for server in servers]
         node_opts = pulumi.ResourceOptions(
-            depends_on=[server.node for server in servers],
+            depends_on=control_plane,
             # Where the cluster goes as a whole there is nothing to drain and nobody to ask.
             deleted_with=servers[0].instance,
         )
-        self.agents = [
-            Machine(machine_name, machine, pulumi.ResourceOptions(parent=self), node_opts=node_opts)
-            for machine_name, machine in args.machines.items()
-        ]
+        child = pulumi.ResourceOptions(parent=self)
+        self.agents = []
+        for machine_name, machine in args.machines.items():
+            turn = Turn(
+                existing=args.existing,
+                max_unavailable=args.max_unavailable,
+                pool=[agent.node for agent in self.agents],
+                control_plane=control_plane,
+            )
+            self.agents.append(
+                Machine(machine_name, machine, child, turn=turn, node_opts=node_opts)
+            )
         self.register_outputs({"nodeNames": [agent.node.nodeName for agent in self.agents]})

@@ -123,12 +123,25 @@ class MachineTemplate(PluginResource[MachineTemplateInputs]):
     userData: pulumi.Output[str]
 
 
+class DatastoreInputs(TypedDict):
+    """The inputs of Datastore."""
+
+    storageId: pulumi.Input[str]
+
+
+class Datastore(PluginResource[DatastoreInputs]):
+    """The identity of a cluster's data, replaced when the data is other data."""
+
+    pulumi_type = "k3s:index:Datastore"
+    storageId: pulumi.Output[str]
+
+
 class NodeInputs(TypedDict):
     """The inputs of Node."""
 
     nodeName: pulumi.Input[str]
     instanceId: pulumi.Input[str]
-    serverInstanceId: pulumi.Input[str]
+    datastoreId: NotRequired[pulumi.Input[str]]
     instanceType: pulumi.Input[str]
     role: pulumi.Input[str]
     ssh: pulumi.Input[SshConnection]
@@ -145,7 +158,7 @@ class Node(PluginResource[NodeInputs]):
     pulumi_type = "k3s:index:Node"
     nodeName: pulumi.Output[str]
     instanceId: pulumi.Output[str]
-    serverInstanceId: pulumi.Output[str]
+    datastoreId: pulumi.Output[str]
     instanceType: pulumi.Output[str]
     role: pulumi.Output[str]
     ssh: pulumi.Output[dict[str, Any]]
@@ -189,7 +202,7 @@ class IdentityInputs(TypedDict):
     """The inputs of Identity."""
 
     api: pulumi.Input[ApiConnection]
-    serverInstanceId: pulumi.Input[str]
+    datastoreId: pulumi.Input[str]
     clusterName: pulumi.Input[str]
     name: pulumi.Input[str]
     clusterRole: pulumi.Input[str]
@@ -205,7 +218,7 @@ class Identity(PluginResource[IdentityInputs]):
 
     pulumi_type = "k3s:index:Identity"
     api: pulumi.Output[dict[str, Any]]
-    serverInstanceId: pulumi.Output[str]
+    datastoreId: pulumi.Output[str]
     clusterName: pulumi.Output[str]
     name: pulumi.Output[str]
     clusterRole: pulumi.Output[str]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pulumi
 
 from cluster import releases
-from cluster.model import Architecture, Cluster
+from cluster.model import Cluster
+from cluster.spec import Architecture
 from components.lookups import LookupFailed
 from toolchain import download
 from toolchain.errors import ToolchainError
@@ -21,8 +22,7 @@ def provide(cluster: Cluster) -> dict[Architecture, Path]:
 
     Raises LookupFailed.
     """
-    in_use = dict.fromkeys(cluster.architecture_of(pool) for pool in cluster.all_pools)
-    return {each: _provide(cluster, each) for each in in_use}
+    return {each: _provide(cluster, each) for each in cluster.architectures}
 
 
 def _provide(cluster: Cluster, architecture: Architecture) -> Path:

@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
 
 def status(cloud: Cloud, *, as_json: bool) -> int:
     """0 when the daemon runs, 3 when it does not (as systemctl says it)."""
-    from localcloud.cloud import foreign
+    from localcloud import architectures
 
     running = cloud.endpoint()
     machines = cloud.machines()
@@ -62,7 +62,7 @@ def status(cloud: Cloud, *, as_json: bool) -> int:
     elif running:
         print(f"local cloud {cloud.id} (a stand-in for AWS) at {running['endpoint']}")
         print(f"up {told['uptimeSeconds']} s, k3s {running['k3sVersion']}")
-        print(foreign.notice(emulated=running["emulated"]))
+        print(architectures.notice(emulated=running["emulated"]))
         print("\n".join(described(told)))
     else:
         print(f"local cloud {cloud.id} does not run")
@@ -97,14 +97,14 @@ def logs(cloud: Cloud, *, follow: bool) -> int:
 
 def serve(cloud: Cloud, arguments: argparse.Namespace) -> None:
     """Is the daemon until it is told to end."""
-    from localcloud.cloud import daemon, foreign
-    from localcloud.cloud.services import Artifact
+    from localcloud import architectures, daemon
+    from localcloud.instance.servers import Artifact
     from localcloud.machines import Machines
 
     emulated = arguments.emulated_k3s
     artifact = Artifact(
         version=arguments.k3s_version,
-        files=foreign.files(arguments.k3s_binary, cloud.home, emulated),
+        files=architectures.files(arguments.k3s_binary, cloud.home, emulated),
         emulated=emulated is not None,
     )
     machines = Machines(cloud.id, arguments.image, arguments.emulated_image)

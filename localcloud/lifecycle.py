@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localcloud.cloud.api import STATUS_PATH
-from localcloud.cloud.foreign import MADE, OTHER
+from localcloud.architectures import MADE, OTHER
+from localcloud.aws_api.server import STATUS_PATH
 from localcloud.errors import LocalCloudError
 from localcloud.machines import Machines, ensure_emulated_image, ensure_image
 from toolchain.command import VENV_PYTHON

@@ -29,7 +29,7 @@ FOREIGN = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SES
 IN_ONE_PROCESS = {
     "components": "pulumi_aws",
     "localcloud/aws_plugin": "moto's server",
-    "localcloud/cloud": "moto",
+    "localcloud/daemon": "moto",
     "recovery": "moto's server",
 }
 

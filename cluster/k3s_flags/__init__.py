@@ -9,7 +9,7 @@ from typing import Literal
 
 import yaml
 
-from cluster.model import Role
+from cluster.spec import Role
 
 Type = Literal["string", "strings", "boolean", "integer", "duration"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import Any
 import yaml
 
 from cluster import k3s_flags, releases
-from cluster.model import Architecture, K3s, Role
-from cluster.reading import checks
-from cluster.reading.findings import Findings, Section, shown, sure
-from cluster.reading.keys import COMPONENTS
+from cluster.errors import Kind
+from cluster.reading.faults import Fault, quoted, suggestion, wrong_type
+from cluster.reading.section import Section
+from cluster.spec import Architecture, K3s, Role
 
 _FILE = yaml.safe_load((Path(__file__).parent / "k3s_keys.yaml").read_text())
 OWNED: Mapping[str, str] = _FILE["owned"]
@@ -24,102 +23,74 @@ SECRET: frozenset[str] = frozenset(_FILE["secret"])
 _EXPECTED: Mapping[k3s_flags.Type, str] = {
     "string": "a string or a number",
     "strings": "a string or a list of strings",
-    "boolean": "true or false",
-    "integer": "a whole number",
+    "boolean": "a boolean",
+    "integer": "an integer",
     "duration": 'a duration such as "10m"',
 }
 _INTEGER = re.compile(r"[+-]?\d+")
 # What Go's time.ParseDuration takes.
 _DURATION = re.compile(r"[+-]?(0|((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)")
 _ARGUMENTS = "-arg"
+_READABLE = "is a secret and would be readable in user data and state"
 
 
-def read(section: Section) -> K3s | None:
-    """k3s as the section describes it, or None when something in it is wrong."""
-    version = checks.k3s_version(section)
-    url = checks.base_url(section, "downloadUrl")
-    sha256 = _sha256(section, version)
-    backend = section.text("flannelBackend")
-    encryption = section.flag("secretsEncryption")
-    bucket = section.flag("bucket")
-    disabled = _disabled(section.section("components"))
-    minor = k3s_flags.minor_of(version or releases.DEFAULT_VERSION)
-    server = passed_through(section, "server", "server", minor)
-    agent = passed_through(section, "agent", "agent", minor)
-    registries = _registries(section)
-    if (
-        version is None
-        or url is None
-        or sha256 is None
-        or backend is None
-        or encryption is None
-        or disabled is None
-        or bucket is None
-    ):
-        return None
+def read(section: Section) -> K3s:
+    minor = k3s_flags.minor_of(section["version"])
+    for role in ("server", "agent"):
+        check_k3s_keys(section, role, role, minor)
+    _check_registries(section)
     return K3s(
-        version=version,
-        download_url=url,
-        sha256=sha256,
-        disabled=disabled,
-        flannel_backend=backend,
-        secrets_encryption=encryption,
-        registries=registries or {},
-        from_bucket=bucket,
-        server=server or {},
-        agent=agent or {},
+        **section.arguments(without=("bucket",)),
+        from_bucket=section["bucket"],
+        sha256=_sha256(section),
+        disabled=_disabled(section["components"]),
     )
 
 
-def _sha256(section: Section, version: str | None) -> Mapping[Architecture, str] | None:
-    digests = section.section("sha256")
-    found = {each: checks.sha256(digests, each) for each in releases.ASSETS if each in digests}
-    if version is None or None in found.values():
-        return None
-    given = {architecture: sure(digest) for architecture, digest in found.items()}
+def _sha256(section: Section) -> Mapping[Architecture, str]:
+    digests, version = section["sha256"], section["version"]
+    given: dict[Architecture, str] = {
+        each: digests[each] for each in releases.ASSETS if each in digests
+    }
     pinned = releases.PINNED.get(version, {})
-    if not pinned and not given:
-        section.report(
-            "sha256",
-            f"no SHA-256 is known for {version}",
-            f"python -m toolchain pin {version}, or set sha256.x86_64 and sha256.arm64 "
-            "from sha256sum-amd64.txt and sha256sum-arm64.txt of the release, or choose one of "
-            f"{', '.join(releases.PINNED)}",
-        )
-    for architecture, digest in given.items():
-        if pinned.get(architecture, digest) != digest:
-            digests.report(
-                architecture,
-                f"{shown(digest)} is not the SHA-256 pinned for {version}",
-                "remove it, or name the version after your own build",
+    if section.valid("version") and digests.valid(*given):
+        if not pinned and not given:
+            section.report(
+                "sha256",
+                f"no SHA-256 is known for {version}",
+                f"python -m toolchain pin {version}, or set sha256.x86_64 and sha256.arm64 "
+                "from sha256sum-amd64.txt and sha256sum-arm64.txt of the release, or choose one of "
+                f"{', '.join(releases.PINNED)}",
+                Kind.REQUIRED,
             )
+        for architecture, digest in given.items():
+            if pinned.get(architecture, digest) != digest:
+                what = f"{quoted(digest)} is not the SHA-256 pinned for {version}"
+                fix = "remove it, or name the version after your own build"
+                digests.report(architecture, what, fix, Kind.CONFLICT)
     return {**pinned, **given}
 
 
-def _disabled(section: Section) -> tuple[str, ...] | None:
-    wanted = {name: section.flag(name) for name in COMPONENTS}
-    if None in wanted.values():
-        return None
-    if wanted["traefik"] and not wanted["helm-controller"]:
-        section.report(
+def _disabled(components: Section) -> tuple[str, ...]:
+    wanted: dict[str, bool] = components.arguments()
+    if components.valid() and wanted["traefik"] and not wanted["helm-controller"]:
+        components.report(
             "helm-controller",
             "traefik is installed by the helm-controller, which is switched off",
             "set traefik: false too, or leave helm-controller on",
+            Kind.CONFLICT,
         )
     return tuple(name for name, on in wanted.items() if not on)
 
 
-def passed_through(section: Section, key: str, role: Role, minor: str) -> Mapping[str, Any] | None:
-    """The k3s keys below `key`, for a node of the role; `minor` is k3s's minor version."""
-    given = section.free(key)
-    for name, value in (given or {}).items():
-        path = (*section.path, key, name)
+def check_k3s_keys(section: Section, key: str, role: Role, minor: str) -> None:
+    """Reports k3s keys below `key` that a node of the role cannot have; `minor` is k3s's."""
+    for name, value in section[key].items():
         if _is_known(name, minor):
-            for what, fix in _faults(name, value, role, minor):
-                section.findings.add(path, what, fix)
+            for fault in _faults(name, value, role, minor):
+                section.report(key, *fault, below=(name,))
         else:
-            _report_unknown(section.findings, path, name, role, minor)
-    return given
+            _report_unknown(section, key, name, role, minor)
 
 
 def _is_known(name: str, minor: str) -> bool:
@@ -129,62 +100,56 @@ def _is_known(name: str, minor: str) -> bool:
     return any(name.removesuffix("+") in each for each in known)
 
 
-def _report_unknown(
-    findings: Findings, path: tuple[str | int, ...], name: str, role: Role, minor: str
-) -> None:
+def _report_unknown(section: Section, key: str, name: str, role: Role, minor: str) -> None:
     """
     `k3s agent` ends with "flag provided but not defined"; `k3s server` skips the key and logs it.
 
     The source is pkg/configfilearg/defaultparser.go of k3s.
     """
     what = f"is not a key of k3s {role} {minor}"
-    near = difflib.get_close_matches(name, [*k3s_flags.flags_of(role, minor)], n=1, cutoff=0.8)
+    near = suggestion(name, k3s_flags.flags_of(role, minor), "", cutoff=0.8)
     listed = minor in k3s_flags.VERSIONS
     if near:
-        findings.add(path, what, f'did you mean "{near[0]}"?')
+        section.report(key, what, near, Kind.UNKNOWN_KEY, below=(name,))
     elif role == "agent" and listed:
-        findings.add(path, f"{what}, which does not start with it", "remove it")
+        what = f"{what}, which does not start with it"
+        section.report(key, what, "remove it", Kind.UNKNOWN_KEY, below=(name,))
     else:
         known = what if listed else f"is not a key of k3s {role} {k3s_flags.VERSIONS[-1]}"
         effect = "k3s server ignores it" if role == "server" else "k3s agent may not start with it"
-        findings.warn(path, f"{known}; {effect}", f"see k3s {role} --help of your release")
+        fix = f"see k3s {role} --help of your release"
+        section.warn(key, f"{known}; {effect}", fix, below=(name,))
 
 
-def _faults(name: str, value: Any, role: Role, minor: str) -> Iterator[tuple[str, str]]:
+def _faults(name: str, value: Any, role: Role, minor: str) -> Iterator[Fault]:
     flags = k3s_flags.flags_of(role, minor)
     if name.endswith("+"):
-        yield (
-            "would append to a key, and there is nothing before it",
-            f"write {name.removesuffix('+')} with all its values",
-        )
+        what = "would append to a key, and there is nothing before it"
+        yield Fault(what, f"write {name.removesuffix('+')} with all its values")
     elif name in OWNED:
-        yield "is the program's own key", OWNED[name]
+        yield Fault("is set by the program", OWNED[name], Kind.FORBIDDEN)
     elif name in k3s_flags.ALIASES:
         flag = k3s_flags.ALIASES[name]
-        yield f"is short for {flag}", OWNED.get(flag, f"write {flag}")
+        yield Fault(f"is short for {flag}", OWNED.get(flag, f"write {flag}"))
     elif name in OLD:
-        yield "is a name k3s has given up", f"write {OLD[name]}"
+        yield Fault("is a name k3s has given up", f"write {OLD[name]}")
     elif name in SECRET:
-        yield (
-            "is a secret and would stand readable in user data and state",
+        fix = (
             "give the machines a role or a Secret of the cluster instead, such as "
-            "etcd-s3-config-secret",
+            "etcd-s3-config-secret"
         )
+        yield Fault(_READABLE, fix, Kind.SECRET)
     elif name in flags:
         yield from _type_faults(name, value, flags[name].type)
     elif role == "agent":
-        yield (
-            "is a key of k3s server only, and k3s agent does not start with it",
-            "set it below cluster.k3s.server or cluster.servers.k3s",
-        )
+        what = "is a key of k3s server only, and k3s agent does not start with it"
+        yield Fault(what, "set it below cluster.k3s.server or cluster.servers.k3s")
     else:
-        yield (
-            "is a key of k3s agent only",
-            "set it below cluster.k3s.agent or the k3s of a pool",
-        )
+        what = "is a key of k3s agent only"
+        yield Fault(what, "set it below cluster.k3s.agent or the k3s of a pool")
 
 
-def _type_faults(name: str, value: Any, kind: k3s_flags.Type) -> Iterator[tuple[str, str]]:
+def _type_faults(name: str, value: Any, kind: k3s_flags.Type) -> Iterator[Fault]:
     values = value if isinstance(value, list) else [value]
     right = {
         "string": isinstance(value, str | int | float) and not isinstance(value, bool),
@@ -194,31 +159,31 @@ def _type_faults(name: str, value: Any, kind: k3s_flags.Type) -> Iterator[tuple[
         "duration": isinstance(value, str) and bool(_DURATION.fullmatch(value)),
     }[kind]
     if not right:
-        yield f"expected {_EXPECTED[kind]}, found {shown(value)}", f"write {_EXPECTED[kind]}"
+        example = "true or false" if kind == "boolean" else _EXPECTED[kind]
+        yield wrong_type(_EXPECTED[kind], value, f"write {example}")
     elif name.endswith(_ARGUMENTS):
         for each in values:
             if each.startswith("-"):
-                yield f"{shown(each)} begins with a hyphen", "write name=value without hyphens"
+                what = f"{quoted(each)} begins with a hyphen"
+                yield Fault(what, "write name=value without hyphens")
 
 
-def _registries(section: Section) -> Mapping[str, Any] | None:
-    given = section.free("registries")
-    for name, content in (given or {}).items():
-        path = (*section.path, "registries", name)
+def _check_registries(section: Section) -> None:
+    for name, content in section["registries"].items():
         if name not in ("mirrors", "configs"):
-            section.findings.add(path, "is no key of registries.yaml", "use mirrors or configs")
+            what = "is not a key of registries.yaml"
+            fix, kind = "use mirrors or configs", Kind.UNKNOWN_KEY
+            section.report("registries", what, fix, kind, below=(name,))
         elif not isinstance(content, Mapping):
-            section.findings.add(
-                path, f"expected a mapping, found {shown(content)}", "write registries by name"
-            )
+            fault = wrong_type("an object", content, "write registries by name")
+            section.report("registries", *fault, below=(name,))
         elif name == "configs":
-            for host, config in content.items():
-                if isinstance(config, Mapping) and "auth" in config:
-                    # Not quoted: it may be a password.
-                    section.findings.add(
-                        (*path, str(host), "auth"),
-                        "is a secret and would stand readable in user data and state",
-                        "pulumi config set --secret --path "
-                        f"'k3s-aws:registryAuth[{shown(str(host))}].password'",
-                    )
-    return given
+            hosts = [host for host, each in content.items() if isinstance(each, Mapping)]
+            for host in (each for each in hosts if "auth" in content[each]):
+                # Not quoted: it may be a password.
+                fix = (
+                    "pulumi config set --secret --path "
+                    f"'k3s-aws:registryAuth[{quoted(str(host))}].password'"
+                )
+                below = (name, str(host), "auth")
+                section.report("registries", _READABLE, fix, Kind.SECRET, below=below)

@@ -1,5 +1,5 @@
 """
-Labels and taints as Kubernetes takes them from a kubelet.
+Labels and taints as Kubernetes accepts them from a kubelet.
 
 https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction
@@ -8,14 +8,15 @@ https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#n
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from cluster.model import Taint
-from cluster.reading.findings import Section, shown
+from cluster.errors import Kind
+from cluster.reading.declarations import Path
+from cluster.reading.faults import Fault, quoted
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
-# What a node may say of itself; all else below kubernetes.io and k8s.io is refused to it.
+# What a node may set on itself; all else below kubernetes.io and k8s.io is refused to it.
 _OWN_PREFIXES = ("kubelet.kubernetes.io", "node.kubernetes.io")
 _OWN_LABELS = {"topology.kubernetes.io/zone", "topology.kubernetes.io/region"}
 # What the kubelet, or k3s's cloud controller, writes itself.
@@ -27,66 +28,47 @@ _KUBELET_LABELS = {
 }  # fmt: skip
 
 
-def labels(section: Section) -> Mapping[str, str] | None:
-    """The labels of a pool, or None when one of them would be refused."""
-    given = section.table("labels")
-    sound = given is not None
-    for key, value in (given or {}).items():
-        fault = _key_fault(key) or _reserved_fault(key) or _value_fault(value)
-        if fault is not None:
-            section.findings.add((*section.path, "labels", key), *fault)
-            sound = False
-    return given if sound else None
+def labels(given: Mapping[str, str]) -> Iterator[tuple[Path, Fault]]:
+    """What is wrong with labels, by key."""
+    for key, label in given.items():
+        fault = name(key) or _reserved(key) or value(label)
+        if fault:
+            yield (key,), fault
 
 
-def taint(section: Section) -> Taint | None:
-    """One taint of a pool."""
-    key, value, effect = section.text("key"), section.text("value"), section.text("effect")
-    key_fault = _key_fault(key) if key is not None else None
-    value_fault = _value_fault(value) if value is not None else None
-    if key_fault:
-        section.report("key", *key_fault)
-    if value_fault:
-        section.report("value", *value_fault)
-    if key is None or value is None or effect is None or key_fault or value_fault:
-        return None
-    return Taint(key=key, value=value, effect=effect)
-
-
-def _key_fault(key: str) -> tuple[str, str] | None:
-    prefix, slash, name = key.rpartition("/")
+def name(key: str) -> Fault | None:
+    """The check of the key of a label or a taint."""
+    prefix, slash, last = key.rpartition("/")
     fix = 'write a name such as "team", or one with a domain such as "example.com/team"'
     if slash and (not _SUBDOMAIN.fullmatch(prefix) or len(prefix) > 253):
-        return f"{shown(prefix)} before the slash is no DNS name", fix
-    if not _NAME.fullmatch(name):
-        return (
-            f"{shown(name)} may have letters, digits, inner hyphens, underscores and dots only, "
-            "at most 63",
-            fix,
-        )
+        return Fault(f"{quoted(prefix)} before the slash is not a valid DNS name", fix)
+    if not _NAME.fullmatch(last):
+        return Fault(f"{quoted(last)} {_ALLOWED}", fix)
     return None
 
 
-def _value_fault(value: str) -> tuple[str, str] | None:
-    if value and not _NAME.fullmatch(value):
-        return (
-            f"the value {shown(value)} may have letters, digits, inner hyphens, underscores and "
-            "dots only, at most 63",
-            'write a value such as "build-7", or ""',
-        )
+def value(text: str) -> Fault | None:
+    """The check of the value of a label or a taint."""
+    if text and not _NAME.fullmatch(text):
+        fix = 'write a value such as "build-7", or ""'
+        return Fault(f"the value {quoted(text)} {_ALLOWED}", fix)
     return None
 
 
-def _reserved_fault(key: str) -> tuple[str, str] | None:
+_ALLOWED = "may have letters, digits, inner hyphens, underscores and dots only, at most 63"
+
+
+def _reserved(key: str) -> Fault | None:
     prefix, _, _ = key.rpartition("/")
     if key in _KUBELET_LABELS:
-        return "is written by the kubelet itself", "remove it"
+        return Fault("is written by the kubelet itself", "remove it", Kind.FORBIDDEN)
     if key in _OWN_LABELS or any(_below(prefix, domain) for domain in _OWN_PREFIXES):
         return None
     if any(_below(prefix, domain) for domain in ("kubernetes.io", "k8s.io")):
-        return (
+        return Fault(
             "is reserved: a node may not give itself this label",
             'use a domain of your own, such as "example.com/role"',
+            Kind.FORBIDDEN,
         )
     return None
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import yaml
 
 from cluster import charts
-from cluster.model import K3s, Manifest
-from cluster.reading import checks
-from cluster.reading.findings import Section, shown, spell
+from cluster.errors import Kind
+from cluster.reading.faults import Fault, quoted
+from cluster.reading.section import Section, format_path
+from cluster.spec import K3s, Manifest
 
 ReadFile = Callable[[str], str]
 
@@ -22,104 +23,102 @@ _CHART_FILE = "k3s-aws-chart-{}.yaml"
 _PACKAGED_CHARTS = ("traefik", "traefik-crd")
 
 
-def read(top: Section, k3s: K3s | None, read_file: ReadFile) -> tuple[Manifest, ...]:
-    """The manifests, those of charts last; what is wrong is reported."""
+def read(top: Section, k3s: K3s, read_file: ReadFile) -> tuple[Manifest, ...]:
+    """The manifests, those of charts last."""
     taken: dict[str, str] = {}
-    given = [_manifest(each, taken, read_file) for each in top.sections("manifests")]
-    disabled = k3s.disabled if k3s else ()
-    of_charts = [_chart(each, taken, disabled) for each in top.sections("charts")]
-    if any(of_charts) and "helm-controller" in disabled:
+    given = [_read_manifest(each, taken, read_file) for each in top["manifests"]]
+    given += [_read_chart(each, taken, k3s.disabled) for each in top["charts"]]
+    if top["charts"] and "helm-controller" in k3s.disabled:
         top.report(
             "charts",
             "charts are installed by the helm-controller, which is switched off",
             "leave cluster.k3s.components.helm-controller on, or remove the charts",
+            Kind.CONFLICT,
         )
-    return tuple(each for each in (*given, *of_charts) if each)
+    return tuple(given)
 
 
-def _name(section: Section, taken: dict[str, str], file: str = _FILE) -> str | None:
-    name = checks.shaped(section, "name", "a name", "write lower-case letters, digits, hyphens:")
-    if not name:
-        return None
-    if (other := taken.get(file.format(name))) is not None:
-        section.report("name", f"{shown(name)} is {other} already", "choose another")
-    taken[file.format(name)] = spell(section.path)
-    return name
+def _file_name(section: Section, taken: dict[str, str], pattern: str) -> str:
+    name = section["name"]
+    file = pattern.format(name)
+    if section.valid("name"):
+        if file in taken:
+            what = f"{quoted(name)} is {taken[file]} already"
+            section.report("name", what, "choose another", Kind.DUPLICATE)
+        taken[file] = format_path(section.path)
+    return file
 
 
-def _manifest(section: Section, taken: dict[str, str], read_file: ReadFile) -> Manifest | None:
-    name = _name(section, taken)
-    given = [key for key in ("content", "file") if key in section]
+def _read_manifest(section: Section, taken: dict[str, str], read_file: ReadFile) -> Manifest:
+    name = _file_name(section, taken, _FILE)
+    given = section.given("content", "file")
     if len(given) != 1:
-        section.report(
-            "content",
-            "content and file are both set" if given else "neither content nor file is set",
-            "set one of them",
-        )
-        return None
-    text = section.text(given[0])
-    if text is not None and given == ["file"]:
+        what = "content and file are both set" if given else "neither content nor file is set"
+        kind = Kind.CONFLICT if given else Kind.REQUIRED
+        section.report("content", what, "set one of them", kind)
+    elif section.valid(*given):
+        text = _read_text(section, given[0], read_file)
+        if text is not None:
+            return Manifest(name=name, content=text)
+    return Manifest(name=name, content="")
+
+
+def _read_text(section: Section, key: str, read_file: ReadFile) -> str | None:
+    """The objects; None when they cannot be read."""
+    text: str = section[key]
+    if key == "file":
         try:
             text = read_file(text)
         except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or "it is no UTF-8 text"
-            section.report(
-                "file",
-                f"{shown(text)} cannot be read: {why}",
-                "name a file that is there, from the project's folder",
-            )
+            why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            fix = "name a file that is there, from the project's folder"
+            section.report("file", f"{quoted(section[key])} cannot be read: {why}", fix)
             return None
-    if text is None or name is None:
-        return None
     fault = _fault(text)
     if fault is not None:
-        section.report(given[0], *fault)
-        return None
-    return Manifest(name=_FILE.format(name), content=text)
+        section.report(key, *fault)
+    return text
 
 
-def _fault(text: str) -> tuple[str, str] | None:
+def _fault(text: str) -> Fault | None:
     try:
         objects = [each for each in yaml.safe_load_all(text) if each is not None]
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
-        return f"is no YAML{where}", "put it right; kubectl apply --dry-run=client -f shows more"
+        fix = "correct it; kubectl apply --dry-run=client -f shows more"
+        return Fault(f"is not valid YAML{where}", fix)
     if not objects:
-        return "holds no object", "write one, or remove the manifest"
+        return Fault("contains no object", "write one, or remove the manifest")
     for each in objects:
         if not isinstance(each, Mapping) or not {"apiVersion", "kind"} <= set(each):
-            return "holds something without apiVersion and kind", "write Kubernetes objects only"
+            what = "contains something without apiVersion and kind"
+            return Fault(what, "write Kubernetes objects only")
         if each["kind"] == "Secret":
-            return (
-                "holds a Secret, which would stand readable in user data and state",
-                "create it with the kubeconfig after pulumi up",
-            )
+            what = "contains a Secret, which would be readable in user data and state"
+            return Fault(what, "create it with the kubeconfig after pulumi up", Kind.SECRET)
     return None
 
 
-def _chart(section: Section, taken: dict[str, str], disabled: Sequence[str]) -> Manifest | None:
-    name = _name(section, taken, _CHART_FILE)
-    if name in _PACKAGED_CHARTS and "traefik" not in disabled:
+def _read_chart(section: Section, taken: dict[str, str], disabled: Sequence[str]) -> Manifest:
+    file = _file_name(section, taken, _CHART_FILE)
+    name, chart = section["name"], section["chart"]
+    if section.valid("name") and name in _PACKAGED_CHARTS and "traefik" not in disabled:
         section.report(
             "name",
-            f"{shown(name)} is a chart that k3s itself installs",
+            f"{quoted(name)} is a chart that k3s itself installs",
             "set cluster.k3s.components.traefik: false, or choose another name",
+            Kind.CONFLICT,
         )
-    chart, values = section.text("chart"), section.free("values")
-    repo = checks.base_url(section, "repo") if "repo" in section else ""
-    version = section.optional("version")
-    namespace = checks.shaped(section, "namespace", "a namespace", "write a name such as")
-    if chart and "://" not in chart and "repo" not in section:
-        section.report("repo", "is missing", 'write the repository, or chart: "oci://..."')
-    if name is None or chart is None or values is None or repo is None or namespace is None:
-        return None
+    if section.valid("chart") and "://" not in chart and "repo" not in section:
+        fix = 'write the repository, or chart: "oci://..."'
+        section.report("repo", "is missing", fix, Kind.REQUIRED)
     content = charts.helm_chart(
         name,
         chart=chart,
-        repo=repo,
-        version=version or "",
-        namespace=namespace or "default",
-        values=dict(values),
+        repo=section["repo"] or "",
+        version=section["version"] or "",
+        namespace=section["namespace"] or "default",
+        values=dict(section["values"]),
     )
-    return Manifest(name=_CHART_FILE.format(name), content=content)
+    return Manifest(name=file, content=content)

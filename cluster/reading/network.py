@@ -2,96 +2,109 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+from ipaddress import IPv4Network
+
 from cluster import network
-from cluster.model import CALLER, K3s, Network
-from cluster.reading import checks
-from cluster.reading.findings import Section, shown
+from cluster.errors import Kind
+from cluster.reading.faults import quoted
+from cluster.reading.section import Section
+from cluster.spec import K3s, NetworkSpec, PoolSpec
 
-_SUBNET_ID = r"subnet-[0-9a-f]{8,17}"
 _OPEN = "0.0.0.0/0"
+_OWNERS = {"vpcCidr": "VPC's", "clusterCidr": "pods'", "serviceCidr": "services'"}
 
 
-def read(section: Section, k3s: K3s | None) -> Network | None:
-    """The network, or None when something in it is wrong."""
-    allowed = {key: _allowed(section, key) for key in ("apiAllowedCidrs", "sshAllowedCidrs")}
-    # EC2 allows VPCs from /16 to /28; Kubernetes allows at most 20 bits of services.
-    vpc = checks.address_range(section, "vpcCidr", widest=16, narrowest=28)
-    pods = checks.address_range(section, "clusterCidr", widest=8, narrowest=network.NODE_PREFIX)
-    services = checks.address_range(section, "serviceCidr", widest=12, narrowest=24)
-    zones = checks.each_once(section, "availabilityZones", r"[a-z0-9-]+", "a zone's name")
-    subnets = checks.each_once(section, "subnetIds", _SUBNET_ID, "a subnet's id")
-    public = section.flag("publicAddresses")
-    caller_url = checks.base_url(section, "callerAddressUrl")
-    named = [
-        checks.NamedRange("clusterCidr", "pods'", pods),
-        checks.NamedRange("serviceCidr", "services'", services),
-    ]
-    if not subnets:
-        named.insert(0, checks.NamedRange("vpcCidr", "VPC's", vpc))
-    checks.overlaps(section, named)
-    _check_place(section, subnets, public)
-    if vpc and zones and len(zones) > network.most_subnets(vpc):
+def read(section: Section, k3s: K3s) -> NetworkSpec:
+    ranges = NetworkSpec(**section.arguments())
+    for key in ("apiAllowedCidrs", "sshAllowedCidrs"):
+        for index, text in enumerate(section[key]):
+            if text == _OPEN:
+                what = f"{quoted(_OPEN)} lets everybody on the internet connect"
+                section.warn(key, what, 'name your own ranges, or "caller"', below=(index,))
+    _check_overlaps(section)
+    _check_place(section, ranges)
+    zones, subnets, vpc = ranges.availability_zones, ranges.subnet_ids, ranges.vpc_cidr
+    if section.valid("vpcCidr") and len(zones) > network.most_subnets(vpc):
         section.report(
             "availabilityZones",
             f"{vpc} has room for {network.most_subnets(vpc)} subnets, and {len(zones)} are "
             "asked for",
             "choose a wider vpcCidr, or fewer zones",
+            Kind.LIMIT,
         )
-    if k3s and k3s.flannel_backend == "host-gw" and max(len(zones), len(subnets)) > 1:
+    if k3s.flannel_backend == "host-gw" and max(len(zones), len(subnets)) > 1:
         section.report(
             "subnetIds" if subnets else "availabilityZones",
             "flannelBackend host-gw sends pods' packets to the next machine of the same subnet, "
             "and there are several",
             "choose one subnet, or another cluster.k3s.flannelBackend",
+            Kind.CONFLICT,
         )
-    if vpc is None or pods is None or services is None or public is None or caller_url is None:
-        return None
-    return Network(
-        vpc_cidr=vpc,
-        availability_zones=zones,
-        subnet_ids=subnets,
-        public_addresses=public,
-        cluster_cidr=pods,
-        service_cidr=services,
-        api_allowed_cidrs=allowed["apiAllowedCidrs"],
-        ssh_allowed_cidrs=allowed["sshAllowedCidrs"],
-        caller_address_url=caller_url,
-    )
+    return ranges
 
 
-def _check_place(section: Section, subnets: tuple[str, ...], public: bool | None) -> None:
-    if subnets:
-        for key in ("vpcCidr", "availabilityZones"):
-            if key in section:
-                section.report(
-                    key,
-                    "describes a VPC of the program's own, and subnetIds name one that exists",
-                    "remove one of them",
-                )
-    elif public is False:
+def check_room(section: Section, pools: Sequence[PoolSpec], ranges: NetworkSpec) -> None:
+    """Reports ranges with fewer addresses than there are machines and pods."""
+    nodes = sum(pool.count for pool in pools)
+    places = len(ranges.subnet_ids) or max(1, len(ranges.availability_zones))
+    # The machines of each pool begin with the first subnet.
+    fullest = sum(-(-pool.count // places) for pool in pools)
+    free = network.machines_in(ranges.vpc_cidr, places)
+    if section.valid("vpcCidr") and fullest > free and not ranges.subnet_ids:
+        section.report(
+            "vpcCidr",
+            f"a subnet in {ranges.vpc_cidr} has room for {free} machines, and {fullest} are "
+            "asked for",
+            f"choose a wider range, such as {quoted(section.default('vpcCidr'))}, or fewer nodes",
+            Kind.LIMIT,
+        )
+    room = network.nodes_in(ranges.cluster_cidr)
+    if section.valid("clusterCidr") and nodes > room:
+        section.report(
+            "clusterCidr",
+            f"{ranges.cluster_cidr} has room for the pods of {room} nodes, and {nodes} are asked "
+            "for",
+            'choose a wider range, such as "10.128.0.0/12", or fewer nodes',
+            Kind.LIMIT,
+        )
+
+
+def _check_overlaps(section: Section) -> None:
+    """Reports each two ranges that share addresses, at the one that was set."""
+    keys = [key for key in _OWNERS if section.valid(key)]
+    for one, other in itertools.combinations(keys, 2):
+        first, second = section[one], section[other]
+        if not _overlap(first, second) or ("vpcCidr" in (one, other) and section["subnetIds"]):
+            continue
+        chosen = other if one not in section and other in section else one
+        section.report(
+            chosen,
+            f"the {_OWNERS[one]} range {first} overlaps the {_OWNERS[other]} range {second}",
+            "choose ranges that share no address; "
+            f"{quoted(section.default(chosen))} is the default",
+            Kind.CONFLICT,
+        )
+
+
+def _overlap(one: IPv4Network, other: IPv4Network) -> bool:
+    return one.overlaps(other)
+
+
+def _check_place(section: Section, ranges: NetworkSpec) -> None:
+    if ranges.subnet_ids:
+        for key in section.given("vpcCidr", "availabilityZones"):
+            section.report(
+                key,
+                "describes a VPC of the program's own, and subnetIds name one that exists",
+                "remove one of them",
+                Kind.CONFLICT,
+            )
+    elif not ranges.public_addresses and section.valid("subnetIds"):
         section.report(
             "publicAddresses",
-            "nobody outside a VPC of the program's own could reach machines without a public "
-            "address, the program neither",
+            "machines in a VPC of the program's own are reachable by their public addresses only",
             "set subnetIds of a VPC you reach (VPN, peering, a runner in it), or remove it",
+            Kind.CONFLICT,
         )
-
-
-def _allowed(section: Section, key: str) -> tuple[str, ...]:
-    """An allow-list; open to everybody only when 0.0.0.0/0 is spelled out."""
-    accepted: list[str] = []
-    for path, text in section.texts(key):
-        fault = None if text == CALLER else checks.cidr_fault(text)
-        if fault is None and text in accepted:
-            fault = (f"{text} is listed twice", "remove one of them")
-        if fault is None:
-            accepted.append(text)
-        else:
-            section.findings.add(path, *fault)
-        if text == _OPEN:
-            section.findings.warn(
-                path,
-                f"{shown(_OPEN)} lets everybody on the internet connect",
-                'name your own ranges, or "caller"',
-            )
-    return tuple(accepted)

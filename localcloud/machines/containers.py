@@ -77,24 +77,24 @@ class Machines:
 
     def create(self, spec: MachineSpec) -> None:
         """Creates the machine's network where it is missing, and the machine; does not start it."""
-        with said_plainly(f"machine {spec.instance_id}"):
+        with translate_errors(f"machine {spec.instance_id}"):
             if self._find(spec.instance_id) is None:
                 self._create(spec, self._ensure_network(spec))
 
     def start(self, instance_id: str) -> None:
         """Boots the machine; it waits for its metadata service before systemd starts."""
-        with said_plainly(f"machine {instance_id}"):
+        with translate_errors(f"machine {instance_id}"):
             self.container(instance_id).start()
 
     def stop(self, instance_id: str, grace_seconds: int = 10) -> None:
         """Shuts the machine down; its disk and addresses stay."""
-        with said_plainly(f"machine {instance_id}"):
+        with translate_errors(f"machine {instance_id}"):
             if container := self._find(instance_id):
                 container.stop(timeout=grace_seconds)
 
     def remove(self, instance_id: str) -> None:
         """Removes the machine and its volumes; its network too when it was the last one there."""
-        with said_plainly(f"machine {instance_id}"):
+        with translate_errors(f"machine {instance_id}"):
             if container := self._find(instance_id):
                 networks = list(container.attrs["NetworkSettings"]["Networks"])
                 container.remove(v=True, force=True)
@@ -102,13 +102,13 @@ class Machines:
 
     def running(self) -> dict[str, int]:
         """The first process of each machine that runs, by instance id."""
-        with said_plainly("the machines"):
+        with translate_errors("the machines"):
             found = self._containers(all=False)
             return {each.labels[INSTANCE_LABEL]: each.attrs["State"]["Pid"] for each in found}
 
     def all(self) -> set[str]:
         """The instance id of each machine, running or not."""
-        with said_plainly("the machines"):
+        with translate_errors("the machines"):
             return {each.labels[INSTANCE_LABEL] for each in self._containers(all=True)}
 
     def container(self, instance_id: str) -> Any:
@@ -134,7 +134,7 @@ class Machines:
     def remove_everything(self) -> list[str]:
         """Removes every trace of this cloud on the host; gives what it removed, by name."""
         removed = []
-        with said_plainly("the machines"):
+        with translate_errors("the machines"):
             for container in self._containers(all=True):
                 container.remove(v=True, force=True)
                 removed.append(f"machine {container.labels.get(INSTANCE_LABEL, container.name)}")
@@ -266,7 +266,7 @@ def connect() -> docker.DockerClient:
 
 
 @contextmanager
-def said_plainly(subject: str) -> Iterator[None]:
+def translate_errors(subject: str) -> Iterator[None]:
     """Turns Docker's exceptions into MachineError with the engine's own words."""
     try:
         yield

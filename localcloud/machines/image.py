@@ -21,7 +21,7 @@ import docker.errors
 
 from localcloud.errors import MachineError, MachineImageError
 from localcloud.machines import commands
-from localcloud.machines.containers import connect, said_plainly
+from localcloud.machines.containers import connect, translate_errors
 from toolchain.host import GO_NAMES, Architecture
 
 IMAGE = Path(__file__).parent / "image"
@@ -66,7 +66,7 @@ def ensure_image(say: Say) -> str:
     with mmdebstrap (about a minute). Raises MachineImageError.
     """
     wanted, client = tag(), connect()
-    with said_plainly("the machine image"):
+    with translate_errors("the machine image"):
         if client.images.list(name=wanted):
             return wanted
         _require_space(Path(client.info()["DockerRootDir"]))
@@ -85,7 +85,7 @@ def ensure_emulated_image(architecture: Architecture, say: Say) -> str:
     Raises MachineImageError.
     """
     wanted, client = emulated_tag(architecture), connect()
-    with said_plainly("the machine image"):
+    with translate_errors("the machine image"):
         if client.images.list(name=wanted):
             return wanted
         _require_space(Path(client.info()["DockerRootDir"]))

@@ -10,6 +10,7 @@ from provider import VERSION
 from provider.keys.host_keys import HostKeys
 from provider.protocol.resource import Provider
 from provider.resources.certificate_authority import CertificateAuthority
+from provider.resources.datastore import Datastore
 from provider.resources.identity.resource import Identity
 from provider.resources.kubeconfig.resource import Kubeconfig
 from provider.resources.machine_template import MachineTemplate
@@ -33,6 +34,7 @@ class K3sProvider(Provider):
             CertificateAuthority(),
             Token(),
             MachineTemplate(),
+            Datastore(),
             Node(host_keys, boot_program),
             Kubeconfig(host_keys),
             Identity(),

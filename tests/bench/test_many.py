@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench import many
-from localcloud.demo.stack_config import CLUSTER
+from localcloud.workbench.stack_config import CLUSTER
 
 
 def process(proc: Path, pid: int, parent: int, words: str, mib: int) -> None:

@@ -1,11 +1,13 @@
-"""What AWS answers about a configuration, as far as the tests ask."""
+"""An account of AWS, as far as the tests need one."""
 
 from __future__ import annotations
 
 from ipaddress import IPv4Network
 
-from cluster.answers import Answers, ExistingSubnet, InstanceType, OwnImage
+from cluster import aws_facts
+from cluster.aws_facts import AwsFacts, ExistingSubnet, InstanceType, OwnImage
 from cluster.model import Cluster
+from cluster.spec import ClusterSpec
 
 INSTANCE_TYPES = {
     "t3.nano": InstanceType(architectures=["x86_64"], vcpus=2, memory_mib=512),
@@ -39,16 +41,23 @@ SUBNETS = {
 VPC_RANGES = (IPv4Network("10.0.0.0/16"), IPv4Network("10.200.0.0/16"))
 
 
-def answers_about(cluster: Cluster) -> Answers:
-    """What AWS says when it is asked about this cluster."""
-    subnets = {each: SUBNETS.get(each) for each in cluster.network.subnet_ids}
-    return Answers(
-        instance_types={name: INSTANCE_TYPES.get(name) for name in cluster.instance_types},
+def resolve(spec: ClusterSpec) -> Cluster:
+    """The cluster on the tests' account. Raises ConfigError."""
+    return aws_facts.resolve(spec, facts_about(spec), lambda parameter: f"ami behind {parameter}")
+
+
+def facts_about(spec: ClusterSpec) -> AwsFacts:
+    """What AWS reports about this configuration."""
+    subnets = {each: SUBNETS.get(each) for each in spec.network.subnet_ids}
+    return AwsFacts(
+        region="eu-central-1",
+        account_id="123456789012",
+        partition="aws",
+        instance_types={name: INSTANCE_TYPES.get(name) for name in spec.instance_types},
         zones=ZONES,
-        offered={name: OFFERED.get(name, ZONES) for name in cluster.instance_types},
-        images={ami: IMAGES.get(ami) for ami in cluster.own_images},
+        offered={name: OFFERED.get(name, ZONES) for name in spec.instance_types},
+        images={ami: IMAGES.get(ami) for ami in spec.own_images},
         subnets=subnets,
         vpc_ranges=VPC_RANGES if any(subnets.values()) else (),
-        caller="198.51.100.9/32" if cluster.network.asks_for_caller else None,
-        region="eu-central-1" if cluster.parameter_key_arn else None,
+        caller="198.51.100.9/32" if spec.network.uses_caller else None,
     )

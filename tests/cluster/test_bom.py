@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from cluster import answers, bom, config, releases
+from cluster import bom, config, releases
 from cluster.model import Cluster
 from cluster.version import VERSION
-from tests.cluster.ec2 import answers_about
+from tests.cluster import ec2
 
 CLOSED = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
 NAMES = {"ami-new": "debian-12-arm64-2", "ami-old": "debian-12-arm64-1", "ami-gone": None}
@@ -16,7 +16,7 @@ NAMES = {"ami-new": "debian-12-arm64-2", "ami-old": "debian-12-arm64-1", "ami-go
 
 def load(**keys: Any) -> Cluster:
     cluster = config.load({"name": "demo", "network": CLOSED, **keys}, stack="dev")
-    return answers.resolve(cluster, answers_about(cluster))
+    return ec2.resolve(cluster)
 
 
 def bill(cluster: Cluster, *images: str, bucket: str | None = None) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def test_what_is_no_http_place_is_refused(url: str) -> None:
     with pytest.raises(ConfigError) as refusal:
         load(k3s={"downloadUrl": url})
     assert [problem.what for problem in refusal.value.problems] == [
-        f'"{url}" is not an http or https URL'
+        f'"{url}" is not a valid http or https URL'
     ]
 
 

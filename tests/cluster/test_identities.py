@@ -8,13 +8,13 @@ import pytest
 
 from cluster import config
 from cluster.errors import ConfigError
-from cluster.model import Cluster, Identity
+from cluster.spec import ClusterSpec, Identity
 
 CLOSED = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
 READABLE = ("nodes", "namespaces")
 
 
-def load(**keys: Any) -> Cluster:
+def load(**keys: Any) -> ClusterSpec:
     return config.load({"network": CLOSED, **keys}, stack="dev")
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster import answers, config, node_config, user_data
+from cluster import config, node_config, user_data
 from cluster.errors import ClusterError
 from cluster.model import Cluster
-from tests.cluster.ec2 import answers_about
+from tests.cluster import ec2
 
 INVALID = Path(__file__).parent.parent / "invalid"
 # In place of the boot program, so that a message does not change with every line of that.
@@ -29,7 +29,7 @@ def test_a_wrong_configuration_is_refused_with_its_message(fault: str) -> None:
 
 def resolved(raw: object) -> Cluster:
     cluster = config.load(raw, stack="dev")
-    cluster = answers.resolve(cluster, answers_about(cluster))
+    cluster = ec2.resolve(cluster)
     user_data.require_room(node_config.longest(cluster), PROGRAM)
     return cluster
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from cluster import answers, config, k3s_config, network
+from cluster import config, k3s_config, network
 from cluster.k3s_config import Addresses
 from cluster.model import Cluster
-from tests.cluster.ec2 import answers_about
+from tests.cluster import ec2
 
 OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
 HERE = Addresses(private_ip="10.64.0.10", public_ip="198.51.100.10")
@@ -18,7 +18,7 @@ HERE = Addresses(private_ip="10.64.0.10", public_ip="198.51.100.10")
 def load(**keys: Any) -> Cluster:
     raw = {"name": "demo", "network": OPEN, "pools": [{"name": "agents"}], **keys}
     cluster = config.load(raw, stack="dev")
-    return answers.resolve(cluster, answers_about(cluster))
+    return ec2.resolve(cluster)
 
 
 def told(index: int = 0, addresses: Addresses = HERE, **keys: Any) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import get_args
 import pytest
 
 from cluster import k3s_flags
-from cluster.model import Role
 from cluster.reading.k3s import OLD, OWNED, SECRET
 from cluster.releases import DEFAULT_VERSION, PINNED
+from cluster.spec import Role
 
 # Names that k3s had before the oldest listed version.
 GIVEN_UP = {"cluster-secret", "disable-selinux", "no-flannel"}

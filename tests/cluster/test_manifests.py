@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster import answers, boot_program, bucket, config, node_config, user_data
+from cluster import boot_program, bucket, config, node_config, user_data
 from cluster.errors import ConfigError
-from cluster.model import Cluster, Manifest
 from cluster.reading import registry_auth
-from tests.cluster.ec2 import answers_about
+from cluster.spec import ClusterSpec, Manifest
+from tests.cluster import ec2
 
 OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
 NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n"
 
 
-def load(files: dict[str, str] | None = None, **keys: Any) -> Cluster:
+def load(files: dict[str, str] | None = None, **keys: Any) -> ClusterSpec:
     def read_file(name: str) -> str:
         if files is None or name not in files:
             raise FileNotFoundError(2, "No such file or directory", name)
@@ -98,7 +98,7 @@ def manifest(name: str, size: int) -> dict[str, str]:
 def test_what_is_not_stored_has_room_beside_the_boot_program() -> None:
     given = (load(manifests=[manifest("a", size)]) for size in range(bucket.INLINE_BYTES, 0, -8))
     largest = next(each for each in given if not bucket.needed(each))
-    cluster = answers.resolve(largest, answers_about(largest))
+    cluster = ec2.resolve(largest)
     user_data.require_room(node_config.longest(cluster), boot_program.text())
 
 
@@ -118,14 +118,14 @@ def test_only_what_does_not_fit_is_stored_the_largest_first() -> None:
             False,
             ["registryAuth: is set in plain text"],
         ),
-        (["ghcr.io"], True, ["registryAuth: expected a mapping of hosts"]),
-        ({"ghcr.io": "hunter2"}, True, ['registryAuth["ghcr.io"]: expected a mapping']),
+        (["ghcr.io"], True, ["registryAuth: must be an object of hosts"]),
+        ({"ghcr.io": "hunter2"}, True, ['registryAuth["ghcr.io"]: must be an object']),
         (
             {"ghcr.io": {"user": "hunter2", "password": 7}},
             True,
             [
                 'registryAuth["ghcr.io"].user: unknown key',
-                'registryAuth["ghcr.io"].password: expected a text',
+                'registryAuth["ghcr.io"].password: must be a string',
             ],
         ),
         (

@@ -10,14 +10,14 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cluster import answers, config, k3s_config, network, node_config, parameters, user_data
+from cluster import config, k3s_config, network, node_config, parameters, user_data
 from cluster.errors import ConfigError, Problem
 from cluster.k3s_config import Addresses
 from cluster.model import Cluster
 from cluster.node_config import Surroundings
-from cluster.reading.checks import cidr_fault
-from cluster.reading.findings import spell
-from tests.cluster.ec2 import answers_about
+from cluster.reading.checks import cidr
+from cluster.reading.section import format_path
+from tests.cluster import ec2
 from tests.cluster.parts import files_of, unpacked
 
 OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
@@ -39,7 +39,7 @@ def vpcs() -> st.SearchStrategy[IPv4Network]:
 
 def resolved(**keys: Any) -> Cluster:
     cluster = config.load({"name": "demo", "network": OPEN, **keys}, stack="dev")
-    return answers.resolve(cluster, answers_about(cluster))
+    return ec2.resolve(cluster)
 
 
 def rendered(cluster: Cluster, index: int = 0) -> str:
@@ -66,12 +66,12 @@ def test_subnets_lie_in_their_vpc_and_share_no_address(vpc: IPv4Network, number:
 
 @given(vpcs())
 def test_every_range_in_its_usual_form_is_accepted(vpc: IPv4Network) -> None:
-    assert cidr_fault(str(vpc)) is None
+    assert cidr(str(vpc)) is None
 
 
 @given(TEXTS)
 def test_whatever_is_no_range_has_a_fault_and_a_fix(text: str) -> None:
-    fault = cidr_fault(text)
+    fault = cidr(text)
     if fault is None:
         assert str(IPv4Network(text)) == text
     else:
@@ -94,7 +94,7 @@ def test_names_fit_the_limits_of_aws_whatever_the_stack_is_called(
         cluster = config.load(raw, stack=stack)
     except ConfigError:
         assume(False)
-    cluster = answers.resolve(cluster, answers_about(cluster))
+    cluster = ec2.resolve(cluster)
     for node in cluster.nodes:
         kubernetes = node.name_on("i-0123456789abcdef0")
         assert len(kubernetes) <= 63
@@ -156,7 +156,7 @@ def problems_of(raw: Any) -> tuple[Problem, ...]:
 @given(st.lists(TEXTS | st.integers(0, 9), min_size=1, max_size=4))
 def test_two_paths_are_never_spelled_the_same(path: list[str | int]) -> None:
     other = [*path[:-1], f"{path[-1]}x"]
-    assert spell(tuple(path)) != spell(tuple(other))
+    assert format_path(tuple(path)) != format_path(tuple(other))
 
 
 @given(st.sampled_from(["server", "agent"]), st.dictionaries(NAMES, TEXTS, max_size=3))

@@ -1,4 +1,4 @@
-"""Docs, schema and validator say the same: all three follow reading/keys.py."""
+"""Docs, schema and validator agree: all three follow reading/keys/."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import yaml
 
 from cluster import config, reference
 from cluster.errors import ConfigError
-from cluster.reading.declared import Group, Groups, Key
+from cluster.reading.declarations import Key, Object, Objects
 from cluster.reading.keys import TOP
 from tests.golden import rendering, rewrite
 
@@ -31,9 +31,9 @@ WRONG: tuple[Any, ...] = ([], 7)
 def declared(keys: Mapping[str, Key], path: tuple[str | int, ...]) -> Iterator[Any]:
     for name, key in keys.items():
         yield (*path, name)
-        if isinstance(key, Group):
+        if isinstance(key, Object):
             yield from declared(key.keys, (*path, name))
-        elif isinstance(key, Groups):
+        elif isinstance(key, Objects):
             yield from declared(key.keys, (*path, name, 0))
 
 
@@ -96,18 +96,30 @@ def test_the_page_has_a_row_for_every_key() -> None:
 
 
 def test_every_key_says_what_it_is() -> None:
-    assert [path for path, key in _leaves() if len(key.what) < 4] == []
+    assert [path for path, key in _leaves() if len(key.description) < 4] == []
 
 
-def test_every_value_says_what_changing_it_does() -> None:
-    silent = [path for path, key in _leaves() if not key.change]
-    assert silent == ["cluster.servers.count"]
+def test_every_value_has_an_effect() -> None:
+    assert [path for path, key in _leaves() if key.effect is None] == []
+
+
+def test_no_row_of_a_table_is_a_paragraph() -> None:
+    rows = [each for each in (DOCS / "configuration.md").read_text().splitlines() if "|" in each]
+    assert [row for row in rows if len(row) > 200] == []
+
+
+def test_the_types_are_those_of_json() -> None:
+    kinds = {reference.type_name(key) for _, key in _leaves() if not getattr(key, "choices", ())}
+    assert {kind.partition(",")[0] for kind in kinds} == {
+        *("string", "boolean", "integer", "object"),
+        *("list of strings", "map of strings"),
+    }
 
 
 def _leaves() -> Iterator[tuple[str, Key]]:
     def below(keys: Mapping[str, Key], path: str) -> Iterator[tuple[str, Key]]:
         for name, key in keys.items():
-            if isinstance(key, Group | Groups) and key.keys:
+            if isinstance(key, Object | Objects) and key.keys:
                 yield from below(key.keys, f"{path}.{name}")
             else:
                 yield f"{path}.{name}", key

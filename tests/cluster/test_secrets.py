@@ -6,8 +6,8 @@ import pytest
 
 from cluster import config
 from cluster.errors import ConfigError
-from cluster.model import Rotation
 from cluster.reading import secrets
+from cluster.spec import Rotation
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nbody-of-a-key\n-----END OPENSSH PRIVATE KEY-----"
 CLOSED = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": []}
@@ -28,7 +28,7 @@ def test_a_login_key_in_plain_text_that_is_none_is_refused_twice_and_never_shown
         "the configuration has 2 problems\n\n"
         "loginKey: is set in plain text\n"
         "    pulumi config set --secret k3s-aws:loginKey < ~/.ssh/id_ed25519\n"
-        "loginKey: is no private key in OpenSSH's form\n"
+        "loginKey: is not a valid private key in OpenSSH format\n"
         "    pulumi config set --secret k3s-aws:loginKey < ~/.ssh/id_ed25519"
     )
 

@@ -17,7 +17,8 @@ from google.protobuf import json_format
 from pulumi.runtime.mocks import MockMonitor
 
 from cluster import config
-from cluster.model import Architecture, Cluster
+from cluster.model import Cluster
+from cluster.spec import Architecture
 from components import lookups
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
 
@@ -220,13 +221,15 @@ def build(
     k3s_files: Mapping[Architecture, Path] | None = None,
     registry_auth: Mapping[str, Any] | None = None,
     login_key: str | None = None,
+    existing: Mapping[str, int] | None = None,
 ) -> Built:
-    """Everything the program makes of a configuration."""
+    """Everything the program makes of a configuration; `existing` machines are there, by pool."""
     return build_cluster(
         lambda: lookups.resolve(config.load(configuration, stack="dev")),
         k3s_files=k3s_files,
         registry_auth=registry_auth,
         login_key=login_key,
+        existing=existing,
     )
 
 
@@ -236,6 +239,7 @@ def build_cluster(
     k3s_files: Mapping[Architecture, Path] | None = None,
     registry_auth: Mapping[str, Any] | None = None,
     login_key: str | None = None,
+    existing: Mapping[str, int] | None = None,
 ) -> Built:
     """Everything the program makes of a resolved cluster; `resolve` may ask the mocked AWS."""
     engine = Engine()
@@ -250,11 +254,11 @@ def build_cluster(
             cluster.name,
             K3sClusterArgs(
                 cluster=cluster,
-                facts=lookups.look_up(cluster),
                 boot_program="print('boot')",
                 k3s_files=k3s_files or {},
                 registry_auth=registry_auth or {},
                 login_key=login_key,
+                existing_machines=pulumi.Output.from_input(dict(existing or {})),
             ),
         )
         return pulumi.Output.all(

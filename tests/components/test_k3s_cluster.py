@@ -8,7 +8,7 @@ import pytest
 
 from cluster import policies
 from tests.cluster.parts import files_of, unpacked
-from tests.components.recording import CONFIGURATION, SECRET_MARK, Built, build
+from tests.components.recording import CONFIGURATION, SECRET_MARK, Built, Recorded, build
 
 NODES = {
     "demo-servers-0": "server",
@@ -101,10 +101,20 @@ def test_what_needs_a_new_machine_replaces_it_whether_its_user_data_tells_or_not
         assert instance.replacement_trigger == templates[name].inputs["generation"] != ""
 
 
-def test_every_node_knows_the_server_it_joins(built: Built) -> None:
-    nodes = built.of("k3s:index:Node").values()
-    servers = {each.inputs["serverInstanceId"] for each in nodes}
-    assert servers == {"demo-servers-0-id"}
+def test_agents_join_again_when_the_data_is_other_data(built: Built) -> None:
+    (datastore,) = built.of("k3s:index:Datastore").values()
+    assert datastore.inputs["storageId"] == "demo-servers-0-id"
+    for name, node in built.of("k3s:index:Node").items():
+        expected = "demo-id" if NODES[name] == "agent" else None
+        assert node.inputs.get("datastoreId") == expected
+
+
+def test_the_datastore_is_recorded_once_the_first_server_is_ready(built: Built) -> None:
+    record = built.of(PARAMETER)["demo-datastore"]
+    assert record.inputs["name"] == "/k3s-aws/dev/demo/server/datastore"
+    assert record.inputs["type"] == "String"
+    assert record.plain("value") == "demo-servers-0-id"
+    assert any(each.endswith("k3s:index:Node::demo-servers-0") for each in record.depends_on)
 
 
 def test_an_instance_leaves_its_interface_before_the_next_one_takes_it(built: Built) -> None:
@@ -136,8 +146,13 @@ def test_agents_boot_without_waiting_for_the_servers_node(built: Built) -> None:
         assert not [urn for urn in instance.depends_on if "k3s:index:Node" in urn]
 
 
+def secrets(built: Built) -> dict[str, Recorded]:
+    """All parameters but the record of the datastore."""
+    return {name: each for name, each in built.of(PARAMETER).items() if name != "demo-datastore"}
+
+
 def test_every_secret_travels_in_a_secure_string_of_its_own(built: Built) -> None:
-    parameters = built.of(PARAMETER)
+    parameters = secrets(built)
     assert {each.inputs["name"] for each in parameters.values()} == {
         "/k3s-aws/dev/demo/server/token",
         "/k3s-aws/dev/demo/server/agent-token",
@@ -183,6 +198,7 @@ def test_a_role_reads_the_parameters_of_its_own_machines_only(built: Built) -> N
             f"{home}/server/agent-token",
             f"{home}/server/authorized-keys",
             f"{home}/server/certificate-authority",
+            f"{home}/server/datastore",
             f"{home}/server/host-keys/${{aws:EC2InstanceSourcePrivateIPv4}}",
             f"{home}/server/token",
         ]
@@ -233,10 +249,10 @@ def test_the_policies_of_a_role_have_room_for_its_machines(built: Built) -> None
 
 def test_the_parameters_are_encrypted_with_the_key_that_is_given() -> None:
     arn = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d"
-    accounts = {each.inputs["keyId"] for each in build(CONFIGURATION).of(PARAMETER).values()}
+    accounts = {each.inputs["keyId"] for each in secrets(build(CONFIGURATION)).values()}
     assert accounts == {"alias/aws/ssm"}
     built = build({**CONFIGURATION, "parameterKmsKeyArn": arn})
-    assert {each.inputs["keyId"] for each in built.of(PARAMETER).values()} == {arn}
+    assert {each.inputs["keyId"] for each in secrets(built).values()} == {arn}
     policy = json.loads(built.of("aws:iam/rolePolicy:RolePolicy")["demo-agent"].inputs["policy"])
     read, decrypt = policy["Statement"]
     assert (decrypt["Action"], decrypt["Resource"]) == (["kms:Decrypt"], [arn])
@@ -346,7 +362,7 @@ def test_private_keys_are_secret_inputs_of_the_nodes(built: Built) -> None:
 def test_without_a_wish_there_is_a_deployer_and_no_administrators_kubeconfig(built: Built) -> None:
     (identity,) = built.of("k3s:index:Identity").values()
     assert {key: each for key, each in identity.inputs.items() if key != "api"} == {
-        "serverInstanceId": "demo-servers-0-id",
+        "datastoreId": "demo-id",
         "clusterName": "demo",
         "name": "deployer",
         "clusterRole": "edit",

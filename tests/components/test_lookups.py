@@ -12,7 +12,7 @@ import pytest
 
 from cluster import config
 from cluster.errors import ConfigError
-from cluster.model import Cluster
+from cluster.spec import ClusterSpec
 from components import lookups
 from components.lookups import LookupFailed
 from tests.components.recording import CONFIGURATION
@@ -26,7 +26,7 @@ ARM = SimpleNamespace(
 
 
 @pytest.fixture
-def cluster() -> Cluster:
+def spec() -> ClusterSpec:
     return config.load(CONFIGURATION, stack="dev")
 
 
@@ -40,11 +40,11 @@ def refuse(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
 
 
 def test_what_aws_refuses_is_told_with_the_way_out(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    spec: ClusterSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refuse(monkeypatch, Exception("invoke failed: ExpiredToken: the token has expired"))
     with pytest.raises(LookupFailed) as failed:
-        lookups.resolve(cluster)
+        lookups.resolve(spec)
     assert str(failed.value) == (
         "AWS was asked for the instance type t4g.small: "
         "invoke failed: ExpiredToken: the token has expired\n"
@@ -53,17 +53,17 @@ def test_what_aws_refuses_is_told_with_the_way_out(
 
 
 def test_a_type_that_ec2_does_not_know_is_a_problem_of_the_configuration(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    spec: ClusterSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refuse(monkeypatch, Exception("invoke failed: InvalidInstanceType: t4g.small"))
     with pytest.raises(ConfigError):
-        lookups.resolve(cluster)
+        lookups.resolve(spec)
 
 
-def test_a_bug_keeps_its_own_traceback(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_keeps_its_own_traceback(spec: ClusterSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse(monkeypatch, AttributeError("no such attribute"))
     with pytest.raises(AttributeError):
-        lookups.resolve(cluster)
+        lookups.resolve(spec)
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from typing import Any
 import pulumi
 import pytest
 
-from cluster import answers, config
+from cluster import config
 from cluster.model import Cluster
 from components import release_files
 from components.lookups import LookupFailed
-from tests.cluster.ec2 import answers_about
+from tests.cluster import ec2
 from tests.components.recording import CONFIGURATION
 
 CONTENT = b"the k3s of this test"
@@ -32,7 +32,7 @@ def cluster(place: Path, content: bytes = CONTENT) -> Cluster:
     k3s: dict[str, Any] = {"version": version, "bucket": True, "sha256": {"arm64": digest}}
     raw = {"network": CONFIGURATION["network"], "k3s": k3s}
     loaded = config.load(raw, stack="dev")
-    resolved = answers.resolve(loaded, answers_about(loaded))
+    resolved = ec2.resolve(loaded)
     (place / version).mkdir()
     (place / version / "k3s-arm64").write_bytes(CONTENT)
     served = dataclasses.replace(resolved.k3s, download_url=f"file://{place}")

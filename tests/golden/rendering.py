@@ -9,12 +9,12 @@ from typing import Any
 
 import yaml
 
-from cluster import answers, bucket, config, k3s_config, network, node_config, parameters, policies
+from cluster import bucket, config, k3s_config, network, node_config, parameters, policies
 from cluster import user_data as user_data_text
 from cluster.k3s_config import Addresses
 from cluster.model import Cluster, Node
 from cluster.node_config import Surroundings
-from tests.cluster.ec2 import answers_about
+from tests.cluster import ec2
 
 GOLDEN = Path(__file__).parent
 EXAMPLES = GOLDEN.parent.parent / "examples"
@@ -46,7 +46,7 @@ def read_file(name: str) -> str:
 def load(example: str) -> Cluster:
     """The resolved model of an example."""
     cluster = config.load(configuration(example), stack=example, read_file=read_file)
-    return answers.resolve(cluster, answers_about(cluster))
+    return ec2.resolve(cluster)
 
 
 def render(example: str) -> dict[str, str]:

@@ -89,9 +89,8 @@ def _line(resource: Recorded) -> str:
 
 def _example(name: str) -> Built:
     cluster = rendering.load(name)
-    in_use = {cluster.architecture_of(pool) for pool in cluster.all_pools}
-    files = {each: Path("k3s") for each in in_use} if cluster.k3s.from_bucket else None
-    return build_cluster(lambda: cluster, k3s_files=files)
+    stored = cluster.architectures if cluster.k3s.from_bucket else ()
+    return build_cluster(lambda: cluster, k3s_files={each: Path("k3s") for each in stored})
 
 
 def _uncommon() -> list[Built]:

@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from localcloud.demo import orphans
 from localcloud.errors import LocalCloudError
 from localcloud.lifecycle import Cloud
+from localcloud.workbench import orphans
 from toolchain import command, docker_engine
 from toolchain.places import Places
 

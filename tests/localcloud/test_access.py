@@ -17,8 +17,8 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tests.localcloud.stack import CLUSTER, Stack, laboratory
-from tests.localcloud.standing import until
+from tests.localcloud.running_cluster import until
+from tests.localcloud.stacks import CLUSTER, Stack, laboratory
 
 pytestmark = pytest.mark.localcloud
 

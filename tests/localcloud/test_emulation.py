@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.localcloud.stack import ROOT, Laboratory, Stack, laboratory
+from tests.localcloud.stacks import ROOT, Laboratory, Stack, laboratory
 from tests.localcloud.test_examples import DESTROY, UP, example, kubernetes_nodes, on_machine
 from toolchain import emulation, k3s
 from toolchain.host import GO_NAMES, this_host

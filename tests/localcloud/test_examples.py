@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from tests.golden import rendering
-from tests.localcloud.stack import CLUSTER, Laboratory, Stack, laboratory
+from tests.localcloud.stacks import CLUSTER, Laboratory, Stack, laboratory
 
 pytestmark = pytest.mark.localcloud
 
@@ -265,7 +265,7 @@ def served(lab: Laboratory, folder: Path) -> Iterator[str]:
     release = folder / lab.binary.version
     release.mkdir()
     (release / "k3s").symlink_to(lab.binary.path)
-    handler = partial(Quiet, directory=str(folder))
+    handler = partial(SilentHandler, directory=str(folder))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
@@ -275,7 +275,7 @@ def served(lab: Laboratory, folder: Path) -> Iterator[str]:
         server.server_close()
 
 
-class Quiet(SimpleHTTPRequestHandler):
+class SilentHandler(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Says nothing."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.localcloud.stack import CLUSTER, Stack, laboratory
+from tests.localcloud.stacks import CLUSTER, Stack, laboratory
 
 pytestmark = pytest.mark.localcloud
 

@@ -13,8 +13,16 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.localcloud.stack import CLUSTER, Stack, laboratory
-from tests.localcloud.standing import HERE, PROBE, Machine, Place, Standing, machines_of, until
+from tests.localcloud.running_cluster import (
+    HERE,
+    PROBE,
+    Machine,
+    Place,
+    RunningCluster,
+    machines_of,
+    until,
+)
+from tests.localcloud.stacks import CLUSTER, Stack, laboratory
 
 pytestmark = pytest.mark.localcloud
 
@@ -25,20 +33,20 @@ TUNNEL = 8472
 
 
 @pytest.fixture(scope="module")
-def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
     with laboratory(tmp_path_factory.mktemp("isolation")) as made:
         stack = made.stack("isolation")
         before = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]["network"]
         stack.configure(network={**before, "vpcCidr": VPC_CIDR})
         stack.pulumi(*UP)
-        yield Standing(stack, machines_of(stack))
+        yield RunningCluster(stack, machines_of(stack))
 
 
 @pytest.fixture(scope="module")
-def stranger(standing: Standing) -> Iterator[Place]:
+def stranger(cluster: RunningCluster) -> Iterator[Place]:
     """A machine on the same network that is in no security group."""
-    stack = standing.stack
-    member = standing.server.words[-1]
+    stack = cluster.stack
+    member = cluster.server.words[-1]
     (seen,) = json.loads(stack.docker("inspect", member))
     (on,) = seen["NetworkSettings"]["Networks"]
     where = ["--network", on, "--ip", STRANGER, "--entrypoint", "sleep"]
@@ -49,14 +57,14 @@ def stranger(standing: Standing) -> Iterator[Place]:
 
 
 def test_of_all_tcp_ports_those_answer_that_a_rule_opens(
-    standing: Standing, stranger: Place
+    cluster: RunningCluster, stranger: Place
 ) -> None:
     """
     Accepted or reset is let through; what a security group closes never answers.
 
     No two machines try each other: what one sent would let in the other's as an answer to it.
     """
-    server, (agent, other) = standing.server, standing.agents
+    server, (agent, other) = cluster.server, cluster.agents
     pairs: list[tuple[str, Place, Machine | None, Machine]] = [
         ("agent to server", agent, agent, server),
         ("server to agent", server, server, other),
@@ -68,7 +76,7 @@ def test_of_all_tcp_ports_those_answer_that_a_rule_opens(
     def scan(pair: tuple[str, Place, Machine | None, Machine]) -> tuple[str, list[int]]:
         name, place, source, target = pair
         address = target.public if source is None else target.private
-        control = max(standing.admits(target, source, "tcp"))
+        control = max(cluster.admits(target, source, "tcp"))
         return name, answering(place, address, address, control)
 
     def scan_from_stranger(target: Machine) -> list[int]:
@@ -79,7 +87,7 @@ def test_of_all_tcp_ports_those_answer_that_a_rule_opens(
         found = dict(side_by_side.map(scan, pairs))
         of_strangers = list(side_by_side.map(scan_from_stranger, [server, agent]))
     assert found == {
-        name: sorted(standing.admits(target, source, "tcp")) for name, _, source, target in pairs
+        name: sorted(cluster.admits(target, source, "tcp")) for name, _, source, target in pairs
     }
     assert found == {
         "agent to server": [6443, 10250],
@@ -100,13 +108,13 @@ def answering(place: Place, address: str, control: str, port: int) -> list[int]:
     return sorted(map(int, seen["found"]))
 
 
-def test_of_all_datagrams_only_the_tunnels_arrive(standing: Standing, stranger: Place) -> None:
+def test_of_all_datagrams_only_the_tunnels_arrive(cluster: RunningCluster, stranger: Place) -> None:
     """
     And no request for an echo. The host at the gateway's address is the outside.
 
     No two machines send to each other: what one sent would let in the other's as an answer to it.
     """
-    server, (agent, other) = standing.server, standing.agents
+    server, (agent, other) = cluster.server, cluster.agents
     for target, sources in ((server, [agent]), (other, [server, agent])):
         with target.probing("hear") as heard:
             sent = {
@@ -116,7 +124,7 @@ def test_of_all_datagrams_only_the_tunnels_arrive(standing: Standing, stranger: 
             stranger.probe("send", target.private, TUNNEL)
             HERE.run(sys.executable, "-c", PROBE, "send", target.private, str(TUNNEL))
             target.probe("echo", target.private)
-        assert all(standing.admits(target, each, "udp") == {TUNNEL} for each in sources)
+        assert all(cluster.admits(target, each, "udp") == {TUNNEL} for each in sources)
         for source, number in sent.items():
             # A node's own tunnel may speak in between.
             assert heard["udp"][source][str(TUNNEL)] >= number > 100
@@ -126,8 +134,8 @@ def test_of_all_datagrams_only_the_tunnels_arrive(standing: Standing, stranger: 
         assert heard["echoes"] == [target.private]
 
 
-def test_no_machine_has_an_address_that_the_rules_do_not_know(standing: Standing) -> None:
-    for machine in standing.machines:
+def test_no_machine_has_an_address_that_the_rules_do_not_know(cluster: RunningCluster) -> None:
+    for machine in cluster.machines:
         listed = json.loads(machine.run("ip", "-json", "address", "show", "dev", "eth0"))
         addresses = [each["local"] for each in listed[0]["addr_info"]]
         assert addresses == [machine.private]
@@ -167,8 +175,8 @@ CREDENTIALS = ("GET", "/latest/meta-data/iam/security-credentials/")
 
 
 @pytest.fixture
-def pod(standing: Standing) -> Iterator[Place]:
-    agent = standing.agents[0]
+def pod(cluster: RunningCluster) -> Iterator[Place]:
+    agent = cluster.agents[0]
     agent.run("sh", "-ec", POD)
     yield Place([*agent.words, "ip", "netns", "exec", "pod"])
     agent.run("sh", "-c", WITHOUT_POD)
@@ -180,9 +188,9 @@ def asked(place: Place, *words: str) -> tuple[str, str]:
     return status, body
 
 
-def test_a_pod_gets_no_session_of_the_metadata_service(standing: Standing, pod: Place) -> None:
+def test_a_pod_gets_no_session_of_the_metadata_service(cluster: RunningCluster, pod: Place) -> None:
     """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html"""
-    agent = standing.agents[0]
+    agent = cluster.agents[0]
     assert asked(pod, *TOKEN) == ("no", "answer")
     assert asked(pod, *CREDENTIALS) == ("401", "")
     status, token = asked(agent, *TOKEN)
@@ -192,39 +200,39 @@ def test_a_pod_gets_no_session_of_the_metadata_service(standing: Standing, pod: 
     status, role = asked(agent, *CREDENTIALS, *session)
     assert (status, bool(role)) == ("200", True)
     # It is the hop that ends it: with one more the pod has a session and the credentials.
-    limit_hops(standing, 2)
+    limit_hops(cluster, 2)
     status, token = asked(pod, *TOKEN)
     assert status == "200"
     session = ("X-aws-ec2-metadata-token", token)
     assert "SecretAccessKey" in asked(pod, CREDENTIALS[0], CREDENTIALS[1] + role, *session)[1]
-    limit_hops(standing, 1)
+    limit_hops(cluster, 1)
     assert asked(pod, *TOKEN) == ("no", "answer")
 
 
-def limit_hops(standing: Standing, number: int) -> None:
+def limit_hops(cluster: RunningCluster, number: int) -> None:
     # moto forgets what is not said again.
-    standing.stack.client("ec2").modify_instance_metadata_options(
-        InstanceId=standing.agents[0].instance_id,
+    cluster.stack.client("ec2").modify_instance_metadata_options(
+        InstanceId=cluster.agents[0].instance_id,
         HttpEndpoint="enabled",
         HttpTokens="required",
         HttpPutResponseHopLimit=number,
     )
 
 
-def test_a_pod_reaches_the_cluster_as_its_machine_does(standing: Standing, pod: Place) -> None:
+def test_a_pod_reaches_the_cluster_as_its_machine_does(cluster: RunningCluster, pod: Place) -> None:
     """So what it does not get from the metadata service is not for want of a network."""
     seen = pod.run(
         "python3",
         "-c",
         "import socket, sys; print(socket.create_connection((sys.argv[1], 6443), 3).getpeername())",
-        standing.server.private,
+        cluster.server.private,
     )
-    assert standing.server.private in seen
+    assert cluster.server.private in seen
 
 
-def test_ec2_says_that_volumes_are_encrypted_and_sessions_required(standing: Standing) -> None:
-    ec2 = standing.stack.client("ec2")
-    ids = [each.instance_id for each in standing.machines]
+def test_ec2_says_that_volumes_are_encrypted_and_sessions_required(cluster: RunningCluster) -> None:
+    ec2 = cluster.stack.client("ec2")
+    ids = [each.instance_id for each in cluster.machines]
     listed = ec2.describe_instances(InstanceIds=ids)["Reservations"]
     instances = [each for reservation in listed for each in reservation["Instances"]]
     assert len(instances) == 3
@@ -264,9 +272,9 @@ SECRET_FILES_OF_SERVERS = {
 }
 
 
-def test_every_file_with_a_secret_is_roots_alone(standing: Standing) -> None:
-    for machine in standing.machines:
-        needles = secrets_of(standing.stack, machine)
+def test_every_file_with_a_secret_is_roots_alone(cluster: RunningCluster) -> None:
+    for machine in cluster.machines:
+        needles = secrets_of(cluster.stack, machine)
         found = set(machine.run("sh", "-c", SEARCH, stdin="\n".join(needles)).split())
         is_server = machine.role == "server"
         assert found >= SECRET_FILES | (SECRET_FILES_OF_SERVERS if is_server else set())
@@ -279,10 +287,10 @@ def test_every_file_with_a_secret_is_roots_alone(standing: Standing) -> None:
             assert machine.run("stat", "--format=%a %U %G", CLOSED) == "700 root root\n"
 
 
-def test_a_process_that_is_not_root_finds_no_secret(standing: Standing) -> None:
+def test_a_process_that_is_not_root_finds_no_secret(cluster: RunningCluster) -> None:
     """In files, arguments and environments: the values themselves are looked for."""
-    for machine in standing.machines:
-        needles = secrets_of(standing.stack, machine)
+    for machine in cluster.machines:
+        needles = secrets_of(cluster.stack, machine)
         # What it may read is searched: the instance's id is in the report for all.
         searched = machine.run("sh", "-c", NOBODY + SEARCH, stdin=machine.instance_id).split()
         assert REPORT in searched
@@ -324,9 +332,9 @@ KUBELET = "/var/lib/rancher/k3s/agent/client-kubelet"
 BOOTSTRAP, READY = "/v1-k3s/server-bootstrap", "/v1-k3s/readyz"
 
 
-def test_what_an_agent_has_joins_no_server(standing: Standing) -> None:
+def test_what_an_agent_has_joins_no_server(cluster: RunningCluster) -> None:
     """k3s gives the cluster's keys to a joining server at /v1-k3s/server-bootstrap."""
-    server, agent = standing.server, standing.agents[0]
+    server, agent = cluster.server, cluster.agents[0]
 
     def status(machine: Machine, path: str, login: str, *certificate: str) -> str:
         words = (server.private, path, login, *certificate)
@@ -349,12 +357,14 @@ def password_of(machine: Machine) -> str:
     return machine.run("cat", "/etc/rancher/k3s/token").strip().rsplit(":", 1)[-1]
 
 
-def test_an_agents_kubelet_reads_no_secrets_that_none_of_its_pods_use(standing: Standing) -> None:
+def test_an_agents_kubelet_reads_no_secrets_that_none_of_its_pods_use(
+    cluster: RunningCluster,
+) -> None:
     """https://kubernetes.io/docs/reference/access-authn-authz/node/"""
-    agent = standing.agents[0]
+    agent = cluster.agents[0]
     kubectl = "k3s kubectl --kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig"
     assert agent.name in agent.run("sh", "-c", f"{kubectl} get node {agent.name} -o name")
-    label = f"label node {standing.server.name} mark=1"
+    label = f"label node {cluster.server.name} mark=1"
     for refused in ("get secrets --all-namespaces", "get configmaps", label):
         said = agent.run("sh", "-c", f"{kubectl} {refused} 2>&1 || true")
         assert "orbidden" in said, refused
@@ -368,9 +378,9 @@ START_IMPOSTOR = (
 
 
 def test_an_impostor_at_the_servers_address_gets_no_node_and_no_credential(
-    standing: Standing,
+    cluster: RunningCluster,
 ) -> None:
-    stack, server, agent = standing.stack, standing.server, standing.agents[0]
+    stack, server, agent = cluster.stack, cluster.server, cluster.agents[0]
     server.run("sh", "-ec", START_IMPOSTOR)
     until(lambda: is_ready(server, "/run/impostor.yaml"), "the impostor does not start")
     _refuses_to_join(server, agent)

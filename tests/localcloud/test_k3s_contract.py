@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from cluster import k3s_flags
-from cluster.model import Role
-from tests.localcloud.stack import ROOT
+from cluster.spec import Role
+from tests.localcloud.stacks import ROOT
 from toolchain import k3s
 from toolchain.host import this_host
 from toolchain.places import Places

@@ -104,7 +104,7 @@ def node_inputs(ssh_inputs: Inputs, api_inputs: Inputs) -> Callable[..., Inputs]
         return {
             "nodeName": "demo-agents-1a2b3c4d",
             "instanceId": "i-0123456789abcdef0",
-            "serverInstanceId": "i-0fedcba9876543210",
+            "datastoreId": "0fedcba987654321",
             "instanceType": "t3.small",
             "role": "agent",
             "ssh": ssh_inputs,

@@ -49,7 +49,7 @@ def run(module: str, *words: str, folder: Path) -> subprocess.CompletedProcess[s
 
 
 def test_the_commands_are_found() -> None:
-    assert {"bench", "recovery", "toolchain", "localcloud", "localcloud.demo"} <= {*commands()}
+    assert {"bench", "recovery", "toolchain", "localcloud", "demo"} <= {*commands()}
 
 
 @pytest.mark.parametrize("module", commands())

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDERS = (
     *("cluster", "cloud-init", "components", "provider"),
-    *("localcloud", "recovery", "toolchain", "bench"),
+    *("localcloud", "recovery", "toolchain", "demo", "bench"),
 )
 EFFECTS = {"socket", "subprocess", "time", "random", "secrets", "urllib", "http", "threading", "os"}
 MAY_IMPORT_PULUMI = {"components", "provider", "localcloud", "policy", "bench"}
@@ -89,9 +89,19 @@ def test_the_program_knows_nothing_of_the_local_cloud(folder: str) -> None:
         assert "moto" not in text.split(), file
 
 
-def test_localcloud_is_imported_by_itself_and_the_measurements_only() -> None:
-    assert users_of("localcloud") <= {"localcloud", "bench"}
-    assert users_of("bench") <= {"bench"}
+def test_localcloud_is_imported_by_itself_the_demo_and_the_measurements_only() -> None:
+    assert users_of("localcloud") <= {"localcloud", "demo", "bench"}
+
+
+def test_moto_is_imported_in_the_package_of_the_aws_api_only() -> None:
+    found = {file.parent for file in python_files("localcloud") if "moto" in imported(file)}
+    assert found == {ROOT / "localcloud" / "aws_api"}
+    assert users_of("moto") == {"localcloud"}
+
+
+@pytest.mark.parametrize("folder", ["demo", "bench"])
+def test_nothing_imports_the_demo_or_the_measurements(folder: str) -> None:
+    assert users_of(folder) <= {folder}
 
 
 def test_recovery_stands_without_the_program() -> None:

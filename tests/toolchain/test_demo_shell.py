@@ -75,7 +75,7 @@ def test_an_environment_without_a_demo_is_left_alone() -> None:
     [
         ("bench", []),
         ("localcloud", ["status"]),
-        ("localcloud.demo", ["destroy"]),
+        ("demo", ["destroy"]),
         ("toolchain", ["doctor"]),
     ],
 )

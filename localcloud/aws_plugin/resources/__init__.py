@@ -1,7 +1,7 @@
 """The resource types of the stand-in, one class each, by AWS service."""
 
 from localcloud.aws_plugin.resources.compute import Instance
-from localcloud.aws_plugin.resources.identity import InstanceProfile, Role, RolePolicy
+from localcloud.aws_plugin.resources.iam import InstanceProfile, Role, RolePolicy
 from localcloud.aws_plugin.resources.interfaces import Eip, NetworkInterface
 from localcloud.aws_plugin.resources.kind import Kind
 from localcloud.aws_plugin.resources.network import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localcloud.aws_plugin.resources.identity import own
+from localcloud.aws_plugin.resources.iam import own
 from localcloud.aws_plugin.resources.kind import (
     Inputs,
     Kind,

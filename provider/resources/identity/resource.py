@@ -40,10 +40,10 @@ class Identity(Resource):
     description = "A kubeconfig with rights of its own, renewed in the last third of its life."
     inputs: ClassVar[Fields] = {
         "api": API,
-        "serverInstanceId": Property(
+        "datastoreId": Property(
             "string",
-            "The instance whose server holds the rights; another one starts empty.",
-            fix="the instance id of the first server",
+            "The data that the permissions are part of; other data starts empty.",
+            fix="the id of the Datastore",
             test=not_blank,
         ),
         "clusterName": Property(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from provider.resources.node.readiness import Readiness
 
 # The inputs whose change is applied to the machine, over SSH, until its node is Ready again.
-_APPLIED = frozenset({"nodeConfig", "secrets", "instanceType", "serverInstanceId"})
+_APPLIED = frozenset({"nodeConfig", "secrets", "instanceType", "datastoreId"})
 # Other keys are brought to the machine; where SSH was switched off, what changed since is.
 _KEYS = frozenset({"ssh", "ssh.hostKey", "ssh.privateKey", "ssh.enabled"})
 
@@ -57,11 +57,12 @@ class Node(Resource):
             test=not_blank,
         ),
         "instanceId": INSTANCE_ID,
-        "serverInstanceId": Property(
+        "datastoreId": Property(
             kind="string",
-            description="The instance whose server it joins; a server's own id on a server.",
-            fix="the instance id of the first server",
+            description="The data behind the servers that it joins; left out on a server.",
+            fix="the id of the Datastore",
             test=not_blank,
+            optional=True,
         ),
         "instanceType": Property(
             kind="string",
@@ -136,7 +137,7 @@ class Node(Resource):
             state["nodeConfig"],
             before,
             restarted="instanceType" in changes,
-            joins_again="serverInstanceId" in changes,
+            joins_again="datastoreId" in changes,
         )
         return ready.outputs
 

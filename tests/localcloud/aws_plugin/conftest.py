@@ -20,8 +20,8 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2
 from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderStub
 
+from localcloud.aws_api import public_images
 from localcloud.aws_plugin.aws_provider import AwsProvider
-from localcloud.cloud import catalogue
 from provider.protocol import engine as protocol_engine
 from provider.protocol import values
 from provider.protocol.process import Server, environment
@@ -115,7 +115,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # A process of its own: moto reads its images when it is imported, and the daemon's tests
     # in this process put others in their place. Its own thousands take it a second to list.
     folder = tmp_path_factory.mktemp("moto")
-    catalogue.write_amis(folder / "amis.json")
+    public_images.write_amis(folder / "amis.json")
     said = folder / "said"
     with (
         said.open("w") as output,

@@ -12,8 +12,8 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import provider_pb2
 
+from localcloud.aws_api import public_images
 from localcloud.aws_plugin.resources import KINDS
-from localcloud.cloud import catalogue
 from provider.protocol.values import UNKNOWN, Secret, decode, encode
 from tests.localcloud.aws_plugin.conftest import Engine, load
 
@@ -253,7 +253,7 @@ def test_a_local_cloud_that_has_ended_is_named_with_the_way_out(engine: Engine) 
 def test_a_spot_instance_is_one_and_its_volume_has_the_tags_and_the_size_it_is_given(
     engine: Engine,
 ) -> None:
-    image = catalogue.IMAGES[0].ami
+    image = public_images.IMAGES[0].ami
     inputs = {
         "ami": image,
         "instanceType": "t3.small",
@@ -273,7 +273,7 @@ def test_a_spot_instance_is_one_and_its_volume_has_the_tags_and_the_size_it_is_g
 
 
 def test_an_image_a_subnet_and_its_vpc_are_found_by_their_ids(engine: Engine) -> None:
-    image = catalogue.IMAGES[0].ami
+    image = public_images.IMAGES[0].ami
     named = {"filters": [{"name": "image-id", "values": [image]}]}
     found = engine.invoke("aws:ec2/getAmi:getAmi", named)
     assert (found["architecture"], found["rootDeviceName"]) == ("x86_64", "/dev/xvda")
@@ -300,7 +300,7 @@ def test_the_zones_of_an_instance_type_are_found(engine: Engine) -> None:
 
 
 def test_an_image_is_found_by_its_id_whether_it_is_deprecated_or_not(engine: Engine) -> None:
-    image = catalogue.IMAGES[0]
+    image = public_images.IMAGES[0]
     by_id = {"filters": [{"name": "image-id", "values": [image.ami]}], "includeDeprecated": True}
     found = engine.invoke("aws:ec2/getAmi:getAmi", by_id)
     assert (found["id"], found["name"]) == (image.ami, image.name)

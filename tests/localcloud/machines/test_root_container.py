@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.cloud.authority import Authority
 from localcloud.errors import MachineError, MachineImageError
+from localcloud.instance.authority import Authority
 from localcloud.machines import (
     Ingress,
     Machines,

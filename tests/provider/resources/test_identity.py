@@ -45,7 +45,7 @@ def rpc(clock: AheadClock) -> Iterator[Rpc]:
 def inputs(api_inputs: Inputs) -> Inputs:
     return {
         "api": api_inputs,
-        "serverInstanceId": "i-0123456789abcdef0",
+        "datastoreId": "0123456789abcdef",
         "clusterName": "demo",
         "name": "ci",
         "clusterRole": "edit",
@@ -281,9 +281,9 @@ def test_a_server_whose_cluster_is_empty_gets_the_rights_of_the_same_user(
     for path in api.objects.of("ci"):
         del api.objects.by_path[f"{RBAC}{path}"]
 
-    again = rpc.update(IDENTITY, known, inputs, {**inputs, "serverInstanceId": "i-new"})
+    again = rpc.update(IDENTITY, known, inputs, {**inputs, "datastoreId": "other"})
 
-    assert unwrap_secrets(again) == {**unwrap_secrets(known), "serverInstanceId": "i-new"}
+    assert unwrap_secrets(again) == {**unwrap_secrets(known), "datastoreId": "other"}
     assert api.objects.users_of("ci") == {BINDING: [FIRST], READS: [FIRST]}
     assert len(api.objects.requests) == 1
 
@@ -397,7 +397,7 @@ def test_the_preview_of_a_rotation_knows_no_kubeconfig_and_asks_nobody(
     calls = len(api.calls)
 
     rotated = rpc.update(IDENTITY, known, inputs, {**inputs, "generation": 2}, preview=True)
-    unknown = {**inputs, "serverInstanceId": UNKNOWN}
+    unknown = {**inputs, "datastoreId": UNKNOWN}
     moved = rpc.update(IDENTITY, known, inputs, unknown, preview=True)
 
     assert rotated["kubeconfig"] == Secret(UNKNOWN)
@@ -579,7 +579,7 @@ def test_a_binding_of_another_role_under_our_name_is_made_anew(
     del api.objects.of("ci")[BINDING]["metadata"]["labels"]
     api.objects.by_path[f"{RBAC}{BINDING}"]["roleRef"]["name"] = "admin"
 
-    rpc.update(IDENTITY, known, inputs, {**inputs, "serverInstanceId": "i-new"})
+    rpc.update(IDENTITY, known, inputs, {**inputs, "datastoreId": "other"})
 
     assert api.objects.of("ci")[BINDING]["roleRef"]["name"] == "edit"
 

@@ -290,7 +290,7 @@ def test_without_ssh_a_node_that_stays_away_is_told_with_where_to_look(
         {"nodeConfig": '{"schema": 1, "config": {"node-label": ["a=b"]}}'},
         {"secrets": '{"token": "K10cd::node:another-join-token"}'},
         {"instanceType": "t3.large"},
-        {"serverInstanceId": "i-0aaaaaaaaaaaaaaaa"},
+        {"datastoreId": "aaaaaaaaaaaaaaaa"},
     ],
 )
 def test_without_ssh_what_needs_it_is_refused_before_anything_is_changed(

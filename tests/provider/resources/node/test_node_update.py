@@ -170,7 +170,7 @@ def test_the_new_version_of_the_kubelet_is_waited_for(
 def test_behind_another_server_k3s_starts_again_to_register_there(
     machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
 ) -> None:
-    old, new = node_inputs(), node_inputs(serverInstanceId="i-0another")
+    old, new = node_inputs(), node_inputs(datastoreId="another")
     machine.will_report_after_boot(report(), report())
 
     def registers_once_it_was_restarted(calls: int) -> None:
@@ -182,13 +182,13 @@ def test_behind_another_server_k3s_starts_again_to_register_there(
         outputs = rpc.update(NODE, {**old, **LEARNED}, old, new)
 
     assert machine.systemctl_calls == ["restart --no-block k3s-agent"]
-    assert outputs["serverInstanceId"] == "i-0another"
+    assert outputs["datastoreId"] == "another"
 
 
 def test_a_node_that_has_joined_the_other_server_is_not_restarted_once_more(
     rpc: Rpc, machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
 ) -> None:
-    old, new = node_inputs(), node_inputs(serverInstanceId="i-0another")
+    old, new = node_inputs(), node_inputs(datastoreId="another")
     machine.will_report_after_boot(report(), report())
     api.nodes[NAME] = node(NAME)
 
@@ -221,7 +221,7 @@ def test_what_a_node_said_before_its_machine_restarted_does_not_count(
     assert outputs["instanceType"] == "t3.medium"
 
 
-@pytest.mark.parametrize("key", ["serverInstanceId", "instanceType"])
+@pytest.mark.parametrize("key", ["datastoreId", "instanceType"])
 def test_what_was_not_remembered_yet_is_no_change_of_the_machine(
     rpc: Rpc, machine: FakeMachine, node_inputs: MakeInputs, key: str
 ) -> None:

@@ -1,0 +1,134 @@
+"""A local cloud of its own with two stacks: this program's, and the plain one to compare with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.programs import Program
+from localcloud.lifecycle import Cloud
+from localcloud.machines import Machines, ensure_image
+from localcloud.workbench import aws_plugin, environment, orphans, stack_config
+from localcloud.workbench.folder import Folder
+from localcloud.workbench.host import prepare_host
+from localcloud.workbench.stages import Stages
+from toolchain import docker_engine, k3s, preconditions, pulumi_cli
+from toolchain.host import Host
+from toolchain.tasks import TASKS
+
+# Apart from every demo's and every test's on this host.
+VPC_CIDR = "10.49.0.0/16"
+NODES = 3
+# The stacks of large clusters (many.py).
+MANY = "Pulumi.{}-many*.yaml"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchEnvironment:
+    """What the measurements work with. `machines` are for what is done by hand."""
+
+    program: Program
+    plain: Program
+    cloud_id: str
+    machines: Machines
+    k3s: k3s.K3s
+    aws_plugin: str
+    say: Say
+
+
+@contextmanager
+def prepare(folder: Folder, host: Host, say: Say) -> Iterator[BenchEnvironment]:
+    """Prepares what is missing, and leaves nothing but caches. Raises as the demo does."""
+    preconditions.check(TASKS["bench"], folder.places, host, os.environ["PATH"])
+    stages = Stages(say)
+    cloud, by_hand = _clouds(folder)
+    try:
+        prepare_host(folder, host, stages)
+        with stages.stage("Pulumi CLI") as tell:
+            cli = pulumi_cli.provide(folder.places, host, os.environ["PATH"], tell)
+        with stages.stage("k3s") as tell:
+            binary = k3s.provide(folder.places, host, os.environ.get(k3s.VARIABLE), tell)
+        with stages.stage("local cloud") as tell:
+            # What a measurement that was killed left.
+            _end(folder, cloud, by_hand)
+            running = cloud.start(
+                k3s_binary=binary.path, k3s_version=binary.version, port=0, say=tell
+            )
+            environment.make_passphrase(folder)
+            folder.state.mkdir(parents=True, exist_ok=True)
+            complete = environment.complete(folder, cli.folder, os.environ)
+            operator_home = environment.operator_home(os.environ)
+            plugin = aws_plugin.provide(folder, host, complete, operator_home, tell)
+            _configure(folder, host, running, binary)
+        yield BenchEnvironment(
+            program=_program("program", folder, folder.places.root, complete),
+            plain=_program("plain", folder, _plain(folder), complete),
+            cloud_id=cloud.id,
+            machines=Machines(by_hand.id, ensure_image(say)),
+            k3s=binary,
+            aws_plugin=plugin,
+            say=say,
+        )
+    finally:
+        if docker_engine.ask().version:
+            _end(folder, cloud, by_hand)
+            docker_engine.stop(folder.places, say)
+
+
+def clean(folder: Folder) -> None:
+    """Removes what a measurement that was killed has left, where a Docker Engine answers."""
+    if docker_engine.ask().version:
+        _end(folder, *_clouds(folder))
+
+
+def _clouds(folder: Folder) -> tuple[Cloud, Cloud]:
+    """The one of the program's stack, and the one whose machines are started by hand."""
+    return Cloud(folder.path / "cloud"), Cloud(folder.path / "by-hand")
+
+
+def _end(folder: Folder, cloud: Cloud, by_hand: Cloud) -> None:
+    """Removes what this run or one that was killed has made; an error stops no other step."""
+    with ExitStack() as steps:
+        # The last one is done first.
+        steps.callback(folder.forget)
+        for each in (folder.places.root, _plain(folder)):
+            for file in (each / f"Pulumi.{folder.name}.yaml", *each.glob(MANY.format(folder.name))):
+                steps.callback(file.unlink, missing_ok=True)
+        steps.callback(aws_plugin.forget_standin, folder)
+        steps.callback(by_hand.stop, lambda _: None)
+        steps.callback(cloud.stop, lambda _: None)
+        steps.callback(orphans.end, folder.pulumi_home, engines=True)
+
+
+def _plain(folder: Folder) -> Path:
+    return folder.places.root / "bench" / "plain"
+
+
+def _program(name: str, folder: Folder, root: Path, complete: dict[str, str]) -> Program:
+    made = Program(root, folder.name, complete, folder.path / f"{name}.log")
+    made.answer("stack", "select", "--create")
+    return made
+
+
+def _configure(folder: Folder, host: Host, running: dict[str, Any], binary: k3s.K3s) -> None:
+    content = stack_config.merged(
+        {},
+        root=folder.places.root,
+        architecture=host.architecture,
+        endpoint=running["endpoint"],
+        region=running["region"],
+        k3s=binary,
+        sha256=running["k3sSha256"],
+    )
+    content["config"][stack_config.CLUSTER]["network"]["vpcCidr"] = VPC_CIDR
+    folder.stack_config.write_text(yaml.safe_dump(content))
+    plain = {"config": stack_config.aws(running["endpoint"], running["region"])}
+    (_plain(folder) / folder.stack_config.name).write_text(yaml.safe_dump(plain))

@@ -1,0 +1,52 @@
+"""What is wrong with a value of the configuration, and the words all messages share."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from cluster.errors import Kind
+
+
+class Fault(NamedTuple):
+    """A problem without its path."""
+
+    what: str
+    fix: str
+    kind: Kind = Kind.INVALID
+
+
+def quoted(value: object) -> str:
+    """A value as messages show it."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, Mapping):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def wrong_type(expected: str, value: object, fix: str) -> Fault:
+    return Fault(f"must be {expected}, found {quoted(value)}", fix, Kind.TYPE)
+
+
+def not_an_object(value: object, known: Iterable[str]) -> Fault:
+    return wrong_type("an object", value, f"known keys: {', '.join(known)}")
+
+
+def unknown_key(key: str, known: Iterable[str]) -> Fault:
+    fix = suggestion(key, known, f"known keys: {', '.join(known)}", cutoff=0.6)
+    return Fault("unknown key", fix, Kind.UNKNOWN_KEY)
+
+
+def listed_twice(text: str) -> Fault:
+    return Fault(f"{text} is listed twice", "remove one of them", Kind.DUPLICATE)
+
+
+def suggestion(text: str, known: Iterable[str], otherwise: str, cutoff: float = 0.5) -> str:
+    """The instruction for a word that is not one of these."""
+    near = difflib.get_close_matches(text, list(known), n=1, cutoff=cutoff)
+    return f'did you mean "{near[0]}"?' if near else otherwise

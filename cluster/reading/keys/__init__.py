@@ -1,0 +1,101 @@
+"""Every key of `k3s-aws:cluster`: nothing else has its type, range, default or effect."""
+
+from __future__ import annotations
+
+from cluster import defaults
+from cluster.effect import Effect
+from cluster.reading import checks, tags
+from cluster.reading.declarations import Boolean, Integer, Key, Object, String, StringMap
+from cluster.reading.keys.identities import IDENTITIES
+from cluster.reading.keys.k3s import K3S
+from cluster.reading.keys.machines import IMAGE, POOLS, SERVERS
+from cluster.reading.keys.network import NETWORK
+from cluster.reading.keys.objects import CHARTS, MANIFESTS
+
+_ROTATED = {
+    "joinTokens": "the servers' and the agents' join token; k3s restarts on the servers",
+    "loginKey": "the SSH key the program logs in with, unless `k3s-aws:loginKey` is set",
+    "hostKeys": "the SSH host key of every machine",
+}
+
+_ROTATION: dict[str, Key] = {
+    name: Integer(description=description, effect=Effect.IN_PLACE, default=1, low=1, high=1_000_000)
+    for name, description in _ROTATED.items()
+}
+
+_KEYS: dict[str, Key] = {
+    "name": String(
+        description="the first part of the names of nodes and resources, at most 32 characters",
+        effect=Effect.REPLACE,
+        note="everything",
+        default_text="the stack's name",
+        example="demo",
+        pattern=checks.NAME_PATTERN,
+        check=checks.cluster_name,
+    ),
+    "owner": String(
+        description="tag `k3s-aws:owner` on everything",
+        effect=Effect.NONE,
+        default_text="no tag",
+        example="team-a",
+        check=tags.value,
+    ),
+    "expiry": String(
+        description="tag `k3s-aws:expiry` on everything, a date or a time; it deletes nothing",
+        effect=Effect.NONE,
+        default_text="no tag",
+        example="2027-01-31",
+        noun="date",
+        hint="write it in quotes, such as {}",
+        pattern=r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z)?",
+        check=checks.date,
+    ),
+    "tags": StringMap(
+        description="further tags on everything",
+        effect=Effect.NONE,
+        value=String(description="", example="4711"),
+        check=tags.check,
+    ),
+    "k3s": K3S,
+    "parameterKmsKeyArn": String(
+        description="the KMS key of the SSM parameters with the machines' secrets",
+        effect=Effect.NONE,
+        default_text="the account's own key, `aws/ssm`",
+        example="arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f",
+        noun="ARN of a KMS key",
+        # A policy names keys by their own ARN; it does not follow an alias.
+        hint="write the ARN of the key itself, not of an alias, such as {}",
+        pattern=r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-z0-9-]+",
+    ),
+    "rotation": Object(
+        description="raise a number to renew that secret, on running machines", keys=_ROTATION
+    ),
+    "image": Object(description="the image of all machines", default_text="Debian 12", keys=IMAGE),
+    "servers": SERVERS,
+    "pools": POOLS,
+    "network": NETWORK,
+    "manifests": MANIFESTS,
+    "charts": CHARTS,
+    "identities": IDENTITIES,
+    "adminKubeconfig": Boolean(
+        description="the administrator's kubeconfig as output `adminKubeconfig`",
+        effect=Effect.NONE,
+        default=False,
+    ),
+    "nodeDeadlineSeconds": Integer(
+        description="how long a node may take from its creation, or a change, to Ready",
+        effect=Effect.IN_PLACE,
+        default=defaults.NODE_DEADLINE_SECONDS,
+        low=60,
+        high=3600,
+    ),
+    "drainSeconds": Integer(
+        description="how long pods may take to leave a node that is removed",
+        effect=Effect.NONE,
+        default=defaults.DRAIN_SECONDS,
+        low=0,
+        high=3600,
+    ),
+}
+
+TOP = Object(description="The cluster; docs/configuration.md describes every key", keys=_KEYS)

@@ -1,0 +1,192 @@
+"""The keys of machines: `image`, `servers` and `pools`."""
+
+from __future__ import annotations
+
+from cluster import defaults, images
+from cluster.effect import Effect
+from cluster.errors import Kind
+from cluster.reading import checks, kubernetes
+from cluster.reading.declarations import (
+    Boolean,
+    FreeObject,
+    Integer,
+    IntegerOrPercentage,
+    Key,
+    Object,
+    Objects,
+    String,
+    StringMap,
+)
+from cluster.reading.faults import Fault
+
+MAX_AGENTS_IN_POOL = 1000
+
+_SPOT_SERVER = Fault(
+    "a server is never a spot instance: EC2 may take it, and the datastore is on it",
+    "remove it; pools of agents may be spot",
+    Kind.FORBIDDEN,
+)
+
+IMAGE: dict[str, Key] = {
+    "os": String(
+        description="the operating system; its newest image is used when a machine is created",
+        effect=Effect.REPLACE,
+        default=defaults.IMAGE.name,
+        example=defaults.IMAGE.name,
+        choices=tuple(images.KNOWN),
+    ),
+    "id": String(
+        description="an AMI of your own in place of `os`",
+        effect=Effect.REPLACE,
+        default_text="that of `os`",
+        example="ami-0123456789abcdef0",
+        noun="AMI id",
+        hint="write it as EC2 does, such as {}",
+        pattern=r"ami-[0-9a-z]{8,32}",
+    ),
+    "loginUser": String(
+        description="the user that cloud-init creates on the image `id`",
+        effect=Effect.NONE,
+        note="the program logs in as this user from then on",
+        default_text="that of `os`",
+        example="admin",
+        noun="login name",
+        hint="write a user's name, such as {}",
+        pattern=r"[a-z_][a-z0-9_-]{0,31}",
+    ),
+    "generation": Integer(
+        description="raise it to replace the machines by ones of the newest image",
+        effect=Effect.REPLACE,
+        default=1,
+        low=1,
+        high=1_000_000,
+    ),
+}
+
+_TAINT: dict[str, Key] = {
+    "key": String(
+        description="as Kubernetes spells it",
+        effect=Effect.IN_PLACE,
+        required=True,
+        example="dedicated",
+        check=kubernetes.name,
+    ),
+    "value": String(
+        description="may be left out",
+        effect=Effect.IN_PLACE,
+        default="",
+        example="builds",
+        check=kubernetes.value,
+    ),
+    "effect": String(
+        description="what happens to pods that do not tolerate it",
+        effect=Effect.IN_PLACE,
+        required=True,
+        example="NoSchedule",
+        choices=("NoSchedule", "PreferNoSchedule", "NoExecute"),
+    ),
+}
+
+# Debian's image has 8 GiB; 16384 is EC2's limit for gp3.
+_MACHINE: dict[str, Key] = {
+    "instanceType": String(
+        description="any EC2 type; its architecture comes from EC2",
+        effect=Effect.RESTART,
+        note="replace where the architecture differs or the machine is spot",
+        default=defaults.INSTANCE_TYPE,
+        example=defaults.INSTANCE_TYPE,
+        noun="instance type",
+        hint="write family and size, such as {}",
+        pattern=r"[a-z][a-z0-9-]*\.[a-z0-9-]+",
+    ),
+    "rootVolumeGib": Integer(
+        description="size of the encrypted gp3 root volume; EC2 cannot shrink a volume",
+        effect=Effect.NONE,
+        note="the file system grows at the next start",
+        default=defaults.ROOT_VOLUME_GIB,
+        low=8,
+        high=16384,
+    ),
+    "labels": StringMap(
+        description="labels of the nodes, from their first second on",
+        effect=Effect.IN_PLACE,
+        value=String(description="", example="build"),
+        check=kubernetes.labels,
+    ),
+    "taints": Objects(
+        description="taints of the nodes, from their first second on",
+        effect=Effect.IN_PLACE,
+        keys=_TAINT,
+    ),
+    "image": Object(
+        description="the image of these machines; a key left out is that of `cluster.image`",
+        effect=Effect.REPLACE,
+        default_text="`cluster.image`",
+        keys=IMAGE,
+    ),
+    "k3s": FreeObject(
+        description="k3s keys for these nodes alone, in place of those of `cluster.k3s`",
+        effect=Effect.IN_PLACE,
+    ),
+}
+
+SERVERS = Object(
+    description="the servers",
+    keys={
+        "count": Integer(
+            description="how many servers",
+            effect=Effect.NONE,
+            note="only 1 for now",
+            default=defaults.SERVER_COUNT,
+            low=1,
+            high=1,
+            check=checks.server_count,
+        ),
+        **_MACHINE,
+    },
+    rejected={"spot": _SPOT_SERVER, "spotMaxPrice": _SPOT_SERVER},
+)
+
+POOLS = Objects(
+    description="pools of agents; without any, the server runs the pods alone",
+    keys={
+        "name": String(
+            description="part of the nodes' names; at most 21 characters, not `servers`, each once",
+            effect=Effect.REPLACE,
+            note="the pool",
+            required=True,
+            example="agents",
+            pattern=checks.NAME_PATTERN,
+            check=checks.name_check(checks.POOL_NAME_LENGTH, "builders"),
+        ),
+        "count": Integer(
+            description="how many agents",
+            effect=Effect.NONE,
+            note="nodes are added, or the last ones drained and removed",
+            default=defaults.AGENT_COUNT,
+            low=0,
+            high=MAX_AGENTS_IN_POOL,
+        ),
+        "maxUnavailable": IntegerOrPercentage(
+            description="how many existing agents are changed or replaced at a time",
+            effect=Effect.NONE,
+            default=1,
+            high=MAX_AGENTS_IN_POOL,
+        ),
+        **_MACHINE,
+        "spot": Boolean(
+            description="spot instances: cheaper, and EC2 may take one at any time",
+            effect=Effect.REPLACE,
+            default=False,
+        ),
+        "spotMaxPrice": String(
+            description="the most to pay for an hour of one machine, in US dollars",
+            effect=Effect.REPLACE,
+            default_text="the on-demand price",
+            example="0.05",
+            noun="price",
+            hint="write US dollars, such as {}",
+            pattern=r"[0-9]{1,4}(\.[0-9]{1,5})?",
+        ),
+    },
+)

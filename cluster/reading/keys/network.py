@@ -1,0 +1,114 @@
+"""The keys of `network`."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+
+from cluster import defaults, network
+from cluster.effect import Effect
+from cluster.errors import Kind
+from cluster.reading import checks
+from cluster.reading.declarations import Boolean, Key, Object, String, Strings
+from cluster.reading.faults import Fault
+
+# EC2 allows VPCs from /16 to /28; Kubernetes allows at most 20 bits of services.
+_WIDEST = {"vpcCidr": 16, "clusterCidr": 8, "serviceCidr": 12}
+_NARROWEST = {"vpcCidr": 28, "clusterCidr": network.NODE_PREFIX, "serviceCidr": 24}
+
+
+def _range(key: str, default: str, description: str, note: str) -> String:
+    return String(
+        description=f"/{_WIDEST[key]} to /{_NARROWEST[key]}; {description}",
+        effect=Effect.REPLACE,
+        note=note,
+        default=default,
+        example=default,
+        check=checks.range_check(_WIDEST[key], _NARROWEST[key], default),
+        parser=IPv4Network,
+    )
+
+
+_OPEN = "nothing is open by default, and the program itself has to reach the machines"
+_ALLOWED = String(description="", example="203.0.113.0/24", check=checks.allowed_range)
+_EMPTY = Fault(f"is empty: {_OPEN}", 'write a list such as ["203.0.113.0/24"]', Kind.REQUIRED)
+
+
+def _allow_list(description: str, empty: Fault | None) -> Strings:
+    return Strings(
+        description=description,
+        effect=Effect.NONE,
+        required=True,
+        reason=_OPEN,
+        item=_ALLOWED,
+        empty=empty,
+    )
+
+
+_KEYS: dict[str, Key] = {
+    "vpcCidr": _range(
+        "vpcCidr",
+        defaults.VPC_CIDR,
+        "the range of the VPC that the program creates",
+        "everything",
+    ),
+    "availabilityZones": Strings(
+        description="the zones of that VPC, a subnet in each, for a pool's machines in turn",
+        effect=Effect.REPLACE,
+        note="the machines whose subnet changes",
+        default_text="the region's first",
+        item=String(
+            description="",
+            example="eu-central-1a",
+            noun="zone name",
+            hint="write it as EC2 does, such as {}",
+            pattern=r"[a-z0-9-]+",
+        ),
+    ),
+    "subnetIds": Strings(
+        description="subnets that exist, in place of `vpcCidr` and `availabilityZones`",
+        effect=Effect.REPLACE,
+        note="the machines whose subnet changes",
+        item=String(
+            description="",
+            example="subnet-0123456789abcdef0",
+            noun="subnet id",
+            hint="write it as EC2 does, such as {}",
+            pattern=r"subnet-[0-9a-f]{8,17}",
+        ),
+    ),
+    "publicAddresses": Boolean(
+        description="an Elastic IP for each machine; `false` needs `subnetIds`",
+        effect=Effect.IN_PLACE,
+        note="and another API endpoint",
+        default=True,
+    ),
+    "clusterCidr": _range(
+        "clusterCidr",
+        defaults.CLUSTER_CIDR,
+        "addresses of pods, a /24 for each node",
+        "all machines",
+    ),
+    "serviceCidr": _range(
+        "serviceCidr", defaults.SERVICE_CIDR, "addresses of services", "all machines"
+    ),
+    "apiAllowedCidrs": _allow_list(
+        "IPv4 ranges that may connect to the API, port 6443 of the server, or `caller`", _EMPTY
+    ),
+    "sshAllowedCidrs": _allow_list(
+        "IPv4 ranges that may connect to SSH on every machine, or `caller`; an empty list disables "
+        "SSH",
+        None,
+    ),
+    "callerAddressUrl": String(
+        description="the service that returns the IPv4 address for `caller`",
+        effect=Effect.NONE,
+        default=defaults.CALLER_ADDRESS_URL,
+        example=defaults.CALLER_ADDRESS_URL,
+        check=checks.base_url_check(defaults.CALLER_ADDRESS_URL),
+        parser=checks.without_slash,
+    ),
+}
+
+NETWORK = Object(
+    description="the machines' network, and who may reach them", required=True, keys=_KEYS
+)

@@ -1,0 +1,204 @@
+"""
+What the configuration file says, as frozen values: the half of the model that needs no AWS.
+
+config.py reads it, aws_facts.py resolves it to the `Cluster` of model.py. Holds no rule about what
+is allowed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network
+from typing import Any, Literal
+
+from cluster.errors import Problem
+from cluster.images import Image
+
+Role = Literal["server", "agent"]
+Architecture = Literal["arm64", "x86_64"]
+
+SERVERS = "servers"
+"""The pool all servers belong to; no pool of agents may have this name."""
+
+CALLER = "caller"
+"""In an allow-list: the address the program's own requests come from."""
+
+TAG_PREFIX = "k3s-aws:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class K3s:
+    """
+    Which k3s, where it is downloaded, the SHA-256 of the file of each architecture, the packaged
+    components that are off, and k3s's own keys for each role.
+    """
+
+    version: str
+    download_url: str
+    sha256: Mapping[Architecture, str]
+    disabled: tuple[str, ...] = ()
+    flannel_backend: str = "vxlan"
+    secrets_encryption: bool = True
+    registries: Mapping[str, Any] = field(default_factory=dict)
+    from_bucket: bool = False
+    server: Mapping[str, Any] = field(default_factory=dict)
+    agent: Mapping[str, Any] = field(default_factory=dict)
+
+    def keys_of(self, role: Role) -> Mapping[str, Any]:
+        """The keys that pass through to k3s on every node of the role."""
+        return self.server if role == "server" else self.agent
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSpec:
+    """
+    The address ranges, the zones or subnets, and who may reach the API and the SSH port.
+
+    An entry of an allow-list is a range or CALLER.
+    """
+
+    vpc_cidr: IPv4Network
+    availability_zones: tuple[str, ...]
+    subnet_ids: tuple[str, ...]
+    public_addresses: bool
+    cluster_cidr: IPv4Network
+    service_cidr: IPv4Network
+    api_allowed_cidrs: tuple[str, ...]
+    ssh_allowed_cidrs: tuple[str, ...]
+    caller_address_url: str
+
+    @property
+    def ssh_enabled(self) -> bool:
+        """Whether the program itself may use SSH."""
+        return bool(self.ssh_allowed_cidrs)
+
+    @property
+    def uses_caller(self) -> bool:
+        return CALLER in (*self.api_allowed_cidrs, *self.ssh_allowed_cidrs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taint:
+    """A taint of a node; the value may be empty."""
+
+    key: str
+    value: str
+    effect: str
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}:{self.effect}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spot:
+    """Spot instances, for at most `max_price` US dollars an hour."""
+
+    max_price: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolSpec:
+    """Machines of one role and shape. `path` is where the configuration describes them."""
+
+    name: str
+    role: Role
+    count: int
+    instance_type: str
+    root_volume_gib: int
+    image: Image
+    path: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[Taint, ...] = ()
+    spot: Spot | None = None
+    k3s: Mapping[str, Any] = field(default_factory=dict)
+    max_unavailable: int = 1
+    """How many of its existing machines may be changed or replaced at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """A file of Kubernetes objects that k3s applies."""
+
+    name: str
+    content: str
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content.encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rotation:
+    """How often each kind of secret was created, the first time included."""
+
+    join_tokens: int = 1
+    login_key: int = 1
+    host_keys: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """
+    Somebody who may call the API: a ClusterRole in these namespaces, or in the whole cluster
+    without any, and core resources to be read in the whole cluster.
+    """
+
+    name: str
+    cluster_role: str
+    namespaces: tuple[str, ...]
+    cluster_reads: tuple[str, ...]
+    expiry_days: int
+    generation: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterSpec:
+    """Everything the configuration says about a cluster."""
+
+    name: str
+    stack: str
+    k3s: K3s
+    servers: PoolSpec
+    pools: tuple[PoolSpec, ...]
+    network: NetworkSpec
+    node_deadline_seconds: int
+    drain_seconds: int
+    manifests: tuple[Manifest, ...] = ()
+    identities: tuple[Identity, ...] = ()
+    admin_kubeconfig: bool = False
+    own_tags: Mapping[str, str] = field(default_factory=dict)
+    rotation: Rotation = Rotation()
+    parameter_key_arn: str | None = None
+    """The KMS key of the parameters, where it is not the account's own."""
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of every resource that can have some."""
+        return {
+            **self.own_tags,
+            f"{TAG_PREFIX}cluster": self.name,
+            f"{TAG_PREFIX}stack": self.stack,
+        }
+
+    @property
+    def short_tags(self) -> dict[str, str]:
+        """The program's own tags, for what cannot have many."""
+        return {key: value for key, value in self.tags.items() if key.startswith(TAG_PREFIX)}
+
+    @property
+    def all_pools(self) -> tuple[PoolSpec, ...]:
+        """The servers, then the agents' pools in the order of the file."""
+        return (self.servers, *self.pools)
+
+    @property
+    def instance_types(self) -> tuple[str, ...]:
+        """Each instance type in use, once."""
+        return tuple(dict.fromkeys(pool.instance_type for pool in self.all_pools))
+
+    @property
+    def own_images(self) -> tuple[str, ...]:
+        """Each AMI that the configuration names, once."""
+        return tuple(dict.fromkeys(pool.image.ami for pool in self.all_pools if pool.image.ami))

@@ -1,0 +1,59 @@
+"""Existing machines are changed in the order of cluster/rollout.py, new ones all at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from cluster import rollout
+from components import plugin
+
+
+def existing_machines() -> pulumi.Output[dict[str, int]]:
+    """How many machines of each pool the stack's own last successful update left."""
+    # In full: a bare name belongs to the default organization of whoever runs Pulumi.
+    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    outputs = pulumi.StackReference("last-update", name).get_output("nodes")
+    return outputs.apply(rollout.existing_machines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """
+    When the next machine of a pool may be changed or replaced.
+
+    `existing` is the number of machines the last update left in the pool, `pool` the nodes of those
+    in front of this one. `control_plane` are the nodes that agents come after.
+    """
+
+    existing: pulumi.Output[int]
+    max_unavailable: int
+    pool: Sequence[plugin.Node]
+    control_plane: Sequence[plugin.Node] = ()
+
+    def then(self, dependencies: Sequence[pulumi.Resource]) -> pulumi.Output[list[pulumi.Resource]]:
+        """
+        `depends_on` of the machine: these dependencies, once it is the machine's turn.
+
+        The turn is no dependency itself. In state it would hold for creating and destroying too,
+        and `pulumi destroy` would end the machines of a pool one after the other. The engine gets
+        the registration when the turn has come, so none of its workers waits.
+        """
+        return pulumi.Output(set(), asyncio.ensure_future(self._wait(dependencies)), _known())
+
+    async def _wait(self, dependencies: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
+        # A preview changes nothing, so nothing has to come after something else.
+        existing = 0 if pulumi.runtime.is_dry_run() else await self.existing.future() or 0
+        index = len(self.pool)
+        if index < existing:
+            previous = rollout.predecessor(index, self.max_unavailable)
+            for node in (*self.control_plane, *(self.pool[each] for each in previous)):
+                await node.urn.future()
+        return list(dependencies)
+
+
+async def _known() -> bool:
+    return True

@@ -1,0 +1,1 @@
+"""The AWS API on loopback: moto, and every place where EC2 behaves otherwise."""

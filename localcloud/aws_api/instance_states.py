@@ -1,0 +1,106 @@
+"""
+The states between: pending, stopping, shutting-down.
+
+moto goes from one lasting state to the next at once. Here an instance reaches it only when its
+machine did, so whoever waits on the API waits for the machine.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+CODES = {
+    "pending": 0,
+    "running": 16,
+    "shutting-down": 32,
+    "terminated": 48,
+    "stopping": 64,
+    "stopped": 80,
+}
+BEFORE = {"running": "pending", "stopped": "stopping", "terminated": "shutting-down"}
+# What moto calls the interface it makes itself, which EC2 deletes with the instance unless told
+# otherwise; moto deletes it only when told to.
+OWN_INTERFACE = "Primary network interface"
+
+
+class InstanceStates:
+    """Holds each instance in the state before until its machine has followed."""
+
+    def __init__(self, backend: Callable[[], Any]) -> None:
+        self._backend = backend
+        self._lock = threading.Lock()
+        self._reached: dict[str, str] = {}
+
+    def hold(self) -> None:
+        """Sets back every instance whose machine has not followed yet."""
+        with self._lock:
+            for instance in list(self._backend().all_instances()):
+                before = BEFORE.get(instance.state)
+                if before and self._reached.get(instance.id) != instance.state:
+                    _set(instance, before)
+
+    def reached(self, instance_id: str, state: str) -> None:
+        """The machine is in this state; does nothing when the API wants another one by now."""
+        with self._lock:
+            instance = self._backend().get_instance(instance_id)
+            if instance.state not in (state, BEFORE[state]):
+                return
+            if self._reached.get(instance_id) != state:
+                self._reached[instance_id] = state
+                if state == "terminated":
+                    _release_interfaces(self._backend(), instance)
+            _set(instance, state)
+
+    def failed(self, instance_id: str, reason: str) -> None:
+        """
+        A machine could not be started, which EC2 calls an internal error.
+
+        An instance that never ran goes to terminated, one that did goes back to stopped.
+        """
+        with self._lock:
+            instance = self._backend().get_instance(instance_id)
+            if instance.state not in ("pending", "running"):
+                return
+            if instance_id in self._reached:
+                instance.stop()
+            else:
+                instance.terminate()
+            instance.state_reason.message = f"Server.InternalError: {reason}"
+            instance.state_reason.code = "Server.InternalError"
+        self.hold()
+
+    def ending(self) -> set[str]:
+        """The instances whose machine has to be gone before they are terminated."""
+        return {
+            instance.id
+            for instance in list(self._backend().all_instances())
+            if instance.state in ("shutting-down", "terminated")
+            and self._reached.get(instance.id) != "terminated"
+        }
+
+
+class NoInterfaces(dict[int, Any]):
+    """The interfaces of a terminated instance; moto asks the first one for its addresses."""
+
+    def __missing__(self, index: int) -> Any:
+        return SimpleNamespace(private_ip_address="", public_ip=None)
+
+
+def _set(instance: Any, state: str) -> None:
+    instance._state.name, instance._state.code = state, CODES[state]
+
+
+def _release_interfaces(ec2: Any, instance: Any) -> None:
+    """EC2 frees the interfaces of a terminated instance; moto leaves them attached."""
+    released = [each for each in instance.nics.values() if each.instance is instance]
+    instance.nics = NoInterfaces()
+    for interface in released:
+        instance.detach_eni(interface)
+        if interface.description == OWN_INTERFACE and interface.id in ec2.enis:
+            for address in list(ec2.addresses):
+                if address.eni is interface:
+                    ec2.disassociate_address(address=address.public_ip)
+            interface.delete()

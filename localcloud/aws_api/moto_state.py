@@ -1,0 +1,279 @@
+"""What moto's EC2 and IAM hold, as plain values."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from localcloud.machines import Ingress
+
+OUTSIDE = ipaddress.ip_address("127.0.0.1")
+"""Who calls through an Elastic IP: on the host a loopback address, in a machine its gateway."""
+
+ACCOUNTS_KEY = "alias/aws/ssm"
+"""The key of SSM in every account, which lets all decrypt who may read."""
+
+ALIVE = ("pending", "running", "stopping", "stopped")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Role:
+    """An instance profile with its role and what the role's policies say."""
+
+    name: str
+    arn: str
+    profile_arn: str
+    profile_id: str
+    statements: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ec2Instance:
+    """One instance as the API tells it."""
+
+    instance_id: str
+    state: str
+    image_id: str
+    instance_type: str
+    architecture: str
+    zone: str
+    private_ip: str
+    mac: str
+    interface_id: str
+    hostname: str
+    subnet_id: str
+    subnet_cidr: str
+    vpc_id: str
+    vpc_cidr: str
+    security_groups: tuple[tuple[str, str], ...]
+    public_ip: str | None
+    root_device: str
+    login_key: tuple[str, str] | None  # name and public key
+    profile: str | None
+    user_data: str | None
+    tokens_required: bool
+    hop_limit: int
+    endpoint_enabled: bool
+
+
+class MotoState:
+    """The state of one account and region, read from moto's backends in this process."""
+
+    def __init__(self, account_id: str, region: str) -> None:
+        self.account_id, self.region = account_id, region
+
+    @property
+    def ec2(self) -> Any:
+        from moto.ec2.models import ec2_backends
+
+        return ec2_backends[self.account_id][self.region]
+
+    @property
+    def iam(self) -> Any:
+        from moto.iam.models import iam_backends
+
+        return iam_backends[self.account_id]["aws"]
+
+    @property
+    def ssm(self) -> Any:
+        from moto.ssm.models import ssm_backends
+
+        return ssm_backends[self.account_id][self.region]
+
+    @property
+    def kms(self) -> Any:
+        from moto.kms.models import kms_backends
+
+        return kms_backends[self.account_id][self.region]
+
+    def buckets(self) -> list[str]:
+        """The name of every bucket."""
+        from moto.s3.models import s3_backends
+
+        return sorted(s3_backends[self.account_id]["aws"].buckets)
+
+    def instances(self) -> list[Ec2Instance]:
+        """Every instance that is not terminated."""
+        return [
+            self._describe(each)
+            for each in list(self.ec2.all_instances())
+            if each.state in ALIVE and each.nics
+        ]
+
+    def instance(self, instance_id: str) -> Ec2Instance:
+        """One instance, as it is now."""
+        return self._describe(self.ec2.get_instance(instance_id))
+
+    def public_addresses(self) -> dict[str, str]:
+        """Each public address that leads somewhere, with the private one of its interface."""
+        return {
+            interface.public_ip: interface.private_ip_address
+            for interface in list(self.ec2.enis.values())
+            if interface.public_ip and interface.instance is not None
+        }
+
+    def ingress(self, instance: Ec2Instance) -> list[Ingress]:
+        """What the security groups of the instance admit, with every group as its members."""
+        gateway = next(ipaddress.IPv4Network(instance.subnet_cidr).hosts())
+        rules: list[Ingress] = []
+        for group_id, _ in instance.security_groups:
+            group = self.ec2.get_security_group_from_id(group_id)
+            for rule in group.ingress_rules if group else ():
+                for source in self._sources(rule, gateway):
+                    rules.append(Ingress(rule.ip_protocol, rule.from_port, rule.to_port, source))
+        return rules
+
+    def role(self, profile: str | None) -> Role | None:
+        """The role of an instance profile, given by name or ARN."""
+        if profile is None:
+            return None
+        found = self.iam.get_instance_profile(profile.rsplit("/", 1)[-1])
+        if not found.roles:
+            return None
+        role = found.roles[0]
+        texts = [
+            *role.policies.values(),
+            *(each.document for each in role.managed_policies.values()),
+        ]
+        return Role(
+            name=role.name,
+            arn=role.arn,
+            profile_arn=found.arn,
+            profile_id=found.id,
+            statements=tuple(_statements(texts)),
+        )
+
+    def assume_role(self, role: Role, session: str, duration: datetime.timedelta) -> Any:
+        """STS's temporary credentials for the role."""
+        from moto.sts.models import sts_backends
+
+        return sts_backends[self.account_id]["aws"].assume_role(
+            region_name=self.region,
+            role_session_name=session,
+            role_arn=role.arn,
+            policy="",
+            duration=int(duration.total_seconds()),
+            external_id="",
+        )
+
+    def customer_keys(self, names: Sequence[str], below: str | None) -> list[tuple[str, str]]:
+        """
+        The SecureString parameters under keys of the customer, each with its key, both by ARN.
+
+        Those among the names and below the path; one under the account's own key has none.
+        """
+        listed = [self._parameter(name) for name in names]
+        if below is not None:
+            path = below.rstrip("/") + "/"
+            listed += [
+                self._parameter(each)
+                for each in list(self.ssm._parameters)
+                if each.startswith(path)
+            ]
+        home = f"arn:aws:ssm:{self.region}:{self.account_id}:parameter"
+        return [
+            (f"{home}/{each.name.lstrip('/')}", self._key(each.keyid))
+            for each in listed
+            if each is not None
+            and each.parameter_type == "SecureString"
+            and not each.keyid.endswith(ACCOUNTS_KEY)
+        ]
+
+    def _parameter(self, name: str) -> Any:
+        from moto.ssm.exceptions import ParameterVersionNotFound
+
+        try:
+            return self.ssm.get_parameter(name)
+        except ParameterVersionNotFound:
+            return None
+
+    def _key(self, named: str) -> str:
+        """The ARN of a key given by id, ARN or alias."""
+        try:
+            return str(self.kms.describe_key(named).arn)
+        except KeyError:
+            return f"arn:aws:kms:{self.region}:{self.account_id}:key/{named.rsplit('/', 1)[-1]}"
+
+    def _sources(self, rule: Any, gateway: ipaddress.IPv4Address) -> Iterator[str]:
+        cidr = (rule.ip_range or {}).get("CidrIp")
+        if cidr:
+            yield from _admitted(ipaddress.IPv4Network(cidr, strict=False), gateway)
+        group_id = (rule.source_group or {}).get("GroupId")
+        if group_id:
+            for other in self.instances():
+                if group_id in [member for member, _ in other.security_groups]:
+                    yield f"{other.private_ip}/32"
+
+    def _describe(self, instance: Any) -> Ec2Instance:
+        interface = instance.nics[0]
+        subnet, options = interface.subnet, instance.metadata_options
+        vpc = self.ec2.get_vpc(subnet.vpc_id)
+        profile = instance.iam_instance_profile
+        association = self.ec2.iam_instance_profile_associations.get(instance.id)
+        if association is not None:
+            profile = association.iam_instance_profile.name
+        return Ec2Instance(
+            instance_id=instance.id,
+            state=instance.state,
+            image_id=instance.image_id,
+            instance_type=instance.instance_type,
+            architecture=instance.architecture,
+            zone=instance.availability_zone,
+            private_ip=interface.private_ip_address,
+            mac=interface.mac_address,
+            interface_id=interface.id,
+            hostname=instance.private_dns_name,
+            subnet_id=subnet.id,
+            subnet_cidr=subnet.cidr_block,
+            vpc_id=subnet.vpc_id,
+            vpc_cidr=vpc.cidr_block,
+            security_groups=tuple(
+                dict.fromkeys((group.id, group.name) for group in interface.group_set)
+            ),
+            public_ip=interface.public_ip,
+            root_device=instance.root_device_name,
+            login_key=self._login_key(instance.key_name),
+            profile=_profile_name(profile),
+            user_data=instance.user_data.as_bytes().decode() if instance.user_data else None,
+            tokens_required=options.http_tokens == "required",
+            hop_limit=options.http_put_response_hop_limit,
+            endpoint_enabled=options.http_endpoint == "enabled",
+        )
+
+    def _login_key(self, name: str | None) -> tuple[str, str] | None:
+        pair = self.ec2.key_pairs.get(name) if name else None
+        return (pair.key_name, pair.public_key.strip()) if pair else None
+
+
+def _admitted(network: ipaddress.IPv4Network, gateway: ipaddress.IPv4Address) -> list[str]:
+    """
+    The sources a rule's range stands for in a machine.
+
+    The gateway is the outside there: it is in where the range holds the outside, and out of a range
+    that merely spans its own address.
+    """
+    alone = ipaddress.IPv4Network(gateway)
+    if OUTSIDE in network:
+        return [str(each) for each in ([network] if gateway in network else [network, alone])]
+    if gateway in network:
+        return [str(each) for each in sorted(network.address_exclude(alone))]
+    return [str(network)]
+
+
+def _profile_name(profile: Any) -> str | None:
+    if not profile:
+        return None
+    if isinstance(profile, dict):
+        return str(profile.get("Name") or profile.get("Arn"))
+    return str(getattr(profile, "name", profile))
+
+
+def _statements(texts: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for text in texts:
+        # Of 2012-10-17 all of them, with variables: moto refuses older ones.
+        found = json.loads(text)["Statement"]
+        yield from found if isinstance(found, list) else [found]

@@ -1,0 +1,1 @@
+"""What an instance reaches: its metadata service, AWS endpoints and their authorization."""

@@ -1,0 +1,261 @@
+"""The reconciler: makes the machines of this host follow what the API says."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from localcloud.aws_api.instance_states import InstanceStates
+from localcloud.aws_api.moto_state import Ec2Instance, MotoState
+from localcloud.errors import MachineError
+from localcloud.machines import Ingress, MachineSpec
+
+log = logging.getLogger("localcloud.reconciler")
+
+AT_ONCE = 8
+# A machine's address is free only when the one that had it before is gone.
+RETRIES = 3
+
+
+class Host(Protocol):
+    """The machines, as the reconciler uses them (localcloud.machines.Machines)."""
+
+    def create(self, spec: MachineSpec) -> None: ...
+    def start(self, instance_id: str) -> None: ...
+    def stop(self, instance_id: str, grace_seconds: int = 10) -> None: ...
+    def remove(self, instance_id: str) -> None: ...
+    def running(self) -> dict[str, int]: ...
+    def all(self) -> set[str]: ...
+    def admit(self, instance_id: str, rules: Sequence[Ingress]) -> None: ...
+    def publish(self, addresses: Mapping[str, str]) -> None: ...
+
+
+class Services(Protocol):
+    """The servers inside the machines' namespaces."""
+
+    def open(self, instance_id: str) -> None: ...
+    def close(self, instance_id: str) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How long the reconciler rests."""
+
+    # What nobody announced, such as a machine that ended by itself, is found at the next round.
+    round_seconds: float = 5.0
+    retry_seconds: float = 1.0
+
+
+@dataclass
+class Applied:
+    """What was last brought onto the host, so that only changes are."""
+
+    ingress: dict[str, list[Ingress]] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
+    pids: dict[str, int] = field(default_factory=dict)
+    reboots: set[str] = field(default_factory=set)
+    failures: dict[str, str] = field(default_factory=dict)
+    never_ran: dict[str, str] = field(default_factory=dict)
+
+
+class Reconciler:
+    """One thread that compares and a pool that acts; `wake` it after each change."""
+
+    def __init__(
+        self,
+        state: MotoState,
+        states: InstanceStates,
+        host: Host,
+        services: Services,
+        spec: Callable[[Ec2Instance], MachineSpec],
+        pace: Pace,
+    ) -> None:
+        self._state, self._states, self._host = state, states, host
+        self._services, self._spec, self._pace = services, spec, pace
+        self._applied = Applied()
+        self._changed = threading.Event()
+        self._ended = threading.Event()
+        self._round = threading.Lock()
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="machine")
+        self._busy: dict[str, Future[bool]] = {}
+        self._thread = threading.Thread(target=self._loop, name="reconciler", daemon=True)
+
+    def run(self) -> None:
+        """Starts reconciling."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Says that the API's state may have changed."""
+        self._changed.set()
+
+    def reboot(self, instance_id: str) -> None:
+        """Asks for one restart of the machine."""
+        self._applied.reboots.add(instance_id)
+        self.wake()
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """What went wrong with each machine that could not be brought where it should be."""
+        return {**self._applied.never_ran, **self._applied.failures}
+
+    def end(self) -> None:
+        """Stops; what is under way is finished first."""
+        self._ended.set()
+        self._changed.set()
+        self._thread.join(timeout=30)
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _loop(self) -> None:
+        while not self._ended.is_set():
+            self._changed.wait(self._pace.round_seconds)
+            self._changed.clear()
+            try:
+                self.reconcile()
+            except Exception:
+                log.exception("a round of the reconciler failed")
+
+    def reconcile(self) -> None:
+        """One round: starts what is due in the pool and waits for nothing but the tables."""
+        with self._round:
+            # First: of what ends meanwhile, the tables below may not tell yet.
+            self._busy = {key: job for key, job in self._busy.items() if not job.done()}
+            wanted = {each.instance_id: each for each in self._state.instances()}
+            present, running = self._host.all(), self._host.running()
+            for instance_id in {*wanted, *present, *self._states.ending()} - set(self._busy):
+                instance = wanted.get(instance_id)
+                action = self._due(instance_id, instance, present, running)
+                if action:
+                    job = self._pool.submit(self._do, instance_id, action)
+                    job.add_done_callback(self._look_again)
+                    self._busy[instance_id] = job
+                else:
+                    self._settle(instance_id, instance)
+            self._admit(wanted, running)
+            self._publish()
+
+    def _due(
+        self,
+        instance_id: str,
+        instance: Ec2Instance | None,
+        present: set[str],
+        running: dict[str, int],
+    ) -> Callable[[], None] | None:
+        if instance is None:
+            return (lambda: self._remove(instance_id)) if instance_id in present else None
+        if instance.state in ("pending", "running"):
+            if instance_id not in running:
+                return lambda: self._boot(instance, create=instance_id not in present)
+            if instance_id in self._applied.reboots:
+                self._applied.reboots.discard(instance_id)
+                return lambda: self._restart(instance)
+            if self._applied.pids.get(instance_id) != running[instance_id]:
+                return lambda: self._serve(instance)
+            return None
+        return (lambda: self._stop(instance_id)) if instance_id in running else None
+
+    def _settle(self, instance_id: str, instance: Ec2Instance | None) -> None:
+        """The machine is where the API wants it, and the API may say so."""
+        if instance is None:
+            self._states.reached(instance_id, "terminated")
+        elif instance.state in ("pending", "running"):
+            self._states.reached(instance_id, "running")
+        else:
+            self._states.reached(instance_id, "stopped")
+
+    def _look_again(self, job: Future[bool]) -> None:
+        # What failed is tried again in the next round, and no sooner.
+        if not job.cancelled() and job.result():
+            self.wake()
+
+    def _do(self, instance_id: str, action: Callable[[], None]) -> bool:
+        """One action; gives whether it was done."""
+        try:
+            action()
+        except MachineError as error:
+            log.error("%s: %s", instance_id, error)
+            self._applied.failures[instance_id] = str(error)
+        except Exception as error:
+            log.exception("%s: unexpected", instance_id)
+            self._applied.failures[instance_id] = f"unexpected: {error}"
+        else:
+            self._applied.failures.pop(instance_id, None)
+            return True
+        return False
+
+    def _boot(self, instance: Ec2Instance, *, create: bool) -> None:
+        """Starts the machine; when that fails the instance goes back to where it came from."""
+        for attempt in range(1, RETRIES + 1):
+            try:
+                if create:
+                    self._host.create(self._spec(instance))
+                self._host.start(instance.instance_id)
+                self._serve(instance)
+                break
+            except Exception as error:
+                if attempt == RETRIES or not isinstance(error, MachineError):
+                    self._states.failed(instance.instance_id, str(error).splitlines()[0])
+                    self._applied.never_ran[instance.instance_id] = str(error)
+                    self.wake()
+                    raise
+                log.warning("%s: %s; trying again", instance.instance_id, error)
+                if create:
+                    self._host.remove(instance.instance_id)
+                time.sleep(self._pace.retry_seconds)
+        self._applied.never_ran.pop(instance.instance_id, None)
+        log.info("%s: started at %s", instance.instance_id, instance.private_ip)
+
+    def _serve(self, instance: Ec2Instance) -> None:
+        """Filter first, services after: systemd starts when the metadata service is there."""
+        rules = self._state.ingress(instance)
+        self._host.admit(instance.instance_id, rules)
+        self._applied.ingress[instance.instance_id] = rules
+        self._services.close(instance.instance_id)
+        self._services.open(instance.instance_id)
+        self._applied.pids[instance.instance_id] = self._host.running()[instance.instance_id]
+        self._states.reached(instance.instance_id, "running")
+
+    def _restart(self, instance: Ec2Instance) -> None:
+        self._stop(instance.instance_id)
+        self._boot(instance, create=False)
+
+    def _stop(self, instance_id: str) -> None:
+        self._host.stop(instance_id)
+        self._close(instance_id)
+        log.info("%s: stopped", instance_id)
+
+    def _remove(self, instance_id: str) -> None:
+        self._host.remove(instance_id)
+        self._close(instance_id)
+        self._applied.reboots.discard(instance_id)
+        log.info("%s: removed", instance_id)
+
+    def _close(self, instance_id: str) -> None:
+        self._services.close(instance_id)
+        self._applied.ingress.pop(instance_id, None)
+        self._applied.pids.pop(instance_id, None)
+
+    def _admit(self, wanted: Mapping[str, Ec2Instance], running: dict[str, int]) -> None:
+        for instance_id, instance in wanted.items():
+            served = self._applied.pids.get(instance_id)
+            if instance_id in self._busy or served is None or running.get(instance_id) != served:
+                continue
+            rules = self._state.ingress(instance)
+            if rules != self._applied.ingress.get(instance_id):
+                try:
+                    self._host.admit(instance_id, rules)
+                except MachineError as error:
+                    # It may have ended a moment ago; the next round sees.
+                    log.warning("%s: %s", instance_id, error)
+                    continue
+                self._applied.ingress[instance_id] = rules
+
+    def _publish(self) -> None:
+        addresses = self._state.public_addresses()
+        if addresses != self._applied.addresses:
+            self._host.publish(addresses)
+            self._applied.addresses = addresses

@@ -1,0 +1,83 @@
+"""Existing machines are changed in turn, new ones together."""
+
+from __future__ import annotations
+
+import pulumi
+import pytest
+from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs
+
+from components import rollout
+from tests.components.recording import CONFIGURATION, Built, build
+
+INSTANCE, NODE = "aws:ec2/instance:Instance", "k3s:index:Node"
+POOL = {"name": "agents", "count": 4, "instanceType": "t4g.small"}
+SERVER, *AGENTS = ("demo-servers-0", *(f"demo-agents-{index}" for index in range(4)))
+
+
+def order_of(existing: dict[str, int], max_unavailable: int = 1) -> list[tuple[str, str]]:
+    """Instances and nodes in the order in which the engine got them."""
+    built = build(
+        {**CONFIGURATION, "pools": [{**POOL, "maxUnavailable": max_unavailable}]},
+        existing=existing,
+    )
+    return [(each.type, each.name) for each in built.resources if each.type in (INSTANCE, NODE)]
+
+
+def test_machines_that_exist_are_changed_one_after_the_other_and_after_the_server() -> None:
+    order = order_of({"servers": 1, "agents": 4})
+    assert [(kind, name) for name in (SERVER, *AGENTS) for kind in (INSTANCE, NODE)] == order
+
+
+def test_as_many_as_may_be_unavailable_are_changed_together() -> None:
+    order = order_of({"servers": 1, "agents": 4}, max_unavailable=2)
+    first, second = AGENTS[:2], AGENTS[2:]
+    for before, after in zip(first, second, strict=True):
+        assert order.index((NODE, before)) < order.index((INSTANCE, after))
+    for name in first:
+        assert order.index((INSTANCE, name)) < min(order.index((NODE, each)) for each in first)
+
+
+@pytest.mark.parametrize("existing", [{}, {"servers": 1}, {"agents": 0}])
+def test_machines_that_do_not_exist_boot_all_at_once(existing: dict[str, int]) -> None:
+    order = order_of(existing)
+    assert [kind for kind, _ in order[:5]] == [INSTANCE] * 5
+
+
+def test_only_the_new_machines_of_a_larger_pool_boot_at_once() -> None:
+    order = order_of({"servers": 1, "agents": 2})
+    for new in AGENTS[2:]:
+        assert order.index((INSTANCE, new)) < order.index((INSTANCE, AGENTS[0]))
+    assert order.index((NODE, AGENTS[0])) < order.index((INSTANCE, AGENTS[1]))
+
+
+def test_the_turn_is_no_dependency_in_state() -> None:
+    def dependencies(built: Built) -> dict[str, frozenset[str]]:
+        return {name: each.depends_on for name, each in built.of(INSTANCE).items()}
+
+    configuration = {**CONFIGURATION, "pools": [POOL]}
+    in_turn = build(configuration, existing={"servers": 1, "agents": 4})
+    assert dependencies(build(configuration)) == dependencies(in_turn)
+
+
+def test_the_stacks_own_last_outputs_say_which_machines_exist() -> None:
+    asked: list[str | None] = []
+
+    class LastUpdate(pulumi.runtime.Mocks):
+        def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, object]]:
+            asked.append(args.resource_id)
+            nodes = [{"pool": "servers"}, {"pool": "agents"}]
+            return args.resource_id, {**args.inputs, "outputs": {"nodes": nodes}}
+
+        def call(self, args: MockCallArgs) -> tuple[dict[object, object], list[tuple[str, str]]]:
+            raise AssertionError(args.token)
+
+    pulumi.runtime.set_mocks(LastUpdate(), project="k3s-aws", stack="dev", organization="acme")
+    seen: list[dict[str, int]] = []
+
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]
+    def run() -> pulumi.Output[None]:
+        return rollout.existing_machines().apply(seen.append)
+
+    run()
+    assert asked == ["acme/k3s-aws/dev"]
+    assert seen == [{"servers": 1, "agents": 1}]

@@ -1,0 +1,110 @@
+"""What the demo refuses before it starts anything, and what it tells."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from demo import nodes, origin, system_pods
+from demo.destroy import destroy
+from demo.up import STAGES, require_same_cloud, up
+from localcloud.errors import LocalCloudError
+from localcloud.workbench.folder import Folder
+from tests.localcloud.workbench.test_stack import has_lock, has_state, state_of
+from tests.toolchain.conftest import Machine
+from toolchain import download
+from toolchain.errors import ToolchainError
+from toolchain.k3s import K3s
+
+RUNNING = {"id": "0a1b2c3d", "pid": 41, "endpoint": "http://127.0.0.1:4566"}
+BINARY = K3s(Path("/k3s"), "v1.36.4+standin1", "the stand-in", "ab" * 32)
+
+
+def test_what_cannot_work_is_said_before_anything_is_prepared(
+    machine: Machine, folder: Folder
+) -> None:
+    machine.is_now(root=False)
+    machine.has("docker", "echo 'permission denied while trying to connect' >&2; exit 1")
+    with pytest.raises(ToolchainError, match="Docker does not answer: permission denied"):
+        up(folder, machine.host, machine.say)
+    assert machine.said == []
+
+
+def test_a_cluster_whose_cloud_runs_may_be_updated(folder: Folder) -> None:
+    has_state(folder, state_of("aws:ec2/vpc:Vpc"))
+    origin.remember(folder, RUNNING, BINARY)
+    require_same_cloud(folder, RUNNING)
+
+
+@pytest.mark.parametrize("running", [None, {**RUNNING, "pid": 42}])
+def test_a_cluster_whose_cloud_has_ended_can_only_be_forgotten(
+    folder: Folder, running: dict[str, object] | None
+) -> None:
+    has_state(folder, state_of("aws:ec2/vpc:Vpc"))
+    origin.remember(folder, RUNNING, BINARY)
+    with pytest.raises(LocalCloudError) as caught:
+        require_same_cloud(folder, running)
+    assert str(caught.value) == (
+        "the local cloud that held the demo's cluster has ended, and its machines with it\n"
+        "    make demo-destroy forgets the cluster, make demo then makes a new one"
+    )
+
+
+def test_a_stack_without_resources_fits_any_cloud(folder: Folder) -> None:
+    has_state(folder, state_of("pulumi:pulumi:Stack"))
+    require_same_cloud(folder, RUNNING)
+
+
+def test_where_nothing_was_started_there_is_nothing_to_destroy(
+    machine: Machine, folder: Folder
+) -> None:
+    destroy(folder, machine.host, machine.say)
+    assert machine.said == ["there is no demo, and Docker does not run"]
+
+
+def test_nothing_is_destroyed_under_a_pulumi_that_works(
+    machine: Machine, folder: Folder, working_pulumi: int
+) -> None:
+    has_lock(folder, working_pulumi)
+    with pytest.raises(
+        LocalCloudError, match=f"another pulumi \\(process {working_pulumi}\\) works"
+    ):
+        destroy(folder, machine.host, machine.say)
+    assert machine.said == []
+
+
+def test_every_stage_of_the_demo_is_in_the_list_of_what_comes_next() -> None:
+    text = Path(up.__code__.co_filename).read_text()
+    assert tuple(re.findall(r'stages\.stage\("([^"]+)"\)', text)) == STAGES[2:]
+
+
+def test_the_nodes_are_listed_by_the_kubectl_on_path(machine: Machine, tmp_path: Path) -> None:
+    machine.has("kubectl", "echo 'NAME STATUS'; echo")
+    assert nodes.listed(tmp_path / "config", {"PATH": machine.path}) == "NAME STATUS"
+    assert machine.calls == [f"kubectl --kubeconfig {tmp_path}/config get nodes -o wide"]
+
+
+def test_nodes_that_cannot_be_listed_are_an_error(machine: Machine, tmp_path: Path) -> None:
+    machine.has("kubectl", "echo 'connection refused' >&2; exit 1")
+    with pytest.raises(LocalCloudError, match="`kubectl get nodes` failed: connection refused"):
+        nodes.listed(tmp_path / "config", {"PATH": machine.path})
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "expected"),
+    [
+        ("the stand-in", 401, "nodes run no containers"),
+        ("K3S_BINARY", None, "no registry can be reached from here; the nodes are Ready"),
+        ("K3S_BINARY", 401, None),
+        ("the real release", 401, None),
+    ],
+)
+def test_it_is_said_why_the_packaged_components_do_not_run(
+    monkeypatch: pytest.MonkeyPatch, kind: str, answer: int | None, expected: str | None
+) -> None:
+    monkeypatch.setattr(download, "status_of", lambda url: answer)
+    notice = system_pods.notice(dataclasses.replace(BINARY, kind=kind))
+    assert (notice is None) if expected is None else expected in str(notice)
