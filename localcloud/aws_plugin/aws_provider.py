@@ -15,13 +15,12 @@ from localcloud.aws_plugin.resources import KINDS
 from localcloud.aws_plugin.resources.compute import InstanceEndedError
 from localcloud.aws_plugin.resources.kind import Kind
 from localcloud.aws_plugin.session import (
-    CancelledError,
     ConfigurationError,
     NoSuchThingError,
     Session,
-    StillWaitingError,
     is_gone,
 )
+from provider.errors import ProviderError
 from provider.operation import Operation
 from provider.operation import Values as Inputs
 from provider.protocol.differences import Difference
@@ -35,11 +34,10 @@ BUSY_SECONDS = 60.0
 EXPECTED = (
     botocore.exceptions.BotoCoreError,
     botocore.exceptions.ClientError,
-    CancelledError,
     ConfigurationError,
     InstanceEndedError,
     NoSuchThingError,
-    StillWaitingError,
+    ProviderError,
 )
 
 

@@ -35,11 +35,8 @@ class Pair:
 
 def make_authority(common_name: str, validity: Validity) -> Pair:
     """A self-signed CA that signs leaf certificates."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    builder = _begin(name, name, key, key, validity)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    builder = builder.add_extension(_usage(key_cert_sign=True), critical=True)
+    key, name = _make_key(), _name(common_name)
+    builder = _builder(name, name, key, key, validity, is_authority=True)
     return Pair(certificate=builder.sign(key, hashes.SHA256()), key=key)
 
 
@@ -47,21 +44,11 @@ def make_client(
     authority: Pair, *, common_name: str, organization: str, validity: Validity
 ) -> Pair:
     """A client certificate; Kubernetes reads the user and the group from its subject."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
-            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
-        ]
-    )
-    builder = _begin(name, authority.certificate.subject, key, authority.key, validity)
-    builder = builder.add_extension(
-        x509.BasicConstraints(ca=False, path_length=None), critical=True
-    )
-    builder = builder.add_extension(_usage(key_cert_sign=False), critical=True)
-    builder = builder.add_extension(
-        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
-    )
+    key, name = _make_key(), _name(common_name, organization)
+    issuer = authority.certificate.subject
+    builder = _builder(name, issuer, key, authority.key, validity, is_authority=False)
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+    builder = builder.add_extension(usage, critical=False)
     return Pair(certificate=builder.sign(authority.key, hashes.SHA256()), key=key)
 
 
@@ -75,9 +62,8 @@ class Request:
 
 def make_request(common_name: str) -> Request:
     """A new P-256 key, and the request for a certificate of that name and of no group."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    request = x509.CertificateSigningRequestBuilder().subject_name(name)
+    key = _make_key()
+    request = x509.CertificateSigningRequestBuilder().subject_name(_name(common_name))
     signed = request.sign(key, hashes.SHA256())
     return Request(
         request_pem=signed.public_bytes(serialization.Encoding.PEM).decode(),
@@ -101,12 +87,28 @@ def _key_pem(key: ec.EllipticCurvePrivateKey) -> str:
     ).decode()
 
 
-def _begin(
+def _make_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _name(common_name: str, organization: str | None = None) -> x509.Name:
+    organizations = [organization] if organization else []
+    return x509.Name(
+        [
+            *(x509.NameAttribute(NameOID.ORGANIZATION_NAME, each) for each in organizations),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
+
+
+def _builder(
     subject: x509.Name,
     issuer: x509.Name,
     key: ec.EllipticCurvePrivateKey,
     issuer_key: ec.EllipticCurvePrivateKey,
     validity: Validity,
+    *,
+    is_authority: bool,
 ) -> x509.CertificateBuilder:
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
@@ -120,6 +122,8 @@ def _begin(
         .not_valid_after(validity.expires)
         .add_extension(identifier, critical=False)
         .add_extension(authority, critical=False)
+        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+        .add_extension(_usage(key_cert_sign=is_authority), critical=True)
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from provider.errors import OperationFailed, ProviderError
@@ -23,19 +22,11 @@ _REQUESTS: Final = f"/apis/{_GROUP}/v1/certificatesigningrequests"
 _SIGNER: Final = "kubernetes.io/kube-apiserver-client"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Signed:
-    """A client certificate and its key, PEM."""
-
-    certificate: str
-    key: str = field(repr=False)
-
-
 def sign(
     objects: Objects, *, name: str, user: str, seconds: int, labels: Mapping[str, str]
-) -> Signed:
+) -> tuple[str, str]:
     """
-    A certificate for the user, of no group, valid for so many seconds.
+    A certificate for the user, of no group, valid for so many seconds, and its key; both PEM.
 
     The request called `name` is deleted afterwards.
     """
@@ -56,8 +47,7 @@ def sign(
     objects.create(path, request)
     try:
         objects.merge(f"{path}/approval", {"status": {"conditions": [approval]}})
-        certificate = objects.until(lambda: _certificate(objects, path, user))
-        return Signed(certificate=certificate, key=created.key_pem)
+        return objects.until(lambda: _certificate(objects, path, user)), created.key_pem
     finally:
         # One that stays holds no key, and Kubernetes removes it within an hour.
         with contextlib.suppress(ApiError, ProviderError):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 Path = tuple[str | int, ...]
-_STEP: Final = re.compile(r'\.?([^.\["]+)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,13 +16,6 @@ class Difference:
 
     path: Path
     kind: Literal["ADD", "DELETE", "UPDATE"]
-
-    @classmethod
-    def at(cls, text: str) -> Difference:
-        """An update of the property at a path that `text` gave."""
-        steps = (match.groups() for match in _STEP.finditer(text))
-        path = (name or (int(index) if index else json.loads(key)) for name, index, key in steps)
-        return cls(path=tuple(path), kind="UPDATE")
 
     @property
     def top(self) -> str:

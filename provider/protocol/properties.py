@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Literal
@@ -18,18 +19,23 @@ Kind = Literal["string", "integer", "number", "boolean", "strings", "any"]
 # Returns what is wrong with a value, or None.
 Test = Callable[[Any], str | None]
 
-_NAMES: Mapping[Kind, str] = {
-    "string": "a string",
-    "integer": "an integer",
-    "number": "a number",
-    "boolean": "a boolean",
-    "strings": "a list of strings",
+_KINDS: Mapping[Kind, tuple[str, tuple[type, ...]]] = {
+    "string": ("a string", (str,)),
+    "integer": ("an integer", (int,)),
+    "number": ("a number", (int, float)),
+    "boolean": ("a boolean", (bool,)),
+    "strings": ("a list of strings", (list,)),
+    "any": ("any value", (object,)),
 }
 
 
 @dataclass(frozen=True)
 class Property:
-    """One value. `fix` is the instruction that follows when it is missing or wrong."""
+    """
+    One value. `fix` is the instruction that follows when it is missing or wrong.
+
+    A string may not be blank nor have several lines, unless another `test` decides.
+    """
 
     kind: Kind
     description: str
@@ -108,23 +114,26 @@ def _wrong(declared: Property | Group, value: Any) -> str | None:
         return "expected an object"
     if not _is(declared.kind, value):
         found = "" if declared.secret else f", found {_quoted(value)}"
-        return f"expected {_NAMES[declared.kind]}{found}"
+        return f"expected {_KINDS[declared.kind][0]}{found}"
     if declared.choices and value not in declared.choices:
         return f"must be one of {', '.join(declared.choices)}, found {_quoted(value)}"
-    return declared.test(value) if declared.test else None
+    test = declared.test or (_not_blank if declared.kind == "string" else None)
+    return test(value) if test else None
+
+
+def _not_blank(value: str) -> str | None:
+    if not value.strip():
+        return "is empty"
+    return "has more than one line" if "\n" in value else None
 
 
 def _is(kind: Kind, value: Any) -> bool:
-    if kind == "any":
-        return True
-    if kind == "string":
-        return isinstance(value, str)
-    if kind == "boolean":
-        return isinstance(value, bool)
-    if kind == "strings":
-        return isinstance(value, list) and all(isinstance(each, str | Unknown) for each in value)
-    wanted = int if kind == "integer" else int | float
-    return isinstance(value, wanted) and not isinstance(value, bool)
+    if kind == "strings" and isinstance(value, list):
+        return all(isinstance(each, str | Unknown) for each in value)
+    # To Python, a bool is an int.
+    if isinstance(value, bool):
+        return kind in ("boolean", "any")
+    return isinstance(value, _KINDS[kind][1])
 
 
 def _quoted(value: Any) -> str:
@@ -137,13 +146,11 @@ def _format_reason(wrong: str, fix: str) -> str:
     return f"{wrong}\n    {fix}" if fix else wrong
 
 
-def not_blank(value: str) -> str | None:
-    """A test: a string that is not blank, on one line."""
-    if not value.strip():
-        return "is empty"
-    return "has more than one line" if "\n" in value else None
-
-
 def at_least(minimum: int) -> Test:
     """A test: a number not below `minimum`."""
     return lambda value: None if value >= minimum else f"{value} is less than {minimum}"
+
+
+def matches(pattern: str, wrong: str) -> Test:
+    """A test: a string that begins as `pattern`, a regular expression; else it is `wrong`."""
+    return lambda value: None if re.match(pattern, value, re.ASCII) else wrong

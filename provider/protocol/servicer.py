@@ -23,7 +23,7 @@ from provider.protocol.errors import PartialFailureError, redactor, translate_er
 from provider.protocol.resource import Provider, Resource
 
 _EMPTY: Final = empty_pb2.Empty()
-# The output with the inputs of an incomplete update; the engine displays no output of such a name.
+# The output with the paths of the inputs of an incomplete update; the engine does not display it.
 _INCOMPLETE_UPDATE: Final = "__incompleteUpdate"
 
 
@@ -184,9 +184,9 @@ class _Update:
             {key: each[key] for key in self.resource.inputs if key in each}
             for each in (self.previous_inputs, self.inputs)
         )
-        found = {each.text: each for each in differences.between(old, new)}
-        for path in self.state.get(_INCOMPLETE_UPDATE, ()):
-            found.setdefault(path, Difference.at(path))
+        found = {each.path: each for each in differences.between(old, new)}
+        for path in map(tuple, self.state.get(_INCOMPLETE_UPDATE, ())):
+            found.setdefault(path, Difference(path=path, kind="UPDATE"))
         return list(self.resource.filter_diff(list(found.values())))
 
     def incomplete(self, cause: ProviderError) -> PartialFailureError:
@@ -195,7 +195,7 @@ class _Update:
 
         Without them, reverting the change would be no change, and the part applied would stay.
         """
-        paths = sorted(each.text for each in self.differences)
+        paths = [list(each.path) for each in self.differences]
         outputs = {**values.decode(self._request.olds), _INCOMPLETE_UPDATE: paths}
         return PartialFailureError(cause, self._request.id, outputs)
 

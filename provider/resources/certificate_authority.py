@@ -1,4 +1,4 @@
-"""CertificateAuthority (k3s:index:CertificateAuthority): the CAs of a cluster, made before it."""
+"""CertificateAuthority (k3s:index:CertificateAuthority): the CAs of a cluster."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from provider.operation import Operation, Values
 from provider.protocol.properties import Fields, Property, at_least
 from provider.protocol.resource import Created, Resource
 
-# A machine's clock may be behind ours when it first looks at a certificate.
+# A machine's clock may be behind ours when it first checks a certificate.
 _BACKDATED: Final = timedelta(hours=24)
 ADMIN: Final = "k3s-aws-admin"
 
@@ -26,13 +26,13 @@ class CertificateAuthority(Resource):
 
     token = "k3s:index:CertificateAuthority"
     description = (
-        "The server and client CA of a cluster, and the administrator's certificate. Every change "
-        "makes another one, and so another cluster."
+        "The server and client CA of a cluster, and the administrator's certificate. Every "
+        "change creates another authority, and so another cluster."
     )
     inputs: ClassVar[Fields] = {
         "name": Property(
             "string",
-            "The cluster's name; the certificates carry it.",
+            "The cluster's name, part of the certificates' names.",
             fix="use the cluster's name",
             test=_short,
         ),
@@ -44,12 +44,12 @@ class CertificateAuthority(Resource):
         ),
     }
     outputs: ClassVar[Fields] = {
-        "serverCaCertificate": Property("string", "PEM; signs what servers show."),
+        "serverCaCertificate": Property("string", "PEM; signs the certificates of servers."),
         "serverCaKey": Property("string", "PEM, P-256.", secret=True),
-        "clientCaCertificate": Property("string", "PEM; signs who may call."),
+        "clientCaCertificate": Property("string", "PEM; signs the certificates of clients."),
         "clientCaKey": Property("string", "PEM, P-256.", secret=True),
         "caHash": Property(
-            "string", "SHA-256 of serverCaCertificate's bytes, in hex: what join tokens pin."
+            "string", "SHA-256 of serverCaCertificate's bytes, in hex, for join tokens."
         ),
         "adminCertificate": Property(
             "string", f"PEM; the administrator {ADMIN}, of system:masters."

@@ -2,60 +2,43 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from urllib.parse import urlsplit
 
 from cluster import kubeconfig
 from provider.operation import Values
-from provider.protocol.properties import Group, Property, Test, at_least, not_blank
+from provider.protocol.properties import Group, Property, Test, at_least, matches
+
+_host_key = matches(
+    r"\s*ssh-ed25519\s+([\w+/]{4})*([\w+/]{2}==|[\w+/]{3}=)?(\s|$)",
+    "is not an ssh-ed25519 public key",
+)
+_private_key = matches(
+    "-----BEGIN OPENSSH PRIVATE KEY-----", "is not a private key in OpenSSH's form"
+)
+_certificate = matches("-----BEGIN CERTIFICATE-----", "is not a PEM certificate")
+_key = matches("-----BEGIN .*PRIVATE KEY-----", "is not a PEM private key")
 
 
 def _port(value: int) -> str | None:
     return None if 0 < value < 65536 else f"{value} is not a valid port"
 
 
-def _host_key(value: str) -> str | None:
-    words = value.split()
-    if len(words) < 2 or words[0] != "ssh-ed25519":
-        return "is not an ssh-ed25519 public key"
-    try:
-        base64.b64decode(words[1], validate=True)
-    except binascii.Error:
-        return "is not an ssh-ed25519 public key"
-    return None
-
-
-def _private_key(value: str) -> str | None:
-    begins = value.startswith("-----BEGIN OPENSSH PRIVATE KEY-----")
-    return None if begins else "is not a private key in OpenSSH's form"
-
-
 def check_private_key(value: str) -> str | None:
-    """A test: an Ed25519 key in OpenSSH's form that can be used as it is."""
-    if not value.startswith("-----BEGIN OPENSSH PRIVATE KEY-----"):
-        return "is not a private key in OpenSSH's form"
+    """A test: an Ed25519 key in OpenSSH's form, without a passphrase."""
     from provider.keys import ed25519
 
     try:
+        if wrong := _private_key(value):
+            return wrong
         ed25519.public_of(value)
-    except ValueError as fault:
-        return f"cannot be used: {fault}"
+    except ValueError as error:
+        return f"cannot be used: {error}"
     return None
 
 
 def _if_any(test: Test) -> Test:
     return lambda value: test(value) if value else None
-
-
-def _certificate(value: str) -> str | None:
-    return None if value.startswith("-----BEGIN CERTIFICATE-----") else "is not a PEM certificate"
-
-
-def _key(value: str) -> str | None:
-    begins = value.startswith("-----BEGIN ") and "PRIVATE KEY-----" in value
-    return None if begins else "is not a PEM private key"
 
 
 def _endpoint(value: str) -> str | None:
@@ -67,21 +50,20 @@ def _endpoint(value: str) -> str | None:
 
 SSH = Group(
     type="k3s:index:SshConnection",
-    description="How the machine is reached: its address, the login and its one host key.",
+    description="Address, login and host key of a machine.",
     fields={
         "enabled": Property(
             "boolean",
-            "Whether the machine is reachable over SSH. While it is not, nothing is "
-            "tried, and the keys on the machine stay in the state.",
+            "Whether the machine is reachable over SSH. If not, no connection is tried, and "
+            "the keys on the machine stay in the state.",
             fix="true or false",
         ),
-        "host": Property("string", "Address or name.", fix="an address", test=not_blank),
+        "host": Property("string", "Address or name.", fix="an address"),
         "port": Property("integer", "TCP port.", fix="usually 22", test=_port),
         "user": Property(
             "string",
             "Login user; may use sudo without a password.",
             fix='the image\'s own, such as "admin" on Debian',
-            test=not_blank,
         ),
         "privateKey": Property(
             "string",
@@ -134,11 +116,11 @@ def ssh_enabled(inputs: Values) -> bool:
 
 API = Group(
     type="k3s:index:ApiConnection",
-    description="How the Kubernetes API is reached, and who we are there.",
+    description="Endpoint of the Kubernetes API and the client certificate for it.",
     fields={
         "endpoint": Property(
             "string",
-            "Where kubectl connects.",
+            "The URL that kubectl connects to.",
             fix='such as "https://203.0.113.10:6443"',
             test=_endpoint,
         ),
@@ -164,10 +146,8 @@ API = Group(
     },
 )
 
-INSTANCE_ID = Property(
-    "string", "The EC2 instance.", fix='such as "i-0123456789abcdef0"', test=not_blank
-)
+INSTANCE_ID = Property("string", "The EC2 instance.", fix='such as "i-0123456789abcdef0"')
 
 DEADLINE = Property(
-    "integer", "So many seconds everything together may take.", fix="such as 600", test=at_least(1)
+    "integer", "The deadline of the whole operation.", fix="such as 600", test=at_least(1)
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from provider.operation import Operation, Values
-from provider.protocol.properties import Fields, Property, not_blank
+from provider.protocol.properties import Fields, Property
 from provider.protocol.resource import Created, Resource
 
 
@@ -24,7 +24,6 @@ class Datastore(Resource):
             "string",
             "What holds the data: the instance of a server with it on its root volume.",
             fix="the instance id of the server",
-            test=not_blank,
         ),
     }
     outputs: ClassVar[Fields] = {}

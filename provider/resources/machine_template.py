@@ -1,4 +1,4 @@
-"""MachineTemplate (k3s:index:MachineTemplate): what a machine is made from, remembered."""
+"""MachineTemplate (k3s:index:MachineTemplate): the recorded image and user data of a machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from provider.operation import Operation, Values
 from provider.protocol.differences import Difference
-from provider.protocol.properties import Fields, Property, not_blank
+from provider.protocol.properties import Fields, Property
 from provider.protocol.resource import Created, Resource
 
 
@@ -15,9 +15,9 @@ class MachineTemplate(Resource):
     """
     Image and user data as they were when `generation` or `networkInterfaceId` last changed.
 
-    While both stay, another image or user data is no change: the outputs are the remembered ones
-    (docs/decisions/0004). On another interface the remembered user data names addresses that are
-    not the machine's.
+    While both stay, a new image or user data is no change: the outputs are the recorded ones
+    (docs/decisions/0004). With another interface the recorded user data would have the addresses of
+    the previous one.
     """
 
     token = "k3s:index:MachineTemplate"
@@ -25,15 +25,13 @@ class MachineTemplate(Resource):
     inputs: ClassVar[Fields] = {
         "generation": Property(
             "string",
-            "Changes when the machine has to be made anew.",
-            fix="any text, for example a hash of what the machine is made of",
-            test=not_blank,
+            "Changes when the machine must be replaced.",
+            fix="any string, such as a hash of the machine's configuration",
         ),
         "networkInterfaceId": Property(
             "string",
-            "The network interface whose addresses the user data names.",
+            "The network interface whose addresses are in the user data.",
             fix='such as "eni-0123"',
-            test=not_blank,
         ),
         "imageId": Property("string", "The image.", fix='such as "ami-0123"'),
         "userData": Property("string", "The user data, encoded for EC2."),
@@ -41,7 +39,7 @@ class MachineTemplate(Resource):
     outputs: ClassVar[Fields] = {}
 
     def filter_diff(self, differences: Sequence[Difference]) -> Sequence[Difference]:
-        # One that was not remembered yet is no other one.
+        # A value that is not in the state yet is no change.
         changed = any(
             each.path == ("generation",)
             or (each.path == ("networkInterfaceId",) and each.kind == "UPDATE")

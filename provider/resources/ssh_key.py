@@ -8,40 +8,32 @@ from typing import ClassVar
 from provider.keys.fingerprints import fingerprint_of
 from provider.keys.host_keys import HostKeys
 from provider.operation import Operation, Values
-from provider.protocol.properties import Fields, Property, not_blank
+from provider.protocol.properties import Fields, Property, matches
 from provider.protocol.resource import Created, Resource
 from provider.resources.connections import check_private_key
 
-
-def _one_line(comment: str) -> str | None:
-    return "has more than one line" if "\n" in comment else None
-
-
-# A change of these is another pair.
+# A change of these is another key pair.
 _PAIR = frozenset({"generation", "privateKey"})
 
 
 class SshKey(Resource):
-    """Kept until `generation` or a given `privateKey` changes; another comment changes no key."""
+    """Kept until `generation` or a given `privateKey` changes; a new comment keeps the key."""
 
     token = "k3s:index:SshKey"
     description = "An Ed25519 SSH key pair; the private half is secret in state."
     inputs: ClassVar[Fields] = {
         "comment": Property(
             "string",
-            "What the public key's line says after the key.",
-            fix='one line such as the name of what it is for: "demo-servers-0"',
-            test=_one_line,
+            "The comment of the public key.",
+            fix='one line, such as the name of the machine: "demo-servers-0"',
+            test=matches(r"[^\n]*\Z", "has more than one line"),
         ),
         "generation": Property(
-            "string",
-            "Another one makes another pair, in place.",
-            fix='any text, such as "1"',
-            test=not_blank,
+            "string", "A change generates another key pair, in place.", fix='any text, such as "1"'
         ),
         "privateKey": Property(
             "string",
-            "A key of one's own in place of one that is made.",
+            "A given key, instead of a generated one.",
             secret=True,
             optional=True,
             fix="an Ed25519 key in OpenSSH's form, without a passphrase",
@@ -51,12 +43,10 @@ class SshKey(Resource):
     outputs: ClassVar[Fields] = {
         "publicKey": Property("string", "`ssh-ed25519 AAAA... comment`"),
         "privateKey": Property("string", "The private key in OpenSSH's PEM form.", secret=True),
-        "fingerprint": Property("string", "`SHA256:...`, as ssh shows it."),
-        "previousPublicKey": Property(
-            "string", "The public key before the last change, initially empty."
-        ),
+        "fingerprint": Property("string", "`SHA256:...`, in the form of OpenSSH."),
+        "previousPublicKey": Property("string", "The public key before the last change, or empty."),
         "previousPrivateKey": Property(
-            "string", "Its private half: a machine may have missed the last change.", secret=True
+            "string", "Its private key: a machine may have missed the change.", secret=True
         ),
     }
 

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from typing import ClassVar, Final
 
 from provider.operation import Operation, Values
-from provider.protocol.properties import Fields, Property, not_blank
+from provider.protocol.properties import Fields, Property, matches
 from provider.protocol.resource import Created, Resource
 
-# As many as k3s itself draws.
+# The length that k3s itself generates.
 _PASSWORD_BYTES: Final = 16
 
 
-def _sha256(value: str) -> str | None:
-    return None if re.fullmatch("[0-9a-f]{64}", value) else "is not a SHA-256 in lower-case hex"
-
-
 class Token(Resource):
-    """Who joins has the full form; of the agents' token a server has the password alone."""
+    """Machines that join get the full form; servers get only the password of the agents' token."""
 
     token = "k3s:index:Token"
     description = (
-        "A join token in k3s's secure form, bound to the hash of the server CA. Another "
-        "`generation` draws another password, in place."
+        "A join token in k3s's secure form, bound to the hash of the server CA. A "
+        "change of `generation` generates another password, in place."
     )
     inputs: ClassVar[Fields] = {
         "caHash": Property(
             "string",
             "SHA-256 of the server CA's PEM bytes, in hex.",
-            fix="use caHash of an CertificateAuthority",
-            test=_sha256,
+            fix="use caHash of the CertificateAuthority",
+            test=matches("[0-9a-f]{64}$", "is not a SHA-256 in lower-case hex"),
         ),
         "userName": Property(
             "string",
@@ -40,10 +35,7 @@ class Token(Resource):
             choices=("server", "node"),
         ),
         "generation": Property(
-            "string",
-            "Another one draws another password.",
-            fix='any text, such as "1"',
-            test=not_blank,
+            "string", "A change generates another password.", fix='any text, such as "1"'
         ),
     }
     outputs: ClassVar[Fields] = {
@@ -54,7 +46,7 @@ class Token(Resource):
 
     def create(self, operation: Operation, inputs: Values) -> Created:
         identity = operation.environment.random_hex(4)
-        return Created(id=f"{inputs['userName']}-{identity}", computed=_drawn(operation, inputs))
+        return Created(id=f"{inputs['userName']}-{identity}", computed=_generate(operation, inputs))
 
     def recomputed_outputs(self, changed: Collection[str]) -> Collection[str]:
         return tuple(self.outputs) if "generation" in changed else ()
@@ -63,11 +55,11 @@ class Token(Resource):
         self, operation: Operation, inputs: Values, state: Values, changed: Collection[str]
     ) -> Values:
         if "generation" in changed:
-            return _drawn(operation, inputs)
+            return _generate(operation, inputs)
         return super().update(operation, inputs, state, changed)
 
 
-def _drawn(operation: Operation, inputs: Values) -> dict[str, str]:
+def _generate(operation: Operation, inputs: Values) -> dict[str, str]:
     password = operation.environment.random_hex(_PASSWORD_BYTES)
     token = f"K10{inputs['caHash']}::{inputs['userName']}:{password}"
     return {"password": password, "token": token}

@@ -37,22 +37,20 @@ def issue(
         suffix = operation.environment.random_hex(4)
         user = f"{rbac.OWNER}:{inputs['clusterName']}:{inputs['name']}:{suffix}"
         operation.report_progress("requesting a certificate")
-        signed = csr.sign(
+        certificate, key = csr.sign(
             objects,
             name=f"{rbac.OWNER}-{inputs['name']}-{suffix}",
             user=user,
             seconds=inputs["expiryDays"] * _DAY_SECONDS,
             labels=rbac.labels(inputs["name"]),
         )
-        parts = replace(
-            api_of(inputs), client_certificate=signed.certificate, client_key=signed.key
-        )
+        parts = replace(api_of(inputs), client_certificate=certificate, client_key=key)
         _verify(objects, parts)
         computed = {
             "kubeconfig": _render(inputs, parts),
             "userName": user,
             "previousUserName": state["userName"] if state and keeps_user else "",
-            **certificates.validity_of(signed.certificate).outputs,
+            **certificates.validity_of(certificate).outputs,
         }
         return _bind(operation, objects, inputs, computed, state)
 

@@ -1,4 +1,4 @@
-"""Identity (k3s:index:Identity): somebody who may call the API, with rights of its own."""
+"""Identity (k3s:index:Identity): a kubeconfig with permissions of its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from provider.keys.validity import Validity
 from provider.operation import Operation, Values
-from provider.protocol.properties import Fields, Property, at_least, not_blank
+from provider.protocol.properties import Fields, Property, at_least
 from provider.protocol.resource import Created, Resource
 from provider.resources.connections import API, DEADLINE
 from provider.resources.identity import IN_SYNC
@@ -37,39 +37,33 @@ class Identity(Resource):
     """
 
     token = "k3s:index:Identity"
-    description = "A kubeconfig with rights of its own, renewed in the last third of its life."
+    description = "A kubeconfig with permissions of its own, renewed in the last third of its life."
     inputs: ClassVar[Fields] = {
         "api": API,
         "datastoreId": Property(
             "string",
             "The data that the permissions are part of; other data starts empty.",
             fix="the id of the Datastore",
-            test=not_blank,
         ),
         "clusterName": Property(
             "string",
             "Part of the user's name and of the kubeconfig's context.",
             fix="use the cluster's name",
-            test=not_blank,
         ),
-        "name": Property(
-            "string",
-            "The identity's own name, one of each in a cluster.",
-            fix='such as "deployer"',
-            test=not_blank,
-        ),
+        "name": Property("string", "The name, unique in the cluster.", fix='such as "deployer"'),
         "clusterRole": Property(
             "string",
-            "The ClusterRole it has, in the namespaces or in the whole cluster.",
+            "The ClusterRole, in the namespaces or in the whole cluster.",
             fix='such as "edit"',
-            test=not_blank,
         ),
         "namespaces": Property(
-            "strings", "Where it has the role; none means the whole cluster.", fix="a list of names"
+            "strings",
+            "Where it has the role; if empty, in the whole cluster.",
+            fix="a list of names",
         ),
         "clusterReads": Property(
             "strings",
-            "Core resources that it may read in the whole cluster besides.",
+            "Core resources that it may also read in the whole cluster.",
             fix='a list such as ["nodes"]',
         ),
         "expiryDays": Property(
@@ -80,7 +74,7 @@ class Identity(Resource):
         ),
         "generation": Property(
             "integer",
-            "Another one makes the kubeconfig before worthless.",
+            "A change revokes the previous kubeconfig.",
             fix="a number, such as 1",
             test=at_least(1),
         ),
@@ -88,12 +82,12 @@ class Identity(Resource):
     }
     outputs: ClassVar[Fields] = {
         "kubeconfig": Property("string", "YAML, for kubectl.", secret=True),
-        "userName": Property("string", "Whom the certificate names."),
+        "userName": Property("string", "The user name in the certificate."),
         "previousUserName": Property(
-            "string", "Who has the rights besides, since a renewal; or nothing."
+            "string", "The user before a renewal, which keeps its permissions; or empty."
         ),
-        "issuedAt": Property("string", "Since when the certificate is valid."),
-        "expiresAt": Property("string", "Until when it is valid."),
+        "issuedAt": Property("string", "Start of the certificate's validity."),
+        "expiresAt": Property("string", "End of the certificate's validity."),
         "rbacStatus": Property(
             "string", f"`{IN_SYNC}`, or `out of sync:` and the objects that differ."
         ),

@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from provider.keys.host_keys import HostKeys
 from provider.keys.validity import Validity
 from provider.operation import Operation, Values
-from provider.protocol.properties import Fields, Property, not_blank
+from provider.protocol.properties import Fields, Property
 from provider.protocol.resource import Created, Resource
 from provider.resources.connections import API, DEADLINE, INSTANCE_ID, SSH
 
@@ -40,14 +40,13 @@ class Kubeconfig(Resource):
             "string",
             "The name of cluster, context and user in the kubeconfig.",
             fix="use the cluster's name",
-            test=not_blank,
         ),
         "deadlineSeconds": DEADLINE,
     }
     outputs: ClassVar[Fields] = {
         "kubeconfig": Property("string", "YAML, for kubectl.", secret=True),
-        "issuedAt": Property("string", "From when on its client certificate is valid."),
-        "expiresAt": Property("string", "Until when its client certificate is valid."),
+        "issuedAt": Property("string", "Start of the client certificate's validity."),
+        "expiresAt": Property("string", "End of the client certificate's validity."),
     }
 
     def __init__(self, host_keys: HostKeys) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from provider.errors import OperationFailed
 from provider.keys.host_keys import HostKeys
 from provider.operation import Operation, Values
-from provider.protocol.properties import Fields, Property, at_least, not_blank
+from provider.protocol.properties import Fields, Property, at_least
 from provider.protocol.resource import Created, Resource
 from provider.resources.connections import API, DEADLINE, INSTANCE_ID, SSH, ssh_enabled
 
@@ -32,19 +32,19 @@ def _is_object(text: str) -> str | None:
 
 class Node(Resource):
     """
-    Create waits until the machine's boot is done and the node is Ready. It makes nothing, so a
+    Create waits until the machine's boot is done and the node is Ready. It creates nothing, so a
     failure leaves nothing in state, and the next update waits for the same machine again.
 
     Update applies another `nodeConfig`, other secrets and SSH keys to the running machine, lets it
-    join once more behind another server, which knows no nodes yet, and waits for a machine that
-    restarted to become another `instanceType`; nothing else contacts it. While SSH is disabled none
-    of these can be done, which is an error before anything is changed.
+    join again where the datastore is another one, which has no nodes yet, and waits for a machine
+    that restarted as another `instanceType`; nothing else connects to it. While SSH is disabled
+    none of these can be done, which is an error before anything is changed.
 
-    Read never uses SSH. An API that does not answer changes nothing. A Node object that is gone
-    while the API answers counts as gone: the next update creates it, and creating starts k3s once
-    more on a machine whose boot is done but that has no Node object.
+    Read never uses SSH. An API that does not respond changes nothing. A Node object that is gone
+    while the API responds counts as deleted: the next update creates it, and creating restarts k3s
+    on a machine whose boot is done but that has no Node object.
 
-    Delete cordons, drains and removes the Node object as far as the API answers, and succeeds.
+    Delete cordons, drains and removes the Node object if the API responds, and always succeeds.
     """
 
     token = "k3s:index:Node"
@@ -54,21 +54,18 @@ class Node(Resource):
             kind="string",
             description="The node's name in Kubernetes, another one for each machine.",
             fix="the pool's prefix and the end of the instance id",
-            test=not_blank,
         ),
         "instanceId": INSTANCE_ID,
         "datastoreId": Property(
             kind="string",
             description="The data behind the servers that it joins; left out on a server.",
             fix="the id of the Datastore",
-            test=not_blank,
             optional=True,
         ),
         "instanceType": Property(
             kind="string",
             description="EC2 stops and starts a machine that becomes another one.",
             fix='such as "t4g.small"',
-            test=not_blank,
         ),
         "role": Property(
             kind="string",
@@ -88,19 +85,19 @@ class Node(Resource):
             kind="string",
             secret=True,
             description="Text of the machine's secrets.json; a change is applied in place.",
-            fix="a JSON object of texts by the keys of nodeConfig's parameters",
+            fix="a JSON object of strings by the keys of nodeConfig's parameters",
             test=_is_object,
         ),
         "deadlineSeconds": DEADLINE,
         "drainSeconds": Property(
             kind="integer",
-            description="So many seconds the pods get to leave the node.",
+            description="How many seconds the pods get to leave the node.",
             fix="such as 120",
             test=at_least(0),
         ),
     }
     outputs: ClassVar[Fields] = {
-        "bootReport": Property(kind="any", description="The machine's own account of its boot."),
+        "bootReport": Property(kind="any", description="The boot report of the machine."),
         "kubeletVersion": Property(kind="string", description="The version Kubernetes shows."),
         "architecture": Property(kind="string", description="`arm64` or `x86_64`."),
         "internalIp": Property(kind="string", description="The address other nodes use."),

@@ -82,7 +82,10 @@ def test_every_fault_of_the_inputs_is_told_at_once_with_its_path(
         "ssh.previousHostKey": (
             "is not an ssh-ed25519 public key\n    use previousPublicKey of the machine's SshKey"
         ),
-        "api": ("expected an object\n    How the Kubernetes API is reached, and who we are there."),
+        "api": (
+            "expected an object\n"
+            "    Endpoint of the Kubernetes API and the client certificate for it."
+        ),
         "nodeConfig": "is not a JSON object\n    use what cluster/node_config renders",
         "deadlineSeconds": "0 is less than 1\n    such as 600",
         "drainSeconds": "is missing\n    such as 120",

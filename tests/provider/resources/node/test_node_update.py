@@ -94,7 +94,7 @@ def test_what_a_failed_change_left_is_changed_back(
         rpc.update(NODE, known, old, new)
 
     left = caught.value.left
-    assert left == {**known, "__incompleteUpdate": ["nodeConfig"]}
+    assert left == {**known, "__incompleteUpdate": [["nodeConfig"]]}
     assert machine.content_of("etc/k3s-aws/node.json") == NEWER
 
     machine.will_report_after_boot(report("failed"), report())
@@ -112,14 +112,14 @@ def test_an_update_that_fails_again_stays_incomplete(
     machine: FakeMachine, node_inputs: MakeInputs
 ) -> None:
     old = node_inputs()
-    known = {**old, **LEARNED, "__incompleteUpdate": ["nodeConfig"]}
+    known = {**old, **LEARNED, "__incompleteUpdate": [["nodeConfig"]]}
     new = node_inputs(drainSeconds=7)
     machine.will_report_after_boot(report(), report("failed", ("configure", 1.0)))
 
     with plugin(FastClock(), BOOT_PROGRAM) as rpc, pytest.raises(Failed) as caught:
         rpc.update(NODE, known, old, new)
 
-    assert caught.value.left == {**known, "__incompleteUpdate": ["drainSeconds", "nodeConfig"]}
+    assert caught.value.left == {**known, "__incompleteUpdate": [["drainSeconds"], ["nodeConfig"]]}
 
 
 def test_a_boot_program_that_leaves_no_result_is_an_error(
