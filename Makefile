@@ -12,6 +12,8 @@ IN_VENV := $(VENV)/python
 # Its tests are compiled as build.sh compiles it, so that Kubernetes is compiled once.
 STANDIN := localcloud/k3s-standin
 BEGAN := $(shell date +%s)
+# Without its cache of compiled modules pytest rewrites the assertions of every test at each start.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help
 help: ## list the tasks
@@ -39,9 +41,9 @@ emulation: ## let arm64 machines of the local cloud run arm64 programs; undo: py
 	@$(TOOLCHAIN) prepare emulation
 
 .PHONY: test
-test: ## everything: check, stand-ins, the Go tests, then the tests on the local cloud
+test: ## everything: check, slow, the Go tests, then the tests on the local cloud
 	@$(TOOLCHAIN) require test
-	@$(MAKE) --no-print-directory check stand-ins
+	@$(MAKE) --no-print-directory check slow
 	@trap '$(TOOLCHAIN) docker stop' EXIT; \
 	$(TOOLCHAIN) prepare test; \
 	(cd $(STANDIN) && export CGO_ENABLED=0 && go vet -trimpath ./... && go test -trimpath ./...); \
@@ -53,7 +55,7 @@ bench: ## measure start-up, preview and up against their floors; writes bench/re
 	@$(IN_VENV) -m bench
 
 .PHONY: check
-check: venv ## the fast part: lint, types, the tests of the program
+check: venv ## the fast part: lint, types, the tests that are not slow
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target lint types unit
 
 .PHONY: lint
@@ -65,12 +67,12 @@ types: venv ## mypy, strict
 	@$(VENV)/mypy
 
 .PHONY: unit
-unit: venv ## the tests of the program and its tools
-	@$(IN_VENV) -m pytest -q --numprocesses=auto --ignore=tests/localcloud
+unit: venv ## the fast tests of the program and its tools
+	@$(IN_VENV) -m pytest -q --numprocesses=auto -m 'not slow and not localcloud' --ignore=tests/localcloud
 
-.PHONY: stand-ins
-stand-ins: venv ## the tests of the local cloud's own parts, without Docker
-	@$(IN_VENV) -m pytest -q --numprocesses=auto -m 'not localcloud' tests/localcloud
+.PHONY: slow
+slow: venv ## the tests that start processes or servers, without Docker
+	@$(IN_VENV) -m pytest -q --numprocesses=auto -m 'slow and not localcloud'
 
 .PHONY: format
 format: venv ## let ruff put imports and format right

@@ -13,7 +13,7 @@ from components import lookups, release_files, rollout
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
 
 given = pulumi.Config()
-program = boot_program.text()
+program = boot_program.modules()
 
 try:
     auth = registry_auth.check(

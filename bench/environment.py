@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from bench.programs import Program
 from localcloud.lifecycle import Cloud
 from localcloud.machines import Machines, ensure_image
-from localcloud.workbench import aws_plugin, environment, orphans, stack_config
+from localcloud.workbench import aws_plugin, orphans, stack_config
 from localcloud.workbench.folder import Folder
-from localcloud.workbench.host import prepare_host
 from localcloud.workbench.stages import Stages
-from toolchain import docker_engine, k3s, preconditions, pulumi_cli
+from localcloud.workbench.workbench import Workbench, prepare_host, set_up
+from toolchain import docker_engine, preconditions
 from toolchain.host import Host
+from toolchain.k3s import K3s
 from toolchain.tasks import TASKS
 
 # Apart from every demo's and every test's on this host.
@@ -39,7 +39,7 @@ class BenchEnvironment:
     plain: Program
     cloud_id: str
     machines: Machines
-    k3s: k3s.K3s
+    k3s: K3s
     aws_plugin: str
     say: Say
 
@@ -52,28 +52,18 @@ def prepare(folder: Folder, host: Host, say: Say) -> Iterator[BenchEnvironment]:
     cloud, by_hand = _clouds(folder)
     try:
         prepare_host(folder, host, stages)
-        with stages.stage("Pulumi CLI") as tell:
-            cli = pulumi_cli.provide(folder.places, host, os.environ["PATH"], tell)
-        with stages.stage("k3s") as tell:
-            binary = k3s.provide(folder.places, host, os.environ.get(k3s.VARIABLE), tell)
-        with stages.stage("local cloud") as tell:
-            # What a measurement that was killed left.
-            _end(folder, cloud, by_hand)
-            running = cloud.start(
-                k3s_binary=binary.path, k3s_version=binary.version, port=0, say=tell
-            )
-            environment.make_passphrase(folder)
-            folder.state.mkdir(parents=True, exist_ok=True)
-            complete = environment.complete(folder, cli.folder, os.environ)
-            operator_home = environment.operator_home(os.environ)
-            plugin = aws_plugin.provide(folder, host, complete, operator_home, tell)
-            _configure(folder, host, running, binary)
+        # What a measurement that was killed left.
+        _end(folder, cloud, by_hand)
+        workbench = set_up(folder, cloud, host, stages)
+        plugin = workbench.install_aws_plugin(say)
+        _configure(workbench)
+        complete = workbench.environment
         yield BenchEnvironment(
             program=_program("program", folder, folder.places.root, complete),
             plain=_program("plain", folder, _plain(folder), complete),
             cloud_id=cloud.id,
             machines=Machines(by_hand.id, ensure_image(say)),
-            k3s=binary,
+            k3s=workbench.k3s,
             aws_plugin=plugin,
             say=say,
         )
@@ -118,17 +108,9 @@ def _program(name: str, folder: Folder, root: Path, complete: dict[str, str]) ->
     return made
 
 
-def _configure(folder: Folder, host: Host, running: dict[str, Any], binary: k3s.K3s) -> None:
-    content = stack_config.merged(
-        {},
-        root=folder.places.root,
-        architecture=host.architecture,
-        endpoint=running["endpoint"],
-        region=running["region"],
-        k3s=binary,
-        sha256=running["k3sSha256"],
-    )
+def _configure(workbench: Workbench) -> None:
+    folder, content = workbench.folder, workbench.stack_config({})
     content["config"][stack_config.CLUSTER]["network"]["vpcCidr"] = VPC_CIDR
     folder.stack_config.write_text(yaml.safe_dump(content))
-    plain = {"config": stack_config.aws(running["endpoint"], running["region"])}
+    plain = {"config": stack_config.aws(workbench.running)}
     (_plain(folder) / folder.stack_config.name).write_text(yaml.safe_dump(plain))

@@ -111,7 +111,7 @@ class StartUps:
         (server,) = (each for each in reports.values() if each["role"] == "server")
         report = boot_report.parse(json.dumps(server))
         began = report.phases[0].started_at.timestamp()
-        self.boot["server: until boot.py begins"].append(began - started)
+        self.boot["server: until the boot program begins"].append(began - started)
         for phase in report.phases:
             self.boot[f"server: {phase.name}"].append(phase.seconds or 0.0)
         last = report.phases[-1]

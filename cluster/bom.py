@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +18,13 @@ class Parts:
     """
     What only the running program knows.
 
-    `image_ids` are the images of the cluster's nodes, in their order, `image_names` what AWS calls
-    them: None for an image it no longer has. `tools` are versions by package.
+    `boot_program` are its modules by path, as a machine gets them. `image_ids` are the images of
+    the cluster's nodes, in their order, `image_names` their names in AWS: None for an image it no
+    longer has. `tools` are versions by package.
     """
 
     project: str
-    boot_program: str
+    boot_program: Mapping[str, str]
     bucket: str | None
     image_ids: Sequence[str]
     image_names: Mapping[str, str | None]
@@ -36,12 +38,16 @@ def of(cluster: Cluster, parts: Parts) -> dict[str, Any]:
             "name": parts.project,
             "version": VERSION,
             "machineSchema": MACHINE_SCHEMA,
-            "bootProgramSha256": hashlib.sha256(parts.boot_program.encode()).hexdigest(),
+            "bootProgramSha256": _sha256_of(parts.boot_program),
         },
         "k3s": _k3s(cluster, parts.bucket),
         "images": _images(cluster, parts),
         "tools": dict(parts.tools),
     }
+
+
+def _sha256_of(modules: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(dict(modules), sort_keys=True).encode()).hexdigest()
 
 
 def _k3s(cluster: Cluster, bucket_name: str | None) -> dict[str, Any]:

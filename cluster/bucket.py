@@ -42,7 +42,7 @@ def manifest_key(manifest: Manifest) -> str:
 
 
 def url(bucket: str, key: str) -> str:
-    """The source as cloud-init/boot.py understands it."""
+    """The source as the boot program understands it."""
     return f"s3://{bucket}/{key}"
 
 

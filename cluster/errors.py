@@ -45,6 +45,7 @@ class Kind(Enum):
     DOWNGRADE = "downgrade"
     SKIPPED_MINOR = "skipped-minor"
     SHRUNK_VOLUME = "shrunk-volume"
+    SSH_DISABLED = "ssh-disabled"
 
 
 @dataclass(frozen=True)

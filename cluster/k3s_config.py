@@ -1,7 +1,7 @@
 """
 A node to the mapping written to /etc/rancher/k3s/config.yaml; keys are spelled as k3s spells them.
 
-The node's name and the paths of its token files are added on the machine, by cloud-init/boot.py.
+The node's name and the paths of its token files are added on the machine, by cloud-init/boot/.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The node configuration: the text of /etc/k3s-aws/node.json, which cloud-init/boot.py follows.
+The node configuration: the text of /etc/k3s-aws/node.json, which the boot program applies.
 
 It holds no secret, only the names of the SSM parameters with them, and all of it can be applied
 to a running machine: the provider sends it again when it changes.

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cluster.effect import Effect
 from cluster.reading.declarations import (
     Boolean,
     FreeObject,
@@ -24,7 +23,7 @@ from cluster.reading.declarations import (
     StringMap,
     Strings,
 )
-from cluster.reading.keys import TOP
+from cluster.reading.keys import TOP, table
 from cluster.reading.section import ROOT
 
 PROJECT = "k3s-aws"
@@ -52,41 +51,12 @@ def stack_schema() -> str:
 
 def with_tables(page: str) -> str:
     """The page, with the table behind each `<!-- keys of <path> -->` as the keys are now."""
-    tables = dict(_tables(TOP.keys, ROOT))
+    tables = dict(_tables())
     return _TABLE.sub(lambda mark: mark[1] + tables[mark[2]], page)
 
 
-def paths() -> list[str]:
-    """Every key by its path, as the page's sections name it: `cluster.pools[].count`."""
-    return [f"{path}.{key}" for path, keys in _objects(TOP.keys, ROOT) for key in keys]
-
-
-def effects() -> dict[str, Effect]:
-    """What a change of each key does to nodes, by its path; not of objects that have keys."""
-    return {
-        f"{path}.{name}": key.effect
-        for path, keys in _objects(TOP.keys, ROOT)
-        for name, key in keys.items()
-        if key.effect is not None and not isinstance(key, Object | Objects)
-    }
-
-
-def sections() -> list[str]:
-    """Every path that has keys below it."""
-    return [path for path, _ in _objects(TOP.keys, ROOT)]
-
-
-def _objects(keys: Mapping[str, Key], path: str) -> Iterator[tuple[str, Mapping[str, Key]]]:
-    yield path, keys
-    for name, declared in keys.items():
-        if isinstance(declared, Object):
-            yield from _objects(declared.keys, f"{path}.{name}")
-        elif isinstance(declared, Objects):
-            yield from _objects(declared.keys, f"{path}.{name}[]")
-
-
-def _tables(keys: Mapping[str, Key], path: str) -> Iterator[tuple[str, str]]:
-    for place, below in _objects(keys, path):
+def _tables() -> Iterator[tuple[str, str]]:
+    for place, below in table.sections():
         yield place, _HEAD + "".join(_row(name, each) for name, each in below.items())
 
 

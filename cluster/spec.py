@@ -119,10 +119,11 @@ class PoolSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """A file of Kubernetes objects that k3s applies."""
+    """A file of Kubernetes objects that k3s applies; of a chart, its HelmChart object."""
 
     name: str
     content: str
+    of_chart: bool = False
 
     @property
     def sha256(self) -> str:

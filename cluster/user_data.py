@@ -1,14 +1,14 @@
 """
 User data: what cloud-init gets on a machine, rendered from cloud-init/ and packed for EC2.
 
-Decides nothing and holds no secret: the node configuration and the boot program come in as text.
+Decides nothing and holds no secret: the node configuration and the boot program are given.
 """
 
 from __future__ import annotations
 
 import base64
 import gzip
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -27,15 +27,17 @@ UNIT = CLOUD_INIT / "k3s-aws-boot.service"
 LIMIT_BYTES = 14 * 1024
 
 
-def render(node_config_text: str, boot_program_text: str) -> str:
+def render(node_config_text: str, boot_program: Mapping[str, str]) -> str:
     """
     The user data of one machine: a MIME multi-part text of a boothook and a cloud-config.
 
-    The boothook writes the files of `files` below, with their modes, and starts the boot program.
+    The boothook writes the files of `files` below, with their modes, and starts the boot program,
+    whose modules are given by their paths below its folder.
     """
+    modules = {f"opt/k3s-aws/boot/{path}": ("0644", text) for path, text in boot_program.items()}
     files = {
         "etc/k3s-aws/node.json": ("0600", node_config_text),
-        "opt/k3s-aws/boot.py": ("0755", boot_program_text),
+        **modules,
         "etc/systemd/system/k3s-aws-boot.service": ("0644", _unit()),
     }
     return _template(TEMPLATE).render(boothook=_template(BOOTHOOK).render(files=files))
@@ -63,10 +65,10 @@ def environment() -> jinja2.Environment:
     return made
 
 
-def require_room(node_configs: Iterable[str], boot_program_text: str) -> None:
+def require_room(node_configs: Iterable[str], boot_program: Mapping[str, str]) -> None:
     """Raises UserDataTooLarge where one of these would not fit, before anything is created."""
     for each in node_configs:
-        encode(render(each, boot_program_text))
+        encode(render(each, boot_program))
 
 
 def encode(text: str) -> str:

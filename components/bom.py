@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,10 @@ REQUIREMENTS = Path(__file__).parent.parent / "requirements.in"
 
 
 def of(
-    cluster: Cluster, machines: Sequence[Machine], boot_program: str, bucket: Bucket | None
+    cluster: Cluster,
+    machines: Sequence[Machine],
+    boot_program: Mapping[str, str],
+    bucket: Bucket | None,
 ) -> pulumi.Output[dict[str, Any]]:
     """
     The `bom` output; `machines` are in the order of the cluster's nodes.

@@ -33,7 +33,8 @@ class K3sClusterArgs:
     """The resolved cluster, and the text of the boot program."""
 
     cluster: Cluster
-    boot_program: str
+    boot_program: Mapping[str, str]
+    """The modules of the boot program, by their file names."""
     k3s_files: Mapping[Architecture, Path] = field(default_factory=dict)
     """What goes into the bucket where k3s is to come from it."""
     registry_auth: Mapping[str, Any] = field(default_factory=dict)

@@ -35,7 +35,7 @@ class MachineArgs:
     address: Address
     profile_name: pulumi.Input[str]
     image_id: pulumi.Input[str]
-    boot_program: str
+    boot_program: Mapping[str, str]
     node_config: pulumi.Output[str]
     datastore_id: pulumi.Input[str] | None
     """The data behind the servers that an agent joins."""

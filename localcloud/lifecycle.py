@@ -33,6 +33,9 @@ ANSWER_SECONDS = 5.0
 RUN_FILES = ("endpoint.json", "endpoints.pem", "amis.json", MADE)
 ERROR = "error: "
 
+# Python warns of a process that is still running when nothing refers to it any more.
+_started: list[subprocess.Popen[bytes]] = []
+
 Say = Callable[[str], None]
 
 
@@ -101,6 +104,7 @@ class Cloud:
                 say(f"left behind by a daemon that died, removed: {removed}")
             written = self.log.stat().st_size if self.log.exists() else 0
             process = self._launch(words)
+            _started.append(process)
             return self._wait(process, written)
 
     def stop(self, say: Say) -> None:
@@ -194,6 +198,8 @@ class Cloud:
                 _signal(pid, signal.SIGKILL)
                 deadline += STOP_SECONDS
             time.sleep(POLL_SECONDS)
+        for process in _started:
+            process.poll()
 
     def _sweep(self) -> list[str]:
         for name in RUN_FILES:

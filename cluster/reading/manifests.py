@@ -121,4 +121,4 @@ def _read_chart(section: Section, taken: dict[str, str], disabled: Sequence[str]
         namespace=section["namespace"] or "default",
         values=dict(section["values"]),
     )
-    return Manifest(name=file, content=content)
+    return Manifest(name=file, content=content, of_chart=True)

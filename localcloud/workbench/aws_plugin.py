@@ -1,17 +1,15 @@
-"""The `aws` plugin in the demo's Pulumi home: the official one where it can be had, else ours."""
+"""The `aws` plugin in a stack's Pulumi home: the official one where it can be had, else ours."""
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import shlex
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from localcloud.aws_plugin import VERSION
 from localcloud.workbench.folder import Folder
 from toolchain import download, progress
-from toolchain.errors import ToolchainError
 from toolchain.host import GO_NAMES, Host
 from toolchain.progress import Say
 
@@ -35,25 +33,24 @@ def provide(
 
     One that is there stays, so that a stack is never moved from one to the other under way.
     """
-    version = sdk_version()
-    place = folder.pulumi_home / "plugins" / f"resource-aws-v{version}"
-    plugin = place / PLUGIN
+    plugin = _plugin(folder)
+    place = plugin.parent
     _remove_links(place)
     if _is_standin(plugin):
-        _write_standin(plugin, folder)
-        return f"{STANDIN}, {version}"
+        write_standin(folder)
+        return f"{STANDIN}, {VERSION}"
     if plugin.exists():
-        return f"{OFFICIAL}, {version}"
+        return f"{OFFICIAL}, {VERSION}"
     installed = operator_home / "plugins" / place.name / PLUGIN
     if installed.exists() and not _is_standin(installed):
         # The engine reads no folder that is a link; a file in it may be one.
         place.mkdir(parents=True, exist_ok=True)
         plugin.symlink_to(installed)
-        return f"{OFFICIAL}, {version} ({installed.parent})"
-    if _installed_official(version, host, environment, folder, say):
-        return f"{OFFICIAL}, {version}"
-    _write_standin(plugin, folder)
-    return f"{STANDIN}, {version}"
+        return f"{OFFICIAL}, {VERSION} ({installed.parent})"
+    if _installed_official(host, environment, folder, say):
+        return f"{OFFICIAL}, {VERSION}"
+    write_standin(folder)
+    return f"{STANDIN}, {VERSION}"
 
 
 def forget_standin(folder: Folder) -> None:
@@ -76,26 +73,17 @@ def _remove_links(place: Path) -> None:
         plugin.unlink()
 
 
-def sdk_version() -> str:
-    """The version the program's SDK asks the engine for, which must be met exactly."""
-    found = importlib.util.find_spec("pulumi_aws")
-    if found is None or found.origin is None:
-        raise ToolchainError("pulumi-aws is not installed\n    run make demo, or make venv")
-    content = json.loads(Path(found.origin).with_name("pulumi-plugin.json").read_text())
-    return str(content["version"])
-
-
 def _installed_official(
-    version: str, host: Host, environment: Mapping[str, str], folder: Folder, say: Say
+    host: Host, environment: Mapping[str, str], folder: Folder, say: Say
 ) -> bool:
     url = OFFICIAL_URL.format(
-        version=version, system=host.system, machine=GO_NAMES[host.architecture]
+        version=VERSION, system=host.system, machine=GO_NAMES[host.architecture]
     )
     if not download.reachable(url):
         return False
     progress.run(
-        f"installing the official aws plugin {version}",
-        ["pulumi", "plugin", "install", "resource", "aws", version, "--exact"],
+        f"installing the official aws plugin {VERSION}",
+        ["pulumi", "plugin", "install", "resource", "aws", VERSION, "--exact"],
         log=folder.path / "aws-plugin.log",
         say=say,
         deadline_seconds=INSTALL_SECONDS,
@@ -112,8 +100,14 @@ def _is_standin(plugin: Path) -> bool:
         return False
 
 
-def _write_standin(plugin: Path, folder: Folder) -> None:
+def write_standin(folder: Folder) -> None:
+    """Installs the stand-in, run by the checkout's virtual environment."""
     root, python = folder.places.root, folder.places.venv / "bin" / "python"
+    plugin = _plugin(folder)
     plugin.parent.mkdir(parents=True, exist_ok=True)
     plugin.write_text(WRAPPER.format(root=shlex.quote(str(root)), python=shlex.quote(str(python))))
     plugin.chmod(0o755)
+
+
+def _plugin(folder: Folder) -> Path:
+    return folder.pulumi_home / "plugins" / f"resource-aws-v{VERSION}" / PLUGIN

@@ -1,4 +1,4 @@
-"""Where the demo keeps its things."""
+"""Where a stack on the local cloud keeps its files."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ STACK = "demo"
 @dataclass(frozen=True)
 class Folder:
     """
-    What one stack on the local cloud keeps in a checkout: `.local/<name>/` and its configuration.
+    What one stack on the local cloud keeps: its configuration in the checkout, and a folder.
 
-    The demo's is called `demo`.
+    The folder is `.local/<name>/` unless another is given. The demo's is called `demo`.
     """
 
     places: Places
     name: str = STACK
+    elsewhere: Path | None = None
 
     @property
     def path(self) -> Path:
         """The folder itself."""
-        return self.places.local / self.name
+        return self.elsewhere or self.places.local / self.name
 
     @property
     def stack_config(self) -> Path:

@@ -11,10 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from localcloud.aws_api.server import CALLER_PATH
-from localcloud.workbench.folder import Folder
 from toolchain.host import Architecture
 from toolchain.k3s import THE_RELEASE, K3s
 
@@ -26,14 +23,14 @@ SERVICES = ("ec2", "iam", "s3", "ssm", "sts")
 THIS_MACHINE = "127.0.0.0/8"
 
 
-def aws(endpoint: str, region: str) -> dict[str, Any]:
-    """The provider's configuration that leads it to the local cloud."""
-    # Flags are texts, as Pulumi itself writes them when it saves the file.
+def aws(running: Mapping[str, Any]) -> dict[str, Any]:
+    """The provider's configuration for the local cloud."""
+    # Booleans are strings, as Pulumi itself writes them when it saves the file.
     return {
-        "aws:region": region,
+        "aws:region": running["region"],
         "aws:accessKey": "test",
         "aws:secretKey": "test",
-        "aws:endpoints": [dict.fromkeys(SERVICES, endpoint)],
+        "aws:endpoints": [dict.fromkeys(SERVICES, running["endpoint"])],
         "aws:s3UsePathStyle": "true",
         "aws:skipCredentialsValidation": "true",
         "aws:skipMetadataApiCheck": "true",
@@ -65,18 +62,17 @@ def merged(
     *,
     root: Path,
     architecture: Architecture,
-    endpoint: str,
-    region: str,
+    running: Mapping[str, Any],
     k3s: K3s,
-    sha256: Mapping[str, str],
 ) -> dict[str, Any]:
     """
-    The content of Pulumi.demo.yaml, given what it was; `sha256` are the files the cloud serves.
+    The content of a stack's file, given what it was and what the cloud's daemon announced.
 
-    Endpoint, release and the place that tells a caller's address follow the local cloud. The
+    Endpoint, release and the address that returns the caller's follow the local cloud. The
     cluster, once written, is its owner's to change, and everything else in the file (the salt of
     the stack's secrets) stays.
     """
+    endpoint, served = running["endpoint"], dict(running["k3sSha256"])
     config = dict(before.get("config") or {})
     owned = dict(config.get(CLUSTER) or cluster(architecture, root))
     owned["network"] = {**owned["network"], "callerAddressUrl": endpoint + CALLER_PATH}
@@ -85,31 +81,6 @@ def merged(
         "version": k3s.version,
         "downloadUrl": DOWNLOAD_URL,
         # The release is pinned for both; its file for the other architecture is not to be had.
-        "sha256": {architecture: k3s.sha256} if k3s.kind == THE_RELEASE else dict(sha256),
+        "sha256": {architecture: k3s.sha256} if k3s.kind == THE_RELEASE else served,
     }
-    return {**before, "config": {**config, **aws(endpoint, region), CLUSTER: owned}}
-
-
-def write(
-    folder: Folder,
-    *,
-    architecture: Architecture,
-    endpoint: str,
-    region: str,
-    k3s: K3s,
-    sha256: Mapping[str, str],
-) -> None:
-    """Brings Pulumi.demo.yaml up to date, touching it only when something changes."""
-    file = folder.stack_config
-    before = yaml.safe_load(file.read_text()) if file.exists() else None
-    after = merged(
-        before or {},
-        root=folder.places.root,
-        architecture=architecture,
-        endpoint=endpoint,
-        region=region,
-        k3s=k3s,
-        sha256=sha256,
-    )
-    if after != before:
-        file.write_text(yaml.safe_dump(after, sort_keys=False))
+    return {**before, "config": {**config, **aws(running), CLUSTER: owned}}

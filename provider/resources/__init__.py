@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from cluster import boot_program
 from cluster.errors import ClusterError
@@ -20,14 +20,14 @@ from provider.resources.token import Token
 
 
 class K3sProvider(Provider):
-    """The provider `k3s`; `boot_program` returns what a machine is set up with."""
+    """The provider `k3s`; `modules` returns those of the boot program, by path."""
 
     name = "k3s"
     version = VERSION
     description = "Keys, node readiness, kubeconfigs and their permissions of a k3s cluster"
     title = "the k3s provider"
 
-    def __init__(self, boot_program: Callable[[], str] = boot_program.text) -> None:
+    def __init__(self, modules: Callable[[], Mapping[str, str]] = boot_program.modules) -> None:
         host_keys = HostKeys()
         self.resources = (
             SshKey(host_keys),
@@ -35,7 +35,7 @@ class K3sProvider(Provider):
             Token(),
             MachineTemplate(),
             Datastore(),
-            Node(host_keys, boot_program),
+            Node(host_keys, modules),
             Kubeconfig(host_keys),
             Identity(),
         )

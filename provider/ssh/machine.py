@@ -7,10 +7,13 @@ The content of a boot report is cluster/'s business.
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import io
 import json
 import shlex
-from collections.abc import Callable, Sequence
+import tarfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
@@ -36,7 +39,7 @@ T = TypeVar("T")
 REPORT: Final = "/var/lib/k3s-aws/report.json"
 NODE_CONFIG: Final = "/etc/k3s-aws/node.json"
 SECRETS: Final = "/etc/k3s-aws/secrets.json"
-BOOT_PROGRAM: Final = "/opt/k3s-aws/boot.py"
+BOOT_PROGRAM: Final = "/opt/k3s-aws/boot"
 BOOT_LOG: Final = "/var/log/cloud-init-output.log"
 
 # cloud-init makes the login user a moment after sshd answers.
@@ -45,11 +48,11 @@ _LOGIN_GRACE_SECONDS: Final = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """The files that a machine is set up with: node.json, secrets.json and the boot program."""
+    """The files that a machine is set up with; `boot_program` are its modules by path."""
 
     node_config: str
     secrets: str = field(repr=False)
-    boot_program: str
+    boot_program: Mapping[str, str]
 
 
 class Machine:
@@ -120,9 +123,10 @@ class Machine:
         """Sets the machine up by this; the finished report, read with the keys it should have."""
         self._install(NODE_CONFIG, setup.node_config, mode="600")
         self._install(SECRETS, setup.secrets, mode="600")
-        self._install(BOOT_PROGRAM, setup.boot_program, mode="755")
-        # The log is where the first boot's lines are, too. boot.py lets one run at a time go on.
-        command = f"python3 {BOOT_PROGRAM} >>{BOOT_LOG} 2>&1 </dev/null"
+        self._install_program(setup.boot_program)
+        # The log is where the first boot's lines are, too. Only one run at a time goes on.
+        folder, package = BOOT_PROGRAM.rsplit("/", 1)
+        command = f"cd {folder} && python3 -m {package} >>{BOOT_LOG} 2>&1 </dev/null"
         status: int | None = -1
         while status == -1:  # the connection was lost: whether it ended is unknown, so once more
             running = self._started(f"sudo -n sh -c {shlex.quote(command)}")
@@ -149,6 +153,19 @@ class Machine:
             f"set -e; umask 077; mkdir -p $(dirname {path}); cat >{path}.new; "
             f"chmod {mode} {path}.new; mv -f {path}.new {path}"
         )
+        self._write_as_root(path, script, content)
+
+    def _install_program(self, modules: Mapping[str, str]) -> None:
+        """Replaces the folder as a whole, so that no module of another program stays."""
+        path = BOOT_PROGRAM
+        script = (
+            f"set -e; umask 022; rm -rf {path}.new {path}.old; mkdir -p {path}.new; "
+            f"base64 -d | tar -xz -C {path}.new; "
+            f"[ ! -e {path} ] || mv {path} {path}.old; mv {path}.new {path}; rm -rf {path}.old"
+        )
+        self._write_as_root(path, script, _packed(modules))
+
+    def _write_as_root(self, path: str, script: str, content: str) -> None:
         answer = self.run(f"sudo -n sh -c {shlex.quote(script)}", content)
         if answer.status != 0:
             raise OperationFailed(
@@ -242,6 +259,18 @@ class Machine:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _packed(files: Mapping[str, str]) -> str:
+    """A tar archive of these files by path, in base64."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for path, text in files.items():
+            content = text.encode()
+            member = tarfile.TarInfo(path)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return base64.b64encode(packed.getvalue()).decode()
 
 
 def _ways(login: Login, before: Sequence[Login]) -> list[Login]:

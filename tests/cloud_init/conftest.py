@@ -1,4 +1,4 @@
-"""A machine's world for each test of the boot program."""
+"""A simulated machine for each test of the boot program."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.cloud_init import authority
 from tests.cloud_init.authority import Authority
-from tests.cloud_init.world import World
+from tests.cloud_init.simulated_machine import SimulatedMachine
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,7 @@ def other_authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture
-def world(tmp_path: Path, own_authority: Authority) -> Iterator[World]:
-    world = World(tmp_path, own_authority)
-    yield world
-    world.close()
+def machine(tmp_path: Path, own_authority: Authority) -> Iterator[SimulatedMachine]:
+    machine = SimulatedMachine(tmp_path, own_authority)
+    yield machine
+    machine.close()

@@ -38,7 +38,7 @@ class Machine:
 
 @pytest.fixture
 def hook() -> ModuleType:
-    return boothook_of(user_data.render('{"schema": 1}', "print(1)\n"))
+    return boothook_of(user_data.render('{"schema": 1}', {"__main__.py": "print(1)\n"}))
 
 
 @pytest.fixture
@@ -50,11 +50,13 @@ def test_it_writes_the_files_with_their_modes_and_starts_the_unit(
     hook: ModuleType, machine: Machine
 ) -> None:
     machine.boots(hook, "i-1")
-    node, program = machine.root / "etc/k3s-aws/node.json", machine.root / "opt/k3s-aws/boot.py"
+    node = machine.root / "etc/k3s-aws/node.json"
+    program = machine.root / "opt/k3s-aws/boot/__main__.py"
     assert (node.read_text(), node.stat().st_mode & 0o777) == ('{"schema": 1}', 0o600)
-    assert (program.read_text(), program.stat().st_mode & 0o777) == ("print(1)\n", 0o755)
+    assert (program.read_text(), program.stat().st_mode & 0o777) == ("print(1)\n", 0o644)
     unit = (machine.root / "etc/systemd/system/k3s-aws-boot.service").read_text()
-    assert "ExecStart=/usr/bin/env python3 -u /opt/k3s-aws/boot.py\n" in unit
+    run = "WorkingDirectory=/opt/k3s-aws\nExecStart=/usr/bin/env python3 -u -m boot\n"
+    assert run in unit
     assert machine.commands == START
 
 
@@ -71,8 +73,11 @@ def test_on_another_instance_of_the_same_disk_it_begins_anew(
 ) -> None:
     machine.boots(hook, "i-1")
     (machine.root / "etc/k3s-aws/node.json").write_text("of the instance the image was made from")
+    module = machine.root / "opt/k3s-aws/boot/of_another_release.py"
+    module.touch()
     machine.boots(hook, "i-2")
     assert (machine.root / "etc/k3s-aws/node.json").read_text() == '{"schema": 1}'
+    assert not module.exists()
     assert machine.commands == [*START, *START]
 
 

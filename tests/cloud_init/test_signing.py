@@ -9,7 +9,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tests.cloud_init.program import boot
+from boot.signing import sign
 
 REQUESTS = {
     "short": ("ssm", "eu-central-1", "https://ssm.eu-central-1.amazonaws.com/", b"{}", "t0"),
@@ -29,7 +29,7 @@ def test_a_request_is_signed_as_botocore_signs_it(
     headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "  AmazonSSM.Get "}
     request = AWSRequest("POST", url, headers, body)
     SigV4Auth(Credentials("AKIA", "se/cr+et", token), service, region).add_auth(request)
-    signed = boot.sign(
+    signed = sign(
         url,
         headers,
         body,

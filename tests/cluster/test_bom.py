@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from cluster import bom, config, releases
@@ -12,6 +13,7 @@ from tests.cluster import ec2
 
 CLOSED = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
 NAMES = {"ami-new": "debian-12-arm64-2", "ami-old": "debian-12-arm64-1", "ami-gone": None}
+PROGRAM = {"a.py": "print()"}
 
 
 def load(**keys: Any) -> Cluster:
@@ -19,12 +21,17 @@ def load(**keys: Any) -> Cluster:
     return ec2.resolve(cluster)
 
 
-def bill(cluster: Cluster, *images: str, bucket: str | None = None) -> dict[str, Any]:
+def bill(
+    cluster: Cluster,
+    *images: str,
+    bucket: str | None = None,
+    program: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     return bom.of(
         cluster,
         bom.Parts(
             project="k3s-aws",
-            boot_program="print()",
+            boot_program=program or PROGRAM,
             bucket=bucket,
             image_ids=images,
             image_names=NAMES,
@@ -75,12 +82,17 @@ def test_each_image_is_told_once_with_the_pools_that_run_on_it() -> None:
     ]
 
 
-def test_the_program_is_told_by_its_boot_program() -> None:
+def test_the_boot_program_is_identified_by_a_hash_of_its_modules() -> None:
     found = bill(load(), "ami-new")
+    hashes = {
+        bill(load(), "ami-new", program=each)["program"]["bootProgramSha256"]
+        for each in ({"a.py": ""}, {"b.py": ""}, {"a.py": "", "b.py": ""}, {"a.py": "b.py"})
+    }
+    assert len(hashes) == 4
     assert found["program"] == {
         "name": "k3s-aws",
         "version": VERSION,
         "machineSchema": 1,
-        "bootProgramSha256": hashlib.sha256(b"print()").hexdigest(),
+        "bootProgramSha256": hashlib.sha256(b'{"a.py": "print()"}').hexdigest(),
     }
     assert found["tools"] == {"python": "3.11.7"}

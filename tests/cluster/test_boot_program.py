@@ -1,44 +1,72 @@
-"""The boot program without comments and docstrings is the same program."""
+"""The boot program as a machine gets it is the same program, line by line."""
 
 from __future__ import annotations
 
 import ast
+import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from cluster import boot_program
 
+SOURCES = sorted(boot_program.SOURCE.glob("*.py"))
+# Begins a run on a machine without node.json, in the folder of the program.
+RUN = """
+import sys
+from pathlib import Path
+from boot.__main__ import main
+from boot.environment import Environment
+sys.exit(main(Environment(root=Path(sys.argv[1]))))
+"""
+
 
 def code_of(source: str) -> list[tuple[int, str]]:
-    """Each statement with its line, docstrings left out."""
+    """Each statement with its line, without docstrings and the annotations of functions."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
             node
         ):
-            node.body = node.body[1:] or [ast.Pass(lineno=node.body[0].lineno, col_offset=0)]
+            empty = [ast.Pass(lineno=node.body[0].lineno, col_offset=0)]
+            node.body = node.body[1:] or ([] if isinstance(node, ast.Module) else empty)
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
     return [(node.lineno, ast.dump(node)) for node in ast.walk(tree) if isinstance(node, ast.stmt)]
 
 
-def test_it_is_the_source_line_by_line() -> None:
-    source, text = boot_program.SOURCE.read_text(), boot_program.text()
-    assert code_of(text) == code_of(source)
-    assert text.startswith("#!/usr/bin/env python3\n")
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+def test_a_module_is_its_source_line_by_line(source: Path) -> None:
+    assert code_of(boot_program.modules()[source.name]) == code_of(source.read_text())
 
 
-def test_nothing_but_the_first_line_is_a_comment() -> None:
-    lines = [line for line in boot_program.text().splitlines()[1:] if line.lstrip().startswith("#")]
-    assert lines == []
+def test_nothing_is_a_comment() -> None:
+    lines = "\n".join(boot_program.modules().values()).splitlines()
+    assert [line for line in lines if line.lstrip().startswith("#")] == []
 
 
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ('class A(Exception):\n    """Why."""\n', "class A(Exception):\n    pass\n"),
-        ('def f():\n    """Two\n    lines."""\n    return 1\n', "def f():\n\n\n    return 1\n"),
+        ('class A(Exception):\n    """Why."""\n', "class A(Exception):\n pass\n"),
+        ('def f():\n    """Two\n    lines."""\n    return 1\n', "def f():\n\n\n return 1\n"),
         ('a = "# no comment"  # a comment\n', 'a = "# no comment"\n'),
-        ('a = """\n# no comment\n"""\n', 'a = """\n# no comment\n"""\n'),
+        ('a = """\n    # no comment\n"""\n', 'a = """\n    # no comment\n"""\n'),
+        (
+            "def f(a: int, *b: dict[str, int], c: str | None = None) -> dict[str, int]:\n"
+            "    return {a: 1}\n",
+            "def f(a, *b, c = None):\n return {a: 1}\n",
+        ),
+        (
+            "def f(\n    a: dict[\n        str, int\n    ],\n) -> str: ...\n",
+            "def f(\n a\n\n,\n): ...\n",
+        ),
+        ("a: int = 1\nb = {c: d for c in (e, f)}\n", "a: int = 1\nb = {c: d for c in (e, f)}\n"),
     ],
 )
 def test_what_is_left_out_leaves_its_lines(source: str, expected: str) -> None:
@@ -47,6 +75,31 @@ def test_what_is_left_out_leaves_its_lines(source: str, expected: str) -> None:
 
 def test_nodes_that_are_changed_at_the_same_time_get_the_same_program() -> None:
     """The provider asks from a thread for each node; Python 3.11's ast.parse fails there."""
-    source = boot_program.SOURCE.read_text()
+    source = max(SOURCES, key=lambda path: path.stat().st_size)
+    text = source.read_text()
     with ThreadPoolExecutor(8) as threads:
-        assert set(threads.map(boot_program.compact, [source] * 16)) == {boot_program.text()}
+        compacted = set(threads.map(boot_program.compact, [text] * 16))
+    assert compacted == {boot_program.modules()[source.name]}
+
+
+def test_it_runs_as_a_machine_has_it(tmp_path: Path) -> None:
+    folder, root = tmp_path / "opt/boot", tmp_path / "root"
+    folder.mkdir(parents=True)
+    root.mkdir()
+    for path, text in boot_program.modules().items():
+        (folder / path).write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, str(root)],
+        cwd=folder.parent,
+        # Nothing of the repository is on the path.
+        env={},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    report = json.loads((root / "var/lib/k3s-aws/report.json").read_text())
+    assert report["error"]["phase"] == "identity"
+    assert "No such file or directory" in report["error"]["cause"]
+    assert (folder / "__pycache__").exists()

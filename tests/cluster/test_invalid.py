@@ -15,7 +15,7 @@ from tests.cluster import ec2
 
 INVALID = Path(__file__).parent.parent / "invalid"
 # In place of the boot program, so that a message does not change with every line of that.
-PROGRAM = random.Random(1).randbytes(6000).hex()
+PROGRAM = {"__main__.py": random.Random(1).randbytes(6000).hex()}
 FAULTS = sorted(path.stem for path in INVALID.glob("*.yaml"))
 
 

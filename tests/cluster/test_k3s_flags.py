@@ -40,7 +40,7 @@ def test_the_program_speaks_only_of_keys_that_k3s_has_or_had() -> None:
 
 
 def test_what_the_program_writes_are_flags_of_every_version() -> None:
-    """What boot.py and cluster/k3s_config.py write, or k3s agent does not start."""
+    """What the boot program and cluster/k3s_config.py write, or k3s agent does not start."""
     common = {"node-name", "token-file", "node-ip", "node-external-ip", "node-label", "node-taint"}
     for minor in k3s_flags.VERSIONS:
         for role in ROLES:

@@ -99,7 +99,7 @@ def test_what_is_not_stored_has_room_beside_the_boot_program() -> None:
     given = (load(manifests=[manifest("a", size)]) for size in range(bucket.INLINE_BYTES, 0, -8))
     largest = next(each for each in given if not bucket.needed(each))
     cluster = ec2.resolve(largest)
-    user_data.require_room(node_config.longest(cluster), boot_program.text())
+    user_data.require_room(node_config.longest(cluster), boot_program.modules())
 
 
 def test_only_what_does_not_fit_is_stored_the_largest_first() -> None:

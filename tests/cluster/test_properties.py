@@ -44,7 +44,7 @@ def resolved(**keys: Any) -> Cluster:
 
 def rendered(cluster: Cluster, index: int = 0) -> str:
     text = node_config.render(cluster, cluster.nodes[index], HERE, AROUND)
-    return user_data.encode(user_data.render(text, "#!/usr/bin/python3\n"))
+    return user_data.encode(user_data.render(text, {"__main__.py": "print()\n"}))
 
 
 def on_the_machine(encoded: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import yaml
 from cluster import config, reference
 from cluster.errors import ConfigError
 from cluster.reading.declarations import Key, Object, Objects
-from cluster.reading.keys import TOP
+from cluster.reading.keys import TOP, table
 from tests.golden import rendering, rewrite
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -85,12 +85,12 @@ def test_the_page_and_the_schema_in_docs_are_as_the_keys_are(tmp_path: Path) -> 
 
 def test_the_page_has_a_section_for_every_mapping() -> None:
     marks = re.findall(r"^<!-- keys of (.+) -->$", (DOCS / "configuration.md").read_text(), re.M)
-    assert sorted(marks) == sorted(reference.sections())
+    assert sorted(marks) == sorted(path for path, _ in table.sections())
 
 
 def test_the_page_has_a_row_for_every_key() -> None:
     rows = re.findall(r"^\| `([^`]+)` \|", (DOCS / "configuration.md").read_text(), re.M)
-    names = [path.rsplit(".", 1)[1] for path in reference.paths()]
+    names = [path.rsplit(".", 1)[1] for path in table.declared()]
     assert sorted(set(names)) == sorted(set(rows) & set(names))
     assert len(names) <= len(rows)
 

@@ -13,6 +13,7 @@ from demo.destroy import destroy
 from demo.up import STAGES, require_same_cloud, up
 from localcloud.errors import LocalCloudError
 from localcloud.workbench.folder import Folder
+from localcloud.workbench.workbench import set_up
 from tests.localcloud.workbench.test_stack import has_lock, has_state, state_of
 from tests.toolchain.conftest import Machine
 from toolchain import download
@@ -77,8 +78,9 @@ def test_nothing_is_destroyed_under_a_pulumi_that_works(
 
 
 def test_every_stage_of_the_demo_is_in_the_list_of_what_comes_next() -> None:
-    text = Path(up.__code__.co_filename).read_text()
-    assert tuple(re.findall(r'stages\.stage\("([^"]+)"\)', text)) == STAGES[2:]
+    files = [Path(each.__code__.co_filename) for each in (set_up, up)]
+    text = "".join(each.read_text() for each in files)
+    assert tuple(re.findall(r'stages\.stage\("([^"]+)"\)', text)) == STAGES
 
 
 def test_the_nodes_are_listed_by_the_kubectl_on_path(machine: Machine, tmp_path: Path) -> None:

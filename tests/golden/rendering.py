@@ -28,7 +28,7 @@ NAMES = sorted(FILES)
 REGION = "eu-central-1"
 BUCKET = "the-bucket"
 # Its text would repeat in every golden; the tests of cloud-init/ are about it.
-BOOT_PROGRAM = "# the text of cloud-init/boot.py\n"
+BOOT_PROGRAM = {"__main__.py": "# the modules of cloud-init/boot/\n"}
 
 
 def configuration(example: str) -> dict[str, Any]:

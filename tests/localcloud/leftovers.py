@@ -51,7 +51,7 @@ def remove(folder: Path = FOLDER) -> list[Path]:
                 continue
             home = Path(text)
             print(f"the local cloud of {home}, left by tests that were killed, is removed")
-            orphans.end(home.parent / "home", engines=True)
+            orphans.end(home.parent / "pulumi-home", engines=True)
             Cloud(home).stop(print)
             note.unlink()
             removed.append(home)

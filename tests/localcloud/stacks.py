@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,12 @@ import boto3
 import yaml
 
 from localcloud.lifecycle import Cloud
-from localcloud.machines import ensure_image
-from localcloud.workbench import orphans, stack_config
-from localcloud.workbench.aws_plugin import WRAPPER
+from localcloud.workbench import aws_plugin, orphans, stack_config
+from localcloud.workbench.folder import Folder
+from localcloud.workbench.stages import Stages
+from localcloud.workbench.workbench import Workbench, no_emulation, set_up
 from tests.localcloud.leftovers import remembered
-from toolchain import k3s, pulumi_cli
+from toolchain import k3s
 from toolchain.host import this_host
 from toolchain.places import Places
 
@@ -33,7 +33,7 @@ CLUSTER = stack_config.CLUSTER
 
 @dataclass(frozen=True)
 class Stack:
-    """One stack on the local cloud of a laboratory."""
+    """One stack on a local cloud."""
 
     name: str
     folder: Path
@@ -139,46 +139,33 @@ class Stack:
 
 
 @dataclass
-class Laboratory:
-    """A local cloud that runs, with a Pulumi home and a state of its own."""
+class Stacks:
+    """Stacks of the program on one local cloud, removed with it."""
 
-    folder: Path
-    cloud: Cloud
-    running: Mapping[str, Any]
-    environment: Mapping[str, str]
-    binary: k3s.K3s
-    stacks: list[Stack] = field(default_factory=list)
+    workbench: Workbench
+    made: list[Stack] = field(default_factory=list)
 
-    def stack(self, name: str, cluster: Mapping[str, Any] | None = None) -> Stack:
-        """A new stack, configured for the cloud; of the demo's cluster unless told otherwise."""
-        endpoint = self.running["endpoint"]
+    def create(self, name: str, cluster: Mapping[str, Any] | None = None) -> Stack:
+        """A new stack, configured for the cloud; with the demo's cluster where none is given."""
+        workbench = self.workbench
         # Its file stands in the checkout, where an operator's Pulumi.dev.yaml may stand too.
-        name = f"test-{name}"
         made = Stack(
-            name,
-            self.folder,
-            self.environment,
-            endpoint,
-            self.cloud.id,
-            self.binary.path,
-            pods_run=self.binary.kind == k3s.THE_STANDIN,
+            f"test-{name}",
+            workbench.folder.path,
+            workbench.environment,
+            workbench.running["endpoint"],
+            workbench.cloud.id,
+            workbench.k3s.path,
+            pods_run=workbench.k3s.kind == k3s.THE_STANDIN,
         )
-        self.stacks.append(made)
+        self.made.append(made)
         made.config_file.unlink(missing_ok=True)
         made.pulumi("stack", "init")
         # `stack init` has written the salt of the stack's secrets.
         before = yaml.safe_load(made.config_file.read_text())
         if cluster is not None:
             before["config"] = {CLUSTER: cluster}
-        content = stack_config.merged(
-            before,
-            root=ROOT,
-            architecture=this_host().architecture,
-            endpoint=endpoint,
-            region=self.running["region"],
-            k3s=self.binary,
-            sha256=self.running["k3sSha256"],
-        )
+        content = workbench.stack_config(before)
         # The tests look at what no identity may see.
         content["config"][CLUSTER].setdefault("adminKubeconfig", True)
         made.config_file.write_text(yaml.safe_dump(content))
@@ -186,57 +173,27 @@ class Laboratory:
 
 
 @contextmanager
-def laboratory(folder: Path, *, emulated: bool = False) -> Iterator[Laboratory]:
+def local_cloud(path: Path, *, emulated: bool = False) -> Iterator[Stacks]:
     """
-    A laboratory in the folder, ended and cleared away afterwards, and so is one that was killed.
+    A local cloud in the folder, ended and removed afterwards, and so is one that was killed.
 
     `emulated`: machines of the architecture this host does not have run its programs.
     """
-    with remembered(folder / "cloud"):
-        yield from _laboratory(folder, emulated=emulated)
-
-
-def _laboratory(folder: Path, *, emulated: bool) -> Iterator[Laboratory]:
-    places, host = Places(ROOT), this_host()
-    cli = pulumi_cli.provide(places, host, os.environ["PATH"], print)
-    binary = k3s.provide(places, host, os.environ.get("K3S_BINARY"), print)
-    ensure_image(print)
-    cloud = Cloud(folder / "cloud")
-    words = ["--home", str(cloud.home), "start", "--k3s-binary", str(binary.path)]
-    if emulated:
-        words += ["--emulated-k3s", str(k3s.emulated(places, host, binary, print))]
-    subprocess.run(
-        [sys.executable, "-m", "localcloud", *words, "--k3s-version", binary.version],
-        cwd=ROOT,
-        # The image of the other architecture takes minutes.
-        timeout=2400 if emulated else 300,
-        check=True,
-    )
-    running = cloud.endpoint()
-    assert running is not None
-    plugin = folder / "home" / "plugins" / "resource-aws-v7.51.1" / "pulumi-resource-aws"
-    plugin.parent.mkdir(parents=True)
-    plugin.write_text(WRAPPER.format(root=ROOT, python=sys.executable))
-    plugin.chmod(0o755)
-    (folder / "passphrase").write_text("a passphrase of this test\n")
-    (folder / "state").mkdir()
-    environment = {
-        **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PULUMI_"))},
-        "PATH": f"{cli.folder}:{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "VIRTUAL_ENV": str(Path(sys.executable).parents[1]),
-        "PULUMI_HOME": str(folder / "home"),
-        "PULUMI_BACKEND_URL": f"file://{folder}/state?metadata=skip",
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(folder / "passphrase"),
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "PULUMI_DISABLE_REGISTRY_RESOLVE": "true",
-    }
-    made = Laboratory(folder, cloud, running, environment, binary)
-    try:
-        yield made
-    finally:
-        # A run that was killed leaves its plugins for minutes.
-        orphans.end(folder / "home")
-        cloud.stop(print)
-        for stack in made.stacks:
-            stack.config_file.unlink(missing_ok=True)
+    with remembered(path / "cloud"):
+        folder, host = Folder(Places(ROOT), "tests", path), this_host()
+        other = partial(k3s.emulated, folder.places, host) if emulated else no_emulation
+        cloud = Cloud(path / "cloud")
+        try:
+            workbench = set_up(folder, cloud, host, Stages(print), emulated_k3s=other)
+            # The official plugin would be another one on each machine.
+            aws_plugin.write_standin(folder)
+            stacks = Stacks(workbench)
+            try:
+                yield stacks
+            finally:
+                for stack in stacks.made:
+                    stack.config_file.unlink(missing_ok=True)
+        finally:
+            # A run that was killed leaves its plugins for minutes.
+            orphans.end(folder.pulumi_home)
+            cloud.stop(print)

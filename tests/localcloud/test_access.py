@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.localcloud.running_cluster import until
-from tests.localcloud.stacks import CLUSTER, Stack, laboratory
+from tests.localcloud.stacks import CLUSTER, Stack, local_cloud
 
 pytestmark = pytest.mark.localcloud
 
@@ -26,12 +26,15 @@ UP = ("up", "--yes", "--skip-preview")
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 # Asks SSM as the machine's role, with the boot program's own signing; prints each answer's kind.
 ASK_SSM = """
-import importlib.util, json, pathlib, sys, time
-spec = importlib.util.spec_from_file_location("boot", "/opt/k3s-aws/boot.py")
-boot = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(boot)
-report = boot.Report(pathlib.Path("/dev/null"), time, lambda line: None)
-aws = boot.Aws("http://169.254.169.254", "", "", boot.Wait(time), report)
+import json, sys, time
+sys.path.insert(0, "/opt/k3s-aws")
+from boot.aws import Aws
+from boot.environment import Environment
+from boot.http_client import fetch
+from boot.report import Report
+from boot.waiting import Wait
+environment = Environment()
+aws = Aws(environment, Wait(time, time.monotonic() + 600), Report(environment))
 region, domain = aws.metadata("placement/region"), aws.metadata("services/domain")
 url = f"https://ssm.{region}.{domain}/"
 said = {}
@@ -42,7 +45,7 @@ for name in sys.argv[1:]:
             "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"AmazonSSM.{action}"
         }
         signed = aws.signed(url, headers, body, "POST", region, "ssm")
-        status, _, text = boot.ask(boot.Request(url, body, signed))
+        status, _, text = fetch(url, signed, body=body)
         found = json.loads(text)
         said[f"{action} {name}"] = found.get("__type", "answered").rpartition("#")[2]
 print(json.dumps(said))
@@ -51,8 +54,8 @@ print(json.dumps(said))
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with laboratory(tmp_path_factory.mktemp("access")) as made:
-        stack = made.stack("access")
+    with local_cloud(tmp_path_factory.mktemp("access")) as made:
+        stack = made.create("access")
         network = configured(stack)["network"]
         stack.configure(network={**network, "vpcCidr": "10.53.0.0/16"})
         stack.pulumi(*UP)

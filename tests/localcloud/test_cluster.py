@@ -16,15 +16,15 @@ import yaml
 from localcloud.aws_api import public_images
 from localcloud.lifecycle import Cloud
 from tests.localcloud.running_cluster import until
-from tests.localcloud.stacks import CLUSTER, COMMAND_SECONDS, ROOT, Stack, laboratory
+from tests.localcloud.stacks import CLUSTER, COMMAND_SECONDS, ROOT, Stack, local_cloud
 
 pytestmark = pytest.mark.localcloud
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with laboratory(tmp_path_factory.mktemp("stack")) as made:
-        stack = made.stack("life")
+    with local_cloud(tmp_path_factory.mktemp("stack")) as made:
+        stack = made.create("life")
         network = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]["network"]
         # A demo of the same checkout may stand beside the test.
         stack.configure(network={**network, "vpcCidr": "10.61.0.0/16"})

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.localcloud.stacks import ROOT, Laboratory, Stack, laboratory
+from tests.localcloud.stacks import ROOT, Stack, Stacks, local_cloud
 from tests.localcloud.test_examples import DESTROY, UP, example, kubernetes_nodes, on_machine
 from toolchain import emulation, k3s
 from toolchain.host import GO_NAMES, this_host
@@ -20,7 +20,7 @@ KERNEL_NAMES = {"arm64": "aarch64", "x86_64": "x86_64"}
 
 
 @pytest.fixture
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stacks]:
     """A cloud that emulates; the host is left as it was."""
     places, host = Places(ROOT), this_host()
     if k3s.provide(places, host, os.environ.get(k3s.VARIABLE), print).kind != k3s.THE_STANDIN:
@@ -28,15 +28,15 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
     was_ready = emulation.is_ready(host)
     emulation.start(places, host, os.environ["PATH"], print)
     try:
-        with laboratory(tmp_path_factory.mktemp("emulation"), emulated=True) as made:
+        with local_cloud(tmp_path_factory.mktemp("emulation"), emulated=True) as made:
             yield made
     finally:
         if not was_ready:
             emulation.stop(host)
 
 
-def test_machines_run_the_programs_of_their_own_architecture(lab: Laboratory) -> None:
-    stack = lab.stack("twofold", example("mixed-spot", "10.51.0.0/16"))
+def test_machines_run_the_programs_of_their_own_architecture(stacks: Stacks) -> None:
+    stack = stacks.create("twofold", example("mixed-spot", "10.51.0.0/16"))
     stack.pulumi(*UP)
     nodes = stack.nodes()
     assert {node["architecture"] for node in nodes} == {"arm64", "x86_64"}

@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from tests.golden import rendering
-from tests.localcloud.stacks import CLUSTER, Laboratory, Stack, laboratory
+from tests.localcloud.stacks import CLUSTER, Stack, Stacks, local_cloud
 
 pytestmark = pytest.mark.localcloud
 
@@ -33,8 +33,8 @@ WITH_TESTS_OF_THEIR_OWN = {"laptop", "mixed-spot", "one-arm-server", "private", 
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
-    with laboratory(tmp_path_factory.mktemp("examples")) as made:
+def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stacks]:
+    with local_cloud(tmp_path_factory.mktemp("examples")) as made:
         yield made
 
 
@@ -67,9 +67,9 @@ def on_machine(stack: Stack, node: dict[str, Any], command: str) -> str:
     )
 
 
-def test_two_stacks_stand_side_by_side_and_do_not_disturb_each_other(lab: Laboratory) -> None:
-    trial = lab.stack("trial", example("laptop", "10.57.0.0/16"))
-    arm = lab.stack("arm", example("one-arm-server", "10.58.0.0/22"))
+def test_two_stacks_stand_side_by_side_and_do_not_disturb_each_other(stacks: Stacks) -> None:
+    trial = stacks.create("trial", example("laptop", "10.57.0.0/16"))
+    arm = stacks.create("arm", example("one-arm-server", "10.58.0.0/22"))
     with ThreadPoolExecutor() as side_by_side:
         list(side_by_side.map(lambda each: each.pulumi(*UP), [trial, arm]))
     for stack in (trial, arm):
@@ -107,9 +107,9 @@ def _carries_its_tags(stack: Stack) -> None:
     assert tagged == set(named["resource-id"])
 
 
-def test_arm_and_x86_spot_agents_stand_in_one_cluster_over_two_zones(lab: Laboratory) -> None:
+def test_arm_and_x86_spot_agents_stand_in_one_cluster_over_two_zones(stacks: Stacks) -> None:
     cluster = example("mixed-spot", "10.59.0.0/16")
-    stack = lab.stack("mixed", cluster)
+    stack = stacks.create("mixed", cluster)
     stack.pulumi(*UP)
     nodes = stack.nodes()
     assert sorted((node["pool"], node["architecture"]) for node in nodes) == [
@@ -118,7 +118,7 @@ def test_arm_and_x86_spot_agents_stand_in_one_cluster_over_two_zones(lab: Labora
         ("servers", "arm64"),
         ("x86", "x86_64"),
     ]
-    _have_their_architectures_files_and_images(lab, stack)
+    _have_their_architectures_files_and_images(stacks, stack)
     _are_spot_in_both_zones(stack)
     _are_labelled_and_tainted(stack)
     _take_other_labels_in_place(stack, cluster)
@@ -126,11 +126,11 @@ def test_arm_and_x86_spot_agents_stand_in_one_cluster_over_two_zones(lab: Labora
     stack.pulumi(*DESTROY)
 
 
-def _have_their_architectures_files_and_images(lab: Laboratory, stack: Stack) -> None:
+def _have_their_architectures_files_and_images(stacks: Stacks, stack: Stack) -> None:
     for node in stack.nodes():
         architecture = node["architecture"]
         (digest, _) = on_machine(stack, node, "sha256sum /usr/local/bin/k3s").split()
-        assert digest == lab.running["k3sSha256"][architecture]
+        assert digest == stacks.workbench.running["k3sSha256"][architecture]
         told = json.loads(on_machine(stack, node, "cat /etc/k3s-aws/node.json"))["k3s"]
         assert [source.rsplit("/", 1)[1] for source in told["sources"]] == [ASSETS[architecture]]
         ec2 = stack.client("ec2")
@@ -186,8 +186,8 @@ def _move_out_of_a_zone_that_is_given_up(stack: Stack, cluster: dict[str, Any]) 
     assert told["node-ip"] == machine["privateIp"]
 
 
-def test_a_private_cluster_stands_in_a_vpc_that_exists_and_leaves_it_alone(lab: Laboratory) -> None:
-    stack = lab.stack("inner", example("private", "", subnetIds=["subnet-0aaaaaaaaaaaaaaaa"]))
+def test_a_private_cluster_stands_in_a_vpc_that_exists_and_leaves_it_alone(stacks: Stacks) -> None:
+    stack = stacks.create("inner", example("private", "", subnetIds=["subnet-0aaaaaaaaaaaaaaaa"]))
     ec2 = stack.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.60.0.0/16")["Vpc"]["VpcId"]
     subnets = [
@@ -207,8 +207,8 @@ def test_a_private_cluster_stands_in_a_vpc_that_exists_and_leaves_it_alone(lab: 
 
 
 @pytest.mark.parametrize("name", sorted({*rendering.NAMES} - WITH_TESTS_OF_THEIR_OWN))
-def test_every_other_example_comes_up_as_it_is_written(lab: Laboratory, name: str) -> None:
-    stack = lab.stack(name, example(name, "10.54.0.0/16"))
+def test_every_other_example_comes_up_as_it_is_written(stacks: Stacks, name: str) -> None:
+    stack = stacks.create(name, example(name, "10.54.0.0/16"))
     stack.pulumi(*UP)
     written = Counter(node.pool.name for node in rendering.load(name).nodes)
     assert Counter(node["pool"] for node in stack.nodes()) == written
@@ -218,7 +218,7 @@ def test_every_other_example_comes_up_as_it_is_written(lab: Laboratory, name: st
 
 
 def test_k3s_and_big_manifests_come_from_the_stacks_own_bucket(
-    lab: Laboratory, tmp_path: Path
+    stacks: Stacks, tmp_path: Path
 ) -> None:
     cluster = example("with-charts", "10.56.0.0/16")
     noise = random.Random(7).randbytes(5000).hex()
@@ -226,8 +226,8 @@ def test_k3s_and_big_manifests_come_from_the_stacks_own_bucket(
     cluster["manifests"].append(
         {"name": "big", "content": yaml.safe_dump({**big, "data": {"noise": noise}})}
     )
-    with served(lab, tmp_path) as url:
-        stack = lab.stack("shop", cluster)
+    with served(stacks, tmp_path) as url:
+        stack = stacks.create("shop", cluster)
         k3s = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]["k3s"]
         stack.configure(k3s={**k3s, "downloadUrl": url})
         stack.pulumi(*UP)
@@ -260,11 +260,11 @@ def _take_another_manifest_in_place(stack: Stack, cluster: dict[str, Any]) -> No
 
 
 @contextmanager
-def served(lab: Laboratory, folder: Path) -> Iterator[str]:
+def served(stacks: Stacks, folder: Path) -> Iterator[str]:
     """A download place on loopback, laid out as the release page is."""
-    release = folder / lab.binary.version
+    release = folder / stacks.workbench.k3s.version
     release.mkdir()
-    (release / "k3s").symlink_to(lab.binary.path)
+    (release / "k3s").symlink_to(stacks.workbench.k3s.path)
     handler = partial(SilentHandler, directory=str(folder))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
@@ -280,8 +280,8 @@ class SilentHandler(SimpleHTTPRequestHandler):
         """Says nothing."""
 
 
-def test_passwords_of_registries_reach_the_machines_and_nothing_else(lab: Laboratory) -> None:
-    stack = lab.stack("login", example("laptop", "10.55.0.0/16"))
+def test_passwords_of_registries_reach_the_machines_and_nothing_else(stacks: Stacks) -> None:
+    stack = stacks.create("login", example("laptop", "10.55.0.0/16"))
     path = 'k3s-aws:registryAuth["registry.example.com"]'
     stack.pulumi("config", "set", "--path", f"{path}.username", "ci")
     said = stack.pulumi("preview", fails=True)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.localcloud.stacks import CLUSTER, Stack, laboratory
+from tests.localcloud.stacks import CLUSTER, Stack, local_cloud
 
 pytestmark = pytest.mark.localcloud
 
@@ -24,8 +24,8 @@ TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with laboratory(tmp_path_factory.mktemp("identities")) as made:
-        stack = made.stack("identities")
+    with local_cloud(tmp_path_factory.mktemp("identities")) as made:
+        stack = made.create("identities")
         content = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]
         stack.configure(
             network={**content["network"], "vpcCidr": "10.62.0.0/16"},

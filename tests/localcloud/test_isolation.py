@@ -22,7 +22,7 @@ from tests.localcloud.running_cluster import (
     machines_of,
     until,
 )
-from tests.localcloud.stacks import CLUSTER, Stack, laboratory
+from tests.localcloud.stacks import CLUSTER, Stack, local_cloud
 
 pytestmark = pytest.mark.localcloud
 
@@ -34,8 +34,8 @@ TUNNEL = 8472
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
-    with laboratory(tmp_path_factory.mktemp("isolation")) as made:
-        stack = made.stack("isolation")
+    with local_cloud(tmp_path_factory.mktemp("isolation")) as made:
+        stack = made.create("isolation")
         before = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]["network"]
         stack.configure(network={**before, "vpcCidr": VPC_CIDR})
         stack.pulumi(*UP)

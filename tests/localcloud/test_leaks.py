@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.localcloud.stacks import CLUSTER, Stack, laboratory
+from tests.localcloud.stacks import CLUSTER, Stack, local_cloud
 
 pytestmark = pytest.mark.localcloud
 
@@ -87,10 +87,10 @@ def _private_lines(text: str) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("leaks")
-    with laboratory(folder) as made:
+    with local_cloud(folder) as made:
         temporary = folder / "temporary"
         temporary.mkdir()
-        stack = made.stack("leaks")
+        stack = made.create("leaks")
         # What shows the flag --event-log.
         more = {"TMPDIR": str(temporary), "PULUMI_DEBUG_COMMANDS": "true"}
         yield replace(stack, environment={**stack.environment, **more})

@@ -40,7 +40,7 @@ def test_existing_agents_are_changed_and_replaced_in_turn(stack: Stack) -> None:
     _are_replaced_in_turn(stack)
     _are_replaced_two_at_a_time(stack)
     stack.pulumi("destroy", "--yes")
-    assert stack.client("ec2").describe_vpcs()["Vpcs"] == []
+    assert json.loads(stack.pulumi("stack", "export"))["deployment"].get("resources", []) == []
 
 
 def _restart_in_turn(stack: Stack) -> None:

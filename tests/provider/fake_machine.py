@@ -24,11 +24,13 @@ from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 REPORT = "var/lib/k3s-aws/report.json"
 # A boot program that takes its result from the machine's folder.
-BOOT_PROGRAM = """import pathlib, shutil, sys
-reports = pathlib.Path(sys.argv[0]).parents[2] / "var/lib/k3s-aws"
+BOOT_PROGRAM = {
+    "__main__.py": """import pathlib, shutil
+reports = pathlib.Path(__file__).parents[3] / "var/lib/k3s-aws"
 shutil.copy(reports / "next.json", reports / "report.new")
 (reports / "report.new").replace(reports / "report.json")
 """
+}
 _TOOLS = {
     "sudo": '#!/bin/sh\n[ "$1" = -n ] && shift\nexec "$@"\n',
     "systemctl": '#!/bin/sh\necho "$@" >>"$ROOT/systemctl.log"\n',
@@ -42,7 +44,7 @@ def report(
     instance_id: str = "i-0123456789abcdef0",
     cause: str | None = None,
 ) -> str:
-    """A boot report, as boot.py writes it."""
+    """A boot report, as the boot program writes it."""
     content = {
         "schema": 1,
         "node": node,
@@ -100,7 +102,7 @@ class FakeMachine:
     def put(self, path: str, content: str) -> Path:
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        # As boot.py does: whoever reads meanwhile sees the old file or the new one, never a part.
+        # As the boot program does: a reader sees the old file or the new one, never a part.
         new = file.with_name(f".{file.name}.{threading.get_ident()}")
         new.write_text(content)
         return new.replace(file)
@@ -149,7 +151,8 @@ class FakeMachine:
         self.commands.append(command)
         if command.endswith(f"cat /{REPORT}"):
             self._next_report()
-        content = b"" if "boot.py" in command and "cat >" not in command else self._input(channel)
+        boots = "-m boot" in command
+        content = b"" if boots else self._input(channel)
         local = re.sub(r"(?<=[\s'\">(])/(etc|var|opt)/", rf"{self.root}/\1/", command)
         environment = {"PATH": f"{self.root}/bin:{os.environ['PATH']}", "ROOT": str(self.root)}
         ran = subprocess.run(
@@ -159,7 +162,7 @@ class FakeMachine:
             check=False,
             env=environment,
         )
-        if "boot.py" in command and "cat >" not in command:
+        if boots:
             self.on_boot()
         try:
             channel.sendall(ran.stdout)

@@ -105,7 +105,7 @@ class Rpc:
     def __init__(
         self,
         clock: Clock,
-        boot_program: str = "",
+        boot_program: Mapping[str, str] | None = None,
         random_hex: Callable[[int], str] = secrets.token_hex,
     ) -> None:
         self.said = Recorder()
@@ -115,7 +115,9 @@ class Rpc:
             random_hex=random_hex,
         )
         self._server = Server(
-            Servicer(K3sProvider(lambda: boot_program), environment, Engine(None))
+            Servicer(
+                K3sProvider(lambda: boot_program or {"__main__.py": ""}), environment, Engine(None)
+            )
         )
         self._channel = grpc.insecure_channel(f"127.0.0.1:{self._server.port}")
         self.stub: Any = provider_pb2_grpc.ResourceProviderStub(self._channel)
@@ -207,7 +209,7 @@ class Rpc:
 
 
 @contextlib.contextmanager
-def plugin(clock: Clock, boot_program: str = "") -> Iterator[Rpc]:
+def plugin(clock: Clock, boot_program: Mapping[str, str] | None = None) -> Iterator[Rpc]:
     """A running servicer."""
     rpc = Rpc(clock, boot_program)
     try:

@@ -11,13 +11,15 @@ import pytest
 
 from tests.repo.test_promises import tracked
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 GUARD = re.compile(r"^if __name__ == .__main__.:$", re.M)
 # Pulumi programs, what the engine or a machine runs with words of its own, and the k3s plugin.
 NOT_FOR_OPERATORS = {
     "__main__.py",
     "bench/plain/__main__.py",
-    "cloud-init/boot.py",
+    "cloud-init/boot/__main__.py",
     "provider/__main__.py",
     "tests/localcloud/probe.py",
 }

@@ -62,7 +62,12 @@ def test_cluster_imports_nothing_with_an_effect() -> None:
 
 
 def test_the_boot_program_needs_the_standard_library_only() -> None:
-    assert imported(ROOT / "cloud-init" / "boot.py") <= set(sys.stdlib_module_names)
+    for file in python_files("cloud-init"):
+        assert imported(file) <= {*sys.stdlib_module_names, "boot"}, file
+
+
+def test_the_boot_program_is_imported_by_its_tests_only() -> None:
+    assert users_of("boot") <= {"cloud-init"}
 
 
 def test_pulumi_is_imported_only_where_it_may_be() -> None:

@@ -112,6 +112,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["toolchain", "pulumi install"])
 def test_a_file_with_another_hash_is_refused(wheel: Path, tmp_path: Path, by: str) -> None:
     sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
@@ -124,6 +125,7 @@ def test_a_file_with_another_hash_is_refused(wheel: Path, tmp_path: Path, by: st
     assert f"Got        {sha256}" in said
 
 
+@pytest.mark.slow
 def test_a_requirement_without_a_hash_is_refused(wheel: Path, tmp_path: Path) -> None:
     code, said = try_to_install(wheel, "tiny==1", commands(tmp_path)["toolchain"])
     assert code == 1
@@ -141,6 +143,7 @@ def listed(component: dict[str, Any]) -> Pin:
     return Pin(component["version"], frozenset(each["content"] for each in hashes))
 
 
+@pytest.mark.slow
 def test_the_list_of_dependencies_is_what_make_sbom_writes(tmp_path: Path) -> None:
     places = Places(tmp_path)
     for name in ("requirements.txt", "requirements.in"):

@@ -182,6 +182,7 @@ def everybodys() -> Iterator[Path]:
         yield root
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
 @pytest.mark.parametrize("target", TASKS)
 def test_make_stops_an_account_without_docker_before_it_does_anything(

@@ -10,6 +10,7 @@ _DELETES = "an object that is no longer in it is deleted"
 
 MANIFESTS = Objects(
     description="files of Kubernetes objects that k3s applies",
+    effect=Effect.IN_PLACE,
     keys={
         "name": String(
             description="a name of your own for it; each once",
@@ -42,6 +43,7 @@ _REPO = "https://stefanprodan.github.io/podinfo"
 
 CHARTS = Objects(
     description="Helm charts that k3s's Helm controller installs",
+    effect=Effect.IN_PLACE,
     keys={
         "name": String(
             description="of the release; each once",

@@ -8,8 +8,8 @@ from typing import Any
 
 import botocore.exceptions
 
-from localcloud.aws_plugin.resources.kind import Inputs, as_mapping, properties
-from localcloud.aws_plugin.resources.network import Ec2Kind, own_tags, retag, tag_specification
+from localcloud.aws_plugin.resources.ec2 import Ec2Kind, retag_ec2, tag_specification
+from localcloud.aws_plugin.resources.kind import Inputs, names, properties, renamed, tag_outputs
 from localcloud.aws_plugin.session import Session, is_gone
 from localcloud.aws_plugin.values import Values
 
@@ -18,24 +18,16 @@ CREATE_SECONDS = 600.0
 CHANGE_SECONDS = 600.0
 DELETE_SECONDS = 1200.0
 
-METADATA = {
-    "httpEndpoint": "HttpEndpoint",
-    "httpTokens": "HttpTokens",
-    "httpPutResponseHopLimit": "HttpPutResponseHopLimit",
-    "instanceMetadataTags": "InstanceMetadataTags",
-}
-VOLUME = {
-    "encrypted": "Encrypted",
-    "volumeSize": "VolumeSize",
-    "volumeType": "VolumeType",
-    "deleteOnTermination": "DeleteOnTermination",
-}
+METADATA = names("httpEndpoint httpTokens httpPutResponseHopLimit instanceMetadataTags")
+VOLUME = names("encrypted volumeSize volumeType deleteOnTermination")
+SPOT = names("maxPrice spotInstanceType instanceInterruptionBehavior")
 # ModifyVolume has another word for the size than RunInstances.
-MODIFIED = {"volumeSize": "Size", "volumeType": "VolumeType"}
+MODIFIED = names("volumeType", volumeSize="Size")
 
 
 class Instance(Ec2Kind):
     token = "aws:ec2/instance:Instance"
+    noun = "Instance"
     inputs = properties(
         "ami instanceType userDataBase64 userDataReplaceOnChange primaryNetworkInterface "
         "iamInstanceProfile metadataOptions rootBlockDevice instanceMarketOptions tags"
@@ -43,63 +35,76 @@ class Instance(Ec2Kind):
     replaces = properties(
         "ami primaryNetworkInterface rootBlockDevice.encrypted instanceMarketOptions"
     )
+    # An on-demand instance is not made of a spot instance by no longer giving its options.
+    computed = properties(
+        "ami instanceType userDataBase64 primaryNetworkInterface iamInstanceProfile "
+        "instanceMarketOptions metadataOptions metadataOptions.httpPutResponseHopLimit "
+        "metadataOptions.httpTokens metadataOptions.instanceMetadataTags rootBlockDevice "
+        "rootBlockDevice.encrypted rootBlockDevice.volumeSize rootBlockDevice.volumeType"
+    )
+    outputs = names(
+        "instanceType instanceLifecycle subnetId",
+        ami="ImageId",
+        privateDns="PrivateDnsName",
+        privateIp="PrivateIpAddress",
+        publicDns="PublicDnsName",
+        publicIp="PublicIpAddress",
+    )
 
     def replaced_by(self, path: str, new: Inputs) -> bool:
         user_data = path == "userDataBase64" and bool(new.get("userDataReplaceOnChange"))
-        return user_data or path in self.replaces or super().replaced_by(path, new)
+        return user_data or super().replaced_by(path, new)
 
     def create(self, aws: Session, inputs: Inputs) -> str:
         made = aws.client("ec2").run_instances(MinCount=1, MaxCount=1, **_request(aws, inputs))
         return str(made["Instances"][0]["InstanceId"])
 
     def finish(self, aws: Session, id_: str, inputs: Inputs) -> None:
-        _change_root_volume(aws, id_, {}, inputs)
+        self._change_root_volume(aws, id_, {}, inputs)
         aws.wait(f"instance {id_}", CREATE_SECONDS, lambda: self._not_yet(aws, id_, "running"))
 
+    def describe(self, aws: Session, id_: str) -> dict[str, Any] | None:
+        try:
+            found = aws.client("ec2").describe_instances(InstanceIds=[id_])["Reservations"]
+        except botocore.exceptions.ClientError as error:
+            if is_gone(error):
+                return None
+            raise
+        return dict(found[0]["Instances"][0]) if found else None
+
     def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
-        found = _describe(aws, id_)
+        found = self.describe(aws, id_)
         if found is None or found["State"]["Name"] in ("terminated", "shutting-down"):
             return None
         interface = found["NetworkInterfaces"][0]
         profile = (found.get("IamInstanceProfile") or {}).get("Arn")
-        options = found.get("MetadataOptions") or {}
+        options, given = found.get("MetadataOptions") or {}, known.get("metadataOptions") or {}
         return {
             "arn": f"arn:aws:ec2:{aws.region}:{interface['OwnerId']}:instance/{id_}",
-            "ami": found["ImageId"],
             "availabilityZone": found["Placement"]["AvailabilityZone"],
             "iamInstanceProfile": profile.rsplit("/", 1)[-1] if profile else None,
             "instanceState": found["State"]["Name"],
-            "instanceType": found["InstanceType"],
-            "metadataOptions": {
-                key: options[name]
-                for key, name in METADATA.items()
-                if options.get(name) is not None and key in (known.get("metadataOptions") or {})
-            },
+            "metadataOptions": renamed(options, {METADATA[key]: key for key in given}),
             "primaryNetworkInterface": {"networkInterfaceId": interface["NetworkInterfaceId"]},
             "primaryNetworkInterfaceId": interface["NetworkInterfaceId"],
-            "privateDns": found.get("PrivateDnsName"),
-            "privateIp": found.get("PrivateIpAddress"),
-            "publicDns": found.get("PublicDnsName"),
-            "publicIp": found.get("PublicIpAddress"),
-            "instanceLifecycle": found.get("InstanceLifecycle"),
             "instanceMarketOptions": known.get("instanceMarketOptions"),
             "rootBlockDevice": _root_volume(aws, found, known.get("rootBlockDevice") or {}),
-            "subnetId": interface["SubnetId"],
             "userDataBase64": _user_data(aws, id_),
             "userDataReplaceOnChange": known.get("userDataReplaceOnChange"),
             "vpcSecurityGroupIds": sorted(group["GroupId"] for group in interface["Groups"]),
-            **own_tags(aws, found),
+            **{key: found.get(name) for key, name in self.outputs.items()},
+            **tag_outputs(aws, found.get("Tags")),
         }
 
-    def update(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
-        super().update(aws, id_, old, new)
+    def change(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+        super().change(aws, id_, old, new)
         ec2 = aws.client("ec2")
         if new.get("metadataOptions") != old.get("metadataOptions"):
-            options = _renamed(new.get("metadataOptions") or {}, METADATA)
+            options = renamed(new["metadataOptions"], METADATA)
             ec2.modify_instance_metadata_options(InstanceId=id_, **options)
         if new.get("iamInstanceProfile") != old.get("iamInstanceProfile"):
-            _change_profile(aws, id_, new.get("iamInstanceProfile"))
-        _change_root_volume(aws, id_, old, new)
+            _change_profile(aws, id_, new["iamInstanceProfile"])
+        self._change_root_volume(aws, id_, old, new)
         # EC2 changes these on a stopped instance only, so the machine restarts once.
         stopped = ("instanceType", "userDataBase64")
         if any(new.get(key) != old.get(key) for key in stopped):
@@ -117,15 +122,31 @@ class Instance(Ec2Kind):
             wanted = {"Value": new["instanceType"]}
             ec2.modify_instance_attribute(InstanceId=id_, InstanceType=wanted)
         if new.get("userDataBase64") != old.get("userDataBase64"):
-            content = base64.b64decode(new.get("userDataBase64") or "")
+            content = base64.b64decode(new["userDataBase64"])
             ec2.modify_instance_attribute(InstanceId=id_, UserData={"Value": content})
         ec2.start_instances(InstanceIds=[id_])
         aws.wait(f"instance {id_}", CHANGE_SECONDS, lambda: self._not_yet(aws, id_, "running"))
 
-    @staticmethod
-    def _not_yet(aws: Session, id_: str, wanted: str) -> str | None:
+    def _change_root_volume(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+        """Changes what can change while the machine runs: tags, size and type."""
+        before, after = old.get("rootBlockDevice") or {}, new.get("rootBlockDevice") or {}
+        found = (self.describe(aws, id_) or {}) if before != after else {}
+        if (mapping := _root_mapping(found)) is None:
+            return
+        volume = mapping["Ebs"]["VolumeId"]
+        if before.get("tags") != after.get("tags"):
+            retag_ec2(aws, volume, before, after)
+        changed = {
+            name: after[key]
+            for key, name in MODIFIED.items()
+            if key in before and before[key] != after.get(key, before[key])
+        }
+        if changed:
+            aws.client("ec2").modify_volume(VolumeId=volume, **changed)
+
+    def _not_yet(self, aws: Session, id_: str, wanted: str) -> str | None:
         """None once the instance is in the wanted state, else the state it is in."""
-        found = _describe(aws, id_)
+        found = self.describe(aws, id_)
         state = found["State"]["Name"] if found else "terminated"
         if state == "terminated" and wanted != "terminated":
             reason = ((found or {}).get("StateReason") or {}).get("Message", "no reason given")
@@ -135,16 +156,6 @@ class Instance(Ec2Kind):
 
 class InstanceEndedError(Exception):
     """The instance terminated while it was waited for."""
-
-
-def _describe(aws: Session, id_: str) -> dict[str, Any] | None:
-    try:
-        found = aws.client("ec2").describe_instances(InstanceIds=[id_])["Reservations"]
-    except botocore.exceptions.ClientError as error:
-        if is_gone(error):
-            return None
-        raise
-    return dict(found[0]["Instances"][0]) if found else None
 
 
 def _request(aws: Session, inputs: Inputs) -> dict[str, Any]:
@@ -163,68 +174,39 @@ def _request(aws: Session, inputs: Inputs) -> dict[str, Any]:
     if profile := inputs.get("iamInstanceProfile"):
         request["IamInstanceProfile"] = {"Name": profile}
     if options := inputs.get("metadataOptions"):
-        request["MetadataOptions"] = _renamed(options, METADATA)
+        request["MetadataOptions"] = renamed(options, METADATA)
     if volume := inputs.get("rootBlockDevice"):
         image = aws.client("ec2").describe_images(ImageIds=[inputs["ami"]])["Images"][0]
         request["BlockDeviceMappings"] = [
-            {"DeviceName": image["RootDeviceName"], "Ebs": _renamed(_without_tags(volume), VOLUME)}
+            {"DeviceName": image["RootDeviceName"], "Ebs": renamed(volume, VOLUME)}
         ]
     if market := inputs.get("instanceMarketOptions"):
-        request["InstanceMarketOptions"] = _market(market)
+        request["InstanceMarketOptions"] = {
+            "MarketType": market["marketType"],
+            "SpotOptions": renamed(market.get("spotOptions") or {}, SPOT),
+        }
     return request
 
 
-def _renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    return {names[key]: value for key, value in values.items()}
+def _root_mapping(found: Mapping[str, Any]) -> Any | None:
+    root = found.get("RootDeviceName")
+    mappings = found.get("BlockDeviceMappings", [])
+    return next((each for each in mappings if each["DeviceName"] == root), None)
 
 
-def _root_volume(aws: Session, found: Mapping[str, Any], wanted: Inputs) -> Values | None:
-    for mapping in found.get("BlockDeviceMappings", []):
-        if mapping["DeviceName"] == found.get("RootDeviceName"):
-            ebs = mapping["Ebs"]
-            volume = aws.client("ec2").describe_volumes(VolumeIds=[ebs["VolumeId"]])["Volumes"][0]
-            actual = {
-                "encrypted": volume["Encrypted"],
-                "volumeSize": volume["Size"],
-                "volumeType": volume["VolumeType"],
-                "deleteOnTermination": ebs["DeleteOnTermination"],
-            }
-            own = {key: actual[key] for key in actual if key in wanted}
-            return {**own, **({"tags": as_mapping(volume.get("Tags"))} if "tags" in wanted else {})}
-    return None
-
-
-def _without_tags(volume: Inputs) -> dict[str, Any]:
-    return {key: value for key, value in volume.items() if key != "tags"}
-
-
-def _change_root_volume(aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
-    """What of a root volume changes while the machine runs: tags, size and type."""
-    before, after = old.get("rootBlockDevice") or {}, new.get("rootBlockDevice") or {}
-    found = (_describe(aws, id_) or {}) if before != after else {}
-    for mapping in found.get("BlockDeviceMappings", []):
-        if mapping["DeviceName"] != found.get("RootDeviceName"):
-            continue
-        volume = mapping["Ebs"]["VolumeId"]
-        if before.get("tags") != after.get("tags"):
-            retag(aws, volume, before, after)
-        changed = {
-            name: after[key]
-            for key, name in MODIFIED.items()
-            if key in before and before[key] != after.get(key, before[key])
-        }
-        if changed:
-            aws.client("ec2").modify_volume(VolumeId=volume, **changed)
-
-
-def _market(options: Inputs) -> dict[str, Any]:
-    spot = options.get("spotOptions") or {}
-    names = {
-        "maxPrice": "MaxPrice",
-        "spotInstanceType": "SpotInstanceType",
-        "instanceInterruptionBehavior": "InstanceInterruptionBehavior",
+def _root_volume(aws: Session, found: Mapping[str, Any], given: Inputs) -> Values | None:
+    if (mapping := _root_mapping(found)) is None:
+        return None
+    ebs = mapping["Ebs"]
+    volume = aws.client("ec2").describe_volumes(VolumeIds=[ebs["VolumeId"]])["Volumes"][0]
+    actual = {
+        "encrypted": volume["Encrypted"],
+        "volumeSize": volume["Size"],
+        "volumeType": volume["VolumeType"],
+        "deleteOnTermination": ebs["DeleteOnTermination"],
+        "tags": tag_outputs(aws, volume.get("Tags"))["tagsAll"],
     }
-    return {"MarketType": options["marketType"], "SpotOptions": _renamed(spot, names)}
+    return {key: value for key, value in actual.items() if key in given}
 
 
 def _user_data(aws: Session, id_: str) -> str | None:
@@ -232,16 +214,14 @@ def _user_data(aws: Session, id_: str) -> str | None:
     return (found.get("UserData") or {}).get("Value")
 
 
-def _change_profile(aws: Session, id_: str, profile: str | None) -> None:
-    ec2 = aws.client("ec2")
+def _change_profile(aws: Session, id_: str, profile: str) -> None:
+    ec2, wanted = aws.client("ec2"), {"Name": profile}
     found = ec2.describe_iam_instance_profile_associations(
         Filters=[{"Name": "instance-id", "Values": [id_]}]
     )["IamInstanceProfileAssociations"]
-    if found and profile:
+    if found:
         ec2.replace_iam_instance_profile_association(
-            IamInstanceProfile={"Name": profile}, AssociationId=found[0]["AssociationId"]
+            IamInstanceProfile=wanted, AssociationId=found[0]["AssociationId"]
         )
-    elif found:
-        ec2.disassociate_iam_instance_profile(AssociationId=found[0]["AssociationId"])
-    elif profile:
-        ec2.associate_iam_instance_profile(IamInstanceProfile={"Name": profile}, InstanceId=id_)
+    else:
+        ec2.associate_iam_instance_profile(IamInstanceProfile=wanted, InstanceId=id_)

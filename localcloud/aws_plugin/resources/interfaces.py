@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from localcloud.aws_plugin.resources.kind import Inputs, properties
-from localcloud.aws_plugin.resources.network import Ec2Kind, own_tags, tag_specification
+from localcloud.aws_plugin.resources.ec2 import Ec2Kind
+from localcloud.aws_plugin.resources.kind import Attachable, Inputs, names, properties
 from localcloud.aws_plugin.session import Session
 from localcloud.aws_plugin.values import Values
 
@@ -12,61 +12,47 @@ DETACH_SECONDS = 60.0
 
 class NetworkInterface(Ec2Kind):
     token = "aws:ec2/networkInterface:NetworkInterface"
-    inputs = properties("subnetId securityGroups privateIp description sourceDestCheck tags")
+    noun = "NetworkInterface"
+    inputs = properties("subnetId securityGroups description sourceDestCheck tags")
     replaces = properties("subnetId")
-
-    def create(self, aws: Session, inputs: Inputs) -> str:
-        optional = {
-            "Groups": inputs.get("securityGroups"),
-            "PrivateIpAddress": inputs.get("privateIp"),
-            "Description": inputs.get("description"),
-        }
-        made = aws.client("ec2").create_network_interface(
-            SubnetId=inputs["subnetId"],
-            TagSpecifications=tag_specification(aws, "network-interface", inputs),
-            **{key: value for key, value in optional.items() if value},
-        )
-        return str(made["NetworkInterface"]["NetworkInterfaceId"])
+    computed = properties("securityGroups")
+    arguments = names("subnetId description", securityGroups="Groups")
+    outputs = names(
+        "subnetId privateDnsName macAddress sourceDestCheck", privateIp="PrivateIpAddress"
+    )
 
     def finish(self, aws: Session, id_: str, inputs: Inputs) -> None:
         self._set_check(aws, id_, {}, inputs)
 
     def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
-        answer = aws.client("ec2").describe_network_interfaces(NetworkInterfaceIds=[id_])
-        found = answer["NetworkInterfaces"][0]
+        found = self.describe(aws, id_)
         return {
-            "arn": f"arn:aws:ec2:{aws.region}:{found['OwnerId']}:network-interface/{id_}",
-            "subnetId": found["SubnetId"],
+            **(super().read(aws, id_, known) or {}),
             "securityGroups": sorted(group["GroupId"] for group in found["Groups"]),
-            "privateIp": found["PrivateIpAddress"],
             "privateIps": [found["PrivateIpAddress"]],
-            "privateDnsName": found.get("PrivateDnsName"),
-            "macAddress": found["MacAddress"],
             "description": found.get("Description") or None,
-            "sourceDestCheck": found["SourceDestCheck"],
-            "ownerId": found["OwnerId"],
-            **own_tags(aws, found),
         }
 
-    def update(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
-        super().update(aws, id_, old, new)
+    def change(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+        super().change(aws, id_, old, new)
         if new.get("securityGroups") != old.get("securityGroups"):
             aws.client("ec2").modify_network_interface_attribute(
-                NetworkInterfaceId=id_, Groups=new.get("securityGroups") or []
+                NetworkInterfaceId=id_, Groups=new["securityGroups"]
+            )
+        if new.get("description") != old.get("description"):
+            aws.client("ec2").modify_network_interface_attribute(
+                NetworkInterfaceId=id_, Description={"Value": new.get("description") or ""}
             )
         self._set_check(aws, id_, old, new)
 
     def delete(self, aws: Session, id_: str, known: Inputs) -> None:
-        ec2 = aws.client("ec2")
-
         def still_attached() -> str | None:
-            found = ec2.describe_network_interfaces(NetworkInterfaceIds=[id_])
-            status = found["NetworkInterfaces"][0]["Status"]
+            status = self.describe(aws, id_)["Status"]
             return None if status == "available" else str(status)
 
         # A terminated instance lets go of its interface a moment later.
         aws.wait(f"network interface {id_}", DETACH_SECONDS, still_attached)
-        ec2.delete_network_interface(NetworkInterfaceId=id_)
+        super().delete(aws, id_, known)
 
     @staticmethod
     def _set_check(aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
@@ -77,50 +63,35 @@ class NetworkInterface(Ec2Kind):
             )
 
 
-class Eip(Ec2Kind):
+class Eip(Attachable, Ec2Kind):
     token = "aws:ec2/eip:Eip"
+    noun = "Address"
+    plural = "es"
+    id_key = "AllocationId"
+    resource_type = "elastic-ip"
+    verbs = ("allocate", "release")
     inputs = properties("domain networkInterface tags")
     replaces = properties("domain")
+    computed = properties("domain networkInterface")
+    attachment = "networkInterface"
+    arguments = names("domain")
+    outputs = names("allocationId associationId domain publicIp", privateIp="PrivateIpAddress")
 
     def create(self, aws: Session, inputs: Inputs) -> str:
-        made = aws.client("ec2").allocate_address(
-            Domain=inputs.get("domain") or "vpc",
-            TagSpecifications=tag_specification(aws, "elastic-ip", inputs),
-        )
-        return str(made["AllocationId"])
-
-    def finish(self, aws: Session, id_: str, inputs: Inputs) -> None:
-        self._move(aws, id_, None, inputs.get("networkInterface"))
+        return super().create(aws, {"domain": "vpc", **inputs})
 
     def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
-        found = aws.client("ec2").describe_addresses(AllocationIds=[id_])["Addresses"][0]
+        found = self.describe(aws, id_)
         return {
-            "allocationId": id_,
-            "associationId": found.get("AssociationId"),
-            "domain": found["Domain"],
+            **(super().read(aws, id_, known) or {}),
             "instance": found.get("InstanceId") or None,
             "networkInterface": found.get("NetworkInterfaceId") or None,
-            "privateIp": found.get("PrivateIpAddress"),
-            "publicIp": found["PublicIp"],
-            **own_tags(aws, found),
         }
 
-    def update(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
-        super().update(aws, id_, old, new)
-        self._move(aws, id_, old.get("networkInterface"), new.get("networkInterface"))
+    def attach(self, aws: Session, id_: str, target: str) -> None:
+        self.call(aws, "associate", AllocationId=id_, NetworkInterfaceId=target)
 
-    def delete(self, aws: Session, id_: str, known: Inputs) -> None:
-        found = self.read(aws, id_, known) or {}
-        self._move(aws, id_, found.get("networkInterface"), None)
-        aws.client("ec2").release_address(AllocationId=id_)
-
-    def _move(self, aws: Session, id_: str, source: str | None, target: str | None) -> None:
-        if source == target:
-            return
-        ec2 = aws.client("ec2")
-        if source:
-            address = ec2.describe_addresses(AllocationIds=[id_])["Addresses"][0]
-            if address.get("AssociationId"):
-                ec2.disassociate_address(AssociationId=address["AssociationId"])
-        if target:
-            ec2.associate_address(AllocationId=id_, NetworkInterfaceId=target)
+    def detach(self, aws: Session, id_: str, target: str) -> None:
+        # It may have been detached with its interface already.
+        if association := self.describe(aws, id_).get("AssociationId"):
+            self.call(aws, "disassociate", AssociationId=association)

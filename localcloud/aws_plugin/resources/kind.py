@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from localcloud.aws_plugin.session import Session
 from localcloud.aws_plugin.values import Values
 
 Inputs = Mapping[str, Any]
+Pairs = list[dict[str, str]]
 
 
 class Kind(ABC):
     """
-    One resource type.
+    One resource type. tests/localcloud/aws_plugin/test_facts.py compares the lists with the SDK's.
 
-    `inputs` are the properties it understands (another one is refused), `replaces` those whose
-    change makes a new resource, as paths without indexes; `computed` those that AWS fills in where
-    they are not given, so that no longer giving one changes nothing; `secrets` are outputs marked
-    secret.
+    `inputs`: the supported properties; another one is refused.
+    `replaces`: those whose change makes a new resource, as paths without indexes.
+    `computed`: those that AWS fills in where they are not given; removing one changes nothing.
+    `secrets`: the outputs that are marked secret.
     """
 
     token: ClassVar[str]
@@ -34,30 +35,67 @@ class Kind(ABC):
     def create(self, aws: Session, inputs: Inputs) -> str:
         """Creates it; gives its id."""
 
+    def finish(self, aws: Session, id_: str, inputs: Inputs) -> None:  # noqa: B027 - most need none
+        """What follows the creation; when it fails the resource is kept, to be updated."""
+
     @abstractmethod
     def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
         """What AWS holds under the id, inputs included; None when it is gone."""
 
     def update(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
-        """Changes in place what differs."""
+        """Changes in place what differs; a computed property that is not given keeps its value."""
+        kept = {key: old[key] for key in self.computed & set(old) if new.get(key) is None}
+        self.change(aws, id_, old, {**new, **kept})
+
+    def change(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+        """The calls of `update`."""
         raise NotImplementedError(f"{self.token} has nothing that changes in place")
 
-    def planned(self, outputs: Values, old: Inputs, new: Inputs) -> Values:
-        """What a preview says of the resource after a change in place: what AWS decides stays."""
-        kept = {key for key in outputs if key not in old or key in self.computed}
-        return {**{key: outputs[key] for key in outputs if key in kept}, **new}
-
-    @abstractmethod
     def delete(self, aws: Session, id_: str, known: Inputs) -> None:
-        """Deletes it. What is gone already is fine: the servicer takes AWS's word for it."""
+        """Deletes it. What is gone already is fine: AWS's NotFound ends the deletion."""
+        raise NotImplementedError(f"{self.token} cannot be deleted")
 
     def replaced_by(self, path: str, new: Inputs) -> bool:
         """Whether a change at this path needs a new resource."""
         name = path.partition("[")[0]
         return name in self.replaces or name.partition(".")[0] in self.replaces
 
-    def finish(self, aws: Session, id_: str, inputs: Inputs) -> None:  # noqa: B027 - most need none
-        """What follows the creation; when it fails the resource is kept, to be updated."""
+    def planned(self, outputs: Values, old: Inputs, new: Inputs) -> Values:
+        """The outputs that a preview expects after a change in place: what AWS decides stays."""
+        kept = {key: outputs[key] for key in outputs if key not in old or key in self.computed}
+        return {**kept, **new}
+
+
+class Attachable(Kind):
+    """A kind with one property that attaches it to something else, which can change in place."""
+
+    attachment: ClassVar[str]
+
+    @abstractmethod
+    def attach(self, aws: Session, id_: str, target: str) -> None:
+        """Attaches it."""
+
+    @abstractmethod
+    def detach(self, aws: Session, id_: str, target: str) -> None:
+        """Detaches it."""
+
+    def finish(self, aws: Session, id_: str, inputs: Inputs) -> None:
+        self._move(aws, id_, None, inputs.get(self.attachment))
+
+    def change(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+        super().change(aws, id_, old, new)
+        self._move(aws, id_, old.get(self.attachment), new.get(self.attachment))
+
+    def delete(self, aws: Session, id_: str, known: Inputs) -> None:
+        found = self.read(aws, id_, known) or {}
+        self._move(aws, id_, found.get(self.attachment), None)
+        super().delete(aws, id_, known)
+
+    def _move(self, aws: Session, id_: str, source: str | None, target: str | None) -> None:
+        if source and source != target:
+            self.detach(aws, id_, source)
+        if target and source != target:
+            self.attach(aws, id_, target)
 
 
 def properties(text: str) -> frozenset[str]:
@@ -65,16 +103,48 @@ def properties(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def names(text: str, **others: str) -> Mapping[str, str]:
+    """Properties with their names in the API: `vpcId` is VpcId there, `others` are as given."""
+    return {**{each: each[0].upper() + each[1:] for each in text.split()}, **others}
+
+
+def renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """The values that are given, under the names of the API."""
+    return {
+        name: values[key]
+        for key, name in names.items()
+        if values.get(key) is not None and values[key] != ""
+    }
+
+
 def all_tags(aws: Session, inputs: Inputs) -> dict[str, str]:
     """The provider's tags and the resource's own, which win."""
     return {**aws.default_tags, **(inputs.get("tags") or {})}
 
 
-def as_pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
+def as_pairs(tags: Mapping[str, str]) -> Pairs:
     """Tags as the API wants them."""
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
 
 
-def as_mapping(pairs: list[dict[str, str]] | None) -> dict[str, str]:
-    """Tags as Pulumi wants them."""
-    return {pair["Key"]: pair["Value"] for pair in pairs or []}
+def tag_outputs(aws: Session, pairs: Pairs | None) -> Values:
+    """Both tag properties: the resource's own tags, and all of them."""
+    tags = {pair["Key"]: pair["Value"] for pair in pairs or []}
+    own = {key: value for key, value in tags.items() if aws.default_tags.get(key) != value}
+    return {"tags": own or None, "tagsAll": tags}
+
+
+def retag(
+    aws: Session,
+    old: Inputs,
+    new: Inputs,
+    *,
+    add: Callable[[Pairs], Any],
+    remove: Callable[[Sequence[str]], Any],
+) -> None:
+    """Changes the tags from old to new; `remove` takes keys."""
+    before, after = all_tags(aws, old), all_tags(aws, new)
+    if gone := [key for key in before if key not in after]:
+        remove(gone)
+    if changed := {key: value for key, value in after.items() if before.get(key) != value}:
+        add(as_pairs(changed))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from localcloud.aws_plugin.resources.iam import own
 from localcloud.aws_plugin.resources.kind import (
     Inputs,
     Kind,
     all_tags,
-    as_mapping,
     as_pairs,
     properties,
+    retag,
+    tag_outputs,
 )
 from localcloud.aws_plugin.session import Session
 from localcloud.aws_plugin.values import UNKNOWN, Values
@@ -21,7 +21,7 @@ class Parameter(Kind):
     token = "aws:ssm/parameter:Parameter"
     inputs = properties("name type value description keyId tags")
     replaces = properties("name")
-    computed = properties("keyId")
+    computed = properties("keyId value")
     secrets = properties("value")
     named = "name"
 
@@ -46,20 +46,22 @@ class Parameter(Kind):
             "dataType": found.get("DataType"),
             "keyId": described.get("KeyId"),
             "description": known.get("description"),
-            **own(aws, as_mapping(tags["TagList"])),
+            **tag_outputs(aws, tags["TagList"]),
         }
 
-    def update(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+    def change(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
         ssm = aws.client("ssm")
         key = self._key(new, old)
         if key or any(new.get(each) != old.get(each) for each in ("type", "value", "description")):
             self._put(aws, new, Overwrite=True, **key)
-        before, after = all_tags(aws, old), all_tags(aws, new)
         subject = {"ResourceType": "Parameter", "ResourceId": id_}
-        if gone := [key for key in before if key not in after]:
-            ssm.remove_tags_from_resource(**subject, TagKeys=gone)
-        if after and after != before:
-            ssm.add_tags_to_resource(**subject, Tags=as_pairs(after))
+        retag(
+            aws,
+            old,
+            new,
+            add=lambda tags: ssm.add_tags_to_resource(**subject, Tags=tags),
+            remove=lambda keys: ssm.remove_tags_from_resource(**subject, TagKeys=keys),
+        )
 
     def planned(self, outputs: Values, old: Inputs, new: Inputs) -> Values:
         planned = super().planned(outputs, old, new)

@@ -4,46 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
-from localcloud.aws_plugin.resources.kind import Inputs, Kind, properties
-from localcloud.aws_plugin.resources.network import Ec2Kind, own_tags, retag, tag_specification
+from localcloud.aws_plugin.resources.ec2 import Ec2Kind, retag_ec2, tag_specification
+from localcloud.aws_plugin.resources.kind import (
+    Inputs,
+    Kind,
+    names,
+    properties,
+    renamed,
+    tag_outputs,
+)
 from localcloud.aws_plugin.session import Session
 from localcloud.aws_plugin.values import Values
 
 EVERYTHING = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+RULE = names(
+    "ipProtocol fromPort toPort cidrIpv4 description",
+    referencedSecurityGroupId="ReferencedGroupId",
+)
+SOURCES = ("cidrIpv4", "referencedSecurityGroupId")
 
 
 class SecurityGroup(Ec2Kind):
     token = "aws:ec2/securityGroup:SecurityGroup"
+    noun = "SecurityGroup"
+    id_key = "GroupId"
     inputs = properties("name description vpcId tags")
     replaces = properties("name description vpcId")
+    computed = properties("vpcId")
     named = "name"
-
-    def create(self, aws: Session, inputs: Inputs) -> str:
-        made = aws.client("ec2").create_security_group(
-            GroupName=inputs["name"],
-            Description=inputs.get("description") or "Managed by Pulumi",
-            VpcId=inputs["vpcId"],
-            TagSpecifications=tag_specification(aws, "security-group", inputs),
-        )
-        return str(made["GroupId"])
+    arguments = outputs = names("description vpcId", name="GroupName")
 
     def finish(self, aws: Session, id_: str, inputs: Inputs) -> None:
         # AWS lets a new group speak to everybody; the real plugin takes that back.
         aws.client("ec2").revoke_security_group_egress(GroupId=id_, IpPermissions=EVERYTHING)
-
-    def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
-        found = aws.client("ec2").describe_security_groups(GroupIds=[id_])["SecurityGroups"][0]
-        return {
-            "arn": f"arn:aws:ec2:{aws.region}:{found['OwnerId']}:security-group/{id_}",
-            "name": found["GroupName"],
-            "description": found["Description"],
-            "vpcId": found["VpcId"],
-            "ownerId": found["OwnerId"],
-            **own_tags(aws, found),
-        }
-
-    def delete(self, aws: Session, id_: str, known: Inputs) -> None:
-        aws.client("ec2").delete_security_group(GroupId=id_)
 
 
 class SecurityGroupRule(Kind):
@@ -82,11 +75,15 @@ class SecurityGroupRule(Kind):
             "cidrIpv4": rule.get("CidrIpv4"),
             "referencedSecurityGroupId": reference.get("GroupId"),
             "description": rule.get("Description"),
-            **own_tags(aws, rule),
+            **tag_outputs(aws, rule.get("Tags")),
         }
 
-    def update(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
-        retag(aws, id_, old, new)
+    def replaced_by(self, path: str, new: Inputs) -> bool:
+        # EC2 changes a source in place, but not its kind.
+        return super().replaced_by(path, new) or (path in SOURCES and not new.get(path))
+
+    def change(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+        retag_ec2(aws, id_, old, new)
         if _permission(old) != _permission(new):
             aws.client("ec2").modify_security_group_rules(
                 GroupId=new["securityGroupId"],
@@ -124,12 +121,4 @@ def _permission(inputs: Inputs) -> dict[str, Any]:
 
 
 def _request(inputs: Inputs) -> dict[str, Any]:
-    request = {
-        "IpProtocol": inputs["ipProtocol"],
-        "FromPort": inputs.get("fromPort", -1),
-        "ToPort": inputs.get("toPort", -1),
-        "CidrIpv4": inputs.get("cidrIpv4"),
-        "ReferencedGroupId": inputs.get("referencedSecurityGroupId"),
-        "Description": inputs.get("description"),
-    }
-    return {key: value for key, value in request.items() if value is not None}
+    return {"FromPort": -1, "ToPort": -1, **renamed(inputs, RULE)}

@@ -5,26 +5,24 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import botocore.exceptions
 
 from localcloud.aws_plugin.resources.kind import (
     Inputs,
     Kind,
+    Pairs,
     all_tags,
-    as_mapping,
     as_pairs,
+    names,
     properties,
+    tag_outputs,
 )
 from localcloud.aws_plugin.session import Session, is_gone
 from localcloud.aws_plugin.values import Values
 
-BLOCKS = {
-    "blockPublicAcls": "BlockPublicAcls",
-    "blockPublicPolicy": "BlockPublicPolicy",
-    "ignorePublicAcls": "IgnorePublicAcls",
-    "restrictPublicBuckets": "RestrictPublicBuckets",
-}
+BLOCKS = names("blockPublicAcls blockPublicPolicy ignorePublicAcls restrictPublicBuckets")
 
 
 class Bucket(Kind):
@@ -52,11 +50,10 @@ class Bucket(Kind):
             "bucketRegionalDomainName": f"{id_}.s3.{aws.region}.amazonaws.com",
             "forceDestroy": known.get("forceDestroy"),
             "region": aws.region,
-            "tags": self._tags(aws, id_) or None,
-            "tagsAll": self._tags(aws, id_),
+            **tag_outputs(aws, self._tags(aws, id_)),
         }
 
-    def update(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+    def change(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
         self._tag(aws, id_, new)
 
     def delete(self, aws: Session, id_: str, known: Inputs) -> None:
@@ -76,13 +73,14 @@ class Bucket(Kind):
             s3.delete_bucket_tagging(Bucket=id_)
 
     @staticmethod
-    def _tags(aws: Session, id_: str) -> dict[str, str]:
+    def _tags(aws: Session, id_: str) -> Pairs:
         try:
-            return as_mapping(aws.client("s3").get_bucket_tagging(Bucket=id_)["TagSet"])
+            found: Pairs = aws.client("s3").get_bucket_tagging(Bucket=id_)["TagSet"]
         except botocore.exceptions.ClientError as error:
             if error.response["Error"]["Code"] == "NoSuchTagSet":
-                return {}
+                return []
             raise
+        return found
 
 
 class BucketPublicAccessBlock(Kind):
@@ -91,7 +89,7 @@ class BucketPublicAccessBlock(Kind):
     replaces = properties("bucket")
 
     def create(self, aws: Session, inputs: Inputs) -> str:
-        self.update(aws, inputs["bucket"], {}, inputs)
+        self.change(aws, inputs["bucket"], {}, inputs)
         return str(inputs["bucket"])
 
     def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
@@ -99,7 +97,7 @@ class BucketPublicAccessBlock(Kind):
         block = found["PublicAccessBlockConfiguration"]
         return {"bucket": id_, **{key: block[name] for key, name in BLOCKS.items()}}
 
-    def update(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+    def change(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
         wanted = {name: bool(new.get(key)) for key, name in BLOCKS.items()}
         aws.client("s3").put_public_access_block(Bucket=id_, PublicAccessBlockConfiguration=wanted)
 
@@ -111,9 +109,10 @@ class BucketObject(Kind):
     token = "aws:s3/bucketObjectv2:BucketObjectv2"
     inputs = properties("bucket key content source tags")
     replaces = properties("bucket key")
+    computed = properties("key")
 
     def create(self, aws: Session, inputs: Inputs) -> str:
-        self.update(aws, "", {}, inputs)
+        self.change(aws, "", {}, inputs)
         return f"{inputs['bucket']}/{inputs['key']}"
 
     def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
@@ -127,12 +126,11 @@ class BucketObject(Kind):
             "content": known.get("content"),
             "source": known.get("source"),
             "etag": found["ETag"].strip('"'),
-            "tags": as_mapping(tags) or None,
-            "tagsAll": as_mapping(tags),
+            **tag_outputs(aws, tags),
         }
 
-    def update(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
-        tags = "&".join(f"{_quoted(k)}={_quoted(v)}" for k, v in all_tags(aws, new).items())
+    def change(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+        tags = urlencode(all_tags(aws, new), quote_via=quote)
         aws.client("s3").put_object(
             Bucket=new["bucket"], Key=new["key"], Body=_body(new), Tagging=tags
         )
@@ -154,9 +152,3 @@ def _body(inputs: Inputs) -> bytes:
     if hashlib.sha256(content).hexdigest() != source["hash"]:
         raise ValueError(f"{source['path']} changed while it was used")
     return content
-
-
-def _quoted(text: str) -> str:
-    from urllib.parse import quote
-
-    return quote(text, safe="")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -60,7 +60,7 @@ class Boot:
 
         return self._wait.until(look)
 
-    def set_up(self, boot_program: str) -> BootReport:
+    def set_up(self, boot_program: Mapping[str, str]) -> BootReport:
         """Applies the node configuration, the secrets and the boot program to the machine."""
         self._report_progress("applying the new node configuration")
         setup = Setup(

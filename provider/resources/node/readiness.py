@@ -63,7 +63,7 @@ class Readiness:
         operation: Operation,
         inputs: Values,
         host_keys: HostKeys,
-        boot_program: Callable[[], str],
+        boot_program: Callable[[], Mapping[str, str]],
         state: Values | None = None,
     ) -> None:
         self._operation = operation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from provider.errors import OperationFailed
@@ -107,7 +107,7 @@ class Node(Resource):
     }
     replaces = frozenset({"nodeName", "instanceId"})
 
-    def __init__(self, host_keys: HostKeys, boot_program: Callable[[], str]) -> None:
+    def __init__(self, host_keys: HostKeys, boot_program: Callable[[], Mapping[str, str]]) -> None:
         self._host_keys = host_keys
         self._boot_program = boot_program
 

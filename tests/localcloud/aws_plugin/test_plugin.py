@@ -24,12 +24,22 @@ GROUP = "aws:ec2/securityGroup:SecurityGroup"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 INSTANCE = "aws:ec2/instance:Instance"
 ROLE = "aws:iam/role:Role"
+INTERFACE = "aws:ec2/networkInterface:NetworkInterface"
+EIP = "aws:ec2/eip:Eip"
+TABLE = "aws:ec2/routeTable:RouteTable"
+ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
 PARAMETER = "aws:ssm/parameter:Parameter"
 IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
 
 
 def refusal(caught: pytest.ExceptionInfo[Any]) -> tuple[grpc.StatusCode, str]:
     return caught.value.code(), caught.value.details()
+
+
+def network(engine: Engine) -> tuple[str, str]:
+    """A VPC with one subnet."""
+    vpc, _ = engine.create(VPC, {"cidrBlock": "10.31.0.0/16"})
+    return vpc, engine.create(SUBNET, {"vpcId": vpc, "cidrBlock": "10.31.0.0/20"})[0]
 
 
 def test_an_unknown_type_is_refused_by_name_with_what_is_known(engine: Engine) -> None:
@@ -87,6 +97,14 @@ def test_a_generated_name_is_kept_at_the_next_check(engine: Engine) -> None:
         ),
         (GROUP, {"description": "a"}, {"description": "b"}, ["description"]),
         (INGRESS, {"fromPort": 22}, {"fromPort": 23}, []),
+        (INGRESS, {"cidrIpv4": "10.0.0.0/8"}, {"cidrIpv4": "10.0.0.0/16"}, []),
+        (
+            INGRESS,
+            {"cidrIpv4": "10.0.0.0/8"},
+            {"referencedSecurityGroupId": "sg-1"},
+            ["cidrIpv4"],
+        ),
+        (ASSOCIATION, {"routeTableId": "rtb-1"}, {"routeTableId": "rtb-2"}, []),
         (PARAMETER, {"value": "a"}, {"value": "b"}, []),
         (PARAMETER, {"keyId": "alias/a"}, {"keyId": "alias/b"}, []),
         (PARAMETER, {}, {"keyId": "alias/b"}, []),
@@ -99,6 +117,38 @@ def test_what_replaces_a_resource_is_what_replaces_it_on_aws(
     found = engine.diff(token, old, new)
     assert found.changes == provider_pb2.DiffResponse.DIFF_SOME
     assert list(found.replaces) == replaces
+
+
+def test_what_aws_has_decided_stays_when_it_is_no_longer_given(engine: Engine) -> None:
+    spot = {"ami": "ami-1", "instanceMarketOptions": {"marketType": "spot"}}
+    found = engine.diff(INSTANCE, spot, {"ami": "ami-1"})
+    assert found.changes == provider_pb2.DiffResponse.DIFF_NONE
+
+
+def test_an_elastic_ip_keeps_its_interface_when_it_is_no_longer_given(engine: Engine) -> None:
+    _, subnet = network(engine)
+    interface, _ = engine.create(INTERFACE, {"subnetId": subnet, "description": "first"})
+    given = {"domain": "vpc", "networkInterface": interface, "tags": {"a": "1"}}
+    address, state = engine.create(EIP, given)
+    changed = {"domain": "vpc", "tags": {"a": "2"}}
+    engine.update(EIP, address, given, changed)
+    found = load(engine.read(EIP, address, changed).properties)
+    assert (found["networkInterface"], found["tags"]) == (interface, {"a": "2"})
+    renamed = {"subnetId": subnet, "description": "second"}
+    engine.update(INTERFACE, interface, {**renamed, "description": "first"}, renamed)
+    assert load(engine.read(INTERFACE, interface, renamed).inputs) == renamed
+    engine.delete(EIP, address, state)
+    engine.delete(INTERFACE, interface, state)
+
+
+def test_a_subnet_moves_to_another_route_table_in_place(engine: Engine) -> None:
+    vpc, subnet = network(engine)
+    first, second = (engine.create(TABLE, {"vpcId": vpc})[0] for _ in range(2))
+    old, new = ({"subnetId": subnet, "routeTableId": each} for each in (first, second))
+    association, _ = engine.create(ASSOCIATION, old)
+    engine.update(ASSOCIATION, association, old, new)
+    table = engine.client("ec2").describe_route_tables(RouteTableIds=[second])["RouteTables"][0]
+    assert [each["SubnetId"] for each in table["Associations"]] == [subnet]
 
 
 def test_nothing_null_and_empty_are_the_same(engine: Engine) -> None:
@@ -271,7 +321,6 @@ def test_a_spot_instance_is_one_and_its_volume_has_the_tags_and_the_size_it_is_g
     changed = {**inputs, "rootBlockDevice": {"volumeSize": 30, "tags": {"owner": "b"}}}
     engine.update(INSTANCE, instance, inputs, changed)
     assert load(engine.read(INSTANCE, instance, changed).inputs) == changed
-    assert list(engine.diff(INSTANCE, inputs, {**inputs, "instanceMarketOptions": None}).replaces)
     engine.delete(INSTANCE, instance, state)
 
 

@@ -73,7 +73,7 @@ def call(
     path: str = "/",
     signed_for: str | None = None,
 ) -> tuple[int, bytes]:
-    """A signed call of an AWS service, as boot.py makes it."""
+    """A signed call of an AWS service, as the boot program makes it."""
     host = f"{service}.us-east-1.amazonaws.com"
     request = AWSRequest("POST", f"https://{host}{path}", dict(headers), body)
     SigV4Auth(credentials, signed_for or service, "us-east-1").add_auth(request)

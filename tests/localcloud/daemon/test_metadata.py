@@ -1,4 +1,4 @@
-"""The metadata service, asked over HTTP as cloud-init and boot.py ask it."""
+"""The metadata service, asked over HTTP as cloud-init and the boot program ask it."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.aws_plugin import VERSION
 from localcloud.workbench import aws_plugin
 from localcloud.workbench.folder import Folder
 from tests.toolchain.conftest import Machine
@@ -17,7 +18,7 @@ ELF = b"\x7fELF"
 @pytest.fixture
 def plugin(folder: Folder) -> Path:
     """Where the engine looks for it."""
-    name = f"resource-aws-v{aws_plugin.sdk_version()}"
+    name = f"resource-aws-v{VERSION}"
     return folder.pulumi_home / "plugins" / name / "pulumi-resource-aws"
 
 
@@ -58,7 +59,7 @@ def test_ours_stands_in_where_the_official_one_is_out_of_reach(
 def test_the_official_one_is_installed_where_it_can_be_reached(
     machine: Machine, folder: Folder
 ) -> None:
-    version = aws_plugin.sdk_version()
+    version = VERSION
     (machine.folder / f"{version}-linux-amd64").touch()
     machine.has("pulumi", "")
     assert provide(machine, folder) == "the official aws plugin"
@@ -133,7 +134,7 @@ def test_a_stack_is_not_moved_to_the_official_one_under_way(
     machine: Machine, folder: Folder
 ) -> None:
     provide(machine, folder)
-    (machine.folder / f"{aws_plugin.sdk_version()}-linux-amd64").touch()
+    (machine.folder / f"{VERSION}-linux-amd64").touch()
     assert provide(machine, folder) == "the stand-in for the aws plugin"
 
 

@@ -10,8 +10,11 @@ import pytest
 import yaml
 
 from cluster import config
+from localcloud.lifecycle import Cloud
 from localcloud.workbench import stack_config
 from localcloud.workbench.folder import Folder
+from localcloud.workbench.workbench import Workbench
+from tests.toolchain.conftest import Machine
 from toolchain.host import Architecture
 from toolchain.k3s import K3s
 
@@ -31,10 +34,8 @@ def merged(
         before or {},
         root=ROOT,
         architecture=architecture,
-        endpoint=endpoint,
-        region="us-east-1",
+        running={"endpoint": endpoint, "region": "us-east-1", "k3sSha256": SHA256},
         k3s=k3s,
-        sha256=SHA256,
     )
 
 
@@ -82,19 +83,17 @@ def test_the_ranges_of_checkouts_spread_over_private_space() -> None:
     assert all(IPv4Network(each).subnet_of(allowed) for each in ranges)
 
 
-def test_an_unchanged_file_is_not_touched(folder: Folder) -> None:
-    def write() -> None:
-        stack_config.write(
-            folder,
-            architecture="x86_64",
-            endpoint="http://x",
-            region="us-east-1",
-            k3s=BINARY,
-            sha256=SHA256,
-        )
-
-    write()
+def test_an_unchanged_file_is_not_touched(machine: Machine, folder: Folder) -> None:
+    workbench = Workbench(
+        folder=folder,
+        host=machine.host,
+        cloud=Cloud(folder.path / "cloud"),
+        running={"endpoint": "http://x", "region": "us-east-1", "k3sSha256": SHA256},
+        pulumi=folder.path,
+        k3s=BINARY,
+    )
+    workbench.write_stack_config()
     first = folder.stack_config.stat()
-    write()
+    workbench.write_stack_config()
     assert first.st_mtime_ns == folder.stack_config.stat().st_mtime_ns
     assert "k3s-aws:cluster" in yaml.safe_load(folder.stack_config.read_text())["config"]

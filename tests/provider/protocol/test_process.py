@@ -23,6 +23,8 @@ from cluster.version import VERSION
 from provider.protocol import values
 from tests.provider.rpc import urn_of
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 EXECUTABLE = ROOT / "provider" / "pulumi-resource-k3s"
 NODE = "k3s:index:Node"

@@ -136,7 +136,7 @@ def without_ssh(inputs: Inputs) -> Inputs:
 
 
 class Rotated:
-    """A machine whose keys are changed by the boot program, as boot.py does."""
+    """A machine whose keys are changed by its boot program."""
 
     def __init__(
         self,

@@ -38,12 +38,30 @@ def test_another_node_configuration_is_installed_and_run(
         outputs = rpc.update(NODE, {**old, **LEARNED}, old, new)
 
     assert machine.content_of("etc/k3s-aws/node.json") == NEWER
-    assert machine.content_of("opt/k3s-aws/boot.py") == BOOT_PROGRAM
+    assert machine.content_of("opt/k3s-aws/boot/__main__.py") == BOOT_PROGRAM["__main__.py"]
     assert machine.mode_of("etc/k3s-aws/node.json") == 0o600
-    assert machine.mode_of("opt/k3s-aws/boot.py") == 0o755
     assert outputs["nodeConfig"] == NEWER
     assert outputs["bootReport"]["phases"][0]["name"] == "start-k3s"
     assert outputs["kubeletVersion"] == "v1.36.5+k3s1"
+
+
+def test_no_module_of_the_previous_boot_program_stays(
+    machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    old, new = node_inputs(), node_inputs(nodeConfig=NEWER)
+    machine.will_report_after_boot(report(), report())
+    api.nodes[NAME] = node(NAME)
+    machine.put("opt/k3s-aws/boot/removed_since.py", "")
+    # A change that was cut off left these.
+    machine.put("opt/k3s-aws/boot.new/half.py", "")
+    machine.put("opt/k3s-aws/boot.old/__main__.py", "")
+
+    with plugin(FastClock(), BOOT_PROGRAM) as rpc:
+        rpc.update(NODE, {**old, **LEARNED}, old, new)
+
+    folder = machine.root / "opt/k3s-aws"
+    assert [each.name for each in folder.iterdir()] == ["boot"]
+    assert [each.name for each in folder.glob("boot/*.py")] == ["__main__.py"]
 
 
 def test_what_is_installed_is_never_readable_by_others_not_even_for_a_moment(
@@ -61,7 +79,7 @@ def test_what_is_installed_is_never_readable_by_others_not_even_for_a_moment(
 
     assert machine.content_of("modes.log").splitlines() == [
         f"600 {machine.root}/{path}.new"
-        for path in ("etc/k3s-aws/node.json", "etc/k3s-aws/secrets.json", "opt/k3s-aws/boot.py")
+        for path in ("etc/k3s-aws/node.json", "etc/k3s-aws/secrets.json")
     ]
 
 
@@ -141,7 +159,10 @@ def test_the_report_of_the_run_before_is_no_result(
     old, new = node_inputs(), node_inputs(nodeConfig=NEWER)
     machine.will_report_after_boot(report(), report())
 
-    with plugin(FastClock(), "raise SystemExit(1)") as rpc, pytest.raises(Failed) as caught:
+    with (
+        plugin(FastClock(), {"__main__.py": "raise SystemExit(1)"}) as rpc,
+        pytest.raises(Failed) as caught,
+    ):
         rpc.update(NODE, {**old, **LEARNED}, old, new)
 
     assert "the boot program ended with status 1 and left no result" in str(caught.value)

@@ -23,8 +23,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from boot.__main__ import main
+from boot.environment import Environment
 from tests.cloud_init.authority import Authority
-from tests.cloud_init.program import boot
 
 REGION = "eu-central-1"
 INSTANCE = "i-0123456789abcdef0"
@@ -36,6 +37,11 @@ HOST_KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nhost-key-body\n-----END OPENSSH
 SERVER_PASSWORD = "server-password-0123456789"
 AGENT_PASSWORD = "agent-password-0123456789"
 LOGIN_KEY = "ssh-ed25519 AAAAlogin demo\n"
+
+
+def mode(path: Path) -> int:
+    """The permission bits of a file."""
+    return path.stat().st_mode & 0o777
 
 
 class Clock:
@@ -101,6 +107,9 @@ class Systemd:
             self.on_k3s_start()
         return 0, ""
 
+    def all_restarts(self) -> list[list[str]]:
+        return [words for words in self.commands if words[1:3] == ["restart", "--no-block"]]
+
     def restarts(self, unit: str) -> int:
         return sum(
             words[:2] == ["systemctl", "restart"] and words[-1] == unit for words in self.commands
@@ -146,31 +155,31 @@ class Download:
     ranges: list[str | None] = field(default_factory=list)
 
 
-class World:
+class SimulatedMachine:
     """One machine and what it can reach."""
 
     def __init__(self, root: Path, authority: Authority) -> None:
         self.root, self.authority = root, authority
         self.clock, self.kubelet = Clock(), Kubelet()
         self.systemd = Systemd(monotonic=self.clock.monotonic)
-        self.said: list[str] = []
+        self.log_lines: list[str] = []
         self.free = 1 << 40
         self.downloads = {"/good/k3s": Download()}
         self.objects: dict[str, bytes] = {}
-        self.refused_objects = 0
+        self.rejected_objects = 0
         self.role_delay = 0
-        self.refusals: list[tuple[int, str]] = []
+        self.rejections: list[tuple[int, str]] = []
         self.aws_clock_ahead = 0.0
         self.readiness: list[int] = []
         self.cacerts = authority.certificate
         self.sent_to_server: list[tuple[str, str | None]] = []
         # k3s takes the password it was started with until it starts again.
         self.server_password = SERVER_PASSWORD
-        self.told: list[str] = []
+        self.rotated_to: list[str] = []
         # What k3s says to another token before it takes it.
-        self.token_answers: list[int] = []
+        self.rotation_statuses: list[int] = []
         self.systemd.on_k3s_start = self._start_k3s
-        self.asked_parameters: list[list[str]] = []
+        self.requested_parameters: list[list[str]] = []
         ca_hash = hashlib.sha256(authority.certificate.encode()).hexdigest()
         self.server_token = f"K10{ca_hash}::server:{SERVER_PASSWORD}"
         self.agent_token = f"K10{ca_hash}::node:{AGENT_PASSWORD}"
@@ -195,7 +204,7 @@ class World:
     def _serve(
         self, handler: type[_Handler], authority: Authority | None = None
     ) -> ThreadingHTTPServer:
-        bound = type(handler.__name__, (handler,), {"world": self})
+        bound = type(handler.__name__, (handler,), {"machine": self})
         server = ThreadingHTTPServer(("127.0.0.1", 0), bound)
         server.daemon_threads = False
         if authority is not None:
@@ -254,18 +263,21 @@ class World:
 
     def boot(self) -> int:
         """Runs the boot program once, as a new process would."""
-        code: int = boot.Boot(
+        return main(self.environment())
+
+    def environment(self) -> Environment:
+        """What the boot program runs in on this machine."""
+        return Environment(
             root=self.root,
-            metadata=self.url,
-            ssm=self.url + "/",
-            s3=self.url + "/{bucket}/",
-            supervisor=self.server_url,
+            metadata_url=self.url,
+            ssm_url=self.url + "/",
+            s3_url=self.url + "/{bucket}/",
+            supervisor_url=self.server_url,
             run=self.systemd.run,
             clock=self.clock,
-            free=lambda _: self.free,
-            say=self.said.append,
-        ).main()
-        return code
+            free_bytes=lambda _: self.free,
+            print_line=self.log_lines.append,
+        )
 
     @property
     def report(self) -> dict[str, Any]:
@@ -274,6 +286,29 @@ class World:
         )
         return content
 
+    def phases(self) -> list[str]:
+        """The names of the phases in the report."""
+        return [phase["name"] for phase in self.report["phases"]]
+
+    def secrets(self) -> dict[str, Any]:
+        """The content of secrets.json."""
+        path = self.root / "etc/k3s-aws/secrets.json"
+        assert mode(path) == 0o600
+        content: dict[str, Any] = json.loads(path.read_text())
+        return content
+
+    def change_secrets(self, **changes: str) -> None:
+        """As the provider does."""
+        path = self.root / "etc/k3s-aws/secrets.json"
+        path.write_text(json.dumps({**self.secrets(), **changes}))
+        path.chmod(0o600)
+
+    def create_datastore(self, password: str = SERVER_PASSWORD) -> None:
+        """As k3s does when it runs first; it writes the datastore's token to a file."""
+        data = self.root / "var/lib/rancher/k3s/server"
+        (data / "db").mkdir()
+        (data / "token").write_text(f"K10ab::server:{password}\n")
+
     def cause(self) -> tuple[str, str]:
         """The phase that failed and why, as the report has it."""
         error = self.report["error"]
@@ -281,7 +316,7 @@ class World:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    world: World
+    machine: SimulatedMachine
 
     def log_message(self, format: str, *args: Any) -> None:
         """Tests read what was said, not what was served."""
@@ -301,8 +336,8 @@ class _Aws(_Handler):
         self.answer(200, b"metadata-session-token")
 
     def do_GET(self) -> None:
-        if self.path in self.world.downloads:
-            self._download(self.world.downloads[self.path])
+        if self.path in self.machine.downloads:
+            self._download(self.machine.downloads[self.path])
         elif self.path.startswith("/the-bucket/"):
             self._object()
         elif self.headers["X-aws-ec2-metadata-token"] != "metadata-session-token":
@@ -316,20 +351,20 @@ class _Aws(_Handler):
         for name in ("Host", "X-Amz-Content-SHA256"):
             signed.headers[name] = self.headers[name]
         stamp = self.headers["X-Amz-Date"]
-        if self.world.refused_objects > 0:
-            self.world.refused_objects -= 1
+        if self.machine.rejected_objects > 0:
+            self.machine.rejected_objects -= 1
             self.answer(403, b"")
         elif self.headers["Authorization"] != botocore_signature(signed, "s3", stamp):
             self.answer(403, b"SignatureDoesNotMatch")
-        elif self.path not in self.world.objects:
+        elif self.path not in self.machine.objects:
             self.answer(404, b"NoSuchKey")
         else:
-            self.answer(200, self.world.objects[self.path])
+            self.answer(200, self.machine.objects[self.path])
 
     def _metadata(self, path: str) -> None:
         roles = "iam/security-credentials/"
-        if path.startswith(roles) and self.world.role_delay > 0:
-            self.world.role_delay -= 1
+        if path.startswith(roles) and self.machine.role_delay > 0:
+            self.machine.role_delay -= 1
             self.answer(404, b"")
             return
         credentials = {
@@ -349,21 +384,21 @@ class _Aws(_Handler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        now = self.world.clock.time() + self.world.aws_clock_ahead
+        now = self.machine.clock.time() + self.machine.aws_clock_ahead
         date = {"Date": format_datetime(datetime.fromtimestamp(now, UTC), usegmt=True)}
-        if self.world.refusals:
-            status, kind = self.world.refusals.pop(0)
+        if self.machine.rejections:
+            status, kind = self.machine.rejections.pop(0)
             self.answer(status, json.dumps({"__type": kind, "message": "no"}).encode(), date)
         elif not self._is_signed(body, now):
             self.answer(400, b'{"__type": "InvalidSignatureException"}', date)
         else:
             asked = json.loads(body)
-            self.world.asked_parameters.append(asked["Names"])
+            self.machine.requested_parameters.append(asked["Names"])
             assert asked["WithDecryption"] is True
             found = [
-                {"Name": name, "Value": self.world.parameters[name]}
+                {"Name": name, "Value": self.machine.parameters[name]}
                 for name in asked["Names"]
-                if name in self.world.parameters
+                if name in self.machine.parameters
             ]
             self.answer(200, json.dumps({"Parameters": found}).encode(), date)
 
@@ -373,7 +408,7 @@ class _Aws(_Handler):
         when = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         if abs(when.timestamp() - now) > 300:
             return False
-        request = AWSRequest("POST", f"{self.world.url}/", data=body)
+        request = AWSRequest("POST", f"{self.machine.url}/", data=body)
         for name in ("Content-Type", "X-Amz-Target"):
             request.headers[name] = self.headers[name]
         return botocore_signature(request, "ssm", stamp) == self.headers["Authorization"]
@@ -400,17 +435,17 @@ class _Supervisor(_Handler):
 
     def do_PUT(self) -> None:
         # https://github.com/k3s-io/k3s/blob/main/pkg/server/handlers/token.go
-        self.world.sent_to_server.append((self.path, self.headers["Authorization"]))
+        self.machine.sent_to_server.append((self.path, self.headers["Authorization"]))
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        login = base64.b64encode(f"server:{self.world.server_password}".encode()).decode()
-        if self.world.token_answers:
-            self.answer(self.world.token_answers.pop(0), b"")
+        login = base64.b64encode(f"server:{self.machine.server_password}".encode()).decode()
+        if self.machine.rotation_statuses:
+            self.answer(self.machine.rotation_statuses.pop(0), b"")
             return
         if self.path != "/v1-k3s/token" or self.headers["Authorization"] != f"Basic {login}":
             self.answer(401, b"")
             return
-        self.world.told.append(body["newToken"])
-        noted = self.world.root / "var/lib/rancher/k3s/server/token"
+        self.machine.rotated_to.append(body["newToken"])
+        noted = self.machine.root / "var/lib/rancher/k3s/server/token"
         noted.write_text(f"K10ab::server:{body['newToken']}\n")
         self.answer(200, b"")
 
@@ -418,22 +453,22 @@ class _Supervisor(_Handler):
         if self.path.startswith("/api"):
             self._api()
             return
-        self.world.sent_to_server.append((self.path, self.headers["Authorization"]))
+        self.machine.sent_to_server.append((self.path, self.headers["Authorization"]))
         if self.path == "/cacerts":
-            self.answer(200, self.world.cacerts.encode())
+            self.answer(200, self.machine.cacerts.encode())
         else:
-            self.answer(self.world.readiness.pop(0) if self.world.readiness else 200, b"ok")
+            self.answer(self.machine.readiness.pop(0) if self.machine.readiness else 200, b"ok")
 
     def _api(self) -> None:
         """The Node of the kubelet whose certificate is shown."""
-        kubelet, name = self.world.kubelet, self.path.removeprefix("/api/v1/nodes/")
+        kubelet, name = self.machine.kubelet, self.path.removeprefix("/api/v1/nodes/")
         subject = self.connection.getpeercert().get("subject", ())
         if (("commonName", f"system:node:{name}"),) not in subject:
             self.answer(401, b"")
         elif not kubelet.registered:
             self.answer(404, b"")
         else:
-            now = self.world.clock.time() if kubelet.heartbeat is None else kubelet.heartbeat
+            now = self.machine.clock.time() if kubelet.heartbeat is None else kubelet.heartbeat
             ready = {
                 "type": "Ready",
                 "status": kubelet.ready,

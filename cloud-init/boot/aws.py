@@ -1,0 +1,118 @@
+"""The instance metadata service (IMDSv2), and SSM and S3 as the role of the instance."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from boot.environment import Environment
+from boot.http_client import fetch
+from boot.report import Report
+from boot.signing import sign
+from boot.waiting import BootError, Retry, Wait
+
+# A role that was just created is not effective everywhere in AWS yet.
+IAM_SECONDS = 60
+
+
+class Aws:
+    """The client; it corrects its time by the one that AWS reports."""
+
+    def __init__(self, environment: Environment, wait: Wait, report: Report) -> None:
+        self.environment, self.wait, self.report = environment, wait, report
+        self.skew_seconds = 0.0
+
+    def metadata(self, path: str) -> str:
+        """A value of the metadata service, by its path below `meta-data`."""
+        url = f"{self.environment.metadata_url}/latest"
+
+        def attempt() -> str:
+            ttl = {"X-aws-ec2-metadata-token-ttl-seconds": "300"}
+            status, _, token = fetch(f"{url}/api/token", ttl, method="PUT")
+            if status == 200:
+                self.report.add_secret(token.decode())
+                header = {"X-aws-ec2-metadata-token": token.decode()}
+                status, _, body = fetch(f"{url}/meta-data/{path}", header)
+            if status != 200:
+                raise Retry(f"it answered {status}")
+            return body.decode().strip()
+
+        value: str = self.wait.until(attempt, f"no {path} from the instance metadata service")
+        return value
+
+    def credentials(self) -> dict[str, str]:
+        """The temporary credentials of the instance's role."""
+        roles = "iam/security-credentials/"
+        found: dict[str, str] = json.loads(self.metadata(roles + self.metadata(roles)))
+        if "SecretAccessKey" not in found:
+            raise Retry(f"the instance role has no credentials: {found.get('Code')}")
+        self.report.add_secret(found["SecretAccessKey"])
+        self.report.add_secret(found["Token"])
+        return found
+
+    def sign(
+        self, url: str, headers: Mapping[str, str], body: bytes, method: str, region: str,
+        service: str,
+    ) -> dict[str, str]:  # fmt: skip
+        """The headers of the request, with those of its signature."""
+        now = self.environment.clock.time() + self.skew_seconds
+        when = datetime.fromtimestamp(now, timezone.utc)  # noqa: UP017
+        return sign(
+            url, headers, body, method=method, when=when, region=region, service=service,
+            credentials=self.credentials(),
+        )  # fmt: skip
+
+    def correct_clock(self, headers: Any) -> None:
+        """Takes the time of a rejection: a clock that is off makes valid signatures invalid."""
+        if headers["Date"]:
+            now = parsedate_to_datetime(headers["Date"]).timestamp()
+            self.skew_seconds = now - self.environment.clock.time()
+
+    def locate(self, source: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+        """URL and headers for a source: `s3://<bucket>/<key>` signed, any other URL as it is."""
+        if not source.startswith("s3://"):
+            return source, headers
+        bucket, _, key = source[len("s3://") :].partition("/")
+        region, domain = self._place()
+        url = self.environment.s3_url.format(bucket=bucket, region=region, domain=domain) + key
+        empty = {**headers, "X-Amz-Content-SHA256": hashlib.sha256(b"").hexdigest()}
+        return url, self.sign(url, empty, b"", "GET", region, "s3")
+
+    def parameters(self, names: Sequence[str]) -> dict[str, str]:
+        """The decrypted values of SSM parameters, by name; all of them are redacted from now on."""
+        region, domain = self._place()
+        url = self.environment.ssm_url.format(region=region, domain=domain)
+        body = json.dumps({"Names": list(names), "WithDecryption": True}).encode()
+        headers = {
+            "Content-Type": "application/x-amz-json-1.1",
+            "X-Amz-Target": "AmazonSSM.GetParameters",
+        }
+
+        def attempt() -> Any:
+            signed = self.sign(url, headers, body, "POST", region, "ssm")
+            status, received, text = fetch(url, signed, body=body)
+            if status == 200:
+                return json.loads(text)
+            reason = self.report.redact(text.decode(errors="replace"))[:300]
+            rejection = f"SSM answered {status}: {reason}"
+            if status >= 500 or status == 429 or "Throttl" in rejection:
+                raise Retry(rejection)
+            self.correct_clock(received)
+            raise Retry(rejection, IAM_SECONDS)
+
+        found = self.wait.until(attempt, f"no secrets from {url}", growth=1.5)
+        values = {each["Name"]: each["Value"] for each in found["Parameters"]}
+        for value in values.values():
+            self.report.add_secret(value)
+        missing = [name for name in names if name not in values]
+        if missing:
+            raise BootError(f"SSM has no parameter {', '.join(missing)}")
+        return values
+
+    def _place(self) -> tuple[str, str]:
+        """The region, and the domain of its services."""
+        return self.metadata("placement/region"), self.metadata("services/domain")

@@ -1,0 +1,96 @@
+"""Receiving a file from several sources, with resuming and its SHA-256 compared."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from boot import files
+from boot.aws import IAM_SECONDS
+from boot.http_client import open_url
+from boot.machine import Machine
+from boot.waiting import BootError, Retry
+
+SPARE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file with this SHA-256; `part` keeps what was received, for resuming."""
+
+    machine: Machine
+    sha256: str
+    part: Path
+
+    def from_first(self, sources: Sequence[str], what: str) -> None:
+        """Tries the sources in order until one has the file; BootError when none can have it."""
+        report = self.machine.report
+        failed: dict[str, str] = {}
+
+        def attempt() -> None:
+            reasons = []
+            for source in [each for each in sources if each not in failed]:
+                try:
+                    return self._receive(source)
+                except Retry as reason:
+                    reasons.append(reason)
+                    report.log(str(reason))
+                except BootError as error:
+                    failed[source] = str(error)
+                    report.log(str(error))
+            if reasons:
+                # A source that may be back at any time is tried until the deadline.
+                limits = [reason.for_seconds for reason in reasons]
+                limit = None if None in limits else max(filter(None, limits))
+                raise Retry("; ".join(map(str, reasons)), limit)
+            raise BootError("; ".join(failed.values()))
+
+        self.machine.wait.until(attempt, f"{what} was not downloaded", growth=1.5)
+
+    def _receive(self, source: str) -> None:
+        have = self.part.stat().st_size if self.part.exists() else 0
+        wanted = {"Range": f"bytes={have}-"} if have else {}
+        with open_url(*self.machine.aws.locate(source, wanted)) as response:
+            self._require_content(source, response)
+            resumed = response.status == 206
+            digest = files.sha256_of(self.part) if resumed else hashlib.sha256()
+            self._copy(source, response, digest)
+        if digest.hexdigest() == self.sha256:
+            return
+        self.part.unlink()
+        if resumed:
+            raise Retry(f"{source} did not continue the same file; beginning again")
+        raise BootError(f"{source} has SHA-256 {digest.hexdigest()}, expected {self.sha256}")
+
+    def _require_content(self, source: str, response: Any) -> None:
+        status = response.status
+        if status == 403 and source.startswith("s3://"):
+            self.machine.aws.correct_clock(response.headers)
+            raise Retry(f"{source} answered 403", IAM_SECONDS)
+        if status == 416:
+            self.part.unlink()
+            raise Retry(f"{source} is not longer than what was received; beginning again")
+        if status not in (200, 206):
+            retryable = status >= 500 or status in (408, 429)
+            raise (Retry if retryable else BootError)(f"{source} answered {status}")
+
+    def _copy(self, source: str, response: Any, digest: Any) -> None:
+        length, received = int(response.headers["Content-Length"] or 0), 0
+        folder, mode = self.part.parent, "ab" if response.status == 206 else "wb"
+        free = self.machine.environment.free_bytes(folder)
+        if free < length + SPARE_BYTES:
+            raise BootError(f"{folder} has {free >> 20} MiB free, {length >> 20} MiB are needed")
+        end = "the connection ended"
+        try:
+            with self.part.open(mode) as file:
+                for block in iter(lambda: response.read(1 << 18), b""):
+                    received += file.write(block)
+                    digest.update(block)
+        except (OSError, http.client.HTTPException) as error:
+            end, length = str(error), max(length, received + 1)
+        if received < length:
+            raise Retry(f"{source} stopped after {received} of {length} bytes: {end}")

@@ -1,0 +1,42 @@
+"""HTTP requests. No proxy of the environment is used; what the network may do later is a Retry."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from collections.abc import Mapping
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
+
+from boot.waiting import Retry
+
+TIMEOUT_SECONDS = 10
+
+
+def open_url(
+    url: str,
+    headers: Mapping[str, str],
+    context: ssl.SSLContext | None = None,
+    body: bytes | None = None,
+    method: str | None = None,
+) -> Any:
+    """The open response, of whatever status. GET, or POST with a body, unless `method` is given."""
+    request = Request(url, body, dict(headers), method=method)  # noqa: S310
+    try:
+        opener = build_opener(ProxyHandler({}), HTTPSHandler(context=context))
+        return opener.open(request, timeout=TIMEOUT_SECONDS)
+    except HTTPError as response:
+        return response
+    except (OSError, http.client.HTTPException) as error:
+        raise Retry(f"{urlsplit(url).netloc}: {getattr(error, 'reason', error)}") from None
+
+
+def fetch(url: str, headers: Mapping[str, str], *args: Any, **named: Any) -> tuple[int, Any, bytes]:
+    """Status, headers and body of a short response; the arguments are those of `open_url`."""
+    with open_url(url, headers, *args, **named) as response:
+        try:
+            return response.status, response.headers, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise Retry(f"{urlsplit(url).netloc}: {error}") from None

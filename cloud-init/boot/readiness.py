@@ -1,0 +1,130 @@
+"""Whether the server of an agent, k3s on this machine, and its node are ready."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from boot import files, systemd, tokens
+from boot.http_client import fetch
+from boot.machine import Machine
+from boot.waiting import BootError, Retry
+
+# A server whose tokens are being changed is not as fast as a new agent.
+JOIN_SECONDS = 60
+
+
+def wait_for_server(machine: Machine) -> None:
+    """Asks more often than k3s would, and distinguishes a rejected token from no response."""
+    url = machine.node.join_url
+    ca_hash, _, login = tokens.read(machine)["token"][len("K10") :].partition("::")
+    login = base64.b64encode(login.encode()).decode()
+    machine.report.add_secret(login)
+    # Nothing is sent to a server before its authority has the hash of the token.
+    unverified = ssl._create_unverified_context()  # noqa: S323
+
+    def attempt() -> None:
+        status, _, authority = fetch(f"{url}/cacerts", {}, unverified)
+        if status != 200:
+            raise Retry(f"the server {url} answered {status} for /cacerts")
+        if hashlib.sha256(authority).hexdigest() != ca_hash:
+            raise BootError(f"the server {url} has another authority than the join token names")
+        ours = ssl.create_default_context(cadata=authority.decode())
+        status, _, _ = fetch(f"{url}/v1-k3s/readyz", {"Authorization": f"Basic {login}"}, ours)
+        if status in (401, 403):
+            raise Retry(f"the server {url} refused the join token", JOIN_SECONDS)
+        if status != 200:
+            raise Retry(f"the server {url} is not ready: {status}")
+
+    machine.wait.until(attempt, f"no ready server at {url}")
+
+
+def is_active(machine: Machine) -> bool:
+    """Whether k3s runs; an agent does before systemd calls its unit active."""
+    state = systemd.unit_state(machine, machine.k3s_unit)
+    if state["ActiveState"] == "active" or machine.role == "server":
+        return state["ActiveState"] == "active"
+    try:
+        require_ready(machine, state)
+    except Retry:
+        return False
+    return True
+
+
+def wait_for_node(machine: Machine) -> None:
+    """Until the API reports the node Ready."""
+
+    def attempt() -> None:
+        require_ready(machine, require_start(machine))
+
+    # Not faster: each machine of a large cluster asks the one server.
+    wait_for_k3s(machine, attempt, f"node {machine.node_name} is not Ready", pause=0.5)
+
+
+def wait_for_k3s(
+    machine: Machine, attempt: Callable[[], Any], what: str, pause: float = 0.25
+) -> None:
+    """Waits like `Wait.until`; a failure also has a line of k3s's journal since its start."""
+    try:
+        machine.wait.until(attempt, what, pause=pause)
+    except BootError as error:
+        since = machine.report.phase_starts["start-k3s"]
+        line = systemd.last_error(machine, machine.k3s_unit, since)
+        raise BootError(f"{error}; its journal: {line}") from None
+
+
+def require_start(machine: Machine) -> dict[str, str]:
+    """The state of k3s's unit; raises BootError when k3s ends again and again."""
+    state = systemd.unit_state(machine, machine.k3s_unit)
+    if state["ActiveState"] == "failed" or int(state["NRestarts"]) >= 3:
+        raise BootError(f"{machine.k3s_unit}.service does not start")
+    return state
+
+
+def require_ready(machine: Machine, state: Mapping[str, str]) -> None:
+    """
+    Raises Retry unless the kubelet reported Ready since k3s's process started; a Node stays Ready
+    for a while when its kubelet is gone.
+    """
+    if state["MainPID"] == "0":
+        # Between two tries of systemd there is no start to compare with.
+        raise Retry(f"{machine.k3s_unit}.service has no process")
+    ready = _ready_condition(machine)
+    if ready.get("status") != "True":
+        raise Retry(ready.get("message", "its kubelet has reported nothing")[:300])
+    clock = machine.environment.clock
+    age = clock.monotonic() - int(state["ExecMainStartTimestampMonotonic"]) / 1e6
+    reported = datetime.strptime(ready["lastHeartbeatTime"], "%Y-%m-%dT%H:%M:%S%z")
+    # Reported in whole seconds.
+    if reported.timestamp() < int(clock.time() - age):
+        raise Retry("its kubelet has not reported since its start")
+
+
+def _ready_condition(machine: Machine) -> dict[str, str]:
+    """The condition Ready of this machine's Node, as far as it has one."""
+    url = machine.node.join_url or machine.environment.supervisor_url
+    path = f"api/v1/nodes/{machine.node_name}"
+    status, _, body = fetch(f"{url}/{path}", {}, _kubelet_context(machine))
+    if status == 404:
+        raise Retry("its kubelet has not registered")
+    if status != 200:
+        raise Retry(f"the API at {url} answered {status}")
+    conditions = json.loads(body)["status"].get("conditions", ())
+    return next((each for each in conditions if each["type"] == "Ready"), {})
+
+
+def _kubelet_context(machine: Machine) -> ssl.SSLContext:
+    """TLS with the kubelet's own certificate, which may read its Node."""
+    folder = machine.server_data.parent / "agent"
+    certificate, key = folder / "client-kubelet.crt", folder / "client-kubelet.key"
+    try:
+        context = ssl.create_default_context(cadata=files.read(folder / "server-ca.crt"))
+        context.load_cert_chain(certificate, key)
+    except (OSError, ValueError):
+        raise Retry("k3s has no certificate for the kubelet yet") from None
+    return context

@@ -1,0 +1,88 @@
+"""The start of k3s."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from boot import files, k3s, readiness, systemd, tokens
+from boot.machine import Machine
+from boot.waiting import Retry
+
+# What would change the machine by itself; a newer image is how it gets newer packages.
+UNATTENDED = (
+    "apt-daily.timer", "apt-daily.service", "apt-daily-upgrade.timer", "apt-daily-upgrade.service",
+    "unattended-upgrades.service", "dnf-automatic.timer", "dnf-automatic-install.timer",
+)  # fmt: skip
+
+
+def is_current(machine: Machine) -> bool:
+    """Whether k3s runs with this very binary and configuration."""
+    wanted = k3s.configuration(machine).hash(machine)
+    return files.read(_hash_file(machine)) == wanted and readiness.is_active(machine)
+
+
+def start(machine: Machine) -> None:
+    """Starts k3s, and waits until a server serves the API, or an agent's process runs."""
+    unit, run = machine.k3s_unit, machine.environment.run
+    datastore_exists = (machine.server_data / "db").exists()
+    if machine.role == "server":
+        _prepare_tokens(machine, datastore_exists)
+    previous = systemd.unit_state(machine, unit)["MainPID"]
+    # How often systemd started one that fell over before; refused where none ever ran.
+    run(["systemctl", "reset-failed", unit])
+    systemd.systemctl(machine, "restart", "--no-block", unit)
+    # While k3s starts.
+    systemd.systemctl(machine, "enable", unit)
+    _stop_unattended_updates(machine)
+    readiness.wait_for_k3s(
+        machine, lambda: _require_process(machine, previous), f"{unit}.service is not up"
+    )
+    if machine.role == "server" and not tokens.are_recorded(machine):
+        if datastore_exists:
+            # Once more: it has the datastore keep who may join, so that k3s starts again.
+            tokens.rotate_server_token(machine, tokens.read(machine)["token"])
+        tokens.record(machine)
+    files.write(_hash_file(machine), k3s.configuration(machine).hash(machine), 0o600)
+
+
+def _prepare_tokens(machine: Machine, datastore_exists: bool) -> None:
+    """
+    Gives other tokens to k3s and its datastore; a moment before it starts with them.
+
+    What fails between the two leaves a k3s that runs with others than it has.
+    """
+    if not tokens.are_recorded(machine):
+        # k3s writes the token of its datastore there at once.
+        in_datastore = files.read(machine.server_data / "token").strip()
+        wanted, installed = tokens.read(machine)["token"], machine.path("etc/rancher/k3s/token")
+        if datastore_exists and tokens.password_of(in_datastore) != tokens.password_of(wanted):
+            tokens.rotate_server_token(machine, files.read(installed).strip())
+        if datastore_exists and not readiness.is_active(machine):
+            # Or systemd starts it once more meanwhile, with what is replaced here.
+            systemd.systemctl(machine, "stop", machine.k3s_unit)
+        # A run that was cut off after its start left passwords that the datastore does not have,
+        # with which k3s would not start. It makes this file again.
+        (machine.server_data / "cred/passwd").unlink(missing_ok=True)
+    tokens.write(machine)
+
+
+def _require_process(machine: Machine, previous: str) -> None:
+    state = readiness.require_start(machine)
+    # An agent's unit becomes active minutes after its node was Ready: k3s waits for a heartbeat of
+    # the kubelet first (pkg/agent/netpol of k3s).
+    inactive = machine.role == "server" and state["ActiveState"] != "active"
+    if inactive or state["MainPID"] in ("0", previous):
+        raise Retry(f"{machine.k3s_unit}.service is {state['ActiveState']}")
+
+
+def _stop_unattended_updates(machine: Machine) -> None:
+    run = machine.environment.run
+    # Units that an image does not have are masked all the same.
+    run(["systemctl", "mask", "--now", "--no-block", *UNATTENDED])
+    if machine.path("usr/bin/snap").exists():
+        # Beside the boot: it waits for snapd, which may still be unpacking what it has.
+        run(["systemd-run", "--no-block", "snap", "refresh", "--hold"])
+
+
+def _hash_file(machine: Machine) -> Path:
+    return machine.path("var/lib/k3s-aws/running")

@@ -1,0 +1,107 @@
+"""The values of the configuration's keys in a resolved cluster: those of a node, and the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cluster import releases
+from cluster.model import Cluster, Node
+from cluster.spec import TAG_PREFIX
+
+
+def of_node(cluster: Cluster, node: Node) -> dict[str, Any]:
+    """What of the configuration reaches a node, by key."""
+    return {
+        "cluster.name": cluster.name,
+        **_of_k3s(cluster, node),
+        **{f"cluster.rotation.{key}": each for key, each in _rotation(cluster).items()},
+        **_of_pool(node),
+        **_of_network(cluster, node),
+        "cluster.nodeDeadlineSeconds": cluster.node_deadline_seconds,
+    }
+
+
+def _rotation(cluster: Cluster) -> dict[str, int]:
+    rotation = cluster.rotation
+    return {
+        "joinTokens": rotation.join_tokens,
+        "loginKey": rotation.login_key,
+        "hostKeys": rotation.host_keys,
+    }
+
+
+def _of_k3s(cluster: Cluster, node: Node) -> dict[str, Any]:
+    k3s, path = cluster.k3s, "cluster.k3s"
+    sha256 = k3s.sha256[node.architecture]
+    pinned = releases.PINNED.get(k3s.version, {}).get(node.architecture)
+    passed = {key: v for key, v in k3s.keys_of(node.role).items() if key not in node.pool.k3s}
+    shared = {
+        f"{path}.version": k3s.version,
+        f"{path}.downloadUrl": None if k3s.from_bucket else k3s.download_url,
+        f"{path}.bucket": k3s.from_bucket,
+        # A pinned one follows from the version.
+        f"{path}.sha256.{node.architecture}": None if sha256 == pinned else sha256,
+        f"{path}.flannelBackend": k3s.flannel_backend,
+        f"{path}.registries": k3s.registries,
+        f"{path}.{node.role}": passed,
+    }
+    if node.role == "agent":
+        return shared
+    return {
+        **shared,
+        **{f"{path}.components.{name}": False for name in k3s.disabled},
+        f"{path}.secretsEncryption": k3s.secrets_encryption,
+        "cluster.manifests": [each for each in cluster.manifests if not each.of_chart],
+        "cluster.charts": [each for each in cluster.manifests if each.of_chart],
+    }
+
+
+def _of_pool(node: Node) -> dict[str, Any]:
+    pool, image = node.pool, node.pool.image
+    path = "cluster.servers" if node.role == "server" else "cluster.pools[]"
+    return {
+        f"{path}.instanceType": pool.instance_type,
+        f"{path}.rootVolumeGib": pool.root_volume_gib,
+        f"{path}.labels": pool.labels,
+        f"{path}.taints": pool.taints,
+        f"{path}.image.os": None if image.ami else image.name,
+        f"{path}.image.id": image.ami,
+        # That of the program's own images follows from the image.
+        f"{path}.image.loginUser": image.login_user if image.ami else None,
+        f"{path}.image.generation": image.generation,
+        f"{path}.k3s": pool.k3s,
+        f"{path}.spot": pool.spot is not None,
+        f"{path}.spotMaxPrice": pool.spot.max_price if pool.spot else None,
+    }
+
+
+def _of_network(cluster: Cluster, node: Node) -> dict[str, Any]:
+    ranges, path = cluster.network, "cluster.network"
+    subnet = cluster.subnets[node.subnet]
+    own = subnet.id is None
+    return {
+        f"{path}.vpcCidr": ranges.vpc_cidr if own else None,
+        f"{path}.availabilityZones": (node.subnet, subnet.zone, subnet.cidr) if own else None,
+        f"{path}.subnetIds": subnet.id,
+        f"{path}.publicAddresses": ranges.public_addresses,
+        f"{path}.clusterCidr": ranges.cluster_cidr,
+        f"{path}.serviceCidr": ranges.service_cidr,
+        f"{path}.sshAllowedCidrs": ranges.ssh_enabled,
+    }
+
+
+def of_no_node(cluster: Cluster) -> dict[str, Any]:
+    """What of the configuration reaches no node, by key."""
+    named = {key: f"{TAG_PREFIX}{key}" for key in ("owner", "expiry")}
+    tags = {key: each for key, each in cluster.own_tags.items() if key not in named.values()}
+    return {
+        **{f"cluster.{key}": cluster.own_tags.get(tag) for key, tag in named.items()},
+        "cluster.tags": tags,
+        "cluster.parameterKmsKeyArn": cluster.parameter_key_arn,
+        "cluster.network.apiAllowedCidrs": cluster.network.api_allowed_cidrs,
+        "cluster.network.sshAllowedCidrs": cluster.network.ssh_allowed_cidrs,
+        "cluster.network.callerAddressUrl": cluster.network.caller_address_url,
+        "cluster.identities": cluster.identities,
+        "cluster.adminKubeconfig": cluster.admin_kubeconfig,
+        "cluster.drainSeconds": cluster.drain_seconds,
+    }

@@ -1,0 +1,393 @@
+"""What a change of the configuration does to each node, key by key."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from cluster import changes, config, node_config
+from cluster.changes import Plan, plan_changes
+from cluster.effect import Effect
+from cluster.errors import ConfigError, Kind
+from cluster.k3s_config import Addresses
+from cluster.model import Cluster, Node
+from cluster.node_config import Surroundings
+from cluster.reading.declarations import Integer, Object, Objects
+from cluster.reading.keys import table
+from tests.cluster import ec2
+
+NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {{name: {}}}\n"
+FILES = {f"{name}.yaml": NAMESPACE.format(name) for name in "ab"}
+TAINT = {"key": "a", "value": "b", "effect": "NoSchedule"}
+BASE: Mapping[str, Any] = {
+    "name": "demo",
+    "servers": {"labels": {"a": "b"}, "taints": [TAINT]},
+    "pools": [{"name": "agents", "count": 2, "taints": [TAINT]}],
+    "network": {
+        "apiAllowedCidrs": ["203.0.113.0/24"],
+        "sshAllowedCidrs": ["203.0.113.0/24"],
+    },
+    "manifests": [{"name": "one", "content": FILES["a.yaml"]}],
+    "charts": [{"name": "podinfo", "chart": "podinfo", "repo": "https://example.com"}],
+    "identities": [{"name": "ci", "role": "deployer", "namespaces": ["default"]}],
+}
+ARM, X86 = "ab" * 32, "cd" * 32
+OWN_RELEASE = {"version": "v1.36.4+own1", "sha256": {"arm64": ARM, "x86_64": X86}}
+OWN_IMAGE = "ami-0bbbbbbbbbbbbbbbb"
+SUBNET_A, SUBNET_B = "subnet-0aaaaaaaaaaaaaaaa", "subnet-0bbbbbbbbbbbbbbbb"
+
+IMAGE = {"os": "ubuntu-24.04", "id": OWN_IMAGE, "loginUser": "core", "generation": 2}
+MACHINE = {
+    "instanceType": "t4g.medium",
+    "rootVolumeGib": 40,
+    "labels": {"a": "c"},
+    "taints[].key": "c",
+    "taints[].value": "c",
+    "taints[].effect": "NoExecute",
+    "k3s": {"kubelet-arg": ["max-pods=60"]},
+    **{f"image.{key}": value for key, value in IMAGE.items()},
+}
+# Another value for every key, by its declared path.
+OTHER: Mapping[str, Any] = {
+    "cluster.name": "other",
+    "cluster.owner": "me",
+    "cluster.expiry": "2027-01-31",
+    "cluster.tags": {"a": "b"},
+    "cluster.parameterKmsKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d",
+    "cluster.adminKubeconfig": True,
+    "cluster.nodeDeadlineSeconds": 900,
+    "cluster.drainSeconds": 60,
+    **{f"cluster.rotation.{key}": 2 for key in ("joinTokens", "loginKey", "hostKeys")},
+    **{f"cluster.image.{key}": value for key, value in IMAGE.items()},
+    **{f"cluster.servers.{key}": value for key, value in MACHINE.items()},
+    **{f"cluster.pools[].{key}": value for key, value in MACHINE.items()},
+    "cluster.pools[].name": "builders",
+    "cluster.pools[].count": 3,
+    "cluster.pools[].maxUnavailable": "100%",
+    "cluster.pools[].spot": True,
+    "cluster.pools[].spotMaxPrice": "0.06",
+    "cluster.network.vpcCidr": "10.65.0.0/16",
+    "cluster.network.availabilityZones": ["eu-central-1b"],
+    "cluster.network.subnetIds": [SUBNET_B],
+    "cluster.network.publicAddresses": True,
+    "cluster.network.clusterCidr": "10.44.0.0/16",
+    "cluster.network.serviceCidr": "10.45.0.0/16",
+    "cluster.network.apiAllowedCidrs": ["198.51.100.0/24"],
+    "cluster.network.sshAllowedCidrs": ["198.51.100.0/24"],
+    "cluster.network.callerAddressUrl": "https://example.com/ip",
+    "cluster.k3s.version": "v1.37.1+k3s1",
+    "cluster.k3s.downloadUrl": "https://example.com/k3s",
+    "cluster.k3s.bucket": True,
+    "cluster.k3s.sha256.arm64": "ef" * 32,
+    "cluster.k3s.sha256.x86_64": "ef" * 32,
+    **{f"cluster.k3s.components.{name}": False for name in ("servicelb", "metrics-server")},
+    **{f"cluster.k3s.components.{name}": False for name in ("local-storage", "coredns")},
+    **{f"cluster.k3s.components.{name}": False for name in ("traefik", "network-policy")},
+    "cluster.k3s.components.helm-controller": False,
+    "cluster.k3s.flannelBackend": "host-gw",
+    "cluster.k3s.secretsEncryption": False,
+    "cluster.k3s.registries": {"mirrors": {"docker.io": {}}},
+    "cluster.k3s.server": {"debug": True},
+    "cluster.k3s.agent": {"debug": True},
+    "cluster.manifests[].name": "other",
+    "cluster.manifests[].content": FILES["b.yaml"],
+    "cluster.manifests[].file": "b.yaml",
+    "cluster.charts[].name": "other",
+    "cluster.charts[].chart": "other",
+    "cluster.charts[].repo": "https://example.com/other",
+    "cluster.charts[].version": "6.7.1",
+    "cluster.charts[].namespace": "web",
+    "cluster.charts[].values": {"replicas": 2},
+    "cluster.identities[].name": "other",
+    "cluster.identities[].role": "viewer",
+    "cluster.identities[].clusterRole": "view",
+    "cluster.identities[].namespaces": ["shop"],
+    "cluster.identities[].expiryDays": 30,
+    "cluster.identities[].generation": 2,
+}
+# What the configuration has before, where the key needs more than BASE.
+NEEDS: Mapping[str, Mapping[str, Any]] = {
+    "cluster.image.loginUser": {"cluster.image.id": OWN_IMAGE},
+    "cluster.servers.image.loginUser": {"cluster.servers.image.id": OWN_IMAGE},
+    "cluster.pools[].image.loginUser": {"cluster.pools[].image.id": OWN_IMAGE},
+    "cluster.pools[].spotMaxPrice": {"cluster.pools[].spot": True},
+    "cluster.network.subnetIds": {"cluster.network.subnetIds": [SUBNET_A]},
+    "cluster.network.publicAddresses": {
+        "cluster.network.subnetIds": [SUBNET_A],
+        "cluster.network.publicAddresses": False,
+    },
+    "cluster.k3s.sha256.arm64": {"cluster.k3s": OWN_RELEASE},
+    "cluster.k3s.sha256.x86_64": {
+        "cluster.k3s": OWN_RELEASE,
+        "cluster.pools[].instanceType": "t3.small",
+    },
+    "cluster.k3s.components.helm-controller": {
+        "cluster.k3s.components.traefik": False,
+        "cluster.charts": [],
+    },
+    "cluster.manifests[].file": {"cluster.manifests": [{"name": "one", "file": "a.yaml"}]},
+    "cluster.identities[].clusterRole": {
+        "cluster.identities": [{"name": "ci", "clusterRole": "admin", "namespaces": ["shop"]}]
+    },
+}
+LEAVES = [path for path, key in table.declared().items() if not isinstance(key, Object | Objects)]
+# Those with one possible value.
+FIXED = [
+    path
+    for path, key in table.declared().items()
+    if isinstance(key, Integer) and key.low == key.high
+]
+
+
+def with_value(raw: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """The configuration with another value at a declared path, whose lists mean their first."""
+    changed = copy.deepcopy(dict(raw))
+    steps = [0 if step == "[]" else step for step in re.findall(r"\[\]|[\w-]+", path)][1:]
+    here: Any = changed
+    for step, following in itertools.pairwise(steps):
+        here = here[step] if step == 0 else here.setdefault(step, [] if following == 0 else {})
+    here[steps[-1]] = value
+    return changed
+
+
+def cluster(raw: Mapping[str, Any], **keys: Any) -> Cluster:
+    return ec2.resolve(config.load({**raw, **keys}, stack="dev", read_file=FILES.__getitem__))
+
+
+def change_of(path: str) -> tuple[Cluster, Cluster]:
+    before: Mapping[str, Any] = BASE
+    for needed, value in NEEDS.get(path, {}).items():
+        before = with_value(before, needed, value)
+    return cluster(before), cluster(with_value(before, path, OTHER[path]))
+
+
+@pytest.mark.parametrize("path", [path for path in LEAVES if path not in FIXED])
+def test_a_change_of_each_key_does_what_is_declared_of_it(path: str) -> None:
+    before, after = change_of(path)
+    plan = plan_changes(before, after)
+    assert mentioned(path, plan)
+    assert strongest(plan) == table.declared()[path].effect
+    assert {node.name: node.effect for node in plan.nodes} == observed(before, after)
+
+
+@pytest.mark.parametrize("path", FIXED)
+def test_a_key_with_one_value_has_no_other(path: str) -> None:
+    with pytest.raises(ConfigError):
+        cluster(with_value(BASE, path, 3))
+
+
+def mentioned(path: str, plan: Plan) -> bool:
+    """Whether the plan names the key; an object that is compared as a whole stands for its keys."""
+    names = {re.sub(r"\[\d+\]", "[]", key) for key in plan.keys}
+    of_pools = {
+        path.replace("cluster.image", f"cluster.{at}.image") for at in ("servers", "pools[]")
+    }
+    wholes = {whole for whole in table.effects() if path.startswith(f"{whole}[]")}
+    return bool(names & {*of_pools, *wholes})
+
+
+def strongest(plan: Plan) -> Effect:
+    """A pool by another name is a pool of new machines in place of the old ones."""
+    if plan.created and plan.deleted:
+        return Effect.REPLACE
+    return max((node.effect for node in plan.nodes), default=Effect.NONE)
+
+
+def observed(before: Cluster, after: Cluster) -> dict[str, Effect]:
+    """What the rendered machines say, by node: compared without any declaration."""
+    old = {node.suffix: node for node in before.nodes}
+    pairs = [(old[new.suffix], new) for new in after.nodes if new.suffix in old]
+    found = {new.logical_name: _observed(before, one, after, new) for one, new in pairs}
+    if found[after.nodes[0].logical_name] == Effect.REPLACE:
+        # The server's instance id is an input of every node: agents join the new one.
+        return {name: max(effect, Effect.IN_PLACE) for name, effect in found.items()}
+    return found
+
+
+def _observed(before: Cluster, old: Node, after: Cluster, new: Node) -> Effect:
+    if _machine(before, old) != _machine(after, new):
+        return Effect.REPLACE
+    if old.pool.instance_type != new.pool.instance_type:
+        return Effect.RESTART
+    if _applied(before, old) != _applied(after, new):
+        return Effect.IN_PLACE
+    return Effect.NONE
+
+
+def _machine(cluster: Cluster, node: Node) -> tuple[Any, ...]:
+    """What replaces an instance: its name, generation, market options and interface's subnet."""
+    subnet = cluster.subnets[node.subnet]
+    place = subnet.id or (cluster.network.vpc_cidr, node.subnet, subnet)
+    return node.logical_name, node.generation, node.pool.spot, place
+
+
+def _applied(cluster: Cluster, node: Node) -> tuple[Any, ...]:
+    """What the provider applies to a running machine: node configuration and secrets."""
+    public = "198.51.100.10" if cluster.network.public_addresses else None
+    text = node_config.render(
+        cluster,
+        node,
+        Addresses(private_ip="10.64.0.10", public_ip=public),
+        Surroundings(
+            region=cluster.region,
+            server_private_ip="10.64.0.10",
+            bucket="the-bucket" if cluster.k3s.from_bucket else None,
+        ),
+    )
+    return text, cluster.rotation
+
+
+def test_without_a_cluster_before_every_node_is_new() -> None:
+    plan = plan_changes(None, cluster(BASE))
+    assert plan == Plan(created=("demo-servers-0", "demo-agents-0", "demo-agents-1"))
+
+
+def test_the_same_configuration_changes_nothing() -> None:
+    plan = plan_changes(cluster(BASE), cluster(BASE))
+    assert {(node.effect, node.keys) for node in plan.nodes} == {(Effect.NONE, ())}
+    assert plan.keys == plan.created == plan.deleted == ()
+
+
+def test_nodes_of_larger_and_smaller_pools_are_created_and_deleted() -> None:
+    pools = [{"name": "a", "count": 1}, {"name": "b", "count": 2}]
+    others = [{"name": "b", "count": 1}, {"name": "a", "count": 2}]
+    plan = plan_changes(cluster(BASE, pools=pools), cluster(BASE, pools=others))
+    assert (plan.created, plan.deleted) == (("demo-a-1",), ("demo-b-1",))
+    assert {node.effect for node in plan.nodes} == {Effect.NONE}
+    assert plan.keys == ("cluster.pools[0].count", "cluster.pools[1].count")
+
+
+def test_a_change_names_its_keys_at_the_nodes_it_concerns() -> None:
+    pools = [{"name": "a"}, {"name": "b", "labels": {"team": "x"}, "instanceType": "t4g.nano"}]
+    after = cluster(BASE, pools=pools, k3s={"server": {"debug": True}})
+    before = cluster(BASE, pools=[{"name": "b"}, {"name": "a"}])
+    assert [(each.name, each.effect, each.keys) for each in plan_changes(before, after).nodes] == [
+        ("demo-servers-0", Effect.IN_PLACE, ("cluster.k3s.server",)),
+        ("demo-a-0", Effect.NONE, ()),
+        (
+            "demo-b-0",
+            Effect.RESTART,
+            ("cluster.pools[1].instanceType", "cluster.pools[1].labels"),
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {"instanceType": "t3.small"}),
+        ({"spot": True}, {"spot": True, "instanceType": "t4g.medium"}),
+    ],
+)
+def test_another_architecture_and_a_spot_machine_need_a_new_machine(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    one, other = (cluster(BASE, pools=[{"name": "a", **pool}]) for pool in (before, after))
+    node = plan_changes(one, other).nodes[1]
+    assert (node.effect, node.keys) == (Effect.REPLACE, ("cluster.pools[0].instanceType",))
+    assert observed(one, other)[node.name] == Effect.REPLACE
+
+
+def test_another_zone_replaces_the_machines_that_move_and_no_other() -> None:
+    network = {**BASE["network"], "availabilityZones": ["eu-central-1a", "eu-central-1b"]}
+    other = {**BASE["network"], "availabilityZones": ["eu-central-1a", "eu-central-1c"]}
+    before, after = cluster(BASE, network=network), cluster(BASE, network=other)
+    plan = plan_changes(before, after)
+    assert [node.effect for node in plan.nodes] == [Effect.NONE, Effect.NONE, Effect.REPLACE]
+    assert {node.name: node.effect for node in plan.nodes} == observed(before, after)
+
+
+def test_subnets_in_another_order_replace_only_the_machines_that_move() -> None:
+    def at(*subnets: str) -> Cluster:
+        return cluster(BASE, network={**BASE["network"], "subnetIds": list(subnets)})
+
+    before, after = at(SUBNET_A, SUBNET_B), at(SUBNET_A)
+    plan = plan_changes(before, after)
+    assert [node.effect for node in plan.nodes] == [Effect.NONE, Effect.NONE, Effect.REPLACE]
+    assert {node.name: node.effect for node in plan.nodes} == observed(before, after)
+
+
+def test_agents_join_a_new_server_in_place_for_its_reason() -> None:
+    plan = plan_changes(cluster(BASE), cluster(BASE, k3s={"secretsEncryption": False}))
+    keys = ("cluster.k3s.secretsEncryption",)
+    assert [(node.effect, node.keys) for node in plan.nodes] == [
+        (Effect.REPLACE, keys),
+        (Effect.IN_PLACE, keys),
+        (Effect.IN_PLACE, keys),
+    ]
+
+
+def test_ssh_that_is_enabled_again_applies_what_changed_since() -> None:
+    closed = cluster(BASE, network={**BASE["network"], "sshAllowedCidrs": []})
+    opened = plan_changes(closed, cluster(BASE))
+    assert {node.effect for node in opened.nodes} == {Effect.IN_PLACE}
+    assert {node.effect for node in plan_changes(cluster(BASE), closed).nodes} == {Effect.NONE}
+
+
+def test_a_replaced_server_loses_its_datastore_which_is_a_consequence() -> None:
+    plan = plan_changes(cluster(BASE), cluster(BASE, image={"generation": 2}))
+    (lost,) = plan.consequences
+    assert str(lost) == (
+        'cluster.servers.image.generation: replaces "demo-servers-0", whose root volume has the '
+        "datastore\n    export what you need before: the cluster starts empty"
+    )
+    assert lost.kind == Kind.DATA_LOSS
+    assert plan.rejections == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind", "message"),
+    [
+        (
+            {"k3s": {"version": "v1.37.1+k3s1"}},
+            {"k3s": {"version": "v1.36.4+k3s1"}},
+            Kind.DOWNGRADE,
+            'cluster.k3s.version: must not be older than "v1.37.1+k3s1", which wrote the '
+            'datastore, found "v1.36.4+k3s1"\n    keep the version, or choose a newer one',
+        ),
+        (
+            {"k3s": {"version": "v1.35.1+own1", "sha256": {"arm64": ARM}}},
+            {"k3s": {"version": "v1.37.1+k3s1"}},
+            Kind.SKIPPED_MINOR,
+            'cluster.k3s.version: "v1.37.1+k3s1" is more than one minor version after '
+            '"v1.35.1+own1"\n    upgrade one minor version at a time, first to the one after 1.35',
+        ),
+        (
+            {"pools": [{"name": "b"}, {"name": "a", "count": 2, "rootVolumeGib": 40}]},
+            {"pools": [{"name": "a", "count": 2, "rootVolumeGib": 30}]},
+            Kind.SHRUNK_VOLUME,
+            "cluster.pools[0].rootVolumeGib: must be at least 40, the size of the volume, found "
+            "30\n    set it to 40 or more; EC2 cannot shrink a volume",
+        ),
+        (
+            {"network": {**BASE["network"], "sshAllowedCidrs": []}},
+            {"network": {**BASE["network"], "sshAllowedCidrs": []}, "nodeDeadlineSeconds": 900},
+            Kind.SSH_DISABLED,
+            "cluster.network.sshAllowedCidrs: is empty, and this change needs SSH to 3 nodes, such "
+            "as demo-servers-0\n    allow the address of this run, and empty the list again "
+            "afterwards",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_a_rejection_of_its_kind(
+    before: dict[str, Any], after: dict[str, Any], kind: Kind, message: str
+) -> None:
+    plan = plan_changes(cluster(BASE, **before), cluster(BASE, **after))
+    assert [(each.kind, str(each)) for each in plan.rejections] == [(kind, message)]
+
+
+def test_a_machine_that_is_replaced_anyway_may_have_a_smaller_volume_and_an_older_k3s() -> None:
+    before = cluster(BASE, servers={"rootVolumeGib": 40}, k3s={"version": "v1.37.1+k3s1"})
+    plan = plan_changes(before, cluster(BASE, image={"generation": 2}))
+    assert plan.rejections == ()
+    assert {node.effect for node in plan.nodes} == {Effect.REPLACE}
+
+
+def test_every_declared_effect_is_one_that_the_table_has() -> None:
+    assert table.effects() == changes.EFFECTS
+    assert set(changes.EFFECTS) >= set(LEAVES)

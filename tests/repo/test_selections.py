@@ -1,0 +1,95 @@
+"""`make check` leaves the slow tests out, and `make test` runs every test."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from _pytest.mark.expression import Expression
+
+from tests.conftest import SLOW_FIXTURES, SLOW_FOLDERS, is_slow
+
+ROOT = Path(__file__).parents[2]
+MAKEFILE = (ROOT / "Makefile").read_text()
+MARKERS = ("localcloud", "slow")
+APART = "tests/localcloud"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What one call of pytest in the Makefile runs: a marker expression, a folder left out."""
+
+    expression: str
+    ignored: frozenset[str]
+
+    def runs(self, folder: str, markers: Mapping[str, bool]) -> bool:
+        chosen = Expression.compile(self.expression).evaluate(lambda name, **_: markers[name])
+        return chosen and folder not in self.ignored
+
+
+def selections() -> dict[str, Selection]:
+    """By the target of the Makefile; options that leave tests out in other ways are errors."""
+    found: dict[str, Selection] = {}
+    target = ""
+    for line in MAKEFILE.splitlines():
+        if heading := re.match(r"([a-z-]+):", line):
+            target = heading[1]
+        if "-m pytest" not in line:
+            continue
+        expression, ignored = "", set()
+        words = iter(shlex.split(line.partition("-m pytest")[2]))
+        for word in words:
+            if word == "-m":
+                expression = next(words)
+            elif word.startswith("--ignore="):
+                ignored.add(word.removeprefix("--ignore="))
+            else:
+                assert word in ("-q", "--numprocesses=auto"), line
+        assert target not in found
+        found[target] = Selection(expression, frozenset(ignored))
+    return found
+
+
+@pytest.mark.parametrize("folder", ["tests/cluster", APART])
+@pytest.mark.parametrize("marked", [*itertools.product([False, True], repeat=len(MARKERS))])
+def test_every_test_is_run_by_exactly_one_of_the_targets(
+    folder: str, marked: tuple[bool, ...]
+) -> None:
+    markers = dict(zip(MARKERS, marked, strict=True))
+    if folder == APART and not markers["localcloud"]:
+        assert is_slow(f"{folder}/test_a.py::test_b", ())
+        markers["slow"] = True
+    runs = [target for target, each in selections().items() if each.runs(folder, markers)]
+    assert len(runs) == 1
+
+
+def test_the_targets_leave_out_what_these_tests_know_of() -> None:
+    found = selections()
+    assert set(found) == {"unit", "slow", "test"}
+    assert set().union(*(each.ignored for each in found.values())) == {APART}
+
+
+def test_make_test_runs_all_of_them_and_make_check_the_fast_ones() -> None:
+    recipe = MAKEFILE.partition("\ntest:")[2].partition("\n\n")[0]
+    assert re.search(r"\$\(MAKE\) .* check slow$", recipe, re.M)
+    recipe = MAKEFILE.partition("\ncheck:")[2].partition("\n\n")[0]
+    assert re.search(r"\$\(MAKE\) .* lint types unit$", recipe, re.M)
+
+
+@pytest.mark.parametrize("folder", [*SLOW_FOLDERS, *SLOW_FIXTURES])
+def test_a_folder_with_slow_tests_exists(folder: str) -> None:
+    assert (ROOT / folder).is_dir()
+    if fixture := SLOW_FIXTURES.get(folder):
+        assert f"def {fixture}(" in (ROOT / folder / "conftest.py").read_text()
+
+
+def test_tests_are_slow_by_their_folder_or_by_what_their_folder_starts() -> None:
+    assert is_slow("tests/recovery/test_recover.py::test_a", ())
+    assert is_slow("tests/provider/nodes/test_node.py::test_a", ["tmp_path", "machine"])
+    assert not is_slow("tests/provider/test_keys.py::test_a", ["tmp_path"])
+    assert not is_slow("tests/toolchain/test_k3s.py::test_a", ["machine"])
