@@ -145,7 +145,7 @@ def test_a_login_that_stays_refused_is_an_error_after_some_grace(
 
     assert failed.code == "FAILED_PRECONDITION"
     assert failed.text.startswith(
-        '127.0.0.1 does not let user "admin" in with the login key\n    the image may have'
+        '127.0.0.1 rejects the login key of user "admin"\n    the image may have'
     )
     assert machine.connections > 1
 

@@ -83,7 +83,7 @@ def test_a_key_the_machine_had_before_is_refused_as_that(
     machine.close()
 
     assert {text.partition("\n")[0] for text in said} == {
-        f"the machine at 127.0.0.1 port {machine.port} shows the SSH host key that "
+        f"the machine at 127.0.0.1 port {machine.port} has the SSH host key that "
         '"demo-agents-0" had before it was replaced or its key rotated: '
         f"{old['fingerprint']}, expected {new['fingerprint']}"
     }
