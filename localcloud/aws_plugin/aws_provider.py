@@ -1,4 +1,4 @@
-"""The resource types and look-ups of the stand-in, for the servicer of provider/protocol/."""
+"""The resource types and lookups of the stand-in, for the servicer of provider/protocol/."""
 
 from __future__ import annotations
 

@@ -69,12 +69,12 @@ class Session:
         """Repeats `done` until it returns None instead of the state; raises ProviderErrors."""
         wait = Wait(seconds, SystemClock(), self.cancelled)
 
-        def look() -> None:
+        def poll() -> None:
             if (state := done()) is not None:
                 raise Pending(f"{what} is {state}")
 
         try:
-            wait.until(look, every=POLL_SECONDS)
+            wait.until(poll, every=POLL_SECONDS)
         except DeadlineExceeded:
             raise DeadlineExceeded(f"after {seconds:.0f} s, {wait.seen}") from None
 
@@ -97,6 +97,6 @@ class Session:
 
 
 def is_gone(error: botocore.exceptions.ClientError) -> bool:
-    """Whether AWS said that the thing does not exist."""
+    """Whether AWS reports that the resource does not exist."""
     code = error.response["Error"]["Code"]
     return "NotFound" in code or code == "404" or code.startswith("NoSuch")

@@ -1,4 +1,4 @@
-"""Property values, as the resource types and look-ups exchange them with the protocol layer."""
+"""Property values, as the resource types and lookups exchange them with the protocol layer."""
 
 from __future__ import annotations
 

@@ -99,8 +99,8 @@ class Api:
 
     def node(self, name: str) -> NodeState | None:
         """The Node; None when there is none of this name."""
-        answer = self.call("GET", f"/api/v1/nodes/{name}", accept=(404,))
-        return _state(answer.json()) if answer.status == 200 else None
+        response = self.call("GET", f"/api/v1/nodes/{name}", accept=(404,))
+        return _state(response.json()) if response.status == 200 else None
 
     def nodes(self) -> Mapping[str, NodeState]:
         """Every Node, by name."""
@@ -123,7 +123,7 @@ class Api:
         Sets labels (None removes one), and these taints in place of those replaced.
 
         `replaced` are keys and effects, `taints` keys, values and effects. Raises
-        ApiStatusError with 409 when somebody else changed the Node meanwhile.
+        ApiStatusError with 409 when the Node was changed meanwhile.
         """
         node = self.call("GET", f"/api/v1/nodes/{name}").json()
         present = node["spec"].get("taints", ())
@@ -168,12 +168,12 @@ class Api:
         kind = "merge-patch+json" if method == "PATCH" else "json"
         headers = {"Content-Type": f"application/{kind}", "Accept": "application/json"}
         try:
-            answer = self._pool.request(method, self._endpoint + path, body=body, headers=headers)
+            response = self._pool.request(method, self._endpoint + path, body=body, headers=headers)
         except urllib3.exceptions.HTTPError as error:
             raise _connection_error(error) from error
-        if answer.status not in (200, 201, 202, *accept):
-            raise ApiStatusError(answer.status, _format_status(answer))
-        return answer
+        if response.status not in (200, 201, 202, *accept):
+            raise ApiStatusError(response.status, _format_status(response))
+        return response
 
 
 def _trust(parts: kubeconfig.Parts) -> ssl.SSLContext:
@@ -204,11 +204,11 @@ def _connection_error(error: urllib3.exceptions.HTTPError) -> ApiError:
     return ApiError(f"the API does not respond ({type(error).__name__})")
 
 
-def _format_status(answer: urllib3.BaseHTTPResponse) -> str:
-    text = f"the API responds {answer.status} {answer.reason}"
+def _format_status(response: urllib3.BaseHTTPResponse) -> str:
+    text = f"the API responds {response.status} {response.reason}"
     with contextlib.suppress(ValueError, AttributeError):
         # The message of Kubernetes, in an object of the kind Status.
-        if message := answer.json().get("message"):
+        if message := response.json().get("message"):
             return f"{text}: {str(message)[:_LONGEST_REASON]}"
     return text
 

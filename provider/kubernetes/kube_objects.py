@@ -65,7 +65,7 @@ class Objects:
         self, method: str, path: str, content: Any = None, accept: Sequence[int] = ()
     ) -> tuple[int, Any]:
         def call() -> tuple[int, Any]:
-            answer = self._api.call(method, path, content, accept)
-            return answer.status, answer.json()
+            response = self._api.call(method, path, content, accept)
+            return response.status, response.json()
 
         return self.until(lambda: self.wait.run(call))

@@ -56,7 +56,7 @@ class Resource:
         """Called with each resource of the stack that the engine shows to the plugin."""
 
     def reject_update(self, changed: Collection[str], inputs: Values, state: Values) -> str | None:
-        """Why the changes of these top properties cannot be made; asked before any is made."""
+        """Why the changes of these top properties cannot be made; called before any is made."""
         return None
 
     def filter_diff(self, differences: Sequence[Difference]) -> Sequence[Difference]:

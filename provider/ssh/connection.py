@@ -21,7 +21,7 @@ import paramiko
 # For one attempt; the wait around it has the deadline.
 _CONNECT_SECONDS: Final = 5.0
 _BANNER_SECONDS: Final = 10.0
-_ANSWER_SECONDS: Final = 20.0
+_RESPONSE_SECONDS: Final = 20.0
 
 # paramiko logs errors with a traceback of its own; we raise them.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -71,7 +71,7 @@ class Login:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class CommandResult:
     """The output of a command and its exit status."""
 
     status: int
@@ -96,15 +96,15 @@ class Connection:
     def __init__(self, transport: paramiko.Transport) -> None:
         self._transport = transport
 
-    def run(self, command: str, content: str = "") -> Answer:
+    def run(self, command: str, content: str = "") -> CommandResult:
         """Runs a command to its end, with `content` as its input."""
         with _translate_errors(), contextlib.closing(self._open(command)) as channel:
             channel.sendall(content.encode())
             channel.shutdown_write()
             output = channel.makefile("rb").read()
-            if not channel.status_event.wait(_ANSWER_SECONDS):
+            if not channel.status_event.wait(_RESPONSE_SECONDS):
                 raise ConnectionFailed("the machine does not end a command")
-            return Answer(status=channel.recv_exit_status(), output=output.decode())
+            return CommandResult(status=channel.recv_exit_status(), output=output.decode())
 
     def start(self, command: str) -> Running:
         """Starts a command and does not wait for it."""
@@ -117,8 +117,8 @@ class Connection:
         self._transport.close()
 
     def _open(self, command: str) -> paramiko.Channel:
-        channel = self._transport.open_session(timeout=_ANSWER_SECONDS)
-        channel.settimeout(_ANSWER_SECONDS)
+        channel = self._transport.open_session(timeout=_RESPONSE_SECONDS)
+        channel.settimeout(_RESPONSE_SECONDS)
         channel.exec_command(command)
         return channel
 

@@ -47,13 +47,13 @@ class Machine(Session):
 
     def report(self) -> BootReport | None:
         """The boot report; None before there is one."""
-        answer = self.ask(f"cat {REPORT}")
-        if answer is None:
+        result = self.try_run(f"cat {REPORT}")
+        if result is None:
             return None
-        if answer.status != 0:
+        if result.status != 0:
             self.wait.seen = "waiting for cloud-init"
             return None
-        return boot_report.parse(answer.output)
+        return boot_report.parse(result.output)
 
     def boot_id(self) -> str:
         """The id of the current boot of the machine."""
@@ -61,9 +61,9 @@ class Machine(Session):
 
     def runs(self, node_config: str) -> bool:
         """Whether the machine was set up by this node configuration."""
-        answer = self.run(f"sudo -n cat {NODE_CONFIG}")
+        result = self.run(f"sudo -n cat {NODE_CONFIG}")
         with contextlib.suppress(ValueError):
-            same: bool = json.loads(answer.output) == json.loads(node_config)
+            same: bool = json.loads(result.output) == json.loads(node_config)
             return same
         return False
 
@@ -111,8 +111,8 @@ class Machine(Session):
         self._write_as_root(path, script, _packed(modules))
 
     def _write_as_root(self, path: str, script: str, content: str) -> None:
-        answer = self.run(f"sudo -n sh -c {shlex.quote(script)}", content)
-        if answer.status != 0:
+        result = self.run(f"sudo -n sh -c {shlex.quote(script)}", content)
+        if result.status != 0:
             raise OperationFailed(
                 f'user "{self.login.user}" may not write {path} on the machine\n'
                 f"    to check: {self.hint('sudo -n true')}"

@@ -14,8 +14,8 @@ from provider.errors import OperationFailed
 from provider.keys.fingerprints import fingerprint_of
 from provider.keys.host_keys import HostKeys
 from provider.ssh.connection import (
-    Answer,
     AuthenticationFailed,
+    CommandResult,
     Connection,
     ConnectionFailed,
     Login,
@@ -60,13 +60,13 @@ class Session:
         port = "" if self.login.port == 22 else f"-p {self.login.port} "
         return f"ssh {port}{self.login.user}@{self.login.host} {command}"
 
-    def ask(self, command: str, content: str = "") -> Answer | None:
+    def try_run(self, command: str, content: str = "") -> CommandResult | None:
         """A command's output and status; None when the machine cannot be reached yet."""
         return self._attempt(lambda connection: connection.run(command, content))
 
-    def run(self, command: str, content: str = "") -> Answer:
+    def run(self, command: str, content: str = "") -> CommandResult:
         """A command's output and status, as soon as the machine can be reached."""
-        return self.until(lambda: self.ask(command, content))
+        return self.until(lambda: self.try_run(command, content))
 
     def start(self, command: str) -> Running:
         """A command that goes on by itself, as soon as the machine can be reached."""

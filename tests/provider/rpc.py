@@ -68,7 +68,7 @@ class AheadClock(FastClock):
 
 
 class Recorder:
-    """What was said about resources."""
+    """The progress and the warnings that the engine would show."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, str]] = []
@@ -108,10 +108,10 @@ class Rpc:
         boot_program: Mapping[str, str] | None = None,
         random_hex: Callable[[int], str] = secrets.token_hex,
     ) -> None:
-        self.said = Recorder()
+        self.reported = Recorder()
         environment = ProviderEnvironment(
             clock=clock,
-            progress_reporter=self.said,
+            progress_reporter=self.reported,
             random_hex=random_hex,
         )
         self._server = Server(
@@ -219,10 +219,10 @@ def plugin(clock: Clock, boot_program: Mapping[str, str] | None = None) -> Itera
 
 
 def _left(failed: Any) -> dict[str, Any] | None:
-    told = dict(failed.trailing_metadata()).get("grpc-status-details-bin")
-    if told is None:
+    details = dict(failed.trailing_metadata()).get("grpc-status-details-bin")
+    if details is None:
         return None
-    status, left = status_pb2.Status.FromString(told), provider_pb2.ErrorResourceInitFailed()
+    status, left = status_pb2.Status.FromString(details), provider_pb2.ErrorResourceInitFailed()
     assert status.details[0].Unpack(left)
     assert list(left.reasons) == [failed.details()] == [status.message]
     assert left.id == "id"

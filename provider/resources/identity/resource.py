@@ -26,14 +26,14 @@ _NOT_APPLIED: Final = frozenset({"deadlineSeconds", "api.clientCertificate", "ap
 
 class Identity(Resource):
     """
-    A client certificate with a user name of its own, and bindings that give rights to that name.
+    A client certificate with a user name of its own, and bindings that grant it permissions.
 
-    Update binds again behind another server, whose cluster is empty, and when the namespaces or
-    the objects in the cluster changed; the kubeconfig stays what it was. In the last third of the
-    certificate's life it issues another, and the user before keeps the rights beside the new one.
-    Another `generation`, role or validity issues another, and takes the rights of the one before.
+    Update binds again in another datastore, which is empty, and when the namespaces or the objects
+    in the cluster changed; the kubeconfig stays the same. In the last third of the certificate's
+    life it issues another one, and the previous user keeps its permissions beside the new one.
+    Another `generation`, role or validity issues another one, and revokes those of the previous.
 
-    Delete removes the bindings as far as the API answers, and succeeds; namespaces stay.
+    Delete removes the bindings if the API responds, and always succeeds; namespaces are kept.
     """
 
     token = "k3s:index:Identity"

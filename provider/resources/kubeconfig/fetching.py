@@ -65,14 +65,14 @@ def _from_server(
     """What k3s wrote; with another certificate than `expired`, after a restart if need be."""
 
     def read() -> kubeconfig.Parts:
-        answer = machine.ask(f"sudo -n cat {_FILE}")
-        if answer is None:
+        result = machine.try_run(f"sudo -n cat {_FILE}")
+        if result is None:
             raise Pending(wait.seen)
-        if answer.status != 0 or not answer.output:
+        if result.status != 0 or not result.output:
             raise Pending(f"k3s has not written {_FILE}")
         authority = inputs["api"]["serverCaCertificate"]
-        kubeconfig.verify(answer.output, server_ca_certificate=authority)
-        return kubeconfig.parse(answer.output)
+        kubeconfig.verify(result.output, server_ca_certificate=authority)
+        return kubeconfig.parse(result.output)
 
     def read_renewed() -> kubeconfig.Parts:
         parts = read()

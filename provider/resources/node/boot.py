@@ -44,7 +44,7 @@ class Boot:
         """The report of the ended first boot; raises when it fails while we watch."""
         watched = False
 
-        def look() -> BootReport:
+        def poll() -> BootReport:
             nonlocal watched
             report = self._own(self._machine.report())
             if report is None:
@@ -58,7 +58,7 @@ class Boot:
                 return report
             raise Pending(self._wait.seen)
 
-        return self._wait.until(look)
+        return self._wait.until(poll)
 
     def set_up(self, boot_program: Mapping[str, str]) -> BootReport:
         """Applies the node configuration, the secrets and the boot program to the machine."""

@@ -145,7 +145,7 @@ class Readiness:
         since = self._wait.elapsed
         restarted = False
 
-        def look(api: Api) -> NodeState:
+        def poll(api: Api) -> NodeState:
             nonlocal restarted
             responded, node = self._node(api)
             waited = self._wait.elapsed - since
@@ -162,7 +162,7 @@ class Readiness:
             raise Pending(self._wait.seen)
 
         with contextlib.closing(self._api()) as api:
-            node = self._wait.until(lambda: look(api))
+            node = self._wait.until(lambda: poll(api))
         seconds = round(self._wait.elapsed, 1)
         self._report_progress(f"Ready after {seconds} s")
         return Ready(report=content, node=node, seconds=seconds)
@@ -199,7 +199,7 @@ class Readiness:
         """Whether the restart was requested; it ends long after the node is Ready again."""
         unit = UNITS[self._inputs["role"]]
         self._report_progress(f"restart {unit}: {why}")
-        return machine.ask(f"sudo -n systemctl restart --no-block {unit}") is not None
+        return machine.try_run(f"sudo -n systemctl restart --no-block {unit}") is not None
 
     def _seen(self, text: str) -> None:
         self._wait.seen = text

@@ -59,7 +59,7 @@ def test_good_inputs_pass_and_come_back_with_their_keys_secret(
     assert machine.connections == 0
 
 
-def test_every_fault_of_the_inputs_is_told_at_once_with_its_path(
+def test_every_failure_of_the_inputs_is_reported_at_once_with_its_path(
     rpc: Rpc, node_inputs: MakeInputs
 ) -> None:
     good = node_inputs(role="boss", deadlineSeconds=0, drainSecond=3, nodeConfig="[]")
@@ -93,7 +93,7 @@ def test_every_fault_of_the_inputs_is_told_at_once_with_its_path(
     }
 
 
-def test_what_is_not_known_yet_is_not_a_fault(rpc: Rpc, node_inputs: MakeInputs) -> None:
+def test_an_unknown_input_is_not_a_failure(rpc: Rpc, node_inputs: MakeInputs) -> None:
     inputs = node_inputs(instanceId=UNKNOWN, api=UNKNOWN)
     inputs["ssh"] = {**inputs["ssh"], "host": UNKNOWN, "privateKey": Secret(UNKNOWN)}
 
@@ -181,7 +181,7 @@ def test_a_resource_that_does_not_exist_is_an_error(rpc: Rpc) -> None:
     assert caught.value.text.startswith('the k3s provider has no resource type "k3s:index:Nod"\n')
 
 
-def test_a_fault_of_ours_keeps_its_traceback_in_the_log_and_its_secrets_nowhere(
+def test_a_bug_keeps_its_traceback_in_the_log_and_its_secrets_nowhere(
     rpc: Rpc, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object) -> None:
@@ -235,33 +235,33 @@ def test_an_engine_that_is_gone_does_not_stop_a_resource() -> None:
     Engine("127.0.0.1:1").progress("urn:a", "nobody listens")
 
 
-def test_the_schema_is_json_and_says_what_the_checks_follow(rpc: Rpc) -> None:
+def test_the_schema_is_json_and_follows_the_same_declarations_as_the_checks(rpc: Rpc) -> None:
     schema = json.loads(rpc.stub.GetSchema(provider_pb2.GetSchemaRequest()).schema)
 
     assert schema["name"] == "k3s"
     assert sorted(schema["resources"]) == sorted(each.token for each in RESOURCES)
     for each in RESOURCES:
-        told = schema["resources"][each.token]
-        assert told["description"]
-        _assert_told(schema, told["inputProperties"], each.inputs)
-        _assert_told(schema, told["properties"], {**each.inputs, **each.outputs})
-        assert told["requiredInputs"] == required(each.inputs)
+        described = schema["resources"][each.token]
+        assert described["description"]
+        _assert_described(schema, described["inputProperties"], each.inputs)
+        _assert_described(schema, described["properties"], {**each.inputs, **each.outputs})
+        assert described["requiredInputs"] == required(each.inputs)
         _, failures = rpc.check(each.token, {})
-        assert sorted(failures) == told["requiredInputs"]
+        assert sorted(failures) == described["requiredInputs"]
 
 
-def _assert_told(schema: Any, told: Mapping[str, Any], fields: Fields) -> None:
-    assert sorted(told) == sorted(fields)
+def _assert_described(schema: Any, described: Mapping[str, Any], fields: Fields) -> None:
+    assert sorted(described) == sorted(fields)
     for key, declared in fields.items():
-        assert told[key]["description"]
+        assert described[key]["description"]
         if isinstance(declared, Group):
-            inner = schema["types"][told[key]["$ref"].removeprefix("#/types/")]
+            inner = schema["types"][described[key]["$ref"].removeprefix("#/types/")]
             assert inner["required"] == required(declared.fields)
-            _assert_told(schema, inner["properties"], declared.fields)
+            _assert_described(schema, inner["properties"], declared.fields)
         else:
-            assert told[key].get("secret", False) == declared.secret
+            assert described[key].get("secret", False) == declared.secret
             kinds = {"string", "integer", "number", "boolean", "object", "array"}
-            assert told[key]["type"] in kinds
+            assert described[key]["type"] in kinds
 
 
 def test_values_survive_the_way_to_the_engine_and_back() -> None:
