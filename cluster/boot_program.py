@@ -14,6 +14,8 @@ SOURCE = Path(__file__).parent.parent / "cloud-init" / "boot"
 
 # What says nothing about which statement a line is.
 _LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT}
+# They serve annotations alone: those of functions are removed, those of fields are never evaluated.
+_UNUSED_IMPORTS = ("from collections.abc import ", "from typing import ")
 # From the first token to the end of the last one.
 _Span = tuple[TokenInfo, TokenInfo]
 
@@ -26,8 +28,8 @@ def modules() -> Mapping[str, str]:
 
 def compact(source: str) -> str:
     """
-    The Python source without comments, docstrings and the annotations of functions, indented by
-    one space for each level.
+    The Python source without comments, docstrings, the annotations of functions and the imports
+    for annotations, indented by one space for each level.
 
     Each line keeps its number, so that a traceback on a machine fits the source.
     """
@@ -45,6 +47,7 @@ def compact(source: str) -> str:
             if _is_whole_body(tokens, index):
                 lines[row - 1] = " " * column + "pass"
     _reduce_indentation(lines, tokens)
+    lines = ["" if line.startswith(_UNUSED_IMPORTS) else line for line in lines]
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""A machine's own account of its boot (/var/lib/k3s-aws/report.json), read and told in one line."""
+"""A machine's own account of its boot (report.json), read and described in one line."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 from cluster.errors import BootReportError
+from cluster.machine_files import REPORT_SCHEMA
 
-SCHEMA = 1
 State = Literal["running", "done", "failed"]
 
 
@@ -64,9 +64,10 @@ def parse(text: str) -> BootReport:
     """The report; raises BootReportError when the text is none, or of another schema."""
     try:
         content = json.loads(text)
-        if content["schema"] != SCHEMA:
+        if content["schema"] != REPORT_SCHEMA:
             raise BootReportError(
-                f"the boot report has schema {content['schema']}, this program reads {SCHEMA}\n"
+                f"the boot report has schema {content['schema']}, "
+                f"this program reads {REPORT_SCHEMA}\n"
                 "    replace the machine, or use the program that made it"
             )
         error = content.get("error") or {}

@@ -1,16 +1,17 @@
 """
-A node to the mapping written to /etc/rancher/k3s/config.yaml; keys are spelled as k3s spells them.
+A pool to the part of /etc/rancher/k3s/config.yaml that its nodes share; keys are spelled as k3s
+spells them.
 
-The node's name and the paths of its token files are added on the machine, by cloud-init/boot/.
+The boot program adds what it knows better: addresses, labels and taints of node.json, the node's
+name, the paths of the token files.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from cluster import defaults
-from cluster.model import Cluster, Node
+from cluster.model import Cluster, NodePool
 
 # Components that k3s does not deploy as manifests have keys of their own.
 _SWITCHES = {
@@ -19,41 +20,20 @@ _SWITCHES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Addresses:
-    """Where a machine is reached: from inside the VPC, and from outside if it is at all."""
-
-    private_ip: str
-    public_ip: str | None
-
-
-def of(cluster: Cluster, node: Node, addresses: Addresses) -> dict[str, Any]:
-    """What k3s is told on this node; a key of the node's pool comes before one of its role."""
-    own = {"node-ip": addresses.private_ip, **_node(node)}
-    if addresses.public_ip:
-        own["node-external-ip"] = addresses.public_ip
-    passed = {**cluster.k3s.keys_of(node.role), **node.pool.k3s}
-    if node.role == "agent":
-        return {**own, **passed}
-    names = [addresses.public_ip, addresses.private_ip, *_listed(passed.pop("tls-san", []))]
+def of(cluster: Cluster, pool: NodePool) -> dict[str, Any]:
+    """The configuration of the pool's nodes; a key of the pool comes before one of its role."""
+    passed = {**cluster.k3s.keys_of(pool.role), **pool.k3s}
+    if pool.role == "agent":
+        return passed
+    # The boot program puts the server's own addresses before these.
+    names = _listed(passed.pop("tls-san", []))
     return {
-        **own,
-        # Without it k3s advertises the external address, and pods cannot reach the API there.
-        "advertise-address": addresses.private_ip,
-        "tls-san": [name for name in names if name],
+        **({"tls-san": names} if names else {}),
         "write-kubeconfig-mode": "0600",
         **_features(cluster),
         **_ranges(cluster),
         **passed,
     }
-
-
-def _node(node: Node) -> dict[str, Any]:
-    chosen = {
-        "node-label": [f"{key}={value}" for key, value in node.pool.labels.items()],
-        "node-taint": [str(taint) for taint in node.pool.taints],
-    }
-    return {key: value for key, value in chosen.items() if value}
 
 
 def _features(cluster: Cluster) -> dict[str, Any]:

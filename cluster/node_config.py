@@ -1,92 +1,112 @@
 """
-The node configuration: the text of /etc/k3s-aws/node.json, which the boot program applies.
+The node configuration: what the boot program of one machine applies (cluster/machine_files.py).
 
 It holds no secret, only the names of the SSM parameters with them, and all of it can be applied
-to a running machine: the provider sends it again when it changes.
+to a running machine: the provider writes it again when it changes.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from cluster import bucket, k3s_config, parameters
-from cluster.k3s_config import Addresses
+from cluster import bucket, k3s_config, machine_files, parameters
+from cluster.machine_files import Manifest, NodeConfig, OwnPart, PoolPart
 from cluster.model import Cluster, Node
-
-SCHEMA = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
-    """What is known once the cluster's other resources are there."""
+class Addresses:
+    """Where a machine is reached: from inside the VPC, and from outside if it is at all."""
 
-    region: str
-    server_private_ip: str
+    private_ip: str
+    public_ip: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeContext:
+    """What is known once the cluster's other resources exist."""
+
+    server_private_ips: tuple[str, ...]
     bucket: str | None = None
     registry_auth: bool = False
     """Whether there are passwords of image registries."""
 
 
-def render(cluster: Cluster, node: Node, addresses: Addresses, around: Surroundings) -> str:
+def build(cluster: Cluster, node: Node, addresses: Addresses, context: NodeContext) -> NodeConfig:
     """The node configuration of one machine, `addresses` being its own."""
-    content: dict[str, Any] = {
-        "schema": SCHEMA,
-        "cluster": cluster.name,
-        "role": node.role,
-        "pool": node.pool.name,
-        "nodeNamePrefix": node.name_prefix,
-        "region": around.region,
-        "parameters": _parameters(cluster, node, addresses, around),
-        "k3s": {
-            "version": cluster.k3s.version,
-            "sources": [bucket.k3s_source(cluster, node.architecture, around.bucket)],
-            "sha256": cluster.k3s.sha256[node.architecture],
-        },
-        "config": k3s_config.of(cluster, node, addresses),
-        "deadlineSeconds": cluster.node_deadline_seconds,
+    return {
+        "schema": machine_files.NODE_SCHEMA,
+        "pool": _pool(cluster, node, context),
+        "own": _own(cluster, node, addresses),
     }
-    if cluster.k3s.registries or around.registry_auth:
-        content["registries"] = cluster.k3s.registries
-    if node.role == "agent":
-        content["join"] = {"url": f"https://{around.server_private_ip}:6443"}
-    elif cluster.manifests:
-        content["manifests"] = _manifests(cluster, around)
-    return json.dumps(content, indent=1) + "\n"
 
 
 def longest(cluster: Cluster) -> Iterator[str]:
-    """The node configuration of a machine of each pool, with the longest values it can get."""
+    """The text of node.json for a machine of each pool, with the longest values it can get."""
     address = "255.255.255.255"
-    around = Surroundings(
-        region="ap-southeast-99",
-        server_private_ip=address,
+    context = NodeContext(
+        server_private_ips=(address,),
         bucket="b" * 63 if bucket.needed(cluster) else None,
         registry_auth=True,
     )
     for pool in cluster.all_pools:
         for node in cluster.nodes_of(pool)[-1:]:
-            yield render(cluster, node, Addresses(private_ip=address, public_ip=address), around)
+            own = Addresses(private_ip=address, public_ip=address)
+            config = build(cluster, node, own, context)
+            yield machine_files.node_file(config, cluster.node_deadline_seconds)
 
 
-def _manifests(cluster: Cluster, around: Surroundings) -> dict[str, Any]:
-    stored = bucket.stored_manifests(cluster) if around.bucket else ()
+def _pool(cluster: Cluster, node: Node, context: NodeContext) -> PoolPart:
+    pool = node.pool
+    content: PoolPart = {
+        "role": node.role,
+        "nodeNamePrefix": node.name_prefix,
+        "k3s": {
+            "version": cluster.k3s.version,
+            "sources": [bucket.k3s_source(cluster, node.architecture, context.bucket)],
+            "sha256": cluster.k3s.sha256[node.architecture],
+        },
+        "labels": dict(pool.labels),
+        "taints": [
+            {"key": each.key, "value": each.value, "effect": each.effect} for each in pool.taints
+        ],
+        "config": k3s_config.of(cluster, pool),
+        "parameters": parameters.shared(cluster, node.role, registries=context.registry_auth),
+    }
+    if cluster.k3s.registries or context.registry_auth:
+        content["registries"] = dict(cluster.k3s.registries)
+    if node.role == "agent":
+        content["join"] = {"urls": [f"https://{each}:6443" for each in context.server_private_ips]}
+        return content
+    content["datastoreParameter"] = parameters.datastore(cluster)
+    if cluster.manifests:
+        content["manifests"] = _manifests(cluster, context)
+    return content
+
+
+def _own(cluster: Cluster, node: Node, addresses: Addresses) -> OwnPart:
+    content: OwnPart = {
+        "privateIp": addresses.private_ip,
+        "hostKeyParameter": parameters.host_key(cluster, node.role, addresses.private_ip),
+    }
+    if node.role == "server" and node.index == 0:
+        content["mayCreateCluster"] = True
+    if addresses.public_ip:
+        content["publicIp"] = addresses.public_ip
+    return content
+
+
+def _manifests(cluster: Cluster, context: NodeContext) -> dict[str, Manifest]:
+    stored = bucket.stored_manifests(cluster) if context.bucket else ()
     return {
         each.name: (
-            {"source": bucket.url(around.bucket, bucket.manifest_key(each)), "sha256": each.sha256}
-            if around.bucket and each in stored
+            {
+                "source": bucket.url(context.bucket, bucket.manifest_key(each)),
+                "sha256": each.sha256,
+            }
+            if context.bucket and each in stored
             else {"content": each.content}
         )
         for each in cluster.manifests
-    }
-
-
-def _parameters(
-    cluster: Cluster, node: Node, addresses: Addresses, around: Surroundings
-) -> dict[str, str]:
-    return {
-        "hostKey": parameters.host_key(cluster, node.role, addresses.private_ip),
-        **parameters.shared(cluster, node.role, registries=around.registry_auth),
     }

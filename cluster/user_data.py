@@ -14,6 +14,7 @@ from pathlib import Path
 
 import jinja2
 
+from cluster import machine_files
 from cluster.errors import UserDataTooLarge
 
 CLOUD_INIT = Path(__file__).parent.parent / "cloud-init"
@@ -27,20 +28,22 @@ UNIT = CLOUD_INIT / "k3s-aws-boot.service"
 LIMIT_BYTES = 14 * 1024
 
 
-def render(node_config_text: str, boot_program: Mapping[str, str]) -> str:
+def render(node_file: str, boot_program: Mapping[str, str]) -> str:
     """
     The user data of one machine: a MIME multi-part text of a boothook and a cloud-config.
 
     The boothook writes the files of `files` below, with their modes, and starts the boot program,
     whose modules are given by their paths below its folder.
     """
-    modules = {f"opt/k3s-aws/boot/{path}": ("0644", text) for path, text in boot_program.items()}
+    folder = machine_files.BOOT_PROGRAM
+    modules = {f"{folder}/{path}": ("0644", text) for path, text in boot_program.items()}
     files = {
-        "etc/k3s-aws/node.json": ("0600", node_config_text),
+        machine_files.NODE: ("0600", node_file),
         **modules,
-        "etc/systemd/system/k3s-aws-boot.service": ("0644", _unit()),
+        machine_files.BOOT_UNIT: ("0644", _unit()),
     }
-    return _template(TEMPLATE).render(boothook=_template(BOOTHOOK).render(files=files))
+    relative = {path.lstrip("/"): file for path, file in files.items()}
+    return _template(TEMPLATE).render(boothook=_template(BOOTHOOK).render(files=relative))
 
 
 @cache
@@ -62,12 +65,24 @@ def environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True
     )
     made.filters["ascii"] = ascii
+    made.filters["literal"] = literal
     return made
 
 
-def require_room(node_configs: Iterable[str], boot_program: Mapping[str, str]) -> None:
+def literal(text: str) -> str:
+    """
+    The text as a literal of Python in ASCII, over as many lines as it has.
+
+    No line of it begins with a hyphen, as the boundary between the parts of user data does.
+    """
+    lines = [line.encode("unicode_escape").decode() for line in text.split("\n")]
+    lines = [f"\\x2d{line[1:]}" if line.startswith("-") else line for line in lines]
+    return "'''" + "\n".join(lines).replace("'", "\\'") + "'''"
+
+
+def require_room(node_files: Iterable[str], boot_program: Mapping[str, str]) -> None:
     """Raises UserDataTooLarge where one of these would not fit, before anything is created."""
-    for each in node_configs:
+    for each in node_files:
         encode(render(each, boot_program))
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import pulumi
 
 from cluster import bucket, network, node_config, parameters, policies
-from cluster.k3s_config import Addresses
+from cluster.machine_files import NodeConfig
 from cluster.model import Cluster, Node
 from cluster.model import NodePool as PoolPlan
-from cluster.node_config import Surroundings
+from cluster.node_config import Addresses, NodeContext
 from cluster.spec import Architecture, Identity, Role
 from components import bom, endpoint, plugin
 from components.address import Address, AddressArgs
@@ -85,7 +85,6 @@ class K3sCluster(pulumi.ComponentResource):
         self._roles = self._create_roles()
         self._addresses = {node.suffix: self._create_address(node) for node in cluster.nodes}
         first = self._addresses[cluster.nodes[0].suffix]
-        self._join_address = first.private_ip
         self.api_endpoint = endpoint.at_address(first).url
         self._access = self._grant_access()
 
@@ -269,25 +268,27 @@ class K3sCluster(pulumi.ComponentResource):
             for node in self._args.cluster.nodes_of(pool)
         }
 
-    def _node_config(self, node: Node) -> pulumi.Output[str]:
+    def _node_config(self, node: Node) -> pulumi.Output[NodeConfig]:
         address = self._addresses[node.suffix]
 
-        def render(known: Mapping[str, Any]) -> str:
-            around = Surroundings(
-                region=self._args.cluster.region,
-                server_private_ip=known["server"],
+        def build(known: Mapping[str, Any]) -> NodeConfig:
+            context = NodeContext(
+                server_private_ips=tuple(known["servers"]),
                 bucket=known["bucket"],
                 registry_auth=bool(self._args.registry_auth),
             )
             addresses = Addresses(private_ip=known["private"], public_ip=known["public"])
-            return node_config.render(self._args.cluster, node, addresses, around)
+            return node_config.build(self._args.cluster, node, addresses, context)
 
         return pulumi.Output.all(
             private=address.private_ip,
             public=address.public_ip,
-            server=self._join_address,
+            servers=[
+                self._addresses[each.suffix].private_ip
+                for each in self._args.cluster.nodes_of(self._args.cluster.servers)
+            ],
             bucket=self._bucket.bucket_name if self._bucket else None,
-        ).apply(render)
+        ).apply(build)
 
     def _create_identity(self, identity: Identity, server: Machine) -> pulumi.Output[str]:
         made = plugin.Identity(

@@ -9,7 +9,8 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from cluster import parameters, user_data
+from cluster import machine_files, parameters, user_data
+from cluster.machine_files import NodeConfig
 from cluster.model import Cluster, Node
 from cluster.spec import Spot
 from components import plugin
@@ -36,7 +37,7 @@ class MachineArgs:
     profile_name: pulumi.Input[str]
     image_id: pulumi.Input[str]
     boot_program: Mapping[str, str]
-    node_config: pulumi.Output[str]
+    node_config: pulumi.Output[NodeConfig]
     datastore_id: pulumi.Input[str] | None
     """The data behind the servers that an agent joins."""
     access: Access
@@ -119,8 +120,9 @@ class Machine(pulumi.ComponentResource):
     def _instance(
         self, name: str, args: MachineArgs, host_key_parameter: aws.ssm.Parameter, turn: Turn
     ) -> aws.ec2.Instance:
-        def render(node_config: str) -> str:
-            return user_data.encode(user_data.render(node_config, args.boot_program))
+        def render(node_config: NodeConfig) -> str:
+            text = machine_files.node_file(node_config, args.cluster.node_deadline_seconds)
+            return user_data.encode(user_data.render(text, args.boot_program))
 
         template = plugin.MachineTemplate(
             name,

@@ -6,7 +6,7 @@ Written by `make golden` from the provider's schema: change provider/resources/,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
@@ -146,7 +146,7 @@ class NodeInputs(TypedDict):
     role: pulumi.Input[str]
     ssh: pulumi.Input[SshConnection]
     api: pulumi.Input[ApiConnection]
-    nodeConfig: pulumi.Input[str]
+    nodeConfig: pulumi.Input[Mapping[str, Any]]
     secrets: pulumi.Input[str]
     deadlineSeconds: pulumi.Input[int]
     drainSeconds: pulumi.Input[int]
@@ -163,7 +163,7 @@ class Node(PluginResource[NodeInputs]):
     role: pulumi.Output[str]
     ssh: pulumi.Output[dict[str, Any]]
     api: pulumi.Output[dict[str, Any]]
-    nodeConfig: pulumi.Output[str]
+    nodeConfig: pulumi.Output[dict[str, Any]]
     secrets: pulumi.Output[str]
     deadlineSeconds: pulumi.Output[int]
     drainSeconds: pulumi.Output[int]

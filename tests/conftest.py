@@ -12,10 +12,12 @@ from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from tests import machine_program
 from toolchain import demo_shell
 
 # Tests started from a demo's shell must not work on the demo.
 demo_shell.leave(os.environ)
+machine_program.install()
 # Loading the SDKs makes millions of objects that stay: looking through them again and again for
 # garbage is a fifth of all the time.
 gc.set_threshold(200_000, 20, 100)

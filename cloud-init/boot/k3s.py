@@ -53,44 +53,62 @@ class Configuration:
         """Another one requires another start of k3s."""
         # An agent that has joined needs its token no more; a server takes others at its start.
         used = tokens.read(machine).values() if machine.role == "server" else ()
-        parts = [machine.node.k3s_sha256, self.config, self.unit, self.registries, *used]
+        parts = [machine.node.k3s["sha256"], self.config, self.unit, self.registries, *used]
         return hashlib.sha256("\n".join(filter(None, parts)).encode()).hexdigest()
 
 
 def install(machine: Machine) -> None:
     """The pinned binary, with kubectl as a link to it."""
-    node, target = machine.node, machine.path("usr/local/bin/k3s")
-    if not target.exists() or files.sha256_of(target).hexdigest() != node.k3s_sha256:
+    wanted, target = machine.node.k3s, machine.path("usr/local/bin/k3s")
+    if not target.exists() or files.sha256_of(target).hexdigest() != wanted["sha256"]:
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(".k3s.part")
-        Download(machine, node.k3s_sha256, part).from_first(node.k3s_sources, "k3s")
+        Download(machine, wanted["sha256"], part).from_first(wanted["sources"], "k3s")
         part.chmod(0o755)
         part.replace(target)
         # k3s unpacks itself when any of its programs is called first: now, while an agent waits
         # for its server, or before a running k3s is stopped. What fails here fails at the start
         # again, with k3s's own message.
         machine.environment.run([str(target), "kubectl", "version", "--client"])
-    machine.report.content["k3s"] = {"version": node.k3s_version, "sha256": node.k3s_sha256}
+    machine.report.content["k3s"] = {"version": wanted["version"], "sha256": wanted["sha256"]}
     if not target.with_name("kubectl").exists():
         target.with_name("kubectl").symlink_to("k3s")
 
 
 def configuration(machine: Machine) -> Configuration:
     """What node.json and the secrets make of k3s's files."""
-    config = {
-        **machine.node.config,
-        "node-name": machine.node_name,
-        "token-file": "/etc/rancher/k3s/token",
-    }
-    if machine.role == "server":
-        config["agent-token-file"] = "/etc/rancher/k3s/agent-token"
-    else:
-        config["server"] = machine.node.join_url
     return Configuration(
-        config=json.dumps(config, indent=1) + "\n",
+        config=json.dumps(config(machine), indent=1) + "\n",
         unit=UNIT.format(role=machine.role),
         registries=_registries(machine),
     )
+
+
+def config(machine: Machine) -> dict[str, Any]:
+    """The content of config.yaml."""
+    node = machine.node
+    optional = {
+        "node-external-ip": node.public_ip,
+        "node-label": [f"{key}={value}" for key, value in node.labels.items()],
+        "node-taint": ["{key}={value}:{effect}".format(**each) for each in node.taints],
+    }
+    content = {
+        **node.config,
+        "node-name": machine.node_name,
+        "node-ip": node.private_ip,
+        **{key: value for key, value in optional.items() if value},
+        "token-file": "/etc/rancher/k3s/token",
+    }
+    if machine.role == "agent":
+        return content
+    names = [node.public_ip, node.private_ip, *node.config.get("tls-san", ())]
+    return {
+        **content,
+        # Without it k3s advertises the external address, and pods cannot reach the API there.
+        "advertise-address": node.private_ip,
+        "tls-san": [name for name in names if name],
+        "agent-token-file": "/etc/rancher/k3s/agent-token",
+    }
 
 
 def configure(machine: Machine) -> None:
@@ -103,6 +121,21 @@ def configure(machine: Machine) -> None:
     files.write(unit, texts.unit, 0o644)
     # Here, so that an agent has done it when its server is ready.
     systemd.systemctl(machine, "daemon-reload")
+
+
+def set_server(machine: Machine, url: str) -> None:
+    """The server to join, in a file of its own: another one is no reason to start k3s again."""
+    files.write(_server_file(machine), json.dumps({"server": url}) + "\n", 0o600)
+
+
+def server_of(machine: Machine) -> str | None:
+    """The server that an agent joined."""
+    text = files.read(_server_file(machine))
+    return json.loads(text)["server"] if text else None
+
+
+def _server_file(machine: Machine) -> Path:
+    return machine.path("etc/rancher/k3s/config.yaml.d/10-server.yaml")
 
 
 def _registries(machine: Machine) -> str:

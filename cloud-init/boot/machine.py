@@ -13,50 +13,62 @@ from boot.environment import Environment
 from boot.report import Report
 from boot.waiting import BootError, Wait
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
 class Node:
-    """What cluster/node_config.py wrote. `join_url` is an agent's server, None on a server."""
+    """
+    The node configuration, /etc/k3s-aws/node.json, whose fields cluster/machine_files.py declares.
+
+    `server_urls` are the servers that an agent joins; `public_ip` is None on a private machine.
+    """
 
     role: str
     name_prefix: str
     deadline_seconds: float
-    k3s_version: str
-    k3s_sources: Sequence[str]
-    k3s_sha256: str
-    parameters: Mapping[str, str]
+    k3s: Mapping[str, Any]
+    labels: Mapping[str, str]
+    taints: Sequence[Mapping[str, str]]
     config: Mapping[str, Any]
+    parameters: Mapping[str, str]
     registries: Mapping[str, Any] | None
     manifests: Mapping[str, Mapping[str, str]] | None
-    join_url: str | None
+    server_urls: Sequence[str]
+    datastore_parameter: str
+    may_create_cluster: bool
+    private_ip: str
+    public_ip: str | None
 
 
 def read_node(root: Path) -> Node:
     """The configuration; raises BootError where it is missing or has another form."""
     try:
-        return _node(json.loads((root / "etc/k3s-aws/node.json").read_text()))
+        return parse_node(json.loads((root / "etc/k3s-aws/node.json").read_text()))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BootError(f"/etc/k3s-aws/node.json cannot be used: {error!r}") from None
 
 
-def _node(content: Mapping[str, Any]) -> Node:
+def parse_node(content: Mapping[str, Any]) -> Node:
     if content["schema"] != SCHEMA:
         raise ValueError(f"schema {content['schema']} is not known")
-    k3s = content["k3s"]
+    pool, own = content["pool"], content["own"]
     return Node(
-        role=content["role"],
-        name_prefix=content["nodeNamePrefix"],
+        role=pool["role"],
+        name_prefix=pool["nodeNamePrefix"],
         deadline_seconds=float(content["deadlineSeconds"]),
-        k3s_version=k3s["version"],
-        k3s_sources=k3s["sources"],
-        k3s_sha256=k3s["sha256"],
-        parameters=content["parameters"],
-        config=content["config"],
-        registries=content.get("registries"),
-        manifests=content.get("manifests"),
-        join_url=content["join"]["url"] if content["role"] == "agent" else None,
+        k3s=pool["k3s"],
+        labels=pool["labels"],
+        taints=pool["taints"],
+        config=pool["config"],
+        parameters={**pool["parameters"], "hostKey": own["hostKeyParameter"]},
+        registries=pool.get("registries"),
+        manifests=pool.get("manifests"),
+        server_urls=pool["join"]["urls"] if pool["role"] == "agent" else (),
+        datastore_parameter=pool["datastoreParameter"] if pool["role"] == "server" else "",
+        may_create_cluster=own.get("mayCreateCluster", False),
+        private_ip=own["privateIp"],
+        public_ip=own.get("publicIp"),
     )
 
 

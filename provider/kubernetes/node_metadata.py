@@ -1,15 +1,15 @@
 """
 Labels and taints of a registered node: a kubelet sets them only when it registers.
 
-The wanted ones are in the node configuration, in the form of k3s's flags.
+The wanted ones are fields of the node configuration.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cluster.machine_files import NodeConfig
 from provider.kubernetes.api import Api, ApiStatusError
 from provider.waiting import Wait
 
@@ -27,15 +27,15 @@ class NodeMetadata:
     taints: tuple[Taint, ...]
 
     @classmethod
-    def of(cls, node_config: str) -> NodeMetadata:
-        config = json.loads(node_config).get("config", {})
+    def of(cls, node_config: NodeConfig) -> NodeMetadata:
+        pool = node_config["pool"]
         return cls(
-            labels=dict(label.partition("=")[::2] for label in config.get("node-label", ())),
-            taints=tuple(map(_taint, config.get("node-taint", ()))),
+            labels=pool["labels"],
+            taints=tuple((each["key"], each["value"], each["effect"]) for each in pool["taints"]),
         )
 
 
-def update(api: Api, wait: Wait, name: str, before: str, after: str) -> None:
+def update(api: Api, wait: Wait, name: str, before: NodeConfig, after: NodeConfig) -> None:
     """
     Changes the Node's labels and taints from those of one node configuration to another's.
 
@@ -55,9 +55,3 @@ def update(api: Api, wait: Wait, name: str, before: str, after: str) -> None:
 def _conflicts(error: Exception) -> bool:
     """Whether the Node was changed between our read and our change."""
     return isinstance(error, ApiStatusError) and error.status == _CONFLICT
-
-
-def _taint(text: str) -> Taint:
-    pair, _, effect = text.rpartition(":")
-    key, _, value = pair.partition("=")
-    return key, value, effect

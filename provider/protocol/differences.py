@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -29,7 +30,7 @@ class Difference:
 
     @property
     def text(self) -> str:
-        """The path as Pulumi writes it: `tags["a/b"]`, `ingress[0].port`."""
+        """The path as Pulumi writes it: `tags["a.b/c"]`, `ingress[0].port`."""
         return "".join(map(_step, self.path)).removeprefix(".")
 
 
@@ -61,4 +62,5 @@ def _is_absent(value: Any) -> bool:
 def _step(step: str | int) -> str:
     if isinstance(step, int):
         return f"[{step}]"
-    return f".{step}" if step.isidentifier() else f"[{json.dumps(step)}]"
+    # https://www.pulumi.com/docs/iac/concepts/resources/options/ignorechanges/
+    return f"[{json.dumps(step)}]" if not step or re.search(r'[.\["\]]', step) else f".{step}"

@@ -17,7 +17,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from provider.errors import OperationFailed, ProviderError
 from provider.operation import Operation, ProviderEnvironment, Values
 from provider.protocol import differences, properties, schema, values
-from provider.protocol.differences import Difference
+from provider.protocol.differences import Difference, Path
 from provider.protocol.engine import Engine
 from provider.protocol.errors import PartialFailureError, redactor, translate_errors
 from provider.protocol.resource import Provider, Resource
@@ -185,7 +185,8 @@ class _Update:
             for each in (self.previous_inputs, self.inputs)
         )
         found = {each.path: each for each in differences.between(old, new)}
-        for path in map(tuple, self.state.get(_INCOMPLETE_UPDATE, ())):
+        for incomplete in self.state.get(_INCOMPLETE_UPDATE, ()):
+            path = _existing(tuple(incomplete), self.inputs)
             found.setdefault(path, Difference(path=path, kind="UPDATE"))
         return list(self.resource.filter_diff(list(found.values())))
 
@@ -198,6 +199,15 @@ class _Update:
         paths = [list(each.path) for each in self.differences]
         outputs = {**values.decode(self._request.olds), _INCOMPLETE_UPDATE: paths}
         return PartialFailureError(cause, self._request.id, outputs)
+
+
+def _existing(path: Path, value: Any) -> Path:
+    """The path as far as the value has it: what an incomplete update added may be gone again."""
+    for depth, key in enumerate(path):
+        if not isinstance(value, Mapping) or key not in value:
+            return path[: max(depth, 1)]
+        value = value[key]
+    return path
 
 
 def _diff(update: _Update) -> provider_pb2.DiffResponse:

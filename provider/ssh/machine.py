@@ -7,33 +7,26 @@ The content of a boot report is cluster/'s business.
 from __future__ import annotations
 
 import base64
-import contextlib
 import io
-import json
 import shlex
 import tarfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from cluster import boot_report
+from cluster import boot_report, machine_files
 from cluster.boot_report import BootReport
+from cluster.machine_files import NodeConfig
 from provider.errors import OperationFailed
 from provider.ssh.session import Session
 from provider.waiting import POLL_SECONDS
-
-REPORT: Final = "/var/lib/k3s-aws/report.json"
-NODE_CONFIG: Final = "/etc/k3s-aws/node.json"
-SECRETS: Final = "/etc/k3s-aws/secrets.json"
-BOOT_PROGRAM: Final = "/opt/k3s-aws/boot"
-BOOT_LOG: Final = "/var/log/cloud-init-output.log"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
     """The files that a machine is set up with; `boot_program` are its modules by path."""
 
-    node_config: str
+    node_file: str
     secrets: str = field(repr=False)
     boot_program: Mapping[str, str]
 
@@ -43,11 +36,11 @@ class Machine(Session):
 
     @property
     def boot_log(self) -> str:
-        return f"see the boot log: {self.hint(f'sudo tail -50 {BOOT_LOG}')}"
+        return f"see the boot log: {self.hint(f'sudo tail -50 {machine_files.BOOT_LOG}')}"
 
     def report(self) -> BootReport | None:
         """The boot report; None before there is one."""
-        result = self.try_run(f"cat {REPORT}")
+        result = self.try_run(f"cat {machine_files.REPORT}")
         if result is None:
             return None
         if result.status != 0:
@@ -59,22 +52,19 @@ class Machine(Session):
         """The id of the current boot of the machine."""
         return self.run("cat /proc/sys/kernel/random/boot_id").output.strip()
 
-    def runs(self, node_config: str) -> bool:
+    def runs(self, node_config: NodeConfig) -> bool:
         """Whether the machine was set up by this node configuration."""
-        result = self.run(f"sudo -n cat {NODE_CONFIG}")
-        with contextlib.suppress(ValueError):
-            same: bool = json.loads(result.output) == json.loads(node_config)
-            return same
-        return False
+        result = self.run(f"sudo -n cat {machine_files.NODE}")
+        return machine_files.has_config(result.output, node_config)
 
     def apply(self, setup: Setup, watch: Callable[[BootReport], Any]) -> BootReport:
         """Sets the machine up; the finished report, read with the keys it should have."""
-        self._install(NODE_CONFIG, setup.node_config, mode="600")
-        self._install(SECRETS, setup.secrets, mode="600")
+        self._install(machine_files.NODE, setup.node_file, mode="600")
+        self._install(machine_files.SECRETS, setup.secrets, mode="600")
         self._install_program(setup.boot_program)
         # The log of the first boot, too. The program runs once at a time.
-        folder, package = BOOT_PROGRAM.rsplit("/", 1)
-        command = f"cd {folder} && python3 -m {package} >>{BOOT_LOG} 2>&1 </dev/null"
+        folder, package = machine_files.BOOT_PROGRAM.rsplit("/", 1)
+        command = f"cd {folder} && python3 -m {package} >>{machine_files.BOOT_LOG} 2>&1 </dev/null"
         status: int | None = -1
         while status == -1:  # the connection was lost: it may not have ended, so run it again
             running = self.start(f"sudo -n sh -c {shlex.quote(command)}")
@@ -102,7 +92,7 @@ class Machine(Session):
 
     def _install_program(self, modules: Mapping[str, str]) -> None:
         """Replaces the whole folder, so that no module of another version is left."""
-        path = BOOT_PROGRAM
+        path = machine_files.BOOT_PROGRAM
         script = (
             f"set -e; umask 022; rm -rf {path}.new {path}.old; mkdir -p {path}.new; "
             f"base64 -d | tar -xz -C {path}.new; "

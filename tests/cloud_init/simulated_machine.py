@@ -232,31 +232,36 @@ class SimulatedMachine:
             server.server_close()
 
     def configure(self, role: str, **changes: Any) -> None:
-        """Writes node.json as `cluster/` would."""
-        own = {
-            "hostKey": "/demo/host-key",
-            "authorizedKeys": "/demo/authorized-keys",
-            "token": f"/demo/{role}-token",
-        }
+        """Writes node.json as `cluster/` would; `changes` are of its top or of its pool part."""
+        parameters = {"authorizedKeys": "/demo/authorized-keys", "token": f"/demo/{role}-token"}
         if role == "server":
-            own |= {"agentToken": "/demo/server-agent-token", "authority": "/demo/authority"}
-        content = {
-            "schema": 1,
-            "cluster": "demo",
+            parameters["agentToken"] = "/demo/server-agent-token"
+            parameters["authority"] = "/demo/authority"
+        top = {"schema": 2, "deadlineSeconds": 300}
+        pool = {
             "role": role,
-            "pool": f"{role}s",
             "nodeNamePrefix": f"demo-{role}s",
-            "region": REGION,
-            "parameters": own,
+            "parameters": parameters,
             "k3s": {
                 "version": "v1.36.4+k3s1",
                 "sources": [f"{self.url}/good/k3s"],
                 "sha256": hashlib.sha256(K3S).hexdigest(),
             },
-            "config": {"node-ip": "10.64.0.10"},
-            "join": {"url": self.server_url},
-            "deadlineSeconds": 300,
-        } | changes
+            "labels": {},
+            "taints": [],
+            "config": {},
+            "join": {"urls": [self.server_url]},
+            "datastoreParameter": "/demo/datastore",
+        }
+        content = {
+            **{key: changes.pop(key, value) for key, value in top.items()},
+            "pool": pool | changes,
+            "own": {
+                "privateIp": "10.64.0.10",
+                "hostKeyParameter": "/demo/host-key",
+                "mayCreateCluster": True,
+            },
+        }
         path = self.root / "etc/k3s-aws/node.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content))

@@ -22,6 +22,8 @@ def test_a_server_gets_its_configuration(machine: SimulatedMachine) -> None:
     path = machine.root / "etc/rancher/k3s/config.yaml"
     expected = {
         "node-ip": "10.64.0.10",
+        "advertise-address": "10.64.0.10",
+        "tls-san": ["10.64.0.10"],
         "node-name": "demo-servers-9abcdef0",
         "token-file": "/etc/rancher/k3s/token",
         "agent-token-file": "/etc/rancher/k3s/agent-token",
@@ -37,9 +39,11 @@ def test_an_agent_gets_the_address_of_its_server(machine: SimulatedMachine) -> N
         "node-ip": "10.64.0.10",
         "node-name": "demo-agents-9abcdef0",
         "token-file": "/etc/rancher/k3s/token",
-        "server": machine.server_url,
     }
-    assert expected == json.loads((machine.root / "etc/rancher/k3s/config.yaml").read_text())
+    folder = machine.root / "etc/rancher/k3s"
+    assert expected == json.loads((folder / "config.yaml").read_text())
+    server = folder / "config.yaml.d/10-server.yaml"
+    assert json.loads(server.read_text()) == {"server": machine.server_url}
 
 
 def test_registries_are_written_for_root_alone_and_another_one_restarts_k3s(
@@ -64,7 +68,6 @@ def test_passwords_of_registries_come_from_their_parameter_into_the_file_alone(
     auth = {"registry.example.com": {"username": "ci", "password": "hunter2-hunter2"}}
     machine.parameters["/demo/registry-auth"] = json.dumps(auth)
     own = {
-        "hostKey": "/demo/host-key",
         "authorizedKeys": "/demo/authorized-keys",
         "token": "/demo/agent-token",
         "registryAuth": "/demo/registry-auth",
@@ -202,3 +205,15 @@ def test_systemd_has_read_the_unit_when_an_agent_begins_to_wait(machine: Simulat
     machine.configure("agent")
     assert machine.boot() == 1
     assert ["systemctl", "daemon-reload"] in machine.systemd.commands
+
+
+def test_labels_and_taints_become_the_lists_of_k3s(machine: SimulatedMachine) -> None:
+    taints = [
+        {"key": "only", "value": "", "effect": "NoSchedule"},
+        {"key": "example.com/only", "value": "arm", "effect": "NoExecute"},
+    ]
+    machine.configure("agent", labels={"example.com/a": "b", "empty": ""}, taints=taints)
+    assert machine.boot() == 0
+    config = json.loads((machine.root / "etc/rancher/k3s/config.yaml").read_text())
+    assert config["node-label"] == ["example.com/a=b", "empty="]
+    assert config["node-taint"] == ["only=:NoSchedule", "example.com/only=arm:NoExecute"]

@@ -11,7 +11,7 @@ from tests.cloud_init.simulated_machine import (
 )
 
 PREPARED = ["identity", "ssh", "secrets", "download-k3s", "configure"]
-SERVER_PHASES = [*PREPARED, "start-k3s", "node-ready"]
+SERVER_PHASES = [*PREPARED, "datastore", "start-k3s", "node-ready"]
 AGENT_PHASES = [*PREPARED, "wait-for-server", "start-k3s", "node-ready"]
 
 

@@ -33,7 +33,11 @@ def test_a_request_is_signed_as_botocore_signs_it(
         url,
         headers,
         body,
-        credentials={"AccessKeyId": "AKIA", "SecretAccessKey": "se/cr+et", "Token": token},
+        credentials={
+            "AccessKeyId": "AKIA",
+            "SecretAccessKey": "se/cr+et",
+            **({"Token": token} if token else {}),
+        },
         region=region,
         service=service,
         when=when,

@@ -14,7 +14,7 @@ from tests.cloud_init.simulated_machine import (
 def test_another_configuration_restarts_k3s_once(machine: SimulatedMachine) -> None:
     machine.configure("server")
     machine.boot()
-    machine.configure("server", config={"node-ip": "10.64.0.10", "node-label": ["a=b"]})
+    machine.configure("server", labels={"a": "b"})
     assert machine.boot() == 0
     assert machine.systemd.restarts("k3s") == 2
 

@@ -25,19 +25,24 @@ sys.exit(main(Environment(root=Path(sys.argv[1]))))
 
 
 def code_of(source: str) -> list[tuple[int, str]]:
-    """Each statement with its line, without docstrings and the annotations of functions."""
+    """Each statement with its line, without docstrings and what serves annotations."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
             node
         ):
-            empty = [ast.Pass(lineno=node.body[0].lineno, col_offset=0)]
+            empty: list[ast.stmt] = [ast.Pass(lineno=node.body[0].lineno, col_offset=0)]
             node.body = node.body[1:] or ([] if isinstance(node, ast.Module) else empty)
         if isinstance(node, ast.arg):
             node.annotation = None
         if isinstance(node, ast.FunctionDef):
             node.returns = None
-    return [(node.lineno, ast.dump(node)) for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    return [(node.lineno, ast.dump(node)) for node in statements if not is_unused_import(node)]
+
+
+def is_unused_import(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.module in {"collections.abc", "typing"}
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)

@@ -14,9 +14,8 @@ from cluster import changes, config, node_config
 from cluster.changes import Plan, plan_changes
 from cluster.effect import Effect
 from cluster.errors import ConfigError, Kind
-from cluster.k3s_config import Addresses
 from cluster.model import Cluster, Node
-from cluster.node_config import Surroundings
+from cluster.node_config import Addresses, NodeContext
 from cluster.reading.declarations import Integer, Object, Objects
 from cluster.reading.keys import table
 from tests.cluster import ec2
@@ -229,17 +228,16 @@ def _machine(cluster: Cluster, node: Node) -> tuple[Any, ...]:
 def _applied(cluster: Cluster, node: Node) -> tuple[Any, ...]:
     """What the provider applies to a running machine: node configuration and secrets."""
     public = "198.51.100.10" if cluster.network.public_addresses else None
-    text = node_config.render(
+    built = node_config.build(
         cluster,
         node,
         Addresses(private_ip="10.64.0.10", public_ip=public),
-        Surroundings(
-            region=cluster.region,
-            server_private_ip="10.64.0.10",
+        NodeContext(
+            server_private_ips=("10.64.0.10",),
             bucket="the-bucket" if cluster.k3s.from_bucket else None,
         ),
     )
-    return text, cluster.rotation
+    return built, cluster.rotation
 
 
 def test_without_a_cluster_before_every_node_is_new() -> None:
@@ -366,7 +364,7 @@ def test_a_replaced_server_loses_its_datastore_which_is_a_consequence() -> None:
         ),
         (
             {"network": {**BASE["network"], "sshAllowedCidrs": []}},
-            {"network": {**BASE["network"], "sshAllowedCidrs": []}, "nodeDeadlineSeconds": 900},
+            {"network": {**BASE["network"], "sshAllowedCidrs": []}, "rotation": {"joinTokens": 2}},
             Kind.SSH_DISABLED,
             "cluster.network.sshAllowedCidrs: is empty, and this change needs SSH to 3 nodes, such "
             "as demo-servers-0\n    allow the address of this run, and empty the list again "

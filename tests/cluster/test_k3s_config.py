@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from cluster import config, k3s_config, network
-from cluster.k3s_config import Addresses
+from cluster import config, k3s_config, machine_files, network, node_config
 from cluster.model import Cluster
+from cluster.node_config import Addresses, NodeContext
 from tests.cluster import ec2
+from tests.cluster.config_yaml import config_yaml
 
 OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
 HERE = Addresses(private_ip="10.64.0.10", public_ip="198.51.100.10")
@@ -23,7 +24,9 @@ def load(**keys: Any) -> Cluster:
 
 def told(index: int = 0, addresses: Addresses = HERE, **keys: Any) -> dict[str, Any]:
     cluster = load(**keys)
-    return k3s_config.of(cluster, cluster.nodes[index], addresses)
+    context = NodeContext(server_private_ips=("10.64.0.10",))
+    config = node_config.build(cluster, cluster.nodes[index], addresses, context)
+    return config_yaml(machine_files.node_file(config, cluster.node_deadline_seconds))
 
 
 def test_components_that_are_off_are_disabled_by_the_key_they_have() -> None:
@@ -93,5 +96,5 @@ def test_the_rules_between_nodes_follow_from_the_backend(
     ]
     assert {(rule.protocol, rule.from_port, rule.cidr) for rule in rules} == opened
     assert network.source_dest_check(cluster) == (backend != "host-gw")
-    server = k3s_config.of(cluster, cluster.nodes[0], HERE)
+    server = k3s_config.of(cluster, cluster.servers)
     assert server.get("flannel-backend", "vxlan") == backend

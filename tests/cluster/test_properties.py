@@ -10,19 +10,19 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cluster import config, k3s_config, network, node_config, parameters, user_data
+from cluster import config, machine_files, network, node_config, parameters, user_data
 from cluster.errors import ConfigError, Problem
-from cluster.k3s_config import Addresses
 from cluster.model import Cluster
-from cluster.node_config import Surroundings
+from cluster.node_config import Addresses, NodeContext
 from cluster.reading.checks import cidr
 from cluster.reading.section import format_path
 from tests.cluster import ec2
+from tests.cluster.config_yaml import config_yaml
 from tests.cluster.parts import files_of, unpacked
 
 OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
 HERE = Addresses(private_ip="10.64.0.10", public_ip="198.51.100.10")
-AROUND = Surroundings(region="eu-central-1", server_private_ip="10.64.0.10")
+CONTEXT = NodeContext(server_private_ips=("10.64.0.10",))
 # Pulumi's own rule for the name of a stack.
 STACKS = st.from_regex(r"[A-Za-z0-9._-]{1,100}", fullmatch=True)
 NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", fullmatch=True)
@@ -43,8 +43,13 @@ def resolved(**keys: Any) -> Cluster:
 
 
 def rendered(cluster: Cluster, index: int = 0) -> str:
-    text = node_config.render(cluster, cluster.nodes[index], HERE, AROUND)
+    text = node_file(cluster, index)
     return user_data.encode(user_data.render(text, {"__main__.py": "print()\n"}))
+
+
+def node_file(cluster: Cluster, index: int) -> str:
+    config = node_config.build(cluster, cluster.nodes[index], HERE, CONTEXT)
+    return machine_files.node_file(config, cluster.node_deadline_seconds)
 
 
 def on_the_machine(encoded: str) -> dict[str, Any]:
@@ -117,8 +122,8 @@ def test_hostile_texts_survive_the_way_to_the_machine(keys: dict[str, str], text
     mirrors = {"docker.io": {"endpoint": [text], "rewrite": keys}}
     cluster = resolved(k3s={"registries": {"mirrors": mirrors}, "server": {"cluster-domain": text}})
     told = on_the_machine(rendered(cluster))
-    assert told["registries"] == {"mirrors": mirrors}
-    assert told["config"]["cluster-domain"] == text
+    assert told["pool"]["registries"] == {"mirrors": mirrors}
+    assert told["pool"]["config"]["cluster-domain"] == text
 
 
 @given(st.lists(st.sampled_from(["vxlan", "host-gw", "none"]), min_size=1), st.integers(0, 3))
@@ -165,6 +170,5 @@ def test_what_passes_through_is_told_as_it_was_written(role: str, extra: dict[st
     keys = {f"future-{key}": value for key, value in extra.items()}
     release = {"version": "v1.99.0+k3s1", "sha256": {"arm64": "0" * 64, "x86_64": "1" * 64}}
     cluster = resolved(k3s={**release, role: keys}, pools=[{"name": "agents"}])
-    node = cluster.nodes[0 if role == "server" else 1]
-    told = k3s_config.of(cluster, node, HERE)
+    told = config_yaml(node_file(cluster, 0 if role == "server" else 1))
     assert {key: told[f"future-{key}"] for key in extra} == extra

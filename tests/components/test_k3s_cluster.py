@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cluster import policies
+from cluster import machine_files, policies
 from tests.cluster.parts import files_of, unpacked
 from tests.components.recording import CONFIGURATION, SECRET_MARK, Built, Recorded, build
 
@@ -125,9 +125,19 @@ def test_an_instance_leaves_its_interface_before_the_next_one_takes_it(built: Bu
 
 def test_agents_join_through_the_private_address_of_the_server(built: Built) -> None:
     for name, role in NODES.items():
-        config = json.loads(built.of("k3s:index:Node")[name].inputs["nodeConfig"])
-        expected = {"url": "https://private-demo-servers-0:6443"} if role == "agent" else None
+        config = built.of("k3s:index:Node")[name].inputs["nodeConfig"]["pool"]
+        expected = {"urls": ["https://private-demo-servers-0:6443"]} if role == "agent" else None
         assert config.get("join") == expected
+
+
+def test_user_data_has_the_node_configuration_that_the_node_has_as_its_input(
+    built: Built,
+) -> None:
+    for name in NODES:
+        inputs = built.of("k3s:index:Node")[name].inputs
+        deadline = {"deadlineSeconds": inputs["deadlineSeconds"]}
+        content = json.loads(user_data(built, name)[machine_files.NODE])
+        assert content == {**inputs["nodeConfig"], **deadline}
 
 
 def test_agents_nodes_come_after_the_servers_and_go_with_the_cluster(built: Built) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from cluster import machine_files
+from tests.cluster.config_yaml import config_yaml
 from tests.cluster.parts import files_of, unpacked
 from tests.components.recording import CONFIGURATION, Built, build
 
@@ -21,10 +23,14 @@ OPEN = CONFIGURATION["network"]
 NOISE = random.Random(4).randbytes(6000).hex()
 
 
-def node_config(built: Built, name: str) -> dict[str, Any]:
+def node_file(built: Built, name: str) -> str:
+    """The text of node.json in the user data of a machine."""
     template = built.of("k3s:index:MachineTemplate")[name]
-    files = files_of(unpacked(template.inputs["userData"]))
-    content: dict[str, Any] = json.loads(files["/etc/k3s-aws/node.json"])
+    return files_of(unpacked(template.inputs["userData"]))[machine_files.NODE]
+
+
+def pool_part(built: Built, name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(node_file(built, name))["pool"]
     return content
 
 
@@ -62,7 +68,7 @@ def test_machines_stand_in_the_existing_subnets_in_turn(private: Built) -> None:
 def test_private_machines_are_reached_and_told_by_their_private_addresses(private: Built) -> None:
     assert private.of("aws:ec2/eip:Eip") == {}
     assert private.outputs["apiEndpoint"] == "https://private-demo-servers-0:6443"
-    told = node_config(private, "demo-servers-0")["config"]
+    told = config_yaml(node_file(private, "demo-servers-0"))
     assert "node-external-ip" not in told
     assert told["tls-san"] == ["private-demo-servers-0"]
     nodes = private.of("k3s:index:Node")
@@ -154,7 +160,7 @@ def test_without_need_there_is_no_bucket(built: Built) -> None:
     for each in (built, small):
         assert not [one for one in each.resources if one.type.startswith("aws:s3")]
         assert len(statements(each, "demo-server")) == 1
-    inline = node_config(small, "demo-servers-0")["manifests"]["k3s-aws-small.yaml"]
+    inline = pool_part(small, "demo-servers-0")["manifests"]["k3s-aws-small.yaml"]
     assert list(inline) == ["content"]
 
 
@@ -167,13 +173,13 @@ def test_a_manifest_too_big_for_user_data_goes_through_the_bucket_by_its_hash() 
     given = [manifest("small", "x"), manifest("big", NOISE)]
     built = build({**CONFIGURATION, "manifests": given})
     (stored,) = built.of(OBJECT).values()
-    told = node_config(built, "demo-servers-0")["manifests"]
+    told = pool_part(built, "demo-servers-0")["manifests"]
     assert list(told["k3s-aws-small.yaml"]) == ["content"]
     big = told["k3s-aws-big.yaml"]
     assert stored.inputs["key"] == f"manifests/{big['sha256']}/k3s-aws-big.yaml"
     assert big["source"] == f"s3://demo-files/{stored.inputs['key']}"
     assert stored.inputs["content"] == given[1]["content"]
-    assert "manifests" not in node_config(built, "demo-agents-0")
+    assert "manifests" not in pool_part(built, "demo-agents-0")
 
 
 def test_k3s_in_the_bucket_is_the_machines_only_source(tmp_path: Path) -> None:
@@ -184,9 +190,7 @@ def test_k3s_in_the_bucket_is_the_machines_only_source(tmp_path: Path) -> None:
     )
     keys = {each.inputs["key"] for each in built.of(OBJECT).values()}
     sources = {
-        source
-        for name in built.of(INSTANCE)
-        for source in node_config(built, name)["k3s"]["sources"]
+        source for name in built.of(INSTANCE) for source in pool_part(built, name)["k3s"]["sources"]
     }
     assert sources == {f"s3://demo-files/{key}" for key in keys}
     assert len(keys) == 2
@@ -229,7 +233,7 @@ def test_passwords_of_registries_travel_as_secret_parameters_only() -> None:
             name.endswith(f"/{role}/registry-auth")
             for name in statements(built, f"demo-{role}")[0]["Resource"]
         )
-    told = node_config(built, "demo-agents-0")
+    told = pool_part(built, "demo-agents-0")
     assert told["parameters"]["registryAuth"] == "/k3s-aws/dev/demo/agent/registry-auth"
     assert "hunter2" not in json.dumps(told)
     held = json.loads(built.of("k3s:index:Node")["demo-agents-0"].plain("secrets"))

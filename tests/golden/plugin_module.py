@@ -25,7 +25,7 @@ Written by `make golden` from the provider's schema: change provider/resources/,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
@@ -87,6 +87,8 @@ def _fields(described: Mapping[str, Any]) -> list[str]:
 def _input(described: Mapping[str, Any]) -> str:
     if "$ref" in described:
         return _name(described["$ref"])
+    if described["type"] == "object":
+        return "Mapping[str, Any]"
     if described["type"] == "array":
         return f"Sequence[pulumi.Input[{_TYPES[described['items']['type']]}]]"
     return _output(described)

@@ -9,12 +9,12 @@ from typing import Any
 
 import yaml
 
-from cluster import bucket, config, k3s_config, network, node_config, parameters, policies
+from cluster import bucket, config, machine_files, network, node_config, parameters, policies
 from cluster import user_data as user_data_text
-from cluster.k3s_config import Addresses
 from cluster.model import Cluster, Node
-from cluster.node_config import Surroundings
+from cluster.node_config import Addresses, NodeContext
 from tests.cluster import ec2
+from tests.cluster.config_yaml import config_yaml
 
 GOLDEN = Path(__file__).parent
 EXAMPLES = GOLDEN.parent.parent / "examples"
@@ -83,15 +83,15 @@ def _instances(number: int) -> list[str]:
 
 def _node(cluster: Cluster, node: Node, position: int) -> dict[str, str]:
     server, own = _addresses(cluster, 0), _addresses(cluster, position)
-    around = Surroundings(
-        region=REGION,
-        server_private_ip=server.private_ip,
+    context = NodeContext(
+        server_private_ips=(server.private_ip,),
         bucket=BUCKET if bucket.needed(cluster) else None,
     )
-    text = node_config.render(cluster, node, own, around)
+    config = node_config.build(cluster, node, own, context)
+    text = machine_files.node_file(config, cluster.node_deadline_seconds)
     return {
         f"{node.suffix}.node.json": text,
-        f"{node.suffix}.k3s.yaml": _yaml(k3s_config.of(cluster, node, own)),
+        f"{node.suffix}.k3s.yaml": _yaml(config_yaml(text)),
         f"{node.suffix}.user-data": user_data_text.render(text, BOOT_PROGRAM),
     }
 

@@ -131,7 +131,7 @@ def _have_their_architectures_files_and_images(stacks: Stacks, stack: Stack) -> 
         architecture = node["architecture"]
         (digest, _) = on_machine(stack, node, "sha256sum /usr/local/bin/k3s").split()
         assert digest == stacks.workbench.running["k3sSha256"][architecture]
-        told = json.loads(on_machine(stack, node, "cat /etc/k3s-aws/node.json"))["k3s"]
+        told = json.loads(on_machine(stack, node, "cat /etc/k3s-aws/node.json"))["pool"]["k3s"]
         assert [source.rsplit("/", 1)[1] for source in told["sources"]] == [ASSETS[architecture]]
         ec2 = stack.client("ec2")
         instance = ec2.describe_instances(InstanceIds=[node["instanceId"]])["Reservations"][0]
@@ -231,7 +231,7 @@ def test_k3s_and_big_manifests_come_from_the_stacks_own_bucket(
         k3s = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]["k3s"]
         stack.configure(k3s={**k3s, "downloadUrl": url})
         stack.pulumi(*UP)
-    told = json.loads(on_machine(stack, stack.nodes()[0], "cat /etc/k3s-aws/node.json"))
+    told = json.loads(on_machine(stack, stack.nodes()[0], "cat /etc/k3s-aws/node.json"))["pool"]
     assert told["k3s"]["sources"][0].startswith("s3://shop-files-")
     assert list(told["manifests"]["k3s-aws-big.yaml"]) == ["source", "sha256"]
     for kind, name, namespace in (

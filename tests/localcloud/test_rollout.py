@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.localcloud.running_cluster import DEADLINE_SECONDS
-from tests.localcloud.stacks import CLUSTER, Stack, laboratory
+from tests.localcloud.stacks import CLUSTER, Stack, local_cloud
 
 pytestmark = pytest.mark.localcloud
 
@@ -24,8 +24,8 @@ COUNT = 4
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with laboratory(tmp_path_factory.mktemp("rollout")) as made:
-        stack = made.stack("rollout")
+    with local_cloud(tmp_path_factory.mktemp("rollout")) as made:
+        stack = made.create("rollout")
         content = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]
         stack.configure(network={**content["network"], "vpcCidr": "10.63.0.0/16"})
         configure_pool(stack, count=COUNT)

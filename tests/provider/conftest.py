@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from cluster import machine_files
+from cluster.machine_files import NodeConfig
 from provider.keys.host_keys import HostKeys
 from provider.operation import Operation
 from provider.protocol.engine import Engine
@@ -19,7 +22,20 @@ from tests.provider.fake_api import FakeApi
 from tests.provider.fake_machine import FakeMachine
 from tests.provider.rpc import FastClock, Rpc, plugin
 
-NODE_CONFIG = '{"schema": 1, "k3s": {"version": "v1.36.5+k3s1"}}'
+NODE_CONFIG: NodeConfig = {
+    "schema": machine_files.NODE_SCHEMA,
+    "pool": {
+        "role": "agent",
+        "nodeNamePrefix": "demo-agents",
+        "k3s": {"version": "v1.36.5+k3s1", "sources": [], "sha256": "ab" * 32},
+        "labels": {},
+        "taints": [],
+        "config": {"max-pods": 60},
+        "parameters": {"token": "/demo/token"},
+        "join": {"urls": ["https://10.64.0.9:6443"]},
+    },
+    "own": {"privateIp": "10.64.0.10", "hostKeyParameter": "/demo/host-key"},
+}
 SECRETS = '{"token": "K10ab::node:a-join-token-of-the-tests"}'
 
 Inputs = dict[str, Any]
@@ -60,7 +76,7 @@ def machine(
     tmp_path: Path, host_key: Mapping[str, Any], login_key: Mapping[str, Any]
 ) -> Iterator[FakeMachine]:
     made = FakeMachine(tmp_path / "root", host_key["privateKey"], login_key["privateKey"])
-    made.put("etc/k3s-aws/node.json", NODE_CONFIG)
+    made.put("etc/k3s-aws/node.json", machine_files.node_file(NODE_CONFIG, 600))
     yield made
     made.close()
 
@@ -109,7 +125,7 @@ def node_inputs(ssh_inputs: Inputs, api_inputs: Inputs) -> Callable[..., Inputs]
             "role": "agent",
             "ssh": ssh_inputs,
             "api": api_inputs,
-            "nodeConfig": NODE_CONFIG,
+            "nodeConfig": copy.deepcopy(NODE_CONFIG),
             "secrets": SECRETS,
             "deadlineSeconds": 3600,
             "drainSeconds": 120,

@@ -84,7 +84,7 @@ _KEYS: dict[str, Key] = {
     ),
     "nodeDeadlineSeconds": Integer(
         description="how long a node may take from its creation, or a change, to Ready",
-        effect=Effect.IN_PLACE,
+        effect=Effect.NONE,
         default=defaults.NODE_DEADLINE_SECONDS,
         low=60,
         high=3600,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
+from cluster import machine_files
 from cluster.boot_report import BootReport
 from provider.errors import OperationFailed
 from provider.keys.host_keys import HostKeys
@@ -64,7 +65,9 @@ class Boot:
         """Applies the node configuration, the secrets and the boot program to the machine."""
         self._report_progress("applying the new node configuration")
         setup = Setup(
-            node_config=self._inputs["nodeConfig"],
+            node_file=machine_files.node_file(
+                self._inputs["nodeConfig"], self._inputs["deadlineSeconds"]
+            ),
             secrets=self._inputs["secrets"],
             boot_program=boot_program,
         )

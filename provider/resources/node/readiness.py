@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cluster.boot_report import BootReport
+from cluster.machine_files import NodeConfig
 from provider.errors import OperationFailed
 from provider.keys.host_keys import HostKeys
 from provider.kubernetes import node_metadata
@@ -94,7 +95,7 @@ class Readiness:
 
     def of_running_machine(
         self,
-        config_before: str,
+        config_before: NodeConfig,
         version_before: str | None,
         *,
         restarted: bool = False,

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from cluster.machine_files import NODE_SCHEMA, NodeConfig
 from provider.errors import OperationFailed
 from provider.keys.host_keys import HostKeys
 from provider.operation import Operation, Values
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
 _APPLIED = frozenset({"nodeConfig", "secrets", "instanceType", "datastoreId"})
 # Other keys are brought to the machine; where SSH was switched off, what changed since is.
 _KEYS = frozenset({"ssh", "ssh.hostKey", "ssh.privateKey", "ssh.enabled"})
+
+
+def _is_node_config(value: Any) -> str | None:
+    given = value if isinstance(value, Mapping) else {}
+    if given.get("schema") != NODE_SCHEMA or not {"pool", "own"} <= given.keys():
+        return f"is not a node configuration of schema {NODE_SCHEMA}"
+    return None
 
 
 def _is_object(text: str) -> str | None:
@@ -76,16 +84,16 @@ class Node(Resource):
         "ssh": SSH,
         "api": API,
         "nodeConfig": Property(
-            kind="string",
-            description="Text of the machine's node.json; a change is applied in place.",
-            fix="use what cluster/node_config renders",
-            test=_is_object,
+            kind="any",
+            description="The machine's node.json without the deadline; applied in place.",
+            fix="use what cluster/node_config builds",
+            test=_is_node_config,
         ),
         "secrets": Property(
             kind="string",
             secret=True,
             description="Text of the machine's secrets.json; a change is applied in place.",
-            fix="a JSON object of strings by the keys of nodeConfig's parameters",
+            fix="a JSON object of strings by the keys of nodeConfig.pool.parameters",
             test=_is_object,
         ),
         "deadlineSeconds": DEADLINE,
@@ -128,7 +136,7 @@ class Node(Resource):
         if not changes or not ssh_enabled(inputs):
             return super().update(operation, inputs, state, changed)
         before = None
-        if _version_in(state["nodeConfig"]) != _version_in(inputs["nodeConfig"]):
+        if _k3s_version(state["nodeConfig"]) != _k3s_version(inputs["nodeConfig"]):
             before = state.get("kubeletVersion")
         ready = self._readiness(operation, inputs, state).of_running_machine(
             state["nodeConfig"],
@@ -170,8 +178,9 @@ class Node(Resource):
 
 
 def _applied(changed: Collection[str]) -> frozenset[str]:
-    return (_APPLIED | _KEYS) & set(changed)
+    tops = {each.partition(".")[0] for each in changed}
+    return (_APPLIED & tops) | (_KEYS & {*changed})
 
 
-def _version_in(node_config: str) -> Any:
-    return json.loads(node_config).get("k3s", {}).get("version")
+def _k3s_version(node_config: NodeConfig) -> str:
+    return node_config["pool"]["k3s"]["version"]

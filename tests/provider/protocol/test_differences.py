@@ -20,7 +20,7 @@ from provider.protocol.values import UNKNOWN
         ({"a": ["x", "y"]}, {"a": ["x", "z"]}, {"a[1]": "UPDATE"}),
         ({"a": [{"b": 1}]}, {"a": [{"b": 2}]}, {"a[0].b": "UPDATE"}),
         ({"a": ["x"]}, {"a": ["x", "y"]}, {"a": "UPDATE"}),
-        ({"tags": {"a/b": "1"}}, {"tags": {"a/b": "2"}}, {'tags["a/b"]': "UPDATE"}),
+        ({"tags": {"a.b/c": "1"}}, {"tags": {"a.b/c": "2"}}, {'tags["a.b/c"]': "UPDATE"}),
         ({"a": [], "b": {}, "c": None}, {}, {}),
         ({"a": []}, {"a": ["x"]}, {"a": "ADD"}),
     ],

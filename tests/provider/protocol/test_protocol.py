@@ -18,6 +18,7 @@ from provider.protocol.properties import Fields, Group, required
 from provider.protocol.values import UNKNOWN, Secret, decode, encode
 from provider.resources import K3sProvider
 from provider.resources.token import Token
+from tests.provider.conftest import NODE_CONFIG
 from tests.provider.fake_machine import FakeMachine
 from tests.provider.rpc import Failed, Rpc
 
@@ -86,7 +87,9 @@ def test_every_failure_of_the_inputs_is_reported_at_once_with_its_path(
             "expected an object\n"
             "    Endpoint of the Kubernetes API and the client certificate for it."
         ),
-        "nodeConfig": "is not a JSON object\n    use what cluster/node_config renders",
+        "nodeConfig": (
+            "is not a node configuration of schema 2\n    use what cluster/node_config builds"
+        ),
         "deadlineSeconds": "0 is less than 1\n    such as 600",
         "drainSeconds": "is missing\n    such as 120",
         "drainSecond": 'unknown property\n    did you mean "drainSeconds"?',
@@ -123,14 +126,14 @@ def test_the_same_inputs_are_no_difference(rpc: Rpc, node_inputs: MakeInputs) ->
 
 def test_a_change_in_place_names_the_property_inside(rpc: Rpc, node_inputs: MakeInputs) -> None:
     old = node_inputs()
-    new = {**old, "ssh": {**old["ssh"], "port": 2222}, "nodeConfig": "{}"}
+    new = {**old, "ssh": {**old["ssh"], "port": 2222}, "drainSeconds": 1}
 
     diff = rpc.diff(NODE, old, new)
 
     assert diff.changes == diff.DIFF_SOME
-    assert list(diff.diffs) == ["nodeConfig", "ssh"]
+    assert list(diff.diffs) == ["drainSeconds", "ssh"]
     assert list(diff.replaces) == []
-    assert _kinds(diff) == {"nodeConfig": "UPDATE", "ssh.port": "UPDATE"}
+    assert _kinds(diff) == {"drainSeconds": "UPDATE", "ssh.port": "UPDATE"}
 
 
 @pytest.mark.parametrize("instance", ["i-new", UNKNOWN])
@@ -281,3 +284,42 @@ def test_values_survive_the_way_to_the_engine_and_back() -> None:
 
 def test_a_secret_does_not_show_itself() -> None:
     assert repr(Secret("hush")) == "Secret()"
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "kind"),
+    [
+        ({"labels": {"tier": "web"}}, "nodeConfig.pool.labels.tier", "ADD"),
+        (
+            {"labels": {'example.com/"a"': "b"}},
+            'nodeConfig.pool.labels["example.com/\\"a\\""]',
+            "ADD",
+        ),
+        (
+            {"k3s": {**NODE_CONFIG["pool"]["k3s"], "version": "v1.36.6+k3s1"}},
+            "nodeConfig.pool.k3s.version",
+            "UPDATE",
+        ),
+        ({"config": {}}, "nodeConfig.pool.config.max-pods", "DELETE"),
+        (
+            {"taints": [{"key": "only", "value": "", "effect": "NoSchedule"}]},
+            "nodeConfig.pool.taints",
+            "ADD",
+        ),
+    ],
+)
+def test_a_change_of_the_node_configuration_names_its_field(
+    rpc: Rpc, node_inputs: MakeInputs, change: Mapping[str, Any], path: str, kind: str
+) -> None:
+    new = {**NODE_CONFIG, "pool": {**NODE_CONFIG["pool"], **change}}
+
+    diff = rpc.diff(NODE, node_inputs(), node_inputs(nodeConfig=new))
+
+    assert _kinds(diff) == {path: kind}
+    assert (list(diff.diffs), list(diff.replaces)) == (["nodeConfig"], [])
+
+
+def test_another_deadline_is_no_change_of_the_machine(rpc: Rpc, node_inputs: MakeInputs) -> None:
+    diff = rpc.diff(NODE, node_inputs(), node_inputs(deadlineSeconds=5))
+
+    assert _kinds(diff) == {"deadlineSeconds": "UPDATE"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import socket
 import threading
 import time
@@ -10,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from cluster import machine_files
 from provider.keys.host_keys import HostKeys
 from provider.protocol.values import UNKNOWN, Secret
 from provider.ssh.connection import Login
 from provider.ssh.machine import Machine
 from provider.waiting import SystemClock, Wait
+from tests.provider.conftest import NODE_CONFIG
 from tests.provider.fake_api import FakeApi, node
 from tests.provider.fake_machine import BOOT_PROGRAM, FakeMachine, report
 from tests.provider.rpc import Failed, FastClock, Rpc, plugin, urn_of
@@ -220,12 +223,13 @@ def test_a_machine_set_up_by_an_older_node_configuration_is_set_up_again(
 ) -> None:
     machine.will_report_after_boot(report(), report("done", ("identity", 0.5)))
     api.nodes[NAME] = node(NAME)
-    newer = '{"schema": 1, "k3s": {"version": "v1.36.6+k3s1"}}'
+    newer = copy.deepcopy(NODE_CONFIG)
+    newer["pool"]["k3s"]["version"] = "v1.36.6+k3s1"
 
     with plugin(FastClock(), BOOT_PROGRAM) as rpc:
         _, outputs = rpc.create(NODE, node_inputs(nodeConfig=newer))
 
-    assert newer == machine.content_of("etc/k3s-aws/node.json")
+    assert machine_files.has_config(machine.content_of("etc/k3s-aws/node.json"), newer)
     assert outputs["bootReport"]["phases"][0]["seconds"] == 0.5
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import copy
 from collections.abc import Callable
 from typing import Any
 
+from cluster.machine_files import NodeConfig, Taint
+from tests.provider.conftest import NODE_CONFIG
 from tests.provider.fake_api import FakeApi, node
 from tests.provider.fake_machine import BOOT_PROGRAM, FakeMachine, report
 from tests.provider.rpc import FastClock, plugin
@@ -24,12 +26,18 @@ Inputs = dict[str, Any]
 MakeInputs = Callable[..., Inputs]
 
 
-def config(labels: list[str], taints: list[str]) -> str:
-    return json.dumps({"schema": 1, "config": {"node-label": labels, "node-taint": taints}})
+def config(labels: dict[str, str], *taints: Taint) -> NodeConfig:
+    found = copy.deepcopy(NODE_CONFIG)
+    found["pool"]["labels"], found["pool"]["taints"] = labels, [*taints]
+    return found
 
 
 def changed(
-    machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs, before: str, after: str
+    machine: FakeMachine,
+    api: FakeApi,
+    node_inputs: MakeInputs,
+    before: NodeConfig,
+    after: NodeConfig,
 ) -> Any:
     old, new = node_inputs(nodeConfig=before), node_inputs(nodeConfig=after)
     machine.will_report_after_boot(report(), report("done", ("start-k3s", 2.0)))
@@ -49,7 +57,7 @@ def test_labels_change_and_those_of_others_stay(
 ) -> None:
     standing(api, {"a": "1", "gone": "x", "theirs": "t"}, [])
     found = changed(
-        machine, api, node_inputs, config(["a=1", "gone=x"], []), config(["a=2", "b="], [])
+        machine, api, node_inputs, config({"a": "1", "gone": "x"}), config({"a": "2", "b": ""})
     )
     assert found["metadata"]["labels"] == {"a": "2", "b": "", "theirs": "t"}
 
@@ -63,8 +71,8 @@ def test_taints_change_and_those_of_others_stay(
         machine,
         api,
         node_inputs,
-        config([], ["only=x86:NoSchedule"]),
-        config([], ["example.com/only=arm:NoExecute"]),
+        config({}, {"key": "only", "value": "x86", "effect": "NoSchedule"}),
+        config({}, {"key": "example.com/only", "value": "arm", "effect": "NoExecute"}),
     )
     assert found["spec"]["taints"] == [
         THEIRS,
@@ -85,15 +93,16 @@ def test_a_concurrent_change_of_the_node_is_no_failure(
         return None
 
     api.before_answer = refuse_the_first_change
-    found = changed(machine, api, node_inputs, config([], []), config(["a=1"], []))
+    found = changed(machine, api, node_inputs, config({}), config({"a": "1"}))
     assert refused
     assert found["metadata"]["labels"] == {"a": "1"}
 
 
-def test_the_same_marks_change_nothing(
+def test_the_same_labels_and_taints_change_nothing(
     machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
 ) -> None:
     standing(api, {"a": "1"}, [])
-    other = json.loads(config(["a=1"], [])) | {"deadlineSeconds": 60}
-    changed(machine, api, node_inputs, config(["a=1"], []), json.dumps(other))
+    other = config({"a": "1"})
+    other["pool"]["config"] = {"max-pods": 70}
+    changed(machine, api, node_inputs, config({"a": "1"}), other)
     assert [call for call in api.calls if call.startswith("PATCH")] == []

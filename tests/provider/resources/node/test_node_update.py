@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cluster import machine_files
 from provider.protocol.values import UNKNOWN, Secret
+from tests.provider.conftest import NODE_CONFIG
 from tests.provider.fake_api import FakeApi, node
 from tests.provider.fake_machine import BOOT_PROGRAM, FakeMachine, report
 from tests.provider.rpc import Failed, FastClock, Rpc, plugin
 
 NODE = "k3s:index:Node"
 NAME = "demo-agents-1a2b3c4d"
-NEWER = '{"schema": 1, "k3s": {"version": "v1.36.6+k3s1"}}'
+NEWER = copy.deepcopy(NODE_CONFIG)
+NEWER["pool"]["k3s"]["version"] = "v1.36.6+k3s1"
+VERSION = ["nodeConfig", "pool", "k3s", "version"]
 COMPUTED = {
     "bootReport": {"state": "done"},
     "kubeletVersion": "v1.36.4+k3s1",
@@ -37,7 +43,10 @@ def test_another_node_configuration_is_installed_and_run(
     with plugin(FastClock(), BOOT_PROGRAM) as rpc:
         outputs = rpc.update(NODE, {**old, **COMPUTED}, old, new)
 
-    assert machine.content_of("etc/k3s-aws/node.json") == NEWER
+    assert json.loads(machine.content_of("etc/k3s-aws/node.json")) == {
+        **NEWER,
+        "deadlineSeconds": 3600,
+    }
     assert machine.content_of("opt/k3s-aws/boot/__main__.py") == BOOT_PROGRAM["__main__.py"]
     assert machine.mode_of("etc/k3s-aws/node.json") == 0o600
     assert outputs["nodeConfig"] == NEWER
@@ -112,8 +121,11 @@ def test_what_a_failed_change_left_is_changed_back(
         rpc.update(NODE, known, old, new)
 
     left = caught.value.left
-    assert left == {**known, "__incompleteUpdate": [["nodeConfig"]]}
-    assert machine.content_of("etc/k3s-aws/node.json") == NEWER
+    assert left == {**known, "__incompleteUpdate": [VERSION]}
+    assert json.loads(machine.content_of("etc/k3s-aws/node.json")) == {
+        **NEWER,
+        "deadlineSeconds": 3600,
+    }
 
     machine.will_report_after_boot(report("failed"), report())
     api.nodes[NAME] = node(NAME)
@@ -122,7 +134,7 @@ def test_what_a_failed_change_left_is_changed_back(
         outputs = rpc.update(NODE, left, old, old)
         after = rpc.diff(NODE, old, old, outputs)
 
-    assert machine.content_of("etc/k3s-aws/node.json") == old["nodeConfig"]
+    assert machine_files.has_config(machine.content_of("etc/k3s-aws/node.json"), old["nodeConfig"])
     assert after.changes == after.DIFF_NONE
 
 
@@ -130,14 +142,14 @@ def test_an_update_that_fails_again_stays_incomplete(
     machine: FakeMachine, node_inputs: MakeInputs
 ) -> None:
     old = node_inputs()
-    known = {**old, **COMPUTED, "__incompleteUpdate": [["nodeConfig"]]}
+    known = {**old, **COMPUTED, "__incompleteUpdate": [VERSION]}
     new = node_inputs(drainSeconds=7)
     machine.will_report_after_boot(report(), report("failed", ("configure", 1.0)))
 
     with plugin(FastClock(), BOOT_PROGRAM) as rpc, pytest.raises(Failed) as caught:
         rpc.update(NODE, known, old, new)
 
-    assert caught.value.left == {**known, "__incompleteUpdate": [["drainSeconds"], ["nodeConfig"]]}
+    assert caught.value.left == {**known, "__incompleteUpdate": [["drainSeconds"], VERSION]}
 
 
 def test_a_boot_program_that_leaves_no_result_is_an_error(

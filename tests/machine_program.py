@@ -1,0 +1,21 @@
+"""Lets tests import the package `boot` as a machine gets it: rendered, in a folder of its own."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from cluster import boot_program
+
+# Removed when Python ends.
+_FOLDER = tempfile.TemporaryDirectory(prefix="boot-program-")
+
+
+def install() -> None:
+    """Writes the modules, and puts their folder before every other one in the path."""
+    package = Path(_FOLDER.name) / "boot"
+    package.mkdir()
+    for path, text in boot_program.modules().items():
+        (package / path).write_text(text)
+    sys.path.insert(0, _FOLDER.name)
