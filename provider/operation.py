@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +11,9 @@ from provider.waiting import Clock, Wait
 
 Values = Mapping[str, Any]
 """Inputs or outputs by their names, without secret marks."""
+
+Names = Collection[str]
+"""Names of inputs or outputs."""
 
 
 class ProgressReporter(Protocol):

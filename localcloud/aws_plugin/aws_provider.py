@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import botocore.exceptions
 
@@ -21,8 +20,7 @@ from localcloud.aws_plugin.session import (
     is_gone,
 )
 from provider.errors import ProviderError
-from provider.operation import Operation
-from provider.operation import Values as Inputs
+from provider.operation import Names, Operation, Values
 from provider.protocol.differences import Difference
 from provider.protocol.errors import PartialFailureError
 from provider.protocol.properties import Failure, Property
@@ -58,7 +56,7 @@ class AwsProvider(Provider):
             for token, lookup in LOOKUPS.items()
         }
 
-    def configure(self, configuration: Inputs, cancelled: threading.Event) -> None:
+    def configure(self, configuration: Values, cancelled: threading.Event) -> None:
         self.session = Session(configuration, cancelled)
 
     def explain(self, error: Exception, subject: str) -> str | None:
@@ -83,15 +81,13 @@ class KindResource(Resource):
         }
         self.outputs = {}  # type: ignore[misc]
 
-    def default_inputs(
-        self, inputs: Inputs, previous: Inputs, name: str, seed: bytes
-    ) -> dict[str, Any]:
+    def default_inputs(self, inputs: Values, previous: Values, name: str, seed: bytes) -> Values:
         if not self._kind.named or self._kind.named in inputs:
             return {}
         generated = f"{name}-{seed.hex()[:SUFFIX_DIGITS]}"
         return {self._kind.named: previous.get(self._kind.named) or generated}
 
-    def failures(self, inputs: Inputs) -> Iterator[Failure]:
+    def failures(self, inputs: Values) -> Iterator[Failure]:
         for key in sorted(inputs.keys() - self._kind.inputs - {"__defaults"}):
             yield Failure(
                 path=key,
@@ -104,20 +100,20 @@ class KindResource(Resource):
         computed = self._kind.computed
         return [each for each in differences if each.kind != "DELETE" or each.text not in computed]
 
-    def is_replaced_by(self, difference: Difference, inputs: Inputs) -> bool:
+    def is_replaced_by(self, difference: Difference, inputs: Values) -> bool:
         return self._kind.replaced_by(difference.text, inputs)
 
-    def is_deleted_first(self, previous_inputs: Inputs, inputs: Inputs) -> bool:
+    def is_deleted_first(self, previous_inputs: Values, inputs: Values) -> bool:
         # AWS does not allow two of the same name.
         named = self._kind.named
         return bool(named and previous_inputs.get(named) == inputs.get(named))
 
     def plan_update(
-        self, operation: Operation, inputs: Inputs, state: Inputs, recomputed: Collection[str]
-    ) -> Mapping[str, Any]:
+        self, operation: Operation, inputs: Values, state: Values, recomputed: Names
+    ) -> Values:
         return self._kind.planned(dict(state), operation.previous_inputs or {}, inputs)
 
-    def create(self, operation: Operation, inputs: Inputs) -> Created:
+    def create(self, operation: Operation, inputs: Values) -> Created:
         aws = self._provider.session
         id_ = self._kind.create(aws, inputs)
         try:
@@ -127,7 +123,7 @@ class KindResource(Resource):
             # It exists: the engine has to record it, so that it can be destroyed.
             raise PartialFailureError(error, id_, inputs) from error
 
-    def read(self, operation: Operation, state: Inputs) -> Mapping[str, Any] | None:
+    def read(self, operation: Operation, state: Values) -> Values | None:
         known = {**state, **(operation.previous_inputs or {})}
         try:
             return self._kind.read(self._provider.session, operation.resource_id, known)
@@ -136,18 +132,16 @@ class KindResource(Resource):
                 return None
             raise
 
-    def read_inputs(self, inputs: Inputs, outputs: Inputs) -> Mapping[str, Any]:
+    def read_inputs(self, inputs: Values, outputs: Values) -> Values:
         wanted = inputs or {key: outputs.get(key) for key in self.inputs}
         return {key: outputs.get(key, value) for key, value in wanted.items()}
 
-    def update(
-        self, operation: Operation, inputs: Inputs, state: Inputs, changed: Collection[str]
-    ) -> Mapping[str, Any]:
+    def update(self, operation: Operation, inputs: Values, state: Values, changed: Names) -> Values:
         aws, id_ = self._provider.session, operation.resource_id
         self._kind.update(aws, id_, operation.previous_inputs or state, inputs)
         return self._kind.read(aws, id_, inputs) or {}
 
-    def delete(self, operation: Operation, state: Inputs) -> None:
+    def delete(self, operation: Operation, state: Values) -> None:
         aws = self._provider.session
 
         def dependents() -> str | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, TypeVar
 
 from provider.errors import OperationFailed
-from provider.operation import Operation, Values
+from provider.operation import Names, Operation, Values
 from provider.protocol import properties
 from provider.protocol.differences import Difference
 from provider.protocol.properties import Failure, Fields
@@ -55,7 +55,7 @@ class Resource:
     def observe(self, state: Values) -> None:
         """Called with each resource of the stack that the engine shows to the plugin."""
 
-    def reject_update(self, changed: Collection[str], inputs: Values, state: Values) -> str | None:
+    def reject_update(self, changed: Names, inputs: Values, state: Values) -> str | None:
         """Why the changes of these top properties cannot be made; called before any is made."""
         return None
 
@@ -63,7 +63,7 @@ class Resource:
         """The differences that count as a change."""
         return differences
 
-    def expired_outputs(self, state: Values, now: datetime) -> Collection[str]:
+    def expired_outputs(self, state: Values, now: datetime) -> Names:
         """The outputs that the next update recomputes although no input changed."""
         return ()
 
@@ -75,12 +75,12 @@ class Resource:
         """Whether a replacement cannot exist beside the resource it replaces."""
         return False
 
-    def recomputed_outputs(self, changed: Collection[str]) -> Collection[str]:
+    def recomputed_outputs(self, changed: Names) -> Names:
         """The outputs that an update with these changes computes again."""
         return ()
 
     def plan_update(
-        self, operation: Operation, inputs: Values, state: Values, recomputed: Collection[str]
+        self, operation: Operation, inputs: Values, state: Values, recomputed: Names
     ) -> Values:
         """The outputs that a preview of an update shows."""
         computed = {key: UNKNOWN if key in recomputed else state.get(key) for key in self.outputs}
@@ -89,9 +89,7 @@ class Resource:
     def create(self, operation: Operation, inputs: Values) -> Created:
         raise NotImplementedError
 
-    def update(
-        self, operation: Operation, inputs: Values, state: Values, changed: Collection[str]
-    ) -> Values:
+    def update(self, operation: Operation, inputs: Values, state: Values, changed: Names) -> Values:
         """The computed outputs."""
         return {key: state[key] for key in self.outputs if key in state}
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import ClassVar
 
 from provider.keys.fingerprints import fingerprint_of
 from provider.keys.host_keys import HostKeys
-from provider.operation import Operation, Values
+from provider.operation import Names, Operation, Values
 from provider.protocol.properties import Fields, Property, matches
 from provider.protocol.resource import Created, Resource
 from provider.resources.connections import check_private_key
@@ -62,12 +61,10 @@ class SshKey(Resource):
         computed = _pair(inputs)
         return Created(id=computed["fingerprint"], computed=computed)
 
-    def recomputed_outputs(self, changed: Collection[str]) -> Collection[str]:
+    def recomputed_outputs(self, changed: Names) -> Names:
         return ("publicKey",) if _PAIR.isdisjoint(changed) else tuple(self.outputs)
 
-    def update(
-        self, operation: Operation, inputs: Values, state: Values, changed: Collection[str]
-    ) -> Values:
+    def update(self, operation: Operation, inputs: Values, state: Values, changed: Names) -> Values:
         if not _PAIR.isdisjoint(changed):
             return _pair(inputs, state)
         key = " ".join(state["publicKey"].split()[:2])

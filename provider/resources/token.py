@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import ClassVar, Final
 
-from provider.operation import Operation, Values
+from provider.operation import Names, Operation, Values
 from provider.protocol.properties import Fields, Property, matches
 from provider.protocol.resource import Created, Resource
 
@@ -48,12 +47,10 @@ class Token(Resource):
         identity = operation.environment.random_hex(4)
         return Created(id=f"{inputs['userName']}-{identity}", computed=_generate(operation, inputs))
 
-    def recomputed_outputs(self, changed: Collection[str]) -> Collection[str]:
+    def recomputed_outputs(self, changed: Names) -> Names:
         return tuple(self.outputs) if "generation" in changed else ()
 
-    def update(
-        self, operation: Operation, inputs: Values, state: Values, changed: Collection[str]
-    ) -> Values:
+    def update(self, operation: Operation, inputs: Values, state: Values, changed: Names) -> Values:
         if "generation" in changed:
             return _generate(operation, inputs)
         return super().update(operation, inputs, state, changed)

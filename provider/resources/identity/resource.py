@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime
 from typing import ClassVar, Final
 
 from provider.keys.validity import Validity
-from provider.operation import Operation, Values
+from provider.operation import Names, Operation, Values
 from provider.protocol.properties import Fields, Property, at_least
 from provider.protocol.resource import Created, Resource
 from provider.resources.connections import API, DEADLINE
@@ -94,12 +93,12 @@ class Identity(Resource):
     }
     replaces = frozenset({"name", "clusterName"})
 
-    def recomputed_outputs(self, changed: Collection[str]) -> Collection[str]:
+    def recomputed_outputs(self, changed: Names) -> Names:
         if not _ISSUED_AGAIN.isdisjoint(changed):
             return tuple(self.outputs)
         return () if _RENDERED_AGAIN.isdisjoint(changed) else ("kubeconfig",)
 
-    def expired_outputs(self, state: Values, now: datetime) -> Collection[str]:
+    def expired_outputs(self, state: Values, now: datetime) -> Names:
         issued = _ISSUED if _is_due(state, now) else ()
         in_sync = state.get("rbacStatus", IN_SYNC) == IN_SYNC
         return issued if in_sync else (*issued, "rbacStatus")
@@ -109,9 +108,7 @@ class Identity(Resource):
 
         return Created(id=inputs["name"], computed=issuing.issue(operation, inputs))
 
-    def update(
-        self, operation: Operation, inputs: Values, state: Values, changed: Collection[str]
-    ) -> Values:
+    def update(self, operation: Operation, inputs: Values, state: Values, changed: Names) -> Values:
         from provider.resources.identity import issuing
 
         now = operation.environment.clock.now()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
 from provider.keys.host_keys import HostKeys
 from provider.keys.validity import Validity
-from provider.operation import Operation, Values
+from provider.operation import Names, Operation, Values
 from provider.protocol.properties import Fields, Property
 from provider.protocol.resource import Created, Resource
 from provider.resources.connections import API, DEADLINE, INSTANCE_ID, SSH
@@ -52,19 +51,17 @@ class Kubeconfig(Resource):
     def __init__(self, host_keys: HostKeys) -> None:
         self._host_keys = host_keys
 
-    def recomputed_outputs(self, changed: Collection[str]) -> Collection[str]:
+    def recomputed_outputs(self, changed: Names) -> Names:
         return () if _FETCHED_AGAIN.isdisjoint(changed) else tuple(self.outputs)
 
-    def expired_outputs(self, state: Values, now: datetime) -> Collection[str]:
+    def expired_outputs(self, state: Values, now: datetime) -> Names:
         validity = Validity.of_outputs(state)
         return tuple(self.outputs) if validity and validity.due(now, _RENEWABLE) else ()
 
     def create(self, operation: Operation, inputs: Values) -> Created:
         return Created(id=inputs["clusterName"], computed=self._fetch(operation, inputs))
 
-    def update(
-        self, operation: Operation, inputs: Values, state: Values, changed: Collection[str]
-    ) -> Values:
+    def update(self, operation: Operation, inputs: Values, state: Values, changed: Names) -> Values:
         if self.expired_outputs(state, operation.environment.clock.now()):
             return self._fetch(operation, inputs, state["expiresAt"])
         if _FETCHED_AGAIN.isdisjoint(changed):

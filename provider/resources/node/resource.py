@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cluster.machine_files import NODE_SCHEMA, NodeConfig
 from provider.errors import OperationFailed
 from provider.keys.host_keys import HostKeys
-from provider.operation import Operation, Values
+from provider.operation import Names, Operation, Values
 from provider.protocol.properties import Fields, Property, at_least
 from provider.protocol.resource import Created, Resource
 from provider.resources.connections import API, DEADLINE, INSTANCE_ID, SSH, ssh_enabled
@@ -59,59 +59,54 @@ class Node(Resource):
     description = "The Kubernetes node on a machine: there when it is Ready, drained when deleted."
     inputs: ClassVar[Fields] = {
         "nodeName": Property(
-            kind="string",
-            description="The node's name in Kubernetes, another one for each machine.",
+            "string",
+            "The node's name in Kubernetes, another one for each machine.",
             fix="the pool's prefix and the end of the instance id",
         ),
         "instanceId": INSTANCE_ID,
         "datastoreId": Property(
-            kind="string",
-            description="The data behind the servers that it joins; left out on a server.",
+            "string",
+            "The data behind the servers that it joins; left out on a server.",
             fix="the id of the Datastore",
             optional=True,
         ),
         "instanceType": Property(
-            kind="string",
-            description="EC2 stops and starts a machine that becomes another one.",
+            "string",
+            "EC2 stops and starts a machine that becomes another one.",
             fix='such as "t4g.small"',
         ),
         "role": Property(
-            kind="string",
-            description="`server` or `agent`.",
-            fix='"server" or "agent"',
-            choices=("server", "agent"),
+            "string", "`server` or `agent`.", fix='"server" or "agent"', choices=("server", "agent")
         ),
         "ssh": SSH,
         "api": API,
         "nodeConfig": Property(
-            kind="any",
-            description="The machine's node.json without the deadline; applied in place.",
+            "any",
+            "The machine's node.json without the deadline; applied in place.",
             fix="use what cluster/node_config builds",
             test=_is_node_config,
         ),
         "secrets": Property(
-            kind="string",
+            "string",
+            "Text of the machine's secrets.json; a change is applied in place.",
             secret=True,
-            description="Text of the machine's secrets.json; a change is applied in place.",
             fix="a JSON object of strings by the keys of nodeConfig.pool.parameters",
             test=_is_object,
         ),
         "deadlineSeconds": DEADLINE,
         "drainSeconds": Property(
-            kind="integer",
-            description="How many seconds the pods get to leave the node.",
+            "integer",
+            "How many seconds the pods get to leave the node.",
             fix="such as 120",
             test=at_least(0),
         ),
     }
     outputs: ClassVar[Fields] = {
-        "bootReport": Property(kind="any", description="The boot report of the machine."),
-        "kubeletVersion": Property(kind="string", description="The version Kubernetes shows."),
-        "architecture": Property(kind="string", description="`arm64` or `x86_64`."),
-        "internalIp": Property(kind="string", description="The address other nodes use."),
-        "readySeconds": Property(
-            kind="number", description="How long the last create or change in place took."
-        ),
+        "bootReport": Property("any", "The boot report of the machine."),
+        "kubeletVersion": Property("string", "The version Kubernetes shows."),
+        "architecture": Property("string", "`arm64` or `x86_64`."),
+        "internalIp": Property("string", "The address other nodes use."),
+        "readySeconds": Property("number", "How long the last create or change in place took."),
     }
     replaces = frozenset({"nodeName", "instanceId"})
 
@@ -119,7 +114,7 @@ class Node(Resource):
         self._host_keys = host_keys
         self._boot_program = boot_program
 
-    def recomputed_outputs(self, changed: Collection[str]) -> Collection[str]:
+    def recomputed_outputs(self, changed: Names) -> Names:
         if not _applied(changed):
             return ()
         return tuple(key for key in self.outputs if key != "architecture")
@@ -128,9 +123,7 @@ class Node(Resource):
         ready = self._readiness(operation, inputs).of_new_machine()
         return Created(id=inputs["nodeName"], computed=ready.outputs)
 
-    def update(
-        self, operation: Operation, inputs: Values, state: Values, changed: Collection[str]
-    ) -> Values:
+    def update(self, operation: Operation, inputs: Values, state: Values, changed: Names) -> Values:
         # An input that the state does not have yet is no change of the machine.
         changes = {key for key in _applied(changed) if key in state or key in _KEYS}
         if not changes or not ssh_enabled(inputs):
@@ -146,7 +139,7 @@ class Node(Resource):
         )
         return ready.outputs
 
-    def reject_update(self, changed: Collection[str], inputs: Values, state: Values) -> str | None:
+    def reject_update(self, changed: Names, inputs: Values, state: Values) -> str | None:
         applied = sorted(_APPLIED & set(changed) & state.keys())
         if ssh_enabled(inputs) or not applied or not self.replaces.isdisjoint(changed):
             return None
@@ -177,7 +170,7 @@ class Node(Resource):
         node_object.remove(operation, state)
 
 
-def _applied(changed: Collection[str]) -> frozenset[str]:
+def _applied(changed: Names) -> frozenset[str]:
     tops = {each.partition(".")[0] for each in changed}
     return (_APPLIED & tops) | (_KEYS & {*changed})
 
