@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
@@ -18,13 +19,13 @@ _CONFLICT: Final = 409
 _INVALID: Final = 422
 
 
+@dataclass(frozen=True)
 class Objects:
     """The objects of one API within one wait. Every call raises the errors it cannot retry."""
 
-    def __init__(self, operation: Operation, api: Api, wait: Wait) -> None:
-        self._operation = operation
-        self._api = api
-        self.wait = wait
+    operation: Operation
+    api: Api
+    wait: Wait
 
     def get(self, path: str) -> Content | None:
         """The object; None when there is none."""
@@ -59,13 +60,13 @@ class Objects:
 
     def until(self, call: Callable[[], T]) -> T:
         """The first result of `call`, repeated while it is Pending or may be retried."""
-        return self.wait.until(call, retry=is_retryable, seen=self._operation.report_progress)
+        return self.wait.until(call, retry=is_retryable, seen=self.operation.report_progress)
 
     def _call(
         self, method: str, path: str, content: Any = None, accept: Sequence[int] = ()
     ) -> tuple[int, Any]:
         def call() -> tuple[int, Any]:
-            response = self._api.call(method, path, content, accept)
+            response = self.api.call(method, path, content, accept)
             return response.status, response.json()
 
         return self.until(lambda: self.wait.run(call))

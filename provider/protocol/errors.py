@@ -58,19 +58,14 @@ def redactor(provider: Provider, request: Any) -> Callable[[str], str]:
 
     @functools.cache
     def secrets() -> list[str]:
-        token = getattr(request, "type", "")
-        declared = [
-            path
-            for each in provider.resources
-            if each.token == token
-            for path in properties.secrets_of(each.all_outputs)
-        ]
-        found: set[str] = set()
+        found = [each for each in provider.resources if each.token == getattr(request, "type", "")]
+        declared = [path for each in found for path in properties.secrets_of(each.all_outputs)]
+        strings: set[str] = set()
         for name in ("properties", "news", "olds", "old_inputs", "inputs", "args"):
             if hasattr(request, name):
                 decoded = values.decode(getattr(request, name))
-                found.update(values.secret_strings(values.mark_secrets(decoded, declared)))
-        return sorted(found, key=len, reverse=True)
+                strings.update(values.secret_strings(values.mark_secrets(decoded, declared)))
+        return sorted(strings, key=len, reverse=True)
 
     def redact(text: str) -> str:
         for each in secrets():

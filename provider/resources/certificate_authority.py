@@ -31,16 +31,10 @@ class CertificateAuthority(Resource):
     )
     inputs: ClassVar[Fields] = {
         "name": Property(
-            "string",
-            "The cluster's name, part of the certificates' names.",
-            fix="use the cluster's name",
-            test=_short,
+            "string", "The cluster's name.", fix="use the cluster's name", test=_short
         ),
         "expiryDays": Property(
-            "integer",
-            "How long all three certificates are valid.",
-            fix="a number of days, for example 3650",
-            test=at_least(1),
+            "integer", "How long the certificates are valid.", fix="such as 3650", test=at_least(1)
         ),
     }
     outputs: ClassVar[Fields] = {

@@ -63,7 +63,7 @@ SSH = Group(
         "user": Property(
             "string",
             "Login user; may use sudo without a password.",
-            fix='the image\'s own, such as "admin" on Debian',
+            fix='such as "admin" on Debian',
         ),
         "privateKey": Property(
             "string",

@@ -24,13 +24,11 @@ class MachineTemplate(Resource):
     description = "Image and user data of a machine, kept until generation or interface changes."
     inputs: ClassVar[Fields] = {
         "generation": Property(
-            "string",
-            "Changes when the machine must be replaced.",
-            fix="any string, such as a hash of the machine's configuration",
+            "string", "Changes when the machine must be replaced.", fix="any string, such as a hash"
         ),
         "networkInterfaceId": Property(
             "string",
-            "The network interface whose addresses are in the user data.",
+            "The interface whose addresses are in the user data.",
             fix='such as "eni-0123"',
         ),
         "imageId": Property("string", "The image.", fix='such as "ami-0123"'),

@@ -40,41 +40,28 @@ class Identity(Resource):
     inputs: ClassVar[Fields] = {
         "api": API,
         "datastoreId": Property(
-            "string",
-            "The data that the permissions are part of; other data starts empty.",
-            fix="the id of the Datastore",
+            "string", "The data that the permissions are in.", fix="the id of the Datastore"
         ),
         "clusterName": Property(
-            "string",
-            "Part of the user's name and of the kubeconfig's context.",
-            fix="use the cluster's name",
+            "string", "In the names of the user and the context.", fix="use the cluster's name"
         ),
         "name": Property("string", "The name, unique in the cluster.", fix='such as "deployer"'),
         "clusterRole": Property(
-            "string",
-            "The ClusterRole, in the namespaces or in the whole cluster.",
-            fix='such as "edit"',
+            "string", "The ClusterRole, in the namespaces or everywhere.", fix='such as "edit"'
         ),
         "namespaces": Property(
-            "strings",
-            "Where it has the role; if empty, in the whole cluster.",
-            fix="a list of names",
+            "strings", "Where it has the role; if empty, everywhere.", fix="a list of names"
         ),
         "clusterReads": Property(
-            "strings",
-            "Core resources that it may also read in the whole cluster.",
-            fix='a list such as ["nodes"]',
+            "strings", "Core resources that it may read everywhere.", fix='a list such as ["nodes"]'
         ),
         "expiryDays": Property(
-            "integer",
-            "How long a certificate is valid.",
-            fix="a number of days, such as 90",
-            test=at_least(1),
+            "integer", "How long a certificate is valid.", fix="such as 90", test=at_least(1)
         ),
         "generation": Property(
             "integer",
             "A change revokes the previous kubeconfig.",
-            fix="a number, such as 1",
+            fix="such as 1",
             test=at_least(1),
         ),
         "deadlineSeconds": DEADLINE,

@@ -36,9 +36,7 @@ class Kubeconfig(Resource):
         "api": API,
         "instanceId": INSTANCE_ID,
         "clusterName": Property(
-            "string",
-            "The name of cluster, context and user in the kubeconfig.",
-            fix="use the cluster's name",
+            "string", "The name of cluster, context and user.", fix="use the cluster's name"
         ),
         "deadlineSeconds": DEADLINE,
     }

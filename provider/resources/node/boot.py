@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -23,23 +24,16 @@ _LAST_PHASE: Final = "start-k3s"
 _CAUSE_LENGTH: Final = 2000
 
 
+@dataclass(kw_only=True)
 class Boot:
     """The boot of the machine of a Node's inputs; `report_progress` is called with each step."""
 
-    def __init__(
-        self,
-        inputs: Values,
-        machine: Machine,
-        wait: Wait,
-        now: Callable[[], datetime],
-        report_progress: Callable[[str], None],
-    ) -> None:
-        self._inputs = inputs
-        self._machine = machine
-        self._wait = wait
-        self._now = now
-        self._report_progress = report_progress
-        self.k3s_started = False
+    inputs: Values
+    machine: Machine
+    wait: Wait
+    now: Callable[[], datetime]
+    report_progress: Callable[[str], None]
+    k3s_started: bool = False
 
     def first(self) -> BootReport:
         """The report of the ended first boot; raises when it fails while we watch."""
@@ -47,9 +41,9 @@ class Boot:
 
         def poll() -> BootReport:
             nonlocal watched
-            report = self._own(self._machine.report())
+            report = self._own(self.machine.report())
             if report is None:
-                self._report_progress(self._wait.seen)
+                self.report_progress(self.wait.seen)
             elif report.state == "running":
                 watched = True
                 self._watch(report)
@@ -57,21 +51,21 @@ class Boot:
                 raise self._failed(report)
             else:
                 return report
-            raise Pending(self._wait.seen)
+            raise Pending(self.wait.seen)
 
-        return self._wait.until(poll)
+        return self.wait.until(poll)
 
     def set_up(self, boot_program: Mapping[str, str]) -> BootReport:
         """Applies the node configuration, the secrets and the boot program to the machine."""
-        self._report_progress("applying the new node configuration")
+        self.report_progress("applying the new node configuration")
         setup = Setup(
             node_file=machine_files.node_file(
-                self._inputs["nodeConfig"], self._inputs["deadlineSeconds"]
+                self.inputs["nodeConfig"], self.inputs["deadlineSeconds"]
             ),
-            secrets=self._inputs["secrets"],
+            secrets=self.inputs["secrets"],
             boot_program=boot_program,
         )
-        report = self._machine.apply(setup, self._watch)
+        report = self.machine.apply(setup, self._watch)
         if report.state == "failed":
             raise self._failed(report)
         return report
@@ -79,39 +73,39 @@ class Boot:
     def where_to_look(self) -> str:
         """The command that shows an operator why a deadline passed."""
         if not self.k3s_started:
-            return self._machine.boot_log
-        command = f"sudo journalctl -u {UNITS[self._inputs['role']]} -n 50 --no-pager"
-        return f"see k3s's log: {self._machine.hint(command)}"
+            return self.machine.boot_log
+        command = f"sudo journalctl -u {UNITS[self.inputs['role']]} -n 50 --no-pager"
+        return f"see k3s's log: {self.machine.hint(command)}"
 
     def _own(self, report: BootReport | None) -> BootReport | None:
         """The report, if it is of our instance: the address can still lead to the previous one."""
         if report is None:
             return None
-        if report.instance_id and report.instance_id != self._inputs["instanceId"]:
-            self._wait.seen = f'instance "{report.instance_id}" still has the address'
+        if report.instance_id and report.instance_id != self.inputs["instanceId"]:
+            self.wait.seen = f'instance "{report.instance_id}" still has the address'
             return None
-        if report.node and report.node != self._inputs["nodeName"]:
+        if report.node and report.node != self.inputs["nodeName"]:
             raise OperationFailed(
                 f'the node name on the machine is "{report.node}", expected '
-                f'"{self._inputs["nodeName"]}"\n'
+                f'"{self.inputs["nodeName"]}"\n'
                 "    nodeName does not follow from the instance id: this is a bug in the program"
             )
         return report
 
     def _watch(self, report: BootReport) -> None:
-        self._wait.seen = report.describe(self._now())
+        self.wait.seen = report.describe(self.now())
         self.k3s_started = any(phase.name == _LAST_PHASE for phase in report.phases)
         steps = [
             phase.name if phase.seconds is None else f"{phase.name} {phase.seconds:.1f} s"
             for phase in report.phases[-2:]
         ]
-        self._report_progress(", ".join(steps) or "boot program started")
+        self.report_progress(", ".join(steps) or "boot program started")
 
     def _failed(self, report: BootReport) -> OperationFailed:
         cause = (report.error_cause or "no cause given")[:_CAUSE_LENGTH]
         return OperationFailed(
-            f'{self._inputs["role"]} "{self._inputs["nodeName"]}" ({self._inputs["ssh"]["host"]}) '
-            f"failed to boot in {report.error_phase}: {cause}\n    {self._machine.boot_log}"
+            f'{self.inputs["role"]} "{self.inputs["nodeName"]}" ({self.inputs["ssh"]["host"]}) '
+            f"failed to boot in {report.error_phase}: {cause}\n    {self.machine.boot_log}"
         )
 
 

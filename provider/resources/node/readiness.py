@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from cluster.boot_report import BootReport
 from cluster.machine_files import NodeConfig
@@ -42,22 +41,8 @@ _WITHOUT_SSH: Final = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ready:
-    """A node that is up, its boot report as far as it was read, and how long it took."""
-
-    report: Mapping[str, Any]
-    node: NodeState
-    seconds: float
-
-    @property
-    def outputs(self) -> dict[str, Any]:
-        report = dict(self.report)
-        return {"bootReport": report, **outputs_of(self.node), "readySeconds": self.seconds}
-
-
 class Readiness:
-    """The wait for the node of these inputs; `state` has those that it was reached by so far."""
+    """The wait for the node of these inputs, for its computed outputs; `state` are those so far."""
 
     def __init__(
         self,
@@ -75,10 +60,15 @@ class Readiness:
         self._machine: Machine | None = None
         if ssh_enabled(inputs):
             self._machine = machine_of(inputs, self._wait, host_keys, state)
-            now = operation.environment.clock.now
-            self._boot = Boot(inputs, self._machine, self._wait, now, self._report_progress)
+            self._boot = Boot(
+                inputs=inputs,
+                machine=self._machine,
+                wait=self._wait,
+                now=operation.environment.clock.now,
+                report_progress=self._report_progress,
+            )
 
-    def of_new_machine(self) -> Ready:
+    def of_new_machine(self) -> Values:
         """
         Waits for the first boot, then for the Node.
 
@@ -100,7 +90,7 @@ class Readiness:
         *,
         restarted: bool = False,
         joins_again: bool = False,
-    ) -> Ready:
+    ) -> Values:
         """
         Sets the machine up by our node configuration, then waits for the Node.
 
@@ -133,7 +123,7 @@ class Readiness:
         boot_id: str | None = None,
         *,
         joins_again: bool = False,
-    ) -> Ready:
+    ) -> Values:
         """
         Waits for the Node; `version_before` is the version the kubelet must no longer have,
         `boot_id` the boot it must have reported from. `joins_again`: a Node that the API does not
@@ -166,7 +156,7 @@ class Readiness:
             node = self._wait.until(lambda: poll(api))
         seconds = round(self._wait.elapsed, 1)
         self._report_progress(f"Ready after {seconds} s")
-        return Ready(report=content, node=node, seconds=seconds)
+        return {"bootReport": dict(content), **outputs_of(node), "readySeconds": seconds}
 
     def _api(self) -> Api:
         try:

@@ -71,9 +71,7 @@ class Node(Resource):
             optional=True,
         ),
         "instanceType": Property(
-            "string",
-            "EC2 stops and starts a machine that becomes another one.",
-            fix='such as "t4g.small"',
+            "string", "EC2 restarts the machine when it changes.", fix='such as "t4g.small"'
         ),
         "role": Property(
             "string", "`server` or `agent`.", fix='"server" or "agent"', choices=("server", "agent")
@@ -96,7 +94,7 @@ class Node(Resource):
         "deadlineSeconds": DEADLINE,
         "drainSeconds": Property(
             "integer",
-            "How many seconds the pods get to leave the node.",
+            "Seconds for the pods to leave the node.",
             fix="such as 120",
             test=at_least(0),
         ),
@@ -120,8 +118,8 @@ class Node(Resource):
         return tuple(key for key in self.outputs if key != "architecture")
 
     def create(self, operation: Operation, inputs: Values) -> Created:
-        ready = self._readiness(operation, inputs).of_new_machine()
-        return Created(id=inputs["nodeName"], computed=ready.outputs)
+        computed = self._readiness(operation, inputs).of_new_machine()
+        return Created(id=inputs["nodeName"], computed=computed)
 
     def update(self, operation: Operation, inputs: Values, state: Values, changed: Names) -> Values:
         # An input that the state does not have yet is no change of the machine.
@@ -131,13 +129,12 @@ class Node(Resource):
         before = None
         if _k3s_version(state["nodeConfig"]) != _k3s_version(inputs["nodeConfig"]):
             before = state.get("kubeletVersion")
-        ready = self._readiness(operation, inputs, state).of_running_machine(
+        return self._readiness(operation, inputs, state).of_running_machine(
             state["nodeConfig"],
             before,
             restarted="instanceType" in changes,
             joins_again="datastoreId" in changes,
         )
-        return ready.outputs
 
     def reject_update(self, changed: Names, inputs: Values, state: Values) -> str | None:
         applied = sorted(_APPLIED & set(changed) & state.keys())

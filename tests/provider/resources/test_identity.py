@@ -716,5 +716,5 @@ def test_wrong_inputs_are_reported_with_their_path(rpc: Rpc, inputs: Inputs) -> 
     assert failures == {
         "namespaces": 'expected a list of strings, found "shop"\n    a list of names',
         "clusterReads": 'expected a list of strings, found a list\n    a list such as ["nodes"]',
-        "expiryDays": "0 is less than 1\n    a number of days, such as 90",
+        "expiryDays": "0 is less than 1\n    such as 90",
     }
