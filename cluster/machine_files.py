@@ -56,9 +56,9 @@ class Manifest(TypedDict):
 
 
 class Join(TypedDict):
-    """The server that an agent joins."""
+    """The servers that an agent joins: the first that is ready and has our authority."""
 
-    url: str
+    urls: list[str]
 
 
 class PoolPart(TypedDict):
@@ -78,6 +78,8 @@ class PoolPart(TypedDict):
     """registries.yaml without its passwords."""
     manifests: NotRequired[dict[str, Manifest]]
     join: NotRequired[Join]
+    datastoreParameter: NotRequired[str]
+    """On servers: the parameter that names what holds the data of the cluster."""
 
 
 class OwnPart(TypedDict):
@@ -86,6 +88,8 @@ class OwnPart(TypedDict):
     privateIp: str
     publicIp: NotRequired[str]
     hostKeyParameter: str
+    mayCreateCluster: NotRequired[bool]
+    """On the first server: whether it creates the cluster while there is no data of it."""
 
 
 class NodeConfig(TypedDict):

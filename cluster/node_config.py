@@ -27,7 +27,7 @@ class Addresses:
 class NodeContext:
     """What is known once the cluster's other resources exist."""
 
-    server_private_ip: str
+    server_private_ips: tuple[str, ...]
     bucket: str | None = None
     registry_auth: bool = False
     """Whether there are passwords of image registries."""
@@ -46,7 +46,7 @@ def longest(cluster: Cluster) -> Iterator[str]:
     """The text of node.json for a machine of each pool, with the longest values it can get."""
     address = "255.255.255.255"
     context = NodeContext(
-        server_private_ip=address,
+        server_private_ips=(address,),
         bucket="b" * 63 if bucket.needed(cluster) else None,
         registry_auth=True,
     )
@@ -77,8 +77,10 @@ def _pool(cluster: Cluster, node: Node, context: NodeContext) -> PoolPart:
     if cluster.k3s.registries or context.registry_auth:
         content["registries"] = dict(cluster.k3s.registries)
     if node.role == "agent":
-        content["join"] = {"url": f"https://{context.server_private_ip}:6443"}
-    elif cluster.manifests:
+        content["join"] = {"urls": [f"https://{each}:6443" for each in context.server_private_ips]}
+        return content
+    content["datastoreParameter"] = parameters.datastore(cluster)
+    if cluster.manifests:
         content["manifests"] = _manifests(cluster, context)
     return content
 
@@ -88,6 +90,8 @@ def _own(cluster: Cluster, node: Node, addresses: Addresses) -> OwnPart:
         "privateIp": addresses.private_ip,
         "hostKeyParameter": parameters.host_key(cluster, node.role, addresses.private_ip),
     }
+    if node.role == "server" and node.index == 0:
+        content["mayCreateCluster"] = True
     if addresses.public_ip:
         content["publicIp"] = addresses.public_ip
     return content

@@ -85,7 +85,6 @@ class K3sCluster(pulumi.ComponentResource):
         self._roles = self._create_roles()
         self._addresses = {node.suffix: self._create_address(node) for node in cluster.nodes}
         first = self._addresses[cluster.nodes[0].suffix]
-        self._join_address = first.private_ip
         self.api_endpoint = endpoint.at_address(first).url
         self._access = self._grant_access()
 
@@ -274,7 +273,7 @@ class K3sCluster(pulumi.ComponentResource):
 
         def build(known: Mapping[str, Any]) -> NodeConfig:
             context = NodeContext(
-                server_private_ip=known["server"],
+                server_private_ips=tuple(known["servers"]),
                 bucket=known["bucket"],
                 registry_auth=bool(self._args.registry_auth),
             )
@@ -284,7 +283,10 @@ class K3sCluster(pulumi.ComponentResource):
         return pulumi.Output.all(
             private=address.private_ip,
             public=address.public_ip,
-            server=self._join_address,
+            servers=[
+                self._addresses[each.suffix].private_ip
+                for each in self._args.cluster.nodes_of(self._args.cluster.servers)
+            ],
             bucket=self._bucket.bucket_name if self._bucket else None,
         ).apply(build)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from boot import k3s, readiness, secrets, ssh, start, tokens
+from boot import datastore, k3s, readiness, secrets, ssh, start, tokens
 from boot.environment import Environment
 from boot.machine import Machine, identify
 from boot.report import Report
@@ -45,6 +45,7 @@ PREPARATION = (
     Phase("configure", k3s.configure),
 )
 START = (
+    Phase("datastore", datastore.require, lambda machine: machine.role == "server"),
     Phase("wait-for-server", readiness.wait_for_server, lambda machine: machine.role == "agent"),
     Phase("start-k3s", start.start),
     Phase("node-ready", readiness.wait_for_node),

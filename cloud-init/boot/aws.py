@@ -84,6 +84,19 @@ class Aws:
 
     def parameters(self, names: Sequence[str]) -> dict[str, str]:
         """The decrypted values of SSM parameters, by name; all of them are redacted from now on."""
+        values = self._get_parameters(names)
+        for value in values.values():
+            self.report.add_secret(value)
+        missing = [name for name in names if name not in values]
+        if missing:
+            raise BootError(f"SSM has no parameter {', '.join(missing)}")
+        return values
+
+    def parameter(self, name: str) -> str | None:
+        """The value of an SSM parameter that is no secret, or None where there is none."""
+        return self._get_parameters([name]).get(name)
+
+    def _get_parameters(self, names: Sequence[str]) -> dict[str, str]:
         region, domain = self._place()
         url = self.environment.ssm_url.format(region=region, domain=domain)
         body = json.dumps({"Names": list(names), "WithDecryption": True}).encode()
@@ -105,13 +118,7 @@ class Aws:
             raise Retry(rejection, IAM_SECONDS)
 
         found = self.wait.until(attempt, f"no secrets from {url}", growth=1.5)
-        values = {each["Name"]: each["Value"] for each in found["Parameters"]}
-        for value in values.values():
-            self.report.add_secret(value)
-        missing = [name for name in names if name not in values]
-        if missing:
-            raise BootError(f"SSM has no parameter {', '.join(missing)}")
-        return values
+        return {each["Name"]: each["Value"] for each in found["Parameters"]}
 
     def _place(self) -> tuple[str, str]:
         """The region, and the domain of its services."""

@@ -28,28 +28,16 @@ class Download:
 
     def from_first(self, sources: Sequence[str], what: str) -> None:
         """Tries the sources in order until one has the file; BootError when none can have it."""
-        report = self.machine.report
-        failed: dict[str, str] = {}
 
-        def attempt() -> None:
-            reasons = []
-            for source in [each for each in sources if each not in failed]:
-                try:
-                    return self._receive(source)
-                except Retry as reason:
-                    reasons.append(reason)
-                    report.log(str(reason))
-                except BootError as error:
-                    failed[source] = str(error)
-                    report.log(str(error))
-            if reasons:
-                # A source that may be back at any time is tried until the deadline.
-                limits = [reason.for_seconds for reason in reasons]
-                limit = None if None in limits else max(filter(None, limits))
-                raise Retry("; ".join(map(str, reasons)), limit)
-            raise BootError("; ".join(failed.values()))
+        def attempt(source: str) -> None:
+            try:
+                self._receive(source)
+            except (Retry, BootError) as error:
+                self.machine.report.log(str(error))
+                raise
 
-        self.machine.wait.until(attempt, f"{what} was not downloaded", growth=1.5)
+        what = f"{what} was not downloaded"
+        self.machine.wait.until_one(sources, attempt, what, growth=1.5)
 
     def _receive(self, source: str) -> None:
         have = self.part.stat().st_size if self.part.exists() else 0

@@ -100,7 +100,7 @@ def config(machine: Machine) -> dict[str, Any]:
         "token-file": "/etc/rancher/k3s/token",
     }
     if machine.role == "agent":
-        return {**content, "server": node.join_url}
+        return content
     names = [node.public_ip, node.private_ip, *node.config.get("tls-san", ())]
     return {
         **content,
@@ -121,6 +121,21 @@ def configure(machine: Machine) -> None:
     files.write(unit, texts.unit, 0o644)
     # Here, so that an agent has done it when its server is ready.
     systemd.systemctl(machine, "daemon-reload")
+
+
+def set_server(machine: Machine, url: str) -> None:
+    """The server to join, in a file of its own: another one is no reason to start k3s again."""
+    files.write(_server_file(machine), json.dumps({"server": url}) + "\n", 0o600)
+
+
+def server_of(machine: Machine) -> str | None:
+    """The server that an agent joined."""
+    text = files.read(_server_file(machine))
+    return json.loads(text)["server"] if text else None
+
+
+def _server_file(machine: Machine) -> Path:
+    return machine.path("etc/rancher/k3s/config.yaml.d/10-server.yaml")
 
 
 def _registries(machine: Machine) -> str:

@@ -21,7 +21,7 @@ class Node:
     """
     The node configuration, /etc/k3s-aws/node.json, whose fields cluster/machine_files.py declares.
 
-    `join_url` is an agent's server, None on a server; `public_ip` is None on a private machine.
+    `server_urls` are the servers that an agent joins; `public_ip` is None on a private machine.
     """
 
     role: str
@@ -34,7 +34,9 @@ class Node:
     parameters: Mapping[str, str]
     registries: Mapping[str, Any] | None
     manifests: Mapping[str, Mapping[str, str]] | None
-    join_url: str | None
+    server_urls: Sequence[str]
+    datastore_parameter: str
+    may_create_cluster: bool
     private_ip: str
     public_ip: str | None
 
@@ -62,7 +64,9 @@ def parse_node(content: Mapping[str, Any]) -> Node:
         parameters={**pool["parameters"], "hostKey": own["hostKeyParameter"]},
         registries=pool.get("registries"),
         manifests=pool.get("manifests"),
-        join_url=pool["join"]["url"] if pool["role"] == "agent" else None,
+        server_urls=pool["join"]["urls"] if pool["role"] == "agent" else (),
+        datastore_parameter=pool["datastoreParameter"] if pool["role"] == "server" else "",
+        may_create_cluster=own.get("mayCreateCluster", False),
         private_ip=own["privateIp"],
         public_ip=own.get("publicIp"),
     )

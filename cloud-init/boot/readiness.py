@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from boot import files, systemd, tokens
+from boot import files, k3s, systemd, tokens
 from boot.http_client import fetch
 from boot.machine import Machine
 from boot.waiting import BootError, Retry
@@ -20,15 +20,18 @@ JOIN_SECONDS = 60
 
 
 def wait_for_server(machine: Machine) -> None:
-    """Asks more often than k3s would, and distinguishes a rejected token from no response."""
-    url = machine.node.join_url
+    """
+    Chooses the first server that is ready and has the authority of the join token.
+
+    Asks more often than k3s would, and distinguishes a rejected token from no response.
+    """
     ca_hash, _, login = tokens.read(machine)["token"][len("K10") :].partition("::")
     login = base64.b64encode(login.encode()).decode()
     machine.report.add_secret(login)
     # Nothing is sent to a server before its authority has the hash of the token.
     unverified = ssl._create_unverified_context()  # noqa: S323
 
-    def attempt() -> None:
+    def attempt(url: str) -> None:
         status, _, authority = fetch(f"{url}/cacerts", {}, unverified)
         if status != 200:
             raise Retry(f"the server {url} answered {status} for /cacerts")
@@ -41,7 +44,9 @@ def wait_for_server(machine: Machine) -> None:
         if status != 200:
             raise Retry(f"the server {url} is not ready: {status}")
 
-    machine.wait.until(attempt, f"no ready server at {url}")
+    urls = machine.node.server_urls
+    chosen = machine.wait.until_one(urls, attempt, f"no ready server at {', '.join(urls)}")
+    k3s.set_server(machine, chosen)
 
 
 def is_active(machine: Machine) -> bool:
@@ -107,7 +112,7 @@ def require_ready(machine: Machine, state: Mapping[str, str]) -> None:
 
 def _ready_condition(machine: Machine) -> dict[str, str]:
     """The condition Ready of this machine's Node, as far as it has one."""
-    url = machine.node.join_url or machine.environment.supervisor_url
+    url = k3s.server_of(machine) or machine.environment.supervisor_url
     path = f"api/v1/nodes/{machine.node_name}"
     status, _, body = fetch(f"{url}/{path}", {}, _kubelet_context(machine))
     if status == 404:

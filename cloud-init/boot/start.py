@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from boot import files, k3s, readiness, systemd, tokens
+from boot import datastore, files, k3s, readiness, systemd, tokens
 from boot.machine import Machine
 from boot.waiting import Retry
 
@@ -24,7 +24,7 @@ def is_current(machine: Machine) -> bool:
 def start(machine: Machine) -> None:
     """Starts k3s, and waits until a server serves the API, or an agent's process runs."""
     unit, run = machine.k3s_unit, machine.environment.run
-    datastore_exists = (machine.server_data / "db").exists()
+    datastore_exists = datastore.exists(machine)
     if machine.role == "server":
         _prepare_tokens(machine, datastore_exists)
     previous = systemd.unit_state(machine, unit)["MainPID"]

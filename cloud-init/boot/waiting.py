@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,3 +45,33 @@ class Wait:
                 raise BootError(f"{what}: waited {now - began:.0f} s, last answer: {last}")
             self.clock.sleep(pause)
             pause = min(pause * growth, 5.0)
+
+    def until_one(
+        self, options: Sequence[str], attempt: Callable[[str], Any], what: str, growth: float = 1.0
+    ) -> str:
+        """
+        Repeats the attempt with each option in order, and returns the one it succeeds with.
+
+        An option that raises BootError is not tried again; BootError when none is left.
+        """
+        failed: dict[str, str] = {}
+
+        def attempt_each() -> str:
+            reasons = []
+            for option in [each for each in options if each not in failed]:
+                try:
+                    attempt(option)
+                    return option
+                except Retry as reason:
+                    reasons.append(reason)
+                except BootError as error:
+                    failed[option] = str(error)
+            if reasons:
+                # An option that may be good at any time is tried until the deadline.
+                limits = [reason.for_seconds for reason in reasons]
+                limit = None if None in limits else max(filter(None, limits))
+                raise Retry("; ".join(map(str, reasons)), limit)
+            raise BootError("; ".join(failed.values()))
+
+        chosen: str = self.until(attempt_each, what, growth=growth)
+        return chosen

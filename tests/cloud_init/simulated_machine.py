@@ -250,12 +250,17 @@ class SimulatedMachine:
             "labels": {},
             "taints": [],
             "config": {},
-            "join": {"url": self.server_url},
+            "join": {"urls": [self.server_url]},
+            "datastoreParameter": "/demo/datastore",
         }
         content = {
             **{key: changes.pop(key, value) for key, value in top.items()},
             "pool": pool | changes,
-            "own": {"privateIp": "10.64.0.10", "hostKeyParameter": "/demo/host-key"},
+            "own": {
+                "privateIp": "10.64.0.10",
+                "hostKeyParameter": "/demo/host-key",
+                "mayCreateCluster": True,
+            },
         }
         path = self.root / "etc/k3s-aws/node.json"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -319,7 +324,7 @@ class _Handler(BaseHTTPRequestHandler):
     machine: SimulatedMachine
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Tests read what was said, not what was served."""
+        """Requests are not logged."""
 
     def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response_only(status)

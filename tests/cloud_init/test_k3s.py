@@ -39,9 +39,11 @@ def test_an_agent_gets_the_address_of_its_server(machine: SimulatedMachine) -> N
         "node-ip": "10.64.0.10",
         "node-name": "demo-agents-9abcdef0",
         "token-file": "/etc/rancher/k3s/token",
-        "server": machine.server_url,
     }
-    assert expected == json.loads((machine.root / "etc/rancher/k3s/config.yaml").read_text())
+    folder = machine.root / "etc/rancher/k3s"
+    assert expected == json.loads((folder / "config.yaml").read_text())
+    server = folder / "config.yaml.d/10-server.yaml"
+    assert json.loads(server.read_text()) == {"server": machine.server_url}
 
 
 def test_registries_are_written_for_root_alone_and_another_one_restarts_k3s(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
 
@@ -54,12 +55,40 @@ def test_a_server_that_only_repeats_our_authority_never_sees_the_token(
     impostor = SimulatedMachine(machine.root, other_authority)
     impostor.cacerts = machine.authority.certificate
     try:
-        machine.configure("agent", join={"url": impostor.server_url}, deadlineSeconds=30)
+        machine.configure("agent", join={"urls": [impostor.server_url]}, deadlineSeconds=30)
         assert machine.boot() == 1
     finally:
         impostor.close()
     assert "CERTIFICATE_VERIFY_FAILED" in machine.cause()[1]
     assert {("/cacerts", None)} == set(impostor.sent_to_server)
+
+
+def test_an_agent_joins_the_first_server_that_is_ready_and_has_our_authority(
+    machine: SimulatedMachine, other_authority: Authority
+) -> None:
+    """One has no process, and one has another authority."""
+    untrusted = SimulatedMachine(machine.root, other_authority)
+    missing = SimulatedMachine(machine.root, other_authority)
+    missing.close()
+    try:
+        urls = [missing.server_url, untrusted.server_url, machine.server_url]
+        machine.configure("agent", join={"urls": urls})
+        assert machine.boot() == 0
+    finally:
+        untrusted.close()
+    path = machine.root / "etc/rancher/k3s/config.yaml.d/10-server.yaml"
+    assert json.loads(path.read_text()) == {"server": machine.server_url}
+    assert untrusted.sent_to_server == [("/cacerts", None)]
+
+
+def test_another_list_of_servers_does_not_restart_an_agent_that_runs(
+    machine: SimulatedMachine,
+) -> None:
+    machine.configure("agent")
+    machine.boot()
+    machine.configure("agent", join={"urls": [machine.server_url, "https://127.0.0.1:1"]})
+    assert machine.boot() == 0
+    assert machine.systemd.restarts("k3s-agent") == 1
 
 
 def test_an_agent_proves_itself_as_the_user_node(machine: SimulatedMachine) -> None:

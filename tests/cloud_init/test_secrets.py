@@ -32,7 +32,7 @@ def test_an_agent_gets_nothing_of_the_servers(machine: SimulatedMachine) -> None
     machine.boot()
     home = machine.root / "etc/rancher/k3s"
     assert machine.agent_token + "\n" == (home / "token").read_text()
-    assert sorted(path.name for path in home.iterdir()) == ["config.yaml", "token"]
+    assert sorted(path.name for path in home.iterdir()) == ["config.yaml", "config.yaml.d", "token"]
     assert not (machine.root / "var/lib/rancher/k3s/server").exists()
 
 

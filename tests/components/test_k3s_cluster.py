@@ -126,7 +126,7 @@ def test_an_instance_leaves_its_interface_before_the_next_one_takes_it(built: Bu
 def test_agents_join_through_the_private_address_of_the_server(built: Built) -> None:
     for name, role in NODES.items():
         config = built.of("k3s:index:Node")[name].inputs["nodeConfig"]["pool"]
-        expected = {"url": "https://private-demo-servers-0:6443"} if role == "agent" else None
+        expected = {"urls": ["https://private-demo-servers-0:6443"]} if role == "agent" else None
         assert config.get("join") == expected
 
 

@@ -84,7 +84,7 @@ def _instances(number: int) -> list[str]:
 def _node(cluster: Cluster, node: Node, position: int) -> dict[str, str]:
     server, own = _addresses(cluster, 0), _addresses(cluster, position)
     context = NodeContext(
-        server_private_ip=server.private_ip,
+        server_private_ips=(server.private_ip,),
         bucket=BUCKET if bucket.needed(cluster) else None,
     )
     config = node_config.build(cluster, node, own, context)

@@ -31,7 +31,7 @@ NODE_CONFIG: NodeConfig = {
         "taints": [],
         "config": {"max-pods": 60},
         "parameters": {"token": "/demo/token"},
-        "join": {"url": "https://10.64.0.9:6443"},
+        "join": {"urls": ["https://10.64.0.9:6443"]},
     },
     "own": {"privateIp": "10.64.0.10", "hostKeyParameter": "/demo/host-key"},
 }
