@@ -36,7 +36,7 @@ ACCOUNT = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SES
 # they are defined: folders and files by what they start, and a folder's fixture that starts it.
 SLOW_PLACES = (
     *("localcloud", "recovery"),  # moto, and servers around it
-    # Hundreds of requests to simulated services; the other files of cloud_init/ have fewer.
+    # Hundreds of requests to simulated AWS services. Others of cloud_init/ boot machines too.
     *(f"cloud_init/test_{each}.py" for each in ("download", "k3s", "readiness", "tokens")),
 )
 SLOW_FIXTURES = {"provider": "machine"}  # an SSH server with a shell for each command

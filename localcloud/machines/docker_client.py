@@ -23,7 +23,7 @@ def connect() -> docker.DockerClient:
         client.ping()
     except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
         raise MachineError(
-            f"no Docker Engine answers: {error}\n"
+            f"no Docker Engine responds: {error}\n"
             "    start one (`make demo` and `make test` do), or set DOCKER_HOST"
         ) from None
     return client

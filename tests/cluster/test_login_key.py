@@ -18,7 +18,7 @@ def test_without_one_there_is_none() -> None:
     assert login_key.check(None, is_secret=False) is None
 
 
-def test_a_login_key_in_plain_text_that_is_none_is_refused_twice_and_never_shown() -> None:
+def test_a_login_key_in_plain_text_that_is_none_is_refused_twice_and_never_printed() -> None:
     with pytest.raises(ConfigError) as refusal:
         login_key.check("ssh-rsa body-of-a-key", is_secret=False)
     assert str(refusal.value) == (
