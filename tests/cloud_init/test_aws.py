@@ -34,7 +34,7 @@ def test_a_lasting_rejection_is_the_cause_long_before_the_deadline(
     machine.configure("server")
     began = machine.clock.now
     assert machine.boot() == 1
-    expected = 'SSM answered 400: {"__type": "AccessDeniedException", "message": "no"}'
+    expected = 'SSM returned 400: {"__type": "AccessDeniedException", "message": "no"}'
     assert ("ssh", expected) == machine.cause()
     assert 60 <= machine.clock.now - began < 75
 

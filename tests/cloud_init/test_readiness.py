@@ -136,7 +136,7 @@ def test_a_node_that_the_api_does_not_report_ready_is_the_cause(
     assert phase == "node-ready"
     assert cause.startswith(f"node {name} is not Ready: waited ")
     assert cause.endswith(
-        " s, last answer: cni plugin not initialized; its journal: level=info msg=started"
+        " s, last error: cni plugin not initialized; its journal: level=info msg=started"
     )
 
 

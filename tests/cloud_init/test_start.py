@@ -46,7 +46,7 @@ def test_a_k3s_that_never_gets_ready_ends_with_the_deadline(machine: SimulatedMa
     machine.configure("server", deadlineSeconds=60)
     assert machine.boot() == 1
     expected = (
-        "k3s.service is not up: waited 60 s, last answer: k3s.service is activating; "
+        "k3s.service is not up: waited 60 s, last error: k3s.service is activating; "
         "its journal: waiting for datastore"
     )
     assert ("start-k3s", expected) == machine.cause()

@@ -198,7 +198,7 @@ def test_a_token_k3s_will_not_change_is_the_cause_and_the_old_one_stays(
     ("status", "cause"),
     [
         (403, "k3s refused the token it was started with"),
-        (400, "k3s answered 400 to the server token"),
+        (400, "k3s returned 400 for the server token"),
     ],
 )
 def test_a_lasting_rejection_of_a_token_is_the_cause_long_before_the_deadline(
