@@ -53,7 +53,7 @@ def test_a_missing_parameter_is_named(machine: SimulatedMachine) -> None:
     assert machine.cause() == ("secrets", "SSM has no parameter /demo/authority")
 
 
-def test_a_metadata_service_that_does_not_answer_ends_with_the_deadline(
+def test_a_metadata_service_that_does_not_respond_fails_at_the_deadline(
     machine: SimulatedMachine,
 ) -> None:
     machine.configure("server", deadlineSeconds=20)

@@ -117,7 +117,7 @@ def test_another_place_serves_when_the_bucket_has_a_wrong_file(machine: Simulate
     ],
     ids=["address", "bucket", "bucket-twice", "both-kinds"],
 )
-def test_a_wrong_file_stops_the_boot_whatever_place_it_comes_from(
+def test_a_wrong_file_from_any_source_stops_the_boot(
     machine: SimulatedMachine, places: list[str]
 ) -> None:
     sources = [each.format(url=machine.url) for each in places]

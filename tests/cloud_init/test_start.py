@@ -1,4 +1,4 @@
-"""The start of k3s, and what ends instead of starting."""
+"""The start of k3s, and its failures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_k3s_that_does_not_start_is_explained_by_its_journal(machine: Simulate
     assert ("start-k3s", expected) == machine.cause()
 
 
-def test_what_fell_over_before_is_not_taken_for_the_k3s_that_starts_now(
+def test_restarts_of_an_earlier_start_are_not_counted(
     machine: SimulatedMachine,
 ) -> None:
     """A wrong key was corrected in the configuration; systemd has tried for hours."""
