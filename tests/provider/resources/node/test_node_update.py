@@ -147,7 +147,7 @@ def test_a_label_of_a_failed_change_is_taken_back_although_no_configuration_has_
     machine.will_report_after_boot(report(), report("failed", ("configure", 1.0)))
 
     with plugin(FastClock(), BOOT_PROGRAM) as rpc, pytest.raises(Failed) as caught:
-        rpc.update(NODE, {**old, **LEARNED}, old, new)
+        rpc.update(NODE, {**old, **COMPUTED}, old, new)
     left = caught.value.left
     assert left is not None
     assert left["__incompleteUpdate"] == ['nodeConfig.pool.labels["example.com/a"]']
