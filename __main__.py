@@ -8,7 +8,7 @@ import pulumi
 
 from cluster import boot_program, config, node_config, user_data
 from cluster.errors import ClusterError
-from cluster.reading import registry_auth, secrets
+from cluster.reading import login_key, registry_auth
 from components import lookups, release_files, rollout
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
 
@@ -20,9 +20,9 @@ try:
         given.get_object(registry_auth.KEY),
         is_secret=pulumi.runtime.config.is_config_secret(f"k3s-aws:{registry_auth.KEY}"),
     )
-    login_key = secrets.check_login_key(
-        given.get(secrets.LOGIN_KEY),
-        is_secret=pulumi.runtime.config.is_config_secret(f"k3s-aws:{secrets.LOGIN_KEY}"),
+    own_key = login_key.check(
+        given.get(login_key.KEY),
+        is_secret=pulumi.runtime.config.is_config_secret(f"k3s-aws:{login_key.KEY}"),
     )
     cluster = lookups.resolve(
         config.load(
@@ -46,7 +46,7 @@ k3s = K3sCluster(
         boot_program=program,
         k3s_files=files,
         registry_auth=auth,
-        login_key=login_key,
+        login_key=own_key,
         existing_machines=rollout.existing_machines(),
     ),
 )

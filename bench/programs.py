@@ -18,7 +18,7 @@ LAST_LINES = 12
 @dataclass(frozen=True)
 class Program:
     """
-    The program in `folder` and its stack called `stack`; what pulumi says goes to `log`.
+    The program in `folder` and its stack called `stack`; pulumi's output goes to `log`.
 
     Every method raises LocalCloudError when pulumi fails or does not end.
     """
@@ -60,11 +60,11 @@ class Program:
             raise
         if status != 0:
             last = self.log.read_text(errors="replace").strip().splitlines()[-LAST_LINES:]
-            said = "".join(f"\n    | {line}" for line in last)
-            raise LocalCloudError(f"`pulumi {name}` of {self.folder} ended with {status}{said}")
+            output = "".join(f"\n    | {line}" for line in last)
+            raise LocalCloudError(f"`pulumi {name}` of {self.folder} ended with {status}{output}")
 
     def answer(self, *words: str) -> str:
-        """What a command printed."""
+        """The output of a command."""
         return answer(self._command(words), self.folder, self.environment, seconds=RUN_SECONDS)
 
     def _command(self, words: tuple[str, ...]) -> list[str]:

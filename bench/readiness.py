@@ -26,7 +26,7 @@ POLL_SECONDS = 0.1
 
 class Watch:
     """
-    Watches the machines of one cloud: asks Docker for the server's kubeconfig, then the API.
+    Watches the machines of one cloud: the kubeconfig is read through Docker, then the API is.
 
     Both ways of starting a cluster are watched alike. Raises LocalCloudError at the deadline.
     """

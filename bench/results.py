@@ -1,4 +1,4 @@
-"""What was measured, as ratios of medians: told in a few lines and as JSON."""
+"""What was measured, as ratios of medians: as text and as JSON."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Results:
     """
     Everything one run measured.
 
-    `boot` tells, for each part of the machines' start, the seconds of every repetition;
+    `boot` has, for each part of the machines' start, the seconds of every repetition;
     `up_seconds` what the operator waited for the whole `pulumi up`, `memory` what each part of
     the preview of a very large cluster holds at most, in MiB.
     """

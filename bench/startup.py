@@ -18,7 +18,7 @@ from localcloud.errors import LocalCloudError
 from localcloud.instance.authority import Authority
 from localcloud.instance.servers import METADATA
 from localcloud.machines import MachineSpec
-from localcloud.machines.containers import archive, connect
+from localcloud.machines.docker_client import archive, connect
 
 GOAL = 1.5
 SUBNET = "10.63.0.0/24"
@@ -64,7 +64,7 @@ class StartUps:
         listeners = []
         for name in names:
             machines.start(name)
-            # The machine waits for the service to be there; nobody asks it anything.
+            # The machine waits for the service to be there; nothing is requested from it.
             listeners.append(machines.listen(name, *METADATA))
             k3s = f"k3s server --token {token}"
             if name != names[0]:
@@ -75,7 +75,7 @@ class StartUps:
         try:
             seconds = watch.until_ready() - watch.started
         except LocalCloudError as error:
-            raise LocalCloudError(f"started by hand, {error}{self._last_words(names)}") from None
+            raise LocalCloudError(f"started by hand, {error}{self._last_lines(names)}") from None
         self._by_hand.append(seconds)
         self._bench.say(f"    by hand      {seconds:6.2f} s")
         for listener in listeners:
@@ -90,7 +90,7 @@ class StartUps:
         try:
             ready = watch.until_ready(lambda: run.poll() is None)
         except LocalCloudError:
-            # Its own last words tell more; it need not wait for a deadline of its own.
+            # Its own error has more; it need not wait for a deadline of its own.
             run.send_signal(signal.SIGINT)
             program.end(run, "up")
             raise
@@ -138,10 +138,10 @@ class StartUps:
         container.put_archive("/usr/local/bin", k3s)
         container.put_archive("/etc/cloud", archive("cloud-init.disabled", b""))
 
-    def _last_words(self, names: Sequence[str]) -> str:
-        """What k3s said last on each machine."""
+    def _last_lines(self, names: Sequence[str]) -> str:
+        """The last lines of k3s on each machine."""
         lines = []
         for name in names:
-            said = self._bench.machines.container(name).exec_run(["tail", "-n", "3", LOG]).output
-            lines += [f"\n    {name} | {line}" for line in said.decode().splitlines()]
+            output = self._bench.machines.container(name).exec_run(["tail", "-n", "3", LOG]).output
+            lines += [f"\n    {name} | {line}" for line in output.decode().splitlines()]
         return "".join(lines)

@@ -12,7 +12,7 @@ from tokenize import TokenInfo
 
 SOURCE = Path(__file__).parent.parent / "cloud-init" / "boot"
 
-# What says nothing about which statement a line is.
+# Tokens that are no part of a statement.
 _LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT}
 # They serve annotations alone: those of functions are removed, those of fields are never evaluated.
 _UNUSED_IMPORTS = ("from collections.abc import ", "from typing import ")

@@ -61,7 +61,7 @@ class BootReport:
 
 
 def parse(text: str) -> BootReport:
-    """The report; raises BootReportError when the text is none, or of another schema."""
+    """The report; raises BootReportError where the text is not one, or has another schema."""
     try:
         content = json.loads(text)
         if content["schema"] != REPORT_SCHEMA:

@@ -1,8 +1,8 @@
 """
 What a change of the configuration does to each node: two resolved clusters compared.
 
-The effect of each key is the one of its declaration (reading/keys/); components/ and provider/ do
-what it says. Which nodes a key concerns is in key_values.py; where its effect depends on more than
+The effect of each key is the one of its declaration (reading/keys/); components/ and provider/
+follow it. Which nodes a key concerns is in key_values.py; where its effect depends on more than
 the key is here.
 """
 
@@ -25,7 +25,7 @@ EFFECTS: Mapping[str, Effect] = table.effects()
 
 @dataclass(frozen=True, kw_only=True)
 class NodeChange:
-    """What happens to a node that stays, and the changed keys that concern it."""
+    """What happens to a node that stays, and the changed keys that concern it, causes first."""
 
     name: str
     """The name of its Pulumi resources after the change."""
@@ -106,7 +106,7 @@ def _node_changes(
     replacing: tuple[str, ...] = ()
     for pair in pairs:
         effects = {key: _effect(key, pair, before, after) for key in pair.changed}
-        keys = [pair.path(key) for key in pair.changed]
+        keys = [pair.path(key) for key in sorted(effects, key=lambda key: -effects[key])]
         effect = max(effects.values(), default=Effect.NONE)
         if pair.after.role == "server" and effect == Effect.REPLACE:
             replacing = tuple(key for key, each in effects.items() if each == Effect.REPLACE)

@@ -2,7 +2,7 @@
 The configuration to the model: every problem at once, with its path and its fix.
 
 The keys are declared in reading/keys/; what depends on several of them is checked in the readers.
-What needs AWS, such as the architecture of an instance type, is checked in aws_facts.py.
+What needs AWS, such as the architecture of an instance type, is checked in aws_checks.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The machine images the program knows: where their publishers name them, who logs in on them."""
+"""The machine images of the program: the parameters with their ids, and their login users."""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ def of_node(cluster: Cluster, node: Node) -> dict[str, Any]:
         **{f"cluster.rotation.{key}": each for key, each in _rotation(cluster).items()},
         **_of_pool(node),
         **_of_network(cluster, node),
-        "cluster.nodeDeadlineSeconds": cluster.node_deadline_seconds,
     }
 
 
@@ -103,5 +102,6 @@ def of_no_node(cluster: Cluster) -> dict[str, Any]:
         "cluster.network.callerAddressUrl": cluster.network.caller_address_url,
         "cluster.identities": cluster.identities,
         "cluster.adminKubeconfig": cluster.admin_kubeconfig,
+        "cluster.nodeDeadlineSeconds": cluster.node_deadline_seconds,
         "cluster.drainSeconds": cluster.drain_seconds,
     }

@@ -1,7 +1,7 @@
 """
-The cluster resolved: what the configuration says (spec.py), joined with what AWS reports.
+The cluster resolved: the content of the configuration (spec.py), joined with what AWS reports.
 
-aws_facts.resolve makes it. Holds no rule about what is allowed (config.py) and nothing of what a
+resolution.resolve makes it. Holds no rule about what is allowed (config.py) and nothing of what a
 machine reads (node_config.py).
 """
 

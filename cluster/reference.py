@@ -62,7 +62,7 @@ def _tables() -> Iterator[tuple[str, str]]:
 
 def _row(name: str, declared: Key) -> str:
     effect = declared.effect.label if declared.effect is not None else ""
-    change = ", ".join(each for each in (effect, declared.note) if each)
+    change = f"{effect} ({declared.note})" if declared.note else effect
     cells = (f"`{name}`", type_name(declared), _default(declared), declared.description, change)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 

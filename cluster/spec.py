@@ -1,7 +1,7 @@
 """
-What the configuration file says, as frozen values: the half of the model that needs no AWS.
+The content of the configuration file as frozen values: the half of the model without AWS.
 
-config.py reads it, aws_facts.py resolves it to the `Cluster` of model.py. Holds no rule about what
+config.py reads it, resolution.py makes it the `Cluster` of model.py. Holds no rule about what
 is allowed.
 """
 
@@ -156,7 +156,7 @@ class Identity:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterSpec:
-    """Everything the configuration says about a cluster."""
+    """Everything that the configuration file has about a cluster."""
 
     name: str
     stack: str

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pulumi
 import pulumi_aws as aws
 
-from cluster import aws_facts
+from cluster import resolution
 from cluster.aws_facts import AwsFacts, ExistingSubnet, InstanceType, OwnImage
 from cluster.model import Cluster
 from cluster.spec import ClusterSpec
@@ -31,7 +31,7 @@ def resolve(spec: ClusterSpec) -> Cluster:
     Raises ConfigError with everything that AWS does not have or that does not fit together,
     LookupFailed when a lookup fails.
     """
-    return aws_facts.resolve(spec, look_up(spec), _image_id)
+    return resolution.resolve(spec, look_up(spec), _image_id)
 
 
 def look_up(spec: ClusterSpec) -> AwsFacts:
@@ -168,17 +168,17 @@ def _instance_type(name: str) -> InstanceType | None:
 
 
 def caller(url: str) -> str:
-    """The range of the one address this program is seen from. Raises LookupFailed."""
+    """The range of the one address this program's requests come from. Raises LookupFailed."""
     request = urllib.request.Request(url)  # noqa: S310 - the configuration's, http or https
     try:
-        with urllib.request.urlopen(request, timeout=CALLER_SECONDS) as answer:  # noqa: S310
-            text = answer.read(256).decode(errors="replace").strip()
+        with urllib.request.urlopen(request, timeout=CALLER_SECONDS) as response:  # noqa: S310
+            text = response.read(256).decode(errors="replace").strip()
         return f"{ipaddress.IPv4Address(text)}/32"
     except (OSError, ValueError) as error:
         raise LookupFailed(
             f'{url} was asked for the address behind "caller": {error}\n'
             "    write the range itself into the allow-lists, or set "
-            "cluster.network.callerAddressUrl to a service that answers with an IPv4 address"
+            "cluster.network.callerAddressUrl to a service that returns an IPv4 address"
         ) from None
 
 

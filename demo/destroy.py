@@ -30,21 +30,21 @@ def destroy(folder: Folder, host: Host, say: Say) -> None:
     if not docker_engine.ask().version and not _was_left(folder, cloud):
         say("there is no demo, and Docker does not run")
         return
-    with stages.stage("Docker") as tell:
+    with stages.stage("Docker") as report:
         # What an engine that has ended left on disk is found by one that runs.
-        tell(docker_engine.start(folder.places, host, tell))
-    with stages.stage("pulumi destroy") as tell:
+        report(docker_engine.start(folder.places, host, report))
+    with stages.stage("pulumi destroy") as report:
         try:
-            _destroy_stack(folder, host, cloud, tell)
+            _destroy_stack(folder, host, cloud, report)
         except LocalCloudError as error:
             failure = error
-    with stages.stage("local cloud") as tell:
-        cloud.stop(tell)
+    with stages.stage("local cloud") as report:
+        cloud.stop(report)
         for name in orphans.end(folder.pulumi_home):
-            tell(f"left behind by a pulumi that was killed, ended: {name}")
+            report(f"left behind by a pulumi that was killed, ended: {name}")
         folder.forget()
         aws_plugin.forget_standin(folder)
-        tell(docker_engine.stop(folder.places, tell))
+        report(docker_engine.stop(folder.places, report))
     say(f"seconds     {stages.summary}")
     if failure:
         raise LocalCloudError(
@@ -57,15 +57,15 @@ def _was_left(folder: Folder, cloud: Cloud) -> bool:
     return folder.state.exists() or (cloud.home / "endpoint.json").exists()
 
 
-def _destroy_stack(folder: Folder, host: Host, cloud: Cloud, tell: Say) -> None:
+def _destroy_stack(folder: Folder, host: Host, cloud: Cloud, report: Say) -> None:
     count = resources(folder)
     if not count:
-        tell("the stack holds no resources")
+        report("the stack holds no resources")
         return
     if not origin.is_same(folder, cloud.endpoint()):
-        tell(f"the local cloud has ended with the stack's {count} resources: forgetting them")
+        report(f"the local cloud has ended with the stack's {count} resources: forgetting them")
         return
-    cli = pulumi_cli.provide(folder.places, host, os.environ["PATH"], tell)
+    cli = pulumi_cli.provide(folder.places, host, os.environ["PATH"], report)
     stack = Stack(folder, environment.complete(folder, cli.folder, os.environ))
-    stack.take_over(tell)
+    stack.take_over(report)
     stack.destroy()

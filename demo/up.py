@@ -24,7 +24,7 @@ STAGES = (*SET_UP, "pulumi up", "kubeconfig")
 
 def up(folder: Folder, host: Host, say: Say, before: float = 0.0) -> None:
     """
-    Brings the demo up and tells how to go on; `before` are the seconds spent on it already.
+    Brings the demo up and prints what to try next; `before` are the seconds spent on it already.
 
     Raises LocalCloudError, ToolchainError.
     """
@@ -42,8 +42,8 @@ def up(folder: Folder, host: Host, say: Say, before: float = 0.0) -> None:
         # What `make emulation` has prepared.
         emulated_k3s=lambda binary, _: k3s.emulated_if_built(folder.places, host, binary),
     )
-    with stages.stage("pulumi up") as tell:
-        stack = _stack(workbench, tell)
+    with stages.stage("pulumi up") as report:
+        stack = _stack(workbench, report)
         stack.up()
     with stages.stage("kubeconfig"):
         stack.export_kubeconfig()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def say(text: str) -> None:
-    """Talk goes to stderr, data to stdout."""
+    """Progress goes to stderr, data to stdout."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -29,7 +29,10 @@ def parser() -> argparse.ArgumentParser:
         "--home", type=Path, default=Places().cloud, help="where the cloud keeps its files"
     )
     commands = top.add_subparsers(dest="command", required=True)
-    for name, described in (("start", "start the cloud"), ("serve", "be the daemon")):
+    for name, described in (
+        ("start", "start the cloud"),
+        ("serve", "run the daemon"),
+    ):
         starting = commands.add_parser(name, help=described)
         starting.add_argument("--k3s-binary", type=Path, required=True)
         starting.add_argument("--k3s-version", required=True)
@@ -40,8 +43,10 @@ def parser() -> argparse.ArgumentParser:
         if name == "serve":
             starting.add_argument("--image", required=True)
             starting.add_argument("--emulated-image", default="")
-    commands.add_parser("stop", help="end the cloud and remove what it made")
-    commands.add_parser("status", help="tell what runs").add_argument("--json", action="store_true")
+    commands.add_parser("stop", help="stop the cloud and remove what it created")
+    commands.add_parser("status", help="report what is running").add_argument(
+        "--json", action="store_true"
+    )
     commands.add_parser("logs", help="print the daemon's log").add_argument(
         "-f", "--follow", action="store_true"
     )
@@ -50,35 +55,40 @@ def parser() -> argparse.ArgumentParser:
 
 
 def status(cloud: Cloud, *, as_json: bool) -> int:
-    """0 when the daemon runs, 3 when it does not (as systemctl says it)."""
+    """0 when the daemon runs, 3 when it does not (as with systemctl)."""
     from localcloud import architectures
 
     running = cloud.endpoint()
     machines = cloud.machines()
-    told = cloud.status() if running else {}
+    page = cloud.status() if running else {}
     if as_json:
-        content = {"running": running is not None, "machines": machines, **(running or {}), **told}
+        content = {
+            "running": running is not None,
+            "machines": machines,
+            **(running or {}),
+            **page,
+        }
         print(json.dumps(content))
     elif running:
         print(f"local cloud {cloud.id} (a stand-in for AWS) at {running['endpoint']}")
-        print(f"up {told['uptimeSeconds']} s, k3s {running['k3sVersion']}")
+        print(f"up {page['uptimeSeconds']} s, k3s {running['k3sVersion']}")
         print(architectures.notice(emulated=running["emulated"]))
-        print("\n".join(described(told)))
+        print("\n".join(lines_of(page)))
     else:
-        print(f"local cloud {cloud.id} does not run")
+        print(f"local cloud {cloud.id} is not running")
         if machines:
             print(f"{len(machines)} machines were left behind; remove: {cloud.stop_command}")
     return 0 if running else 3
 
 
-def described(told: dict[str, Any]) -> list[str]:
+def lines_of(page: dict[str, Any]) -> list[str]:
     """One line for each instance, one for each that failed."""
     lines = [
         f"  {each['id']}  {each['state']:13} {each['type']:10} {each['privateIp']:15} "
         f"{each['publicIp'] or '-'}"
-        for each in told["instances"]
+        for each in page["instances"]
     ]
-    failures = [f"  {name} failed: {reason}" for name, reason in told["failures"].items()]
+    failures = [f"  {name} failed: {reason}" for name, reason in page["failures"].items()]
     return [f"{len(lines)} instances", *lines, *failures]
 
 
@@ -96,7 +106,7 @@ def logs(cloud: Cloud, *, follow: bool) -> int:
 
 
 def serve(cloud: Cloud, arguments: argparse.Namespace) -> None:
-    """Is the daemon until it is told to end."""
+    """Runs the daemon until SIGTERM."""
     from localcloud import architectures, daemon
     from localcloud.instance.servers import Artifact
     from localcloud.machines import Machines

@@ -27,7 +27,7 @@ _MARK = f"\nstand-in of the local cloud for {ASSETS[OTHER]}: {HERE} code\n".enco
 
 
 def notice(*, emulated: bool) -> str:
-    """What is said of the other architecture wherever the cloud tells of itself."""
+    """The line about the other architecture in every report of the cloud."""
     if emulated:
         return f"{OTHER} machines run {OTHER} code, through qemu-user"
     return (

@@ -24,7 +24,8 @@ from localcloud import architectures
 from localcloud.aws_api import addresses, moto_patches, public_images, server
 from localcloud.aws_api.ec2_constraints import ApiError, Arguments, violation
 from localcloud.aws_api.instance_states import InstanceStates
-from localcloud.aws_api.moto_state import Ec2Instance, MotoState
+from localcloud.aws_api.instances import Ec2Instance
+from localcloud.aws_api.moto_state import MotoState
 from localcloud.instance import servers
 from localcloud.instance.authority import Authority
 from localcloud.instance.services import MachineServices
@@ -93,7 +94,7 @@ class Daemon:
         self.end()
 
     def start(self) -> None:
-        """Starts answering, and says where in endpoint.json."""
+        """Starts answering, and writes its address to endpoint.json."""
         self._api.run()
         self._reconciler.run()
         self._announce()

@@ -62,7 +62,7 @@ class Cloud:
         return f"{VENV_PYTHON} -m localcloud{home} stop"
 
     def endpoint(self) -> dict[str, Any] | None:
-        """What the running daemon announced, or None where none runs."""
+        """The announcement of the running daemon; None where none is running."""
         try:
             content: dict[str, Any] = json.loads((self.home / "endpoint.json").read_text())
             pid = int(content["pid"])
@@ -117,10 +117,10 @@ class Cloud:
                 say(f"removed: {removed}")
 
     def status(self) -> dict[str, Any]:
-        """What the running daemon tells of itself. Raises LocalCloudError."""
+        """The status page of the running daemon. Raises LocalCloudError."""
         running = self.endpoint()
         if running is None:
-            raise LocalCloudError(f"the local cloud of {self.home} does not run")
+            raise LocalCloudError(f"the local cloud of {self.home} is not running")
         try:
             return _ask(running["endpoint"])
         except OSError as error:
@@ -182,11 +182,11 @@ class Cloud:
 
     def _why_it_ended(self, code: int, written: int) -> str:
         """The daemon's own message where it had one, else its last line."""
-        said = self.log.read_bytes()[written:].decode(errors="replace").strip()
-        _, found, message = said.rpartition(ERROR)
+        output = self.log.read_bytes()[written:].decode(errors="replace").strip()
+        _, found, message = output.rpartition(ERROR)
         if found:
             return message
-        last = "".join(said.splitlines()[-1:])
+        last = "".join(output.splitlines()[-1:])
         return f"the local cloud's daemon ended with {code}: {last}\n    see {self.log}"
 
     def _end(self, pid: int, say: Say) -> None:

@@ -1,4 +1,4 @@
-"""The reconciler: makes the machines of this host follow what the API says."""
+"""The reconciler: changes the machines of this host until they match the API."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from localcloud.aws_api.instance_states import InstanceStates
-from localcloud.aws_api.moto_state import Ec2Instance, MotoState
+from localcloud.aws_api.instances import Ec2Instance
+from localcloud.aws_api.moto_state import MotoState
 from localcloud.errors import MachineError
 from localcloud.machines import Ingress, MachineSpec
 
@@ -90,7 +91,7 @@ class Reconciler:
         self._thread.start()
 
     def wake(self) -> None:
-        """Says that the API's state may have changed."""
+        """Starts a round: the API's state may have changed."""
         self._changed.set()
 
     def reboot(self, instance_id: str) -> None:
@@ -122,7 +123,7 @@ class Reconciler:
     def reconcile(self) -> None:
         """One round: starts what is due in the pool and waits for nothing but the tables."""
         with self._round:
-            # First: of what ends meanwhile, the tables below may not tell yet.
+            # First: the tables below may not show yet what ends meanwhile.
             self._busy = {key: job for key, job in self._busy.items() if not job.done()}
             wanted = {each.instance_id: each for each in self._state.instances()}
             present, running = self._host.all(), self._host.running()
@@ -159,7 +160,7 @@ class Reconciler:
         return (lambda: self._stop(instance_id)) if instance_id in running else None
 
     def _settle(self, instance_id: str, instance: Ec2Instance | None) -> None:
-        """The machine is where the API wants it, and the API may say so."""
+        """Lets the API report the state that the machine has reached."""
         if instance is None:
             self._states.reached(instance_id, "terminated")
         elif instance.state in ("pending", "running"):

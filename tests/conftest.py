@@ -33,20 +33,21 @@ settings.load_profile("project")
 
 ACCOUNT = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 # What `make check` leaves out and `make test` runs, besides the tests that are marked slow where
-# they are defined: folders by what they start, and the fixture of a folder that starts something.
-SLOW_FOLDERS = {
-    "tests/localcloud": "moto, and servers around it",
-    "tests/recovery": "moto's server",
-}
-SLOW_FIXTURES = {"tests/provider": "machine"}  # an SSH server with a shell for each command
+# they are defined: folders and files by what they start, and a folder's fixture that starts it.
+SLOW_PLACES = (
+    *("localcloud", "recovery"),  # moto, and servers around it
+    # Hundreds of requests to simulated AWS services. Others of cloud_init/ boot machines too.
+    *(f"cloud_init/test_{each}.py" for each in ("download", "k3s", "readiness", "tokens")),
+)
+SLOW_FIXTURES = {"provider": "machine"}  # an SSH server with a shell for each command
 # What takes seconds to load or to start is used by one of the processes that run the tests.
 IN_ONE_PROCESS = {
-    "components": "pulumi_aws",
     "localcloud/aws_plugin": "moto's server",
     "localcloud/daemon": "moto",
     "recovery": "moto's server",
 }
-ONE_BY_ONE = ("tests/cloud_init/", "tests/provider/", "tests/repo/", "tests/localcloud/")
+# Where tests wait for servers and deadlines, or start processes: a whole file would be a tail.
+ONE_BY_ONE = ("cloud_init", "provider", "localcloud", "repo/test_command_lines.py")
 
 
 @pytest.fixture(autouse=True)
@@ -63,11 +64,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def is_slow(test: str, fixtures: Collection[str]) -> bool:
-    """Whether a test is slow by its folder or by its fixtures."""
-    return any(test.startswith(f"{folder}/") for folder in SLOW_FOLDERS) or any(
-        test.startswith(f"{folder}/") and fixture in fixtures
-        for folder, fixture in SLOW_FIXTURES.items()
+    """Whether a test is slow by its place or by its fixtures."""
+    return _is_in(SLOW_PLACES, test) or any(
+        _is_in([folder], test) and fixture in fixtures for folder, fixture in SLOW_FIXTURES.items()
     )
+
+
+def _is_in(places: Collection[str], test: str) -> bool:
+    """Whether a test is in one of the folders and files, which are named from tests/."""
+    return any(f"{test.partition('::')[0]}/".startswith(f"tests/{place}/") for place in places)
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -76,19 +81,13 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 class ByGroupThenFile(LoadScopeScheduling):
-    """
-    The tests of a group go to one process, those of other files to the next one that is free.
-
-    Where tests wait for servers and deadlines, each goes by itself, so that no file is a tail.
-    """
+    """The tests of a group go to one process, those of other files to the next that is free."""
 
     def _split_scope(self, nodeid: str) -> str:
         for folder, name in IN_ONE_PROCESS.items():
-            if nodeid.startswith(f"tests/{folder}/"):
+            if _is_in([folder], nodeid):
                 return name
-        if nodeid.startswith(ONE_BY_ONE):
-            return nodeid
-        return nodeid.partition("::")[0]
+        return nodeid if _is_in(ONE_BY_ONE, nodeid) else nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:

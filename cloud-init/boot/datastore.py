@@ -25,7 +25,5 @@ def require(machine: Machine) -> None:
     holder = machine.aws.parameter(machine.node.datastore_parameter)
     is_lost = holder is not None and holder.startswith("i-") and holder != machine.instance_id
     if holder is not None and not is_lost:
-        raise BootError(
-            f"the cluster exists: {machine.node.datastore_parameter} says that {holder} holds its "
-            "data, and this machine has none"
-        )
+        where = f"{holder} holds its data by {machine.node.datastore_parameter}"
+        raise BootError(f"the cluster exists: {where}, and this machine has none")

@@ -76,7 +76,7 @@ def rotate_server_token(machine: Machine, started_with: str) -> None:
             limit = None if status >= 500 else REJECTION_SECONDS
             raise Retry(f"k3s answered {status} to the server token", limit)
 
-    machine.wait.until(attempt, "k3s was not told of the server token")
+    machine.wait.until(attempt, "k3s did not store the server token")
 
 
 def _folder(machine: Machine) -> Path:

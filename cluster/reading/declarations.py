@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from cluster.effect import Effect
@@ -19,7 +19,7 @@ from cluster.reading.faults import Fault, listed_twice, quoted, suggestion, wron
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Key:
     """
     One key. `description` and `note`, which is about `effect`, are Markdown.
@@ -28,9 +28,10 @@ class Key:
     `default_text` describes a default that is not a value, such as the stack's name.
     """
 
-    description: str
+    description: str = ""
     effect: Effect | None = None
     note: str = ""
+    _: KW_ONLY
     default: Any = None
     default_text: str = ""
     required: bool = False
@@ -71,10 +72,10 @@ class String(Key):
     A string: one of `choices`, or one that matches `pattern` and passes `check`.
 
     `noun` names in messages what it must be; without one, `check` covers the pattern too. `hint` is
-    the instruction, with {} for the example.
+    the instruction, with {} for the example, which is the default unless there is another one.
     """
 
-    example: str
+    example: str = ""
     noun: str = ""
     hint: str = "write a string such as {}"
     pattern: str = ""
@@ -84,12 +85,12 @@ class String(Key):
 
     @property
     def instruction(self) -> str:
-        return self.hint.format(quoted(self.example))
+        return self.hint.format(quoted(self.example or self.default))
 
     def fault(self, value: Any) -> Fault | None:
         if not isinstance(value, str):
             scalar = isinstance(value, bool | int | float)
-            fix = f"write a string such as {quoted(self.example)}"
+            fix = f"write a string such as {quoted(self.example or self.default)}"
             return wrong_type("a string", value, "put the value in quotes" if scalar else fix)
         if self.choices and value not in self.choices:
             what = f"must be one of {', '.join(self.choices)}, found {quoted(value)}"

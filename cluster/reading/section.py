@@ -99,7 +99,7 @@ class Section:
             if key in self._wrong:
                 value = None
         if isinstance(declared, Objects):
-            entry = Object(description="", keys=declared.keys)
+            entry = Object(keys=declared.keys)
             listed = enumerate(value or [])
             return [Section(each, (*path, at), self.problems, entry) for at, each in listed]
         return declared.fallback if key in self._wrong else declared.parse(value)

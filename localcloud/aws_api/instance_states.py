@@ -1,8 +1,8 @@
 """
-The states between: pending, stopping, shutting-down.
+The transitional states: pending, stopping, shutting-down.
 
 moto goes from one lasting state to the next at once. Here an instance reaches it only when its
-machine did, so whoever waits on the API waits for the machine.
+machine has, so a wait on the API is a wait for the machine.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ CODES = {
     "stopped": 80,
 }
 BEFORE = {"running": "pending", "stopped": "stopping", "terminated": "shutting-down"}
-# What moto calls the interface it makes itself, which EC2 deletes with the instance unless told
-# otherwise; moto deletes it only when told to.
+# moto's description of the interface it creates itself. EC2 deletes that one with the instance by
+# default; moto deletes it only on request.
 OWN_INTERFACE = "Primary network interface"
 
 
@@ -43,7 +43,7 @@ class InstanceStates:
                     _set(instance, before)
 
     def reached(self, instance_id: str, state: str) -> None:
-        """The machine is in this state; does nothing when the API wants another one by now."""
+        """The machine is in this state; does nothing when another one was requested meanwhile."""
         with self._lock:
             instance = self._backend().get_instance(instance_id)
             if instance.state not in (state, BEFORE[state]):
@@ -83,7 +83,7 @@ class InstanceStates:
 
 
 class NoInterfaces(dict[int, Any]):
-    """The interfaces of a terminated instance; moto asks the first one for its addresses."""
+    """The interfaces of a terminated instance; moto reads the addresses of the first one."""
 
     def __missing__(self, index: int) -> Any:
         return SimpleNamespace(private_ip_address="", public_ip=None)

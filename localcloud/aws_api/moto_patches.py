@@ -22,7 +22,7 @@ def _description(rule: Any) -> str | None:
 
 
 def _placement(instance: Any) -> Any:
-    """The zone is that of the subnet its interface is in; moto knows only a subnet it is told."""
+    """The zone is that of the subnet its interface is in; moto uses only a subnet that is given."""
     placement = instance._placement
     # While moto makes the instance, it has no interfaces yet.
     for interface in getattr(instance, "nics", {}).values():

@@ -6,9 +6,9 @@ import datetime
 import ipaddress
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from localcloud.aws_api.instances import Ec2Instance, Role
 from localcloud.machines import Ingress
 
 OUTSIDE = ipaddress.ip_address("127.0.0.1")
@@ -20,81 +20,29 @@ ACCOUNTS_KEY = "alias/aws/ssm"
 ALIVE = ("pending", "running", "stopping", "stopped")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Role:
-    """An instance profile with its role and what the role's policies say."""
-
-    name: str
-    arn: str
-    profile_arn: str
-    profile_id: str
-    statements: tuple[dict[str, Any], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ec2Instance:
-    """One instance as the API tells it."""
-
-    instance_id: str
-    state: str
-    image_id: str
-    instance_type: str
-    architecture: str
-    zone: str
-    private_ip: str
-    mac: str
-    interface_id: str
-    hostname: str
-    subnet_id: str
-    subnet_cidr: str
-    vpc_id: str
-    vpc_cidr: str
-    security_groups: tuple[tuple[str, str], ...]
-    public_ip: str | None
-    root_device: str
-    login_key: tuple[str, str] | None  # name and public key
-    profile: str | None
-    user_data: str | None
-    tokens_required: bool
-    hop_limit: int
-    endpoint_enabled: bool
-
-
 class MotoState:
     """The state of one account and region, read from moto's backends in this process."""
 
     def __init__(self, account_id: str, region: str) -> None:
         self.account_id, self.region = account_id, region
 
+    def backend(self, service: str, region: str = "aws") -> Any:
+        """moto's state of a service; the region of a global one is `aws`."""
+        from moto.backends import get_backend
+
+        return get_backend(service)[self.account_id][region]
+
     @property
     def ec2(self) -> Any:
-        from moto.ec2.models import ec2_backends
-
-        return ec2_backends[self.account_id][self.region]
-
-    @property
-    def iam(self) -> Any:
-        from moto.iam.models import iam_backends
-
-        return iam_backends[self.account_id]["aws"]
+        return self.backend("ec2", self.region)
 
     @property
     def ssm(self) -> Any:
-        from moto.ssm.models import ssm_backends
-
-        return ssm_backends[self.account_id][self.region]
-
-    @property
-    def kms(self) -> Any:
-        from moto.kms.models import kms_backends
-
-        return kms_backends[self.account_id][self.region]
+        return self.backend("ssm", self.region)
 
     def buckets(self) -> list[str]:
         """The name of every bucket."""
-        from moto.s3.models import s3_backends
-
-        return sorted(s3_backends[self.account_id]["aws"].buckets)
+        return sorted(self.backend("s3").buckets)
 
     def instances(self) -> list[Ec2Instance]:
         """Every instance that is not terminated."""
@@ -131,7 +79,7 @@ class MotoState:
         """The role of an instance profile, given by name or ARN."""
         if profile is None:
             return None
-        found = self.iam.get_instance_profile(profile.rsplit("/", 1)[-1])
+        found = self.backend("iam").get_instance_profile(profile.rsplit("/", 1)[-1])
         if not found.roles:
             return None
         role = found.roles[0]
@@ -149,9 +97,7 @@ class MotoState:
 
     def assume_role(self, role: Role, session: str, duration: datetime.timedelta) -> Any:
         """STS's temporary credentials for the role."""
-        from moto.sts.models import sts_backends
-
-        return sts_backends[self.account_id]["aws"].assume_role(
+        return self.backend("sts").assume_role(
             region_name=self.region,
             role_session_name=session,
             role_arn=role.arn,
@@ -194,7 +140,7 @@ class MotoState:
     def _key(self, named: str) -> str:
         """The ARN of a key given by id, ARN or alias."""
         try:
-            return str(self.kms.describe_key(named).arn)
+            return str(self.backend("kms", self.region).describe_key(named).arn)
         except KeyError:
             return f"arn:aws:kms:{self.region}:{self.account_id}:key/{named.rsplit('/', 1)[-1]}"
 

@@ -14,8 +14,6 @@ from typing import Any
 DEBIAN = "136693071363"
 CANONICAL = "099720109477"
 AMAZON = "137112412989"
-_UBUNTU = "/aws/service/canonical/ubuntu/server/24.04/stable/current"
-_AL2023 = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,64 +29,41 @@ class PublicImage:
     login_user: str
 
 
-IMAGES = (
-    PublicImage(
-        ami="ami-0debian1200x8664a",
-        name="debian-12-amd64-20261027-2281",
-        owner=DEBIAN,
-        architecture="x86_64",
-        parameter="/aws/service/debian/release/12/latest/amd64",
-        root_device="/dev/xvda",
-        login_user="admin",
+# Word in the id, owner, login user, root device and the publisher's word for x86_64; name and
+# parameter with the architecture's word.
+_PUBLISHED = (
+    (
+        ("debian1200", DEBIAN, "admin", "/dev/xvda", "amd64"),
+        ("debian-12-{}-20261027-2281", "debian/release/12/latest/{}"),
     ),
-    PublicImage(
-        ami="ami-0debian1200arm64a",
-        name="debian-12-arm64-20261027-2281",
-        owner=DEBIAN,
-        architecture="arm64",
-        parameter="/aws/service/debian/release/12/latest/arm64",
-        root_device="/dev/xvda",
-        login_user="admin",
+    (
+        ("ubuntu2404", CANONICAL, "ubuntu", "/dev/sda1", "amd64"),
+        (
+            "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-{}-server-20261101",
+            "canonical/ubuntu/server/24.04/stable/current/{}/hvm/ebs-gp3/ami-id",
+        ),
     ),
-    PublicImage(
-        ami="ami-0ubuntu2404x8664a",
-        name="ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20261101",
-        owner=CANONICAL,
-        architecture="x86_64",
-        parameter=f"{_UBUNTU}/amd64/hvm/ebs-gp3/ami-id",
-        root_device="/dev/sda1",
-        login_user="ubuntu",
-    ),
-    PublicImage(
-        ami="ami-0ubuntu2404arm64a",
-        name="ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-arm64-server-20261101",
-        owner=CANONICAL,
-        architecture="arm64",
-        parameter=f"{_UBUNTU}/arm64/hvm/ebs-gp3/ami-id",
-        root_device="/dev/sda1",
-        login_user="ubuntu",
-    ),
-    PublicImage(
-        ami="ami-0amazon2023x8664a",
-        name="al2023-ami-2023.9.20261103.0-kernel-6.1-x86_64",
-        owner=AMAZON,
-        architecture="x86_64",
-        parameter=f"{_AL2023}-x86_64",
-        root_device="/dev/xvda",
-        login_user="ec2-user",
-    ),
-    PublicImage(
-        ami="ami-0amazon2023arm64a",
-        name="al2023-ami-2023.9.20261103.0-kernel-6.1-arm64",
-        owner=AMAZON,
-        architecture="arm64",
-        parameter=f"{_AL2023}-arm64",
-        root_device="/dev/xvda",
-        login_user="ec2-user",
+    (
+        ("amazon2023", AMAZON, "ec2-user", "/dev/xvda", "x86_64"),
+        (
+            "al2023-ami-2023.9.20261103.0-kernel-6.1-{}",
+            "ami-amazon-linux-latest/al2023-ami-kernel-default-{}",
+        ),
     ),
 )
-
-
+IMAGES = tuple(
+    PublicImage(
+        ami=f"ami-0{system}{architecture.replace('_', '')}a",
+        name=name.format(word),
+        owner=owner,
+        architecture=architecture,
+        parameter=f"/aws/service/{parameter.format(word)}",
+        root_device=root_device,
+        login_user=user,
+    )
+    for (system, owner, user, root_device, x86), (name, parameter) in _PUBLISHED
+    for architecture, word in (("x86_64", x86), ("arm64", "arm64"))
+)
 LOGIN_USERS = {image.ami: image.login_user for image in IMAGES}
 
 

@@ -1,4 +1,4 @@
-"""The AWS API on loopback: moto, corrected where EC2 would refuse, heard where machines change."""
+"""The AWS API on loopback: moto, with checks before and hooks after each call."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 @dataclass(frozen=True, kw_only=True)
 class Hooks:
-    """Who is asked before each call of moto that is not reading, who hears of it afterwards."""
+    """`check` runs before each call of moto that is not a read, `on_change` after it."""
 
     region: str
     check: Callable[[str, Arguments], ApiError | None]
@@ -45,7 +45,7 @@ def prepare(home: Path) -> None:
     amis = home / "amis.json"
     public_images.write_amis(amis)
     os.environ["MOTO_AMIS_PATH"] = str(amis)
-    # AWS refuses unknown images and instance types; moto only when asked.
+    # AWS refuses unknown images and instance types; moto only with these settings.
     from moto import settings
 
     settings.ENABLE_AMI_VALIDATION = True
@@ -97,14 +97,14 @@ class Api:
 
 def shut_down(server: TCPServer) -> None:
     """Ends a server's loop at once and closes its socket."""
-    # The loop looks for its end every half second, or when its socket says something.
+    # The loop looks for its end every half second, or when its socket has an event.
     server.socket.shutdown(socket.SHUT_RDWR)
     server.shutdown()
     server.server_close()
 
 
 def port_in_use(port: int) -> str:
-    """The message for a port somebody else has."""
+    """The message for a port that is in use."""
     return (
         f"port {port} on 127.0.0.1 is in use by another program\n"
         "    choose another with --port, or leave it out for a free one"

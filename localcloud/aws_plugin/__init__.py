@@ -1,7 +1,7 @@
 """
 The stand-in for Pulumi's `aws` provider plugin, used where the official one cannot be installed.
 
-It knows the types and lookups this program uses and creates them through boto3 at the endpoints of
+It has the types and lookups that this program uses, and calls AWS through boto3 at the endpoints of
 the provider's configuration. What replaces a resource and what changes in place follows the real
 plugin, attribute by attribute.
 """

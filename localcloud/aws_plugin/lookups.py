@@ -1,10 +1,11 @@
-"""The look-ups (invokes) of the stand-in."""
+"""The lookups (invokes) of the stand-in."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from localcloud.aws_plugin.resources.kind import names, selected
 from localcloud.aws_plugin.session import NoSuchThingError, Session
 from localcloud.aws_plugin.values import Values
 
@@ -16,16 +17,10 @@ def get_parameter(aws: Session, args: Mapping[str, Any]) -> Values:
     found = aws.client("ssm").get_parameter(
         Name=args["name"], WithDecryption=args.get("withDecryption", True)
     )["Parameter"]
-    plain = found["Type"] != "SecureString"
     return {
         "id": found["Name"],
-        "arn": found["ARN"],
-        "name": found["Name"],
-        "type": found["Type"],
-        "value": found["Value"],
-        "insecureValue": found["Value"] if plain else "",
-        "version": found["Version"],
-        "region": aws.region,
+        "insecureValue": found["Value"] if found["Type"] != "SecureString" else "",
+        **selected(found, names("name type value version", arn="ARN")),
     }
 
 
@@ -35,14 +30,11 @@ def get_instance_type(aws: Session, args: Mapping[str, Any]) -> Values:
     found = aws.client("ec2").describe_instance_types(InstanceTypes=[name])["InstanceTypes"][0]
     return {
         "id": name,
-        "instanceType": name,
         "supportedArchitectures": found["ProcessorInfo"]["SupportedArchitectures"],
         "supportedUsagesClasses": found["SupportedUsageClasses"],
         "defaultVcpus": found["VCpuInfo"]["DefaultVCpus"],
         "memorySize": found["MemoryInfo"]["SizeInMiB"],
-        "burstablePerformanceSupported": found["BurstablePerformanceSupported"],
-        "currentGeneration": found["CurrentGeneration"],
-        "region": aws.region,
+        **selected(found, names("instanceType burstablePerformanceSupported currentGeneration")),
     }
 
 
@@ -51,12 +43,10 @@ def get_instance_type_offerings(aws: Session, args: Mapping[str, Any]) -> Values
     found = aws.client("ec2").describe_instance_type_offerings(
         LocationType=args.get("locationType", "region"), Filters=_filters(args)
     )["InstanceTypeOfferings"]
+    keys = ("InstanceType", "Location", "LocationType")
     return {
         "id": aws.region,
-        "instanceTypes": [each["InstanceType"] for each in found],
-        "locations": [each["Location"] for each in found],
-        "locationTypes": [each["LocationType"] for each in found],
-        "region": aws.region,
+        **{f"{key[0].lower()}{key[1:]}s": [each[key] for each in found] for key in keys},
     }
 
 
@@ -75,9 +65,7 @@ def get_ami(aws: Session, args: Mapping[str, Any]) -> Values:
     found = images[0]
     return {
         "id": found["ImageId"],
-        "imageId": found["ImageId"],
-        "architecture": found["Architecture"],
-        "rootDeviceName": found["RootDeviceName"],
+        "includeDeprecated": args.get("includeDeprecated"),
         "blockDeviceMappings": [
             {
                 "deviceName": each["DeviceName"],
@@ -87,40 +75,30 @@ def get_ami(aws: Session, args: Mapping[str, Any]) -> Values:
             }
             for each in found.get("BlockDeviceMappings", [])
         ],
-        "name": found["Name"],
-        "includeDeprecated": args.get("includeDeprecated"),
-        "ownerId": found["OwnerId"],
-        "region": aws.region,
+        **selected(found, names("imageId architecture rootDeviceName name ownerId")),
     }
 
 
 def get_subnet(aws: Session, args: Mapping[str, Any]) -> Values:
     """aws.ec2.get_subnet"""
     found = aws.client("ec2").describe_subnets(SubnetIds=[args["id"]])["Subnets"][0]
-    return {
-        "id": found["SubnetId"],
-        "vpcId": found["VpcId"],
-        "cidrBlock": found["CidrBlock"],
-        "availabilityZone": found["AvailabilityZone"],
-        "region": aws.region,
-    }
+    return {"id": args["id"], **selected(found, names("vpcId cidrBlock availabilityZone"))}
 
 
 def get_vpc(aws: Session, args: Mapping[str, Any]) -> Values:
     """aws.ec2.get_vpc"""
     found = aws.client("ec2").describe_vpcs(VpcIds=[args["id"]])["Vpcs"][0]
+    associations = [
+        {
+            "state": each["CidrBlockState"]["State"],
+            **selected(each, names("associationId cidrBlock")),
+        }
+        for each in found["CidrBlockAssociationSet"]
+    ]
     return {
-        "id": found["VpcId"],
+        "id": args["id"],
         "cidrBlock": found["CidrBlock"],
-        "cidrBlockAssociations": [
-            {
-                "associationId": each["AssociationId"],
-                "cidrBlock": each["CidrBlock"],
-                "state": each["CidrBlockState"]["State"],
-            }
-            for each in found["CidrBlockAssociationSet"]
-        ],
-        "region": aws.region,
+        "cidrBlockAssociations": associations,
     }
 
 
@@ -135,19 +113,13 @@ def get_availability_zones(aws: Session, args: Mapping[str, Any]) -> Values:
         "names": [zone["ZoneName"] for zone in found],
         "zoneIds": [zone["ZoneId"] for zone in found],
         "groupNames": sorted({zone.get("GroupName") or aws.region for zone in found}),
-        "region": aws.region,
     }
 
 
 def get_region(aws: Session, args: Mapping[str, Any]) -> Values:
     """aws.get_region"""
-    return {
-        "id": aws.region,
-        "region": aws.region,
-        "name": aws.region,
-        "endpoint": f"ec2.{aws.region}.amazonaws.com",
-        "description": aws.region,
-    }
+    region = dict.fromkeys(("id", "name", "description"), aws.region)
+    return {**region, "endpoint": f"ec2.{aws.region}.amazonaws.com"}
 
 
 def get_partition(aws: Session, args: Mapping[str, Any]) -> Values:
@@ -163,15 +135,15 @@ def get_partition(aws: Session, args: Mapping[str, Any]) -> Values:
 def get_caller_identity(aws: Session, args: Mapping[str, Any]) -> Values:
     """aws.get_caller_identity"""
     found = aws.client("sts").get_caller_identity()
-    return {
-        "id": found["Account"],
-        "accountId": found["Account"],
-        "arn": found["Arn"],
-        "userId": found["UserId"],
-    }
+    return {"id": found["Account"], **selected(found, names("arn userId", accountId="Account"))}
 
 
-LOOKUPS: Mapping[str, Lookup] = {
+def in_region(lookup: Lookup) -> Lookup:
+    """The lookup with the region in its result."""
+    return lambda aws, args: {**lookup(aws, args), "region": aws.region}
+
+
+REGIONAL: Mapping[str, Lookup] = {
     "aws:ssm/getParameter:getParameter": get_parameter,
     "aws:ec2/getInstanceType:getInstanceType": get_instance_type,
     "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": get_instance_type_offerings,
@@ -180,6 +152,9 @@ LOOKUPS: Mapping[str, Lookup] = {
     "aws:ec2/getVpc:getVpc": get_vpc,
     "aws:index/getAvailabilityZones:getAvailabilityZones": get_availability_zones,
     "aws:index/getRegion:getRegion": get_region,
+}
+LOOKUPS: Mapping[str, Lookup] = {
+    **{token: in_region(lookup) for token, lookup in REGIONAL.items()},
     "aws:index/getPartition:getPartition": get_partition,
     "aws:index/getCallerIdentity:getCallerIdentity": get_caller_identity,
 }

@@ -1,4 +1,4 @@
-"""What a machine asks of the AWS API, and whether its role may: refused in each service's form."""
+"""Requests of a machine to the AWS API, allowed or denied as its role's policies require."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-from localcloud.aws_api.moto_state import Ec2Instance, Role
+from localcloud.aws_api.instances import Ec2Instance, Role
 from localcloud.instance.conditions import ENCRYPTION_CONTEXT, Context
 from localcloud.instance.policies import denial
 
@@ -62,7 +62,7 @@ class Request:
 
 @dataclass(frozen=True)
 class ErrorResponse:
-    """The answer of a service that will not."""
+    """The error of a service, in its own format."""
 
     status: int
     kind: str
@@ -71,11 +71,11 @@ class ErrorResponse:
 
 @dataclass(frozen=True, kw_only=True)
 class AccessRequest:
-    """What a request is about: one action, the resources and secured parameters by ARN."""
+    """The action of a request, its resources by ARN and the parameters it decrypts."""
 
     action: str
     resources: Sequence[str]
-    # The names of parameters, and a path above others, whose values it wants decrypted.
+    # The names of parameters, and a path above others, whose values are to be decrypted.
     decrypted: Sequence[str] = ()
     decrypted_below: str | None = None
 
@@ -83,7 +83,7 @@ class AccessRequest:
 @dataclass(frozen=True, kw_only=True)
 class Caller:
     """
-    The machine that asks: its role, and the keys it was given.
+    The machine that makes a request: its role, and its credentials.
 
     `customer_keys` gives the parameters under keys of the customer, each with its key, both by ARN,
     among the names and below the path.
@@ -98,14 +98,14 @@ class Caller:
 
 
 def authorize(caller: Caller, request: Request) -> ErrorResponse | None:
-    """None where AWS would do it for the machine's role."""
+    """The error that AWS would return to the machine's role; None where it allows the request."""
     if not caller.is_valid_key(request.access_key_id):
         return _error_response(
             request,
             "UnrecognizedClientException",
             "The security token included in the request is invalid.",
         )
-    # moto goes by what was signed, so both have to be the same service, as AWS wants it.
+    # moto goes by the signature's scope, so both have to be the same service, as on AWS.
     if request.signed_for != request.service:
         message = f"Credential should be scoped to correct service: '{request.service}'."
         return _error_response(request, "InvalidSignatureException", message)
@@ -115,8 +115,8 @@ def authorize(caller: Caller, request: Request) -> ErrorResponse | None:
         return _error_response(
             request, "SerializationException", "The body is not what was announced."
         )
-    said = None if found.action in FREE else _why_not(caller, found)
-    return _error_response(request, "AccessDeniedException", said) if said else None
+    reason = None if found.action in FREE else _why_not(caller, found)
+    return _error_response(request, "AccessDeniedException", reason) if reason else None
 
 
 def _why_not(caller: Caller, found: AccessRequest) -> str | None:
@@ -164,7 +164,7 @@ def request_keys(caller: Caller, instance: Ec2Instance, role: Role) -> Context:
 
 
 def access_request(caller: Caller, request: Request) -> AccessRequest:
-    """The action, and the resources by ARN where they can be told. Raises ValueError."""
+    """The action, and the resources by ARN where they are known. Raises ValueError."""
     if request.service == "ssm":
         return _request_to_ssm(caller, request)
     if request.service == "s3":

@@ -1,7 +1,7 @@
 """
 IAM's Condition element and its policy variables, as far as a machine's own requests carry keys.
 
-An answer of None means: not understood here. A key that AWS may know and this module does not is
+A result of None means: not supported here. A key that AWS may support and this module does not is
 not a missing key.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 Context = Mapping[str, str]
-"""The keys of a request, in lower case: IAM does not tell their case apart."""
+"""The keys of a request, in lower case: IAM ignores their case."""
 
 KEYS = frozenset(
     {
@@ -62,7 +62,7 @@ def some(found: Iterable[bool | None]) -> bool | None:
 
 
 def like(pattern: str, text: str, context: Context) -> bool | None:
-    """Whether the text is what the pattern says: variables, then * and ?."""
+    """Whether the text matches the pattern: variables, then * and ?."""
     return _compared(pattern, context, lambda pieces: _fits(pieces, text))
 
 
@@ -111,7 +111,7 @@ def _arn_like(actual: str, value: str, context: Context) -> bool | None:
 
 
 def _in_network(actual: str, value: str, context: Context) -> bool | None:
-    # AWS knows no variables here.
+    # AWS supports no variables here.
     try:
         return ipaddress.ip_address(actual) in ipaddress.ip_network(value, strict=False)
     except ValueError:

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from localcloud.aws_api.moto_state import MotoState, Role
+from localcloud.aws_api.instances import Role
+from localcloud.aws_api.moto_state import MotoState
 
 LIFE = datetime.timedelta(hours=6)
 # EC2 puts new ones out before the old ones end, so nobody is caught in between.

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from localcloud.aws_api.moto_state import Ec2Instance, Role
+from localcloud.aws_api.instances import Ec2Instance, Role
 from localcloud.instance.credentials import Credentials
 
 VERSION = re.compile(r"^(latest|\d{4}-\d{2}-\d{2}|1\.0)$")
@@ -28,8 +28,8 @@ Tree = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the service says to one request."""
+class Response:
+    """The response to one request."""
 
     status: int
     body: bytes = b""
@@ -53,59 +53,59 @@ class MetadataService:
         self._monotonic = monotonic
         self._tokens: dict[str, float] = {}
 
-    def answer(self, method: str, path: str, headers: Mapping[str, str]) -> Answer:
-        """The answer to one request; header names are lower case."""
+    def respond(self, method: str, path: str, headers: Mapping[str, str]) -> Response:
+        """The response to one request; header names are lower case."""
         instance = self._instance()
         if not instance.endpoint_enabled:
-            return Answer(403)
+            return Response(403)
         parts = path.split("?", 1)[0].lstrip("/").split("/")
         if method == "PUT" and parts == ["latest", "api", "token"]:
             return self._token(headers)
         if method not in ("GET", "HEAD"):
-            return Answer(405)
+            return Response(405)
         token = headers.get(TOKEN_HEADER)
         if token is None and instance.tokens_required:
-            return Answer(401)
+            return Response(401)
         if token is not None and self._tokens.get(token, 0.0) < self._monotonic():
-            return Answer(401)
+            return Response(401)
         return self._document(instance, parts)
 
-    def _token(self, headers: Mapping[str, str]) -> Answer:
+    def _token(self, headers: Mapping[str, str]) -> Response:
         # A request that came through an open proxy must not get a session.
         if "x-forwarded-for" in headers:
-            return Answer(403)
+            return Response(403)
         try:
             seconds = int(headers[TTL_HEADER])
         except (KeyError, ValueError):
-            return Answer(400)
+            return Response(400)
         if not 1 <= seconds <= LONGEST_TTL_SECONDS:
-            return Answer(400)
+            return Response(400)
         token = base64.urlsafe_b64encode(secrets.token_bytes(40)).decode()
         now = self._monotonic()
         self._tokens = {each: end for each, end in self._tokens.items() if end >= now}
         self._tokens[token] = now + seconds
-        return Answer(200, token.encode(), {TTL_HEADER: str(seconds)})
+        return Response(200, token.encode(), {TTL_HEADER: str(seconds)})
 
-    def _document(self, instance: Ec2Instance, parts: list[str]) -> Answer:
+    def _document(self, instance: Ec2Instance, parts: list[str]) -> Response:
         if parts == [""]:
-            return Answer(200, b"latest\n2021-03-23\n2009-04-04")
+            return Response(200, b"latest\n2021-03-23\n2009-04-04")
         if not VERSION.match(parts[0]):
-            return Answer(404)
+            return Response(404)
         if parts[1:] == ["user-data"]:
             if instance.user_data is None:
-                return Answer(404)
-            return Answer(200, base64.b64decode(instance.user_data))
+                return Response(404)
+            return Response(200, base64.b64decode(instance.user_data))
         found: Any = {
             "meta-data": self._metadata(instance),
             "dynamic": {"instance-identity": {"document": self._identity(instance)}},
         }
         for part in (each for each in parts[1:] if each):
             if not isinstance(found, Mapping) or part not in found:
-                return Answer(404)
+                return Response(404)
             found = found[part]
         if callable(found):
             found = found()
-        return Answer(200, (_listing(found) if isinstance(found, Mapping) else found).encode())
+        return Response(200, (_listing(found) if isinstance(found, Mapping) else found).encode())
 
     def _metadata(self, instance: Ec2Instance) -> Tree:
         tree: dict[str, Any] = {

@@ -1,7 +1,7 @@
 """
 The two servers of each machine: its metadata service, and the AWS endpoints under their names.
 
-Both listen on sockets inside the machine's network namespace, so the socket tells who asks.
+Both listen on sockets inside the machine's network namespace, so the socket identifies the machine.
 """
 
 from __future__ import annotations
@@ -66,12 +66,12 @@ class Artifact:
         parts = unquote(path).strip("/").split("/")
         if parts[:2] != ["k3s", self.version]:
             return None
-        asked = (self.files[name] for name, asset in ASSETS.items() if parts[2:] == [asset])
-        return next(asked, None)
+        found = (self.files[name] for name, asset in ASSETS.items() if parts[2:] == [asset])
+        return next(found, None)
 
 
 class QuietServer(ThreadingHTTPServer):
-    """An HTTP server whose clients may break off without a word in the log."""
+    """An HTTP server whose clients may break off without an entry in the log."""
 
     daemon_threads = True
 
@@ -115,12 +115,12 @@ class SilentHandler(BaseHTTPRequestHandler):
         headers: Mapping[str, str] | None = None,
         size: str | None = None,
     ) -> None:
-        """One whole answer; `size` is what a HEAD request learns."""
+        """One whole answer; `size` is the length that a HEAD request gets."""
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
-        told = size if self.command == "HEAD" and size else str(len(body))
-        self.send_header("Content-Length", told)
+        length = size if self.command == "HEAD" and size else str(len(body))
+        self.send_header("Content-Length", length)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
@@ -138,13 +138,13 @@ def metadata_handler(
     class Handler(SilentHandler):
         def _answer(self) -> None:
             if self.command == "PUT":
-                # Of answers to PUT alone EC2 says how many hops they live: with 1 a session's token
+                # EC2 limits the hops of answers to PUT only: with 1 a session's token
                 # does not reach a pod (localcloud.machines.ingress ends it there). It stays so for
                 # this connection, which may have to send the token again.
                 self.connection.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hop_limit())
             self.body()
             lowered = {name.lower(): value for name, value in self.headers.items()}
-            answer = service.answer(self.command, self.path, lowered)
+            answer = service.respond(self.command, self.path, lowered)
             kind = {"Content-Type": "text/plain"}
             self.reply(answer.status, answer.body, {**kind, **answer.headers})
 
@@ -202,13 +202,13 @@ def endpoints_handler(settings: Endpoints) -> type[BaseHTTPRequestHandler]:
                 self.reply(404, b"no such artifact\n")
                 return
             size = path.stat().st_size
-            asked = FROM.match(self.headers.get("Range") or "")
-            start = int(asked.group(1)) if asked else 0
+            ranged = FROM.match(self.headers.get("Range") or "")
+            start = int(ranged.group(1)) if ranged else 0
             if start >= size:
                 self.reply(416, b"", {"Content-Range": f"bytes */{size}"})
                 return
-            self.send_response(206 if asked else 200)
-            if asked:
+            self.send_response(206 if ranged else 200)
+            if ranged:
                 self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
             self.send_header("Accept-Ranges", "bytes")
             self.send_header("Content-Length", str(size - start))

@@ -8,7 +8,8 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
-from localcloud.aws_api.moto_state import MotoState, Role
+from localcloud.aws_api.instances import Role
+from localcloud.aws_api.moto_state import MotoState
 from localcloud.instance import servers
 from localcloud.instance.authority import Authority
 from localcloud.instance.authorization import Caller

@@ -1,4 +1,4 @@
-"""Running a host command as root: always with an end, its own last words as the error."""
+"""Running a host command as root: with a deadline; the error is the last line of its output."""
 
 from __future__ import annotations
 

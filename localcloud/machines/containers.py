@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import io
 import ipaddress
 import json
-import tarfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import docker
 import docker.errors
 import docker.types
-import requests.exceptions
 
 from localcloud.errors import MachineError
 from localcloud.machines import elastic_ips, ingress, sockets, vpcs
 from localcloud.machines.commands import inside
+from localcloud.machines.docker_client import archive, connect, translate_errors
 from localcloud.machines.ingress import Ingress
 
 LABEL = "k3s-aws.localcloud"
 INSTANCE_LABEL = "k3s-aws.instance"
-ANSWER_SECONDS = 60
 
 # What systemd and k3s need; CAP_SYS_RESOURCE is missing on some hosts, so --privileged would fail.
 CAPABILITIES = tuple(
@@ -123,7 +119,7 @@ class Machines:
         return sockets.listen(self._running_pid(instance_id), address, port)
 
     def admit(self, instance_id: str, rules: Sequence[Ingress]) -> None:
-        """Replaces what the machine lets in."""
+        """Replaces the machine's ingress rules."""
         pid = self._running_pid(instance_id)
         inside(pid, ["iptables-restore", "--wait"], stdin=ingress.render(rules))
 
@@ -250,37 +246,3 @@ class Machines:
             all=True, filters={"network": network}, ignore_removed=True
         )
         return found
-
-
-def connect() -> docker.DockerClient:
-    """The Docker Engine of this host; raises MachineError where none answers."""
-    try:
-        client = docker.from_env(timeout=ANSWER_SECONDS)
-        client.ping()
-    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-        raise MachineError(
-            f"no Docker Engine answers: {error}\n"
-            "    start one (`make demo` and `make test` do), or set DOCKER_HOST"
-        ) from None
-    return client
-
-
-@contextmanager
-def translate_errors(subject: str) -> Iterator[None]:
-    """Turns Docker's exceptions into MachineError with the engine's own words."""
-    try:
-        yield
-    except docker.errors.APIError as error:
-        raise MachineError(f"{subject}: Docker says: {error.explanation or error}") from None
-    except requests.exceptions.RequestException as error:
-        raise MachineError(f"{subject}: the Docker Engine does not answer: {error}") from None
-
-
-def archive(name: str, content: bytes, mode: int = 0o644) -> bytes:
-    """A tar archive with one file, as Docker takes it."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as opened:
-        entry = tarfile.TarInfo(name)
-        entry.size, entry.mode = len(content), mode
-        opened.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()

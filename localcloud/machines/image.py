@@ -21,7 +21,7 @@ import docker.errors
 
 from localcloud.errors import MachineError, MachineImageError
 from localcloud.machines import commands
-from localcloud.machines.containers import connect, translate_errors
+from localcloud.machines.docker_client import connect, translate_errors
 from toolchain.host import GO_NAMES, Architecture
 
 IMAGE = Path(__file__).parent / "image"
@@ -167,26 +167,26 @@ def _command(words: Sequence[str], *, seconds: float = BUILD_SECONDS) -> None:
     except subprocess.TimeoutExpired:
         raise MachineImageError(f'"{words[0]} {words[1]}" did not end in {seconds:.0f} s') from None
     if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()
-        raise MachineImageError(f'"{words[0]} {words[1]}" failed: {said[-1]}')
+        output = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()
+        raise MachineImageError(f'"{words[0]} {words[1]}" failed: {output[-1]}')
 
 
 @contextmanager
 def _progress(say: Say, step: str) -> Iterator[None]:
-    """Says every few seconds that the step still runs."""
+    """Reports every few seconds that the step is still running."""
     ended, began = threading.Event(), time.monotonic()
 
-    def tell() -> None:
+    def report() -> None:
         while not ended.wait(SAY_EVERY_SECONDS):
             say(f"{step} ... {time.monotonic() - began:.0f} s")
 
-    teller = threading.Thread(target=tell, daemon=True)
-    teller.start()
+    reporter = threading.Thread(target=report, daemon=True)
+    reporter.start()
     try:
         yield
     finally:
         ended.set()
-        teller.join()
+        reporter.join()
 
 
 def _forget(client: docker.DockerClient, image: docker.models.images.Image, keep: str) -> None:

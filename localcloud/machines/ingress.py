@@ -34,7 +34,7 @@ def render(rules: Sequence[Ingress]) -> str:
         # What the machine's own pods send to it never crosses a security group.
         "-A INPUT ! -i eth0 -j ACCEPT",
         *(_rule(rule) for rule in sorted(set(rules))),
-        # The metadata service says how many hops an answer lives. Into a pod's network the machine
+        # The metadata service limits the hops of an answer. Into a pod's network the machine
         # is the first one; on EC2 it hands the answer on, here it begins there.
         "-A OUTPUT -s 169.254.169.254/32 ! -o lo -m ttl --ttl-lt 2 -j DROP",
         "COMMIT",

@@ -13,7 +13,7 @@ _MOST_DESCRIPTORS = 1
 def send(connection: socket.socket, content: dict[str, Any], *descriptors: int) -> None:
     """Sends one message. Raises OSError."""
     body = json.dumps(content).encode()
-    # Linux wants at least one byte beside descriptors; the head is never empty.
+    # Linux needs at least one byte beside descriptors; the head is never empty.
     socket.send_fds(connection, [len(body).to_bytes(_HEAD_BYTES, "big")], descriptors)
     connection.sendall(body)
 

@@ -2,7 +2,7 @@
 The process in the container with root's rights: runs commands and opens sockets for its client.
 
 `python -m localcloud.machines.root_process SOCKET`, started by root_container.py. It ends with the
-connection, and so with the process that asked for it.
+connection, and so with the process that started it.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from localcloud.workbench.folder import Folder
 from toolchain import demo_shell
 
 # An account or a Python of the operator must not reach into the demo.
-FOREIGN = ("AWS_", "PULUMI_", "PYTHONHOME", "PYTHONPATH")
+OPERATORS = ("AWS_", "PULUMI_", "PYTHONHOME", "PYTHONPATH")
 
 
 def variables(folder: Folder) -> dict[str, str]:
@@ -43,7 +43,7 @@ def operator_home(ambient: Mapping[str, str]) -> Path:
 
 def complete(folder: Folder, pulumi: Path, ambient: Mapping[str, str]) -> dict[str, str]:
     """The whole environment of a Pulumi run, free of the operator's accounts."""
-    kept = {name: value for name, value in ambient.items() if not name.startswith(FOREIGN)}
+    kept = {name: value for name, value in ambient.items() if not name.startswith(OPERATORS)}
     path = [*_first_on_path(folder, pulumi), ambient["PATH"], *_last_on_path(folder)]
     return {**kept, **variables(folder), "PATH": os.pathsep.join(path)}
 
@@ -51,7 +51,7 @@ def complete(folder: Folder, pulumi: Path, ambient: Mapping[str, str]) -> dict[s
 def write_shell(folder: Folder, pulumi: Path) -> None:
     """Writes env.sh, which any POSIX shell can read."""
     # Whatever the shell that reads it holds by then, not what this run holds.
-    pattern = "|".join(FOREIGN)
+    pattern = "|".join(OPERATORS)
     lines = [
         "# Gives this shell the demo's pulumi, Python, kubectl and stack. Written by `make demo`.",
         f"for k3s_aws in $(env | sed -n -E 's/^(({pattern})[A-Za-z0-9_]*)=.*/\\1/p'); do",

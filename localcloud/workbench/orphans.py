@@ -1,7 +1,7 @@
 """
 What outlives a `pulumi` that was killed: its language host and its plugins.
 
-They notice after minutes only. Ours are told by the demo's Pulumi home in their environment.
+They end after minutes only. A stack's own are identified by its Pulumi home in their environment.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class Stack:
 
     def take_over(self, say: Say) -> None:
         """
-        Takes away what a run that was killed left: its lock, its plugins, its half-made resources.
+        Removes what a run that was killed has left: lock, plugins, incomplete resources.
 
         Nothing but this machine uses this state, and nothing but the demo this cloud. Raises
         LocalCloudError when the run that holds the lock is alive.
@@ -65,7 +65,7 @@ class Stack:
                 say(line)
 
     def release_lock(self, say: Say) -> None:
-        """Takes away the lock of a run that was killed."""
+        """Removes the lock of a run that was killed."""
         require_idle(self.folder.state)
         if locks(self.folder.state):
             say("a run that was killed left its lock behind: pulumi cancel")
@@ -85,9 +85,7 @@ class Stack:
         if interrupted:
             raise KeyboardInterrupt
         if status != 0:
-            raise LocalCloudError(
-                f"`pulumi {words[0]}` ended with {status}; see what it says above"
-            )
+            raise LocalCloudError(f"`pulumi {words[0]}` ended with {status}; see its output above")
 
     def _quietly(self, *words: str) -> str:
         return self._run("pulumi", *words, "--non-interactive", seconds=OUTPUT_SECONDS)
@@ -100,7 +98,7 @@ class Stack:
 def answer(
     command: Sequence[str], folder: Path, environment: Mapping[str, str], *, seconds: int
 ) -> str:
-    """What a command printed. Raises LocalCloudError with its words when it fails."""
+    """The output of a command. Raises LocalCloudError with its error when it fails."""
     named = " ".join(command[:3])
     try:
         done = subprocess.run(
@@ -121,7 +119,7 @@ def answer(
 
 
 def resources(folder: Folder) -> int:
-    """How many resources the state remembers, without asking pulumi."""
+    """The number of resources in the state, read without pulumi."""
     try:
         remembered = _latest(folder).get("resources") or []
     except (ValueError, KeyError):

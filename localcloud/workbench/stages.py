@@ -15,7 +15,7 @@ FIRST_SECONDS = 1.0
 
 class Stages:
     """
-    Announces a stage, says how long it took, and sums up at the end.
+    Reports the start of each stage, measures it, and gives a summary at the end.
 
     `names` are all stages in their order; `before`, the seconds that passed before the first one.
     """
@@ -33,7 +33,7 @@ class Stages:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Say]:
-        """The time inside counts for the stage; gives what says something about it."""
+        """The time inside counts for the stage; yields its progress reporter."""
         self._say(f"==> {name}{self._so_far(name)}")
         began = self._clock()
         try:

@@ -80,11 +80,6 @@ def named_k3s(folder: Folder, host: Host, say: Say) -> K3s:
     return k3s.provide(folder.places, host, os.environ.get(k3s.VARIABLE), say)
 
 
-def no_emulation(binary: K3s, say: Say) -> Path | None:
-    """No k3s for the architecture this host does not have: its machines run this host's."""
-    return None
-
-
 def set_up(
     folder: Folder,
     cloud: Cloud,
@@ -92,12 +87,13 @@ def set_up(
     stages: Stages,
     *,
     provide_k3s: Callable[[Folder, Host, Say], K3s] = named_k3s,
-    emulated_k3s: Callable[[K3s, Say], Path | None] = no_emulation,
+    emulated_k3s: Callable[[K3s, Say], Path | None] = lambda binary, say: None,
 ) -> Workbench:
     """
-    Provides the Pulumi CLI, k3s and the stack's folder, and starts the cloud.
+    Provides the Pulumi CLI, k3s and the stack's folder, and starts the cloud; Docker is running.
 
-    Docker is running already. Raises LocalCloudError, ToolchainError.
+    `emulated_k3s`: that of the architecture this host does not have. Raises LocalCloudError,
+    ToolchainError.
     """
     with stages.stage("Pulumi CLI") as say:
         cli = pulumi_cli.provide(folder.places, host, os.environ["PATH"], say)

@@ -13,7 +13,8 @@ from bench.readiness import Watch
 from cluster import kubeconfig
 from cluster.errors import KubeconfigError
 from localcloud.errors import LocalCloudError
-from localcloud.machines.containers import LABEL, archive
+from localcloud.machines.containers import LABEL
+from localcloud.machines.docker_client import archive
 from provider.kubernetes import api as provider_api
 from provider.kubernetes.api import ApiError, NodeState
 

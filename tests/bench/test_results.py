@@ -15,7 +15,7 @@ START = Comparison(
 )
 RESULTS = Results(
     k3s="the stand-in, v1.36.4+standin1",
-    aws_plugin="the stand-in for the aws plugin, 7.51.1",
+    aws_plugin="the stand-in for the aws plugin, 7.0.0",
     processors=2,
     comparisons=[START],
     boot={"server: start-k3s": [3.00049, 2.0, 4.0]},
@@ -31,7 +31,7 @@ def test_the_ratio_is_of_medians_so_that_one_slow_run_does_not_decide() -> None:
 def test_what_is_told_names_floor_goal_and_stand_ins() -> None:
     assert str(RESULTS) == (
         "k3s         the stand-in, v1.36.4+standin1\n"
-        "aws plugin  the stand-in for the aws plugin, 7.51.1\n"
+        "aws plugin  the stand-in for the aws plugin, 7.0.0\n"
         "processors  2\n"
         "\n"
         "start of 3 machines to all Ready       7.00 s   1.40 x   (goal: 1.5 or less)\n"

@@ -324,7 +324,7 @@ class _Handler(BaseHTTPRequestHandler):
     machine: SimulatedMachine
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Tests read what was said, not what was served."""
+        """Requests are not logged."""
 
     def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response_only(status)

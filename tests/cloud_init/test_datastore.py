@@ -37,8 +37,7 @@ def test_a_server_without_data_does_not_create_a_second_cluster(
     phase, cause = machine.cause()
     assert phase == "datastore"
     assert cause == (
-        f"the cluster exists: {PARAMETER} says that {holder} holds its data, and this machine has "
-        "none"
+        f"the cluster exists: {holder} holds its data by {PARAMETER}, and this machine has none"
     )
     assert machine.systemd.restarts("k3s") == 0
 

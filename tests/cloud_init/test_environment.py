@@ -8,6 +8,6 @@ from boot.environment import run_command
 
 
 def test_a_command_that_does_not_run_is_a_failed_command(tmp_path: Path) -> None:
-    code, said = run_command([str(tmp_path / "missing")])
+    code, output = run_command([str(tmp_path / "missing")])
     assert code == 126
-    assert "No such file or directory" in said
+    assert "No such file or directory" in output

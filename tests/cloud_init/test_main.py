@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import re
 
 import pytest
 
+from cluster import boot_program
 from tests.cloud_init.simulated_machine import (
     SimulatedMachine,
 )
@@ -86,4 +88,9 @@ def test_a_bug_ends_in_the_report_too(machine: SimulatedMachine) -> None:
     assert machine.boot() == 1
     assert machine.report["state"] == "failed"
     assert machine.cause()[1].startswith("unexpected JSONDecodeError: ")
-    assert any("Traceback" in line for line in machine.log_lines)
+    (traceback,) = [line for line in machine.log_lines if "Traceback" in line]
+    path, number = re.findall(r'File ".*/boot/(\w+\.py)", line (\d+)', traceback)[-1]
+    assert path == "secrets.py"
+    # The line of the source that failed, as it is in the repository.
+    source = (boot_program.SOURCE / path).read_text().splitlines()
+    assert "json.loads(machine.aws.parameters(" in source[int(number) - 1]

@@ -23,17 +23,17 @@ def test_another_server_token_is_in_the_datastore_before_k3s_starts_with_it(
     machine.configure("server")
     machine.boot()
     machine.create_datastore()
-    told_at_start: list[list[str]] = []
+    rotated_at_start: list[list[str]] = []
     start = machine.systemd.on_k3s_start
 
     def note_and_start() -> None:
-        told_at_start.append([*machine.rotated_to])
+        rotated_at_start.append([*machine.rotated_to])
         start()
 
     machine.systemd.on_k3s_start = note_and_start
     machine.change_secrets(token=OTHER)
     assert machine.boot() == 0
-    assert told_at_start == [[OTHER]]
+    assert rotated_at_start == [[OTHER]]
     assert (machine.root / "etc/rancher/k3s/token").read_text() == f"{OTHER}\n"
     assert machine.server_password == OTHER
     assert machine.systemd.restarts("k3s") == 2
@@ -64,7 +64,7 @@ def test_a_change_of_tokens_that_was_cut_off_after_the_start_is_completed(
     machine.create_datastore()
     machine.change_secrets(token=OTHER, agentToken=f"agents-{OTHER}")
     machine.boot()
-    # As if the power had gone before k3s was told again.
+    # As if the power had gone before the second rotation.
     (machine.root / "var/lib/k3s-aws/tokens").unlink()
     (machine.root / "var/lib/k3s-aws/running").unlink()
     machine.rotated_to.clear()
@@ -168,7 +168,7 @@ def test_a_k3s_that_falls_over_is_not_started_while_its_passwords_go(
 def test_a_change_of_tokens_that_was_cut_off_before_the_start_is_completed(
     machine: SimulatedMachine,
 ) -> None:
-    """k3s was told and went down: with the old token it does not start any more."""
+    """k3s stored the token and ended: with the old token it does not start any more."""
     machine.configure("server")
     machine.boot()
     machine.create_datastore(OTHER)

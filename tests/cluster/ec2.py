@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 
-from cluster import aws_facts
+from cluster import resolution
 from cluster.aws_facts import AwsFacts, ExistingSubnet, InstanceType, OwnImage
 from cluster.model import Cluster
 from cluster.spec import ClusterSpec
@@ -43,7 +43,7 @@ VPC_RANGES = (IPv4Network("10.0.0.0/16"), IPv4Network("10.200.0.0/16"))
 
 def resolve(spec: ClusterSpec) -> Cluster:
     """The cluster on the tests' account. Raises ConfigError."""
-    return aws_facts.resolve(spec, facts_about(spec), lambda parameter: f"ami behind {parameter}")
+    return resolution.resolve(spec, facts_about(spec), lambda parameter: f"ami behind {parameter}")
 
 
 def facts_about(spec: ClusterSpec) -> AwsFacts:

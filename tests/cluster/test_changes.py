@@ -159,6 +159,7 @@ def cluster(raw: Mapping[str, Any], **keys: Any) -> Cluster:
 
 
 def change_of(path: str) -> tuple[Cluster, Cluster]:
+    assert path in OTHER, "a new key needs another value in OTHER"
     before: Mapping[str, Any] = BASE
     for needed, value in NEEDS.get(path, {}).items():
         before = with_value(before, needed, value)
@@ -328,7 +329,8 @@ def test_ssh_that_is_enabled_again_applies_what_changed_since() -> None:
 
 
 def test_a_replaced_server_loses_its_datastore_which_is_a_consequence() -> None:
-    plan = plan_changes(cluster(BASE), cluster(BASE, image={"generation": 2}))
+    after = cluster(BASE, image={"generation": 2}, servers={"labels": {"a": "c"}})
+    plan = plan_changes(cluster(BASE), after)
     (lost,) = plan.consequences
     assert str(lost) == (
         'cluster.servers.image.generation: replaces "demo-servers-0", whose root volume has the '

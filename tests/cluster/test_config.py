@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from cluster import config, defaults, releases
+from cluster import config, releases
 from cluster.errors import ConfigError
+from cluster.spec import Rotation
 
 CLOSED = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
 
@@ -25,9 +26,9 @@ def test_the_smallest_configuration_is_one_server_named_after_the_stack() -> Non
 
 def test_everything_left_out_has_its_default() -> None:
     cluster = load()
-    assert cluster.k3s.version == defaults.K3S_VERSION
-    assert cluster.k3s.download_url == defaults.K3S_DOWNLOAD_URL
-    assert cluster.k3s.sha256 == releases.PINNED[defaults.K3S_VERSION]
+    assert cluster.k3s.version == releases.DEFAULT_VERSION
+    assert cluster.k3s.download_url == releases.DOWNLOAD_URL
+    assert cluster.k3s.sha256 == releases.PINNED[releases.DEFAULT_VERSION]
     assert str(cluster.network.vpc_cidr) == "10.64.0.0/16"
     assert (cluster.node_deadline_seconds, cluster.drain_seconds) == (600, 120)
 
@@ -110,3 +111,14 @@ def test_no_problem_ever_shows_a_password() -> None:
     with pytest.raises(ConfigError) as refusal:
         load(k3s={"downloadUrl": "https://ci:hunter2@example.com:port/k3s"})
     assert "hunter2" not in str(refusal.value)
+
+
+def test_everything_is_made_for_the_first_time_unless_more_is_asked() -> None:
+    assert load().rotation == Rotation()
+    assert load(rotation={"hostKeys": 3}).rotation == Rotation(host_keys=3)
+
+
+def test_an_empty_list_switches_ssh_off_and_a_missing_one_does_not() -> None:
+    assert not load(network=CLOSED | {"sshAllowedCidrs": []}).network.ssh_enabled
+    with pytest.raises(ConfigError, match="sshAllowedCidrs: is missing"):
+        config.load({"network": {"apiAllowedCidrs": ["203.0.113.0/24"]}}, stack="dev")

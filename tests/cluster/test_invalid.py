@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from cluster import config, node_config, user_data
-from cluster.errors import ClusterError
+from cluster.errors import ClusterError, ConfigError, Kind
 from cluster.model import Cluster
 from tests.cluster import ec2
 
@@ -36,3 +36,28 @@ def resolved(raw: object) -> Cluster:
 
 def test_every_expected_message_has_its_configuration() -> None:
     assert sorted(path.stem for path in INVALID.glob("*.txt")) == FAULTS
+
+
+def kinds(fault: str) -> set[Kind]:
+    with pytest.raises(ConfigError) as refusal:
+        resolved(yaml.safe_load((INVALID / f"{fault}.yaml").read_text()))
+    return {problem.kind for problem in refusal.value.problems}
+
+
+KINDS = {
+    "allow-lists-missing": Kind.REQUIRED,
+    "wrong-types": Kind.TYPE,
+    "image-not-an-id": Kind.INVALID,
+    "misspelt-key": Kind.UNKNOWN_KEY,
+    "duplicate-pool-names": Kind.DUPLICATE,
+    "subnets-and-a-vpc": Kind.CONFLICT,
+    "more-nodes-than-addresses": Kind.LIMIT,
+    "spot-server": Kind.FORBIDDEN,
+    "manifest-with-a-secret": Kind.SECRET,
+    "three-servers": Kind.UNAVAILABLE,
+}
+
+
+@pytest.mark.parametrize("fault", KINDS)
+def test_problems_have_the_kind_that_programs_group_them_by(fault: str) -> None:
+    assert kinds(fault) == {KINDS[fault]}

@@ -1,4 +1,4 @@
-"""What k3s is told, and what of it comes from where."""
+"""k3s's configuration on a machine, and where each key comes from."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def load(**keys: Any) -> Cluster:
     return ec2.resolve(cluster)
 
 
-def told(index: int = 0, addresses: Addresses = HERE, **keys: Any) -> dict[str, Any]:
+def config_of(index: int = 0, addresses: Addresses = HERE, **keys: Any) -> dict[str, Any]:
     cluster = load(**keys)
     context = NodeContext(server_private_ips=("10.64.0.10",))
     config = node_config.build(cluster, cluster.nodes[index], addresses, context)
@@ -31,16 +31,16 @@ def told(index: int = 0, addresses: Addresses = HERE, **keys: Any) -> dict[str, 
 
 def test_components_that_are_off_are_disabled_by_the_key_they_have() -> None:
     off = dict.fromkeys(("traefik", "servicelb", "helm-controller", "network-policy"), False)
-    server = told(k3s={"components": off})
+    server = config_of(k3s={"components": off})
     assert server["disable"] == ["traefik", "servicelb"]
     assert server["disable-helm-controller"] is True
     assert server["disable-network-policy"] is True
-    assert not {key for key in told(1, k3s={"components": off}) if key.startswith("disable")}
+    assert not {key for key in config_of(1, k3s={"components": off}) if key.startswith("disable")}
 
 
 def test_secrets_are_encrypted_unless_it_is_switched_off() -> None:
-    assert told()["secrets-encryption"] is True
-    assert "secrets-encryption" not in told(k3s={"secretsEncryption": False})
+    assert config_of()["secrets-encryption"] is True
+    assert "secrets-encryption" not in config_of(k3s={"secretsEncryption": False})
 
 
 def test_a_key_of_the_pool_comes_before_one_of_the_role() -> None:
@@ -48,30 +48,30 @@ def test_a_key_of_the_pool_comes_before_one_of_the_role() -> None:
         "k3s": {"agent": {"kubelet-arg": ["max-pods=60"], "debug": True}},
         "pools": [{"name": "agents", "k3s": {"kubelet-arg": ["max-pods=200"]}}],
     }
-    agent = told(1, **keys)
+    agent = config_of(1, **keys)
     assert (agent["kubelet-arg"], agent["debug"]) == (["max-pods=200"], True)
-    assert "kubelet-arg" not in told(0, **keys)
+    assert "kubelet-arg" not in config_of(0, **keys)
 
 
 def test_names_for_the_certificate_come_on_top_of_the_programs_own() -> None:
-    server = told(k3s={"server": {"tls-san": "k3s.example.com"}})
+    server = config_of(k3s={"server": {"tls-san": "k3s.example.com"}})
     assert server["tls-san"] == ["198.51.100.10", "10.64.0.10", "k3s.example.com"]
 
 
-def test_labels_and_taints_are_told_as_k3s_spells_them() -> None:
+def test_labels_and_taints_are_lists_as_k3s_spells_them() -> None:
     pool = {
         "name": "agents",
         "labels": {"example.com/a": "b"},
         "taints": [{"key": "only", "effect": "NoSchedule"}],
     }
-    agent = told(1, pools=[pool])
+    agent = config_of(1, pools=[pool])
     assert agent["node-label"] == ["example.com/a=b"]
     assert agent["node-taint"] == ["only=:NoSchedule"]
 
 
 def test_a_private_machine_has_no_external_address() -> None:
     here = Addresses(private_ip="10.0.0.10", public_ip=None)
-    server = told(addresses=here)
+    server = config_of(addresses=here)
     assert "node-external-ip" not in server
     assert server["tls-san"] == ["10.0.0.10"]
 

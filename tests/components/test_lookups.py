@@ -1,4 +1,4 @@
-"""What AWS refuses to tell ends the program with one message."""
+"""A lookup that fails ends the program with one message."""
 
 from __future__ import annotations
 
@@ -25,9 +25,24 @@ ARM = SimpleNamespace(
 )
 
 
+@pytest.fixture(autouse=True)
+def _account(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = SimpleNamespace(region="eu-central-1", account_id="123456789012", partition="aws")
+    for name in ("get_region", "get_caller_identity", "get_partition"):
+        monkeypatch.setattr(aws, name, lambda: found)
+
+
 @pytest.fixture
 def spec() -> ClusterSpec:
     return config.load(CONFIGURATION, stack="dev")
+
+
+@pytest.fixture(autouse=True)
+def _place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the program runs; without it these tests would need another test's mocks."""
+    place = SimpleNamespace(region="eu-central-1", account_id="123456789012", partition="aws")
+    for name in ("get_region", "get_caller_identity", "get_partition"):
+        monkeypatch.setattr(aws, name, lambda: place)
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
@@ -39,7 +54,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     monkeypatch.setattr(aws, "get_availability_zones", lambda **_: zones)
 
 
-def test_what_aws_refuses_is_told_with_the_way_out(
+def test_an_error_of_aws_has_its_cause_and_what_to_do(
     spec: ClusterSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refuse(monkeypatch, Exception("invoke failed: ExpiredToken: the token has expired"))
@@ -52,7 +67,7 @@ def test_what_aws_refuses_is_told_with_the_way_out(
     )
 
 
-def test_a_type_that_ec2_does_not_know_is_a_problem_of_the_configuration(
+def test_a_type_that_ec2_does_not_have_is_a_problem_of_the_configuration(
     spec: ClusterSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refuse(monkeypatch, Exception("invoke failed: InvalidInstanceType: t4g.small"))
@@ -77,7 +92,9 @@ def test_the_caller_is_the_one_address_it_is_seen_from(
 
 
 @pytest.mark.parametrize("answer", ["<html>", "2001:db8::1", ""])
-def test_what_is_no_ipv4_address_is_told_with_the_way_out(tmp_path: Path, answer: str) -> None:
+def test_a_response_that_is_not_an_ipv4_address_is_an_error_with_what_to_do(
+    tmp_path: Path, answer: str
+) -> None:
     (tmp_path / "ip").write_text(answer)
     with pytest.raises(LookupFailed) as failed:
         lookups.caller(f"file://{tmp_path}/ip")
@@ -85,7 +102,9 @@ def test_what_is_no_ipv4_address_is_told_with_the_way_out(tmp_path: Path, answer
     assert "write the range itself into the allow-lists" in str(failed.value)
 
 
-def test_nobody_to_ask_for_the_caller_is_told_with_the_way_out(tmp_path: Path) -> None:
+def test_an_address_service_that_is_not_reachable_is_an_error_with_what_to_do(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(LookupFailed, match="callerAddressUrl"):
         lookups.caller(f"file://{tmp_path}/nothing")
 

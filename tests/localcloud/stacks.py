@@ -19,7 +19,7 @@ from localcloud.lifecycle import Cloud
 from localcloud.workbench import aws_plugin, orphans, stack_config
 from localcloud.workbench.folder import Folder
 from localcloud.workbench.stages import Stages
-from localcloud.workbench.workbench import Workbench, no_emulation, set_up
+from localcloud.workbench.workbench import Workbench, set_up
 from tests.localcloud.leftovers import remembered
 from toolchain import k3s
 from toolchain.host import this_host
@@ -181,7 +181,7 @@ def local_cloud(path: Path, *, emulated: bool = False) -> Iterator[Stacks]:
     """
     with remembered(path / "cloud"):
         folder, host = Folder(Places(ROOT), "tests", path), this_host()
-        other = partial(k3s.emulated, folder.places, host) if emulated else no_emulation
+        other = partial(k3s.emulated, folder.places, host) if emulated else lambda *_: None
         cloud = Cloud(path / "cloud")
         try:
             workbench = set_up(folder, cloud, host, Stages(print), emulated_k3s=other)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from _pytest.mark.expression import Expression
 
-from tests.conftest import SLOW_FIXTURES, SLOW_FOLDERS, is_slow
+from tests.conftest import IN_ONE_PROCESS, ONE_BY_ONE, SLOW_FIXTURES, SLOW_PLACES, is_slow
 
 ROOT = Path(__file__).parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -81,14 +81,17 @@ def test_make_test_runs_all_of_them_and_make_check_the_fast_ones() -> None:
     assert re.search(r"\$\(MAKE\) .* lint types unit$", recipe, re.M)
 
 
-@pytest.mark.parametrize("folder", [*SLOW_FOLDERS, *SLOW_FIXTURES])
-def test_a_folder_with_slow_tests_exists(folder: str) -> None:
-    assert (ROOT / folder).is_dir()
-    if fixture := SLOW_FIXTURES.get(folder):
-        assert f"def {fixture}(" in (ROOT / folder / "conftest.py").read_text()
+@pytest.mark.parametrize("place", [*SLOW_PLACES, *SLOW_FIXTURES, *IN_ONE_PROCESS, *ONE_BY_ONE])
+def test_a_place_that_the_configuration_of_the_tests_names_exists(place: str) -> None:
+    assert (ROOT / "tests" / place).exists()
 
 
-def test_tests_are_slow_by_their_folder_or_by_what_their_folder_starts() -> None:
+@pytest.mark.parametrize(("folder", "fixture"), SLOW_FIXTURES.items())
+def test_a_slow_fixture_exists(folder: str, fixture: str) -> None:
+    assert f"def {fixture}(" in (ROOT / "tests" / folder / "conftest.py").read_text()
+
+
+def test_tests_are_slow_by_their_place_or_by_what_their_folder_starts() -> None:
     assert is_slow("tests/recovery/test_recover.py::test_a", ())
     assert is_slow("tests/provider/nodes/test_node.py::test_a", ["tmp_path", "machine"])
     assert not is_slow("tests/provider/test_keys.py::test_a", ["tmp_path"])

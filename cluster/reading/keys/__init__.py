@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from cluster import defaults
 from cluster.effect import Effect
 from cluster.reading import checks, tags
 from cluster.reading.declarations import Boolean, Integer, Key, Object, String, StringMap
@@ -19,30 +18,30 @@ _ROTATED = {
 }
 
 _ROTATION: dict[str, Key] = {
-    name: Integer(description=description, effect=Effect.IN_PLACE, default=1, low=1, high=1_000_000)
+    name: Integer(description, Effect.IN_PLACE, default=1, low=1, high=1_000_000)
     for name, description in _ROTATED.items()
 }
 
 _KEYS: dict[str, Key] = {
     "name": String(
-        description="the first part of the names of nodes and resources, at most 32 characters",
-        effect=Effect.REPLACE,
-        note="everything",
+        "the first part of the names of nodes and resources, at most 32 characters",
+        Effect.REPLACE,
+        "everything",
         default_text="the stack's name",
         example="demo",
         pattern=checks.NAME_PATTERN,
         check=checks.cluster_name,
     ),
     "owner": String(
-        description="tag `k3s-aws:owner` on everything",
-        effect=Effect.NONE,
+        "tag `k3s-aws:owner` on everything",
+        Effect.NONE,
         default_text="no tag",
         example="team-a",
         check=tags.value,
     ),
     "expiry": String(
-        description="tag `k3s-aws:expiry` on everything, a date or a time; it deletes nothing",
-        effect=Effect.NONE,
+        "tag `k3s-aws:expiry` on everything, a date or a time; it deletes nothing",
+        Effect.NONE,
         default_text="no tag",
         example="2027-01-31",
         noun="date",
@@ -51,15 +50,12 @@ _KEYS: dict[str, Key] = {
         check=checks.date,
     ),
     "tags": StringMap(
-        description="further tags on everything",
-        effect=Effect.NONE,
-        value=String(description="", example="4711"),
-        check=tags.check,
+        "further tags on everything", Effect.NONE, value=String(example="4711"), check=tags.check
     ),
     "k3s": K3S,
     "parameterKmsKeyArn": String(
-        description="the KMS key of the SSM parameters with the machines' secrets",
-        effect=Effect.NONE,
+        "the KMS key of the SSM parameters with the machines' secrets",
+        Effect.NONE,
         default_text="the account's own key, `aws/ssm`",
         example="arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f",
         noun="ARN of a KMS key",
@@ -67,10 +63,8 @@ _KEYS: dict[str, Key] = {
         hint="write the ARN of the key itself, not of an alias, such as {}",
         pattern=r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-z0-9-]+",
     ),
-    "rotation": Object(
-        description="raise a number to renew that secret, on running machines", keys=_ROTATION
-    ),
-    "image": Object(description="the image of all machines", default_text="Debian 12", keys=IMAGE),
+    "rotation": Object("raise a number to renew that secret, on running machines", keys=_ROTATION),
+    "image": Object("the image of all machines", default_text="Debian 12", keys=IMAGE),
     "servers": SERVERS,
     "pools": POOLS,
     "network": NETWORK,
@@ -78,24 +72,22 @@ _KEYS: dict[str, Key] = {
     "charts": CHARTS,
     "identities": IDENTITIES,
     "adminKubeconfig": Boolean(
-        description="the administrator's kubeconfig as output `adminKubeconfig`",
-        effect=Effect.NONE,
-        default=False,
+        "the administrator's kubeconfig as output `adminKubeconfig`", Effect.NONE, default=False
     ),
     "nodeDeadlineSeconds": Integer(
-        description="how long a node may take from its creation, or a change, to Ready",
-        effect=Effect.NONE,
-        default=defaults.NODE_DEADLINE_SECONDS,
+        "how long a node may take from its creation, or a change, to Ready",
+        Effect.NONE,
+        default=600,
         low=60,
         high=3600,
     ),
     "drainSeconds": Integer(
-        description="how long pods may take to leave a node that is removed",
-        effect=Effect.NONE,
-        default=defaults.DRAIN_SECONDS,
+        "how long pods may take to leave a node that is removed",
+        Effect.NONE,
+        default=120,
         low=0,
         high=3600,
     ),
 }
 
-TOP = Object(description="The cluster; docs/configuration.md describes every key", keys=_KEYS)
+TOP = Object("The cluster; docs/configuration.md describes every key", keys=_KEYS)

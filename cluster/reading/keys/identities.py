@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from cluster import defaults
 from cluster.effect import Effect
 from cluster.errors import Kind
 from cluster.reading import checks
@@ -12,33 +11,34 @@ from cluster.reading.faults import Fault
 _NEW = "a new kubeconfig; the previous one is revoked"
 
 IDENTITIES = Objects(
-    description="who gets a kubeconfig, and its rights; the first is the output `kubeconfig`",
-    effect=Effect.NONE,
-    note="rights change at once",
-    default=list(defaults.IDENTITIES),
+    "who gets a kubeconfig, and its rights; the first is the output `kubeconfig`",
+    Effect.NONE,
+    "rights change at once",
+    # What a pipeline needs to deploy into a new cluster, and no more.
+    default=[{"name": "deployer", "role": "deployer", "namespaces": ["default"]}],
     default_text="`deployer` for the namespace `default`",
     keys={
         "name": String(
-            description="the end of the output's name, `kubeconfig-<name>`; at most 32 characters",
-            effect=Effect.NONE,
-            note="a new identity; the previous one is revoked",
+            "the end of the output's name, `kubeconfig-<name>`; at most 32 characters",
+            Effect.NONE,
+            "a new identity; the previous one is revoked",
             required=True,
             example="ci",
             pattern=checks.NAME_PATTERN,
             check=checks.name_check(checks.NAME_LENGTH, "ci-shop"),
         ),
         "role": String(
-            description="`viewer` reads everything but Secrets, `deployer` writes applications",
-            effect=Effect.NONE,
-            note=_NEW,
+            "`viewer` reads everything but Secrets, `deployer` writes applications",
+            Effect.NONE,
+            _NEW,
             default_text="`clusterRole`",
             example="deployer",
             choices=("viewer", "deployer"),
         ),
         "clusterRole": String(
-            description="the name of a ClusterRole of the cluster, in place of `role`",
-            effect=Effect.NONE,
-            note=_NEW,
+            "the name of a ClusterRole of the cluster, in place of `role`",
+            Effect.NONE,
+            _NEW,
             default_text="`role`",
             example="admin",
             noun="ClusterRole name",
@@ -46,11 +46,11 @@ IDENTITIES = Objects(
             pattern=r"[A-Za-z0-9]([A-Za-z0-9.:_-]*[A-Za-z0-9])?",
         ),
         "namespaces": Strings(
-            description="where it has its role; must be given for a `deployer`",
-            effect=Effect.NONE,
-            note="rights change at once",
+            "where it has its role; must be given for a `deployer`",
+            Effect.NONE,
+            "rights change at once",
             default_text="the whole cluster",
-            item=String(description="", example="default", check=checks.namespace),
+            item=String(example="default", check=checks.namespace),
             # What was meant is one or the other, and they are far apart.
             empty=Fault(
                 "is empty",
@@ -59,17 +59,17 @@ IDENTITIES = Objects(
             ),
         ),
         "expiryDays": Integer(
-            description="how long a kubeconfig is valid",
-            effect=Effect.NONE,
-            note=_NEW,
-            default=defaults.IDENTITY_EXPIRY_DAYS,
+            "how long a kubeconfig is valid",
+            Effect.NONE,
+            _NEW,
+            default=90,
             low=1,
             high=365,
         ),
         "generation": Integer(
-            description="raise it when a kubeconfig may have leaked",
-            effect=Effect.NONE,
-            note=_NEW,
+            "raise it when a kubeconfig may have leaked",
+            Effect.NONE,
+            _NEW,
             default=1,
             low=1,
             high=1_000_000,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster import defaults, releases
+from cluster import releases
 from cluster.effect import Effect
 from cluster.reading import checks
 from cluster.reading.declarations import Boolean, FreeObject, Key, Object, String
@@ -21,38 +21,37 @@ _COMPONENTS = {
 
 _KEYS: dict[str, Key] = {
     "version": String(
-        description="the k3s release, in full; [cluster/releases.yaml](../cluster/releases.yaml) "
+        "the k3s release, in full; [cluster/releases.yaml](../cluster/releases.yaml) "
         "has the pinned ones",
-        effect=Effect.IN_PLACE,
-        default=defaults.K3S_VERSION,
-        example=defaults.K3S_VERSION,
+        Effect.IN_PLACE,
+        default=releases.DEFAULT_VERSION,
         noun="k3s release",
         hint="write it in full, such as {}",
         pattern=r"v\d+\.\d+\.\d+(-rc\d+)?\+[a-z0-9]+",
     ),
     "downloadUrl": String(
-        description="the base of `<downloadUrl>/<version>/k3s` and `k3s-arm64`; http or https",
-        effect=Effect.IN_PLACE,
-        note=_NO_RESTART,
-        default=defaults.K3S_DOWNLOAD_URL,
+        "the base of `<downloadUrl>/<version>/k3s` and `k3s-arm64`; http or https",
+        Effect.IN_PLACE,
+        _NO_RESTART,
+        default=releases.DOWNLOAD_URL,
         default_text="the release page of k3s",
-        example=defaults.K3S_DOWNLOAD_URL,
-        check=checks.base_url_check(defaults.K3S_DOWNLOAD_URL),
+        example=releases.DOWNLOAD_URL,
+        check=checks.base_url_check(releases.DOWNLOAD_URL),
         parser=checks.without_slash,
     ),
     "bucket": Boolean(
-        description="the program downloads k3s into a bucket of this stack, for the machines",
-        effect=Effect.IN_PLACE,
-        note=_NO_RESTART,
+        "the program downloads k3s into a bucket of this stack, for the machines",
+        Effect.IN_PLACE,
+        _NO_RESTART,
         default=False,
     ),
     "sha256": Object(
-        description="of files that are not pinned, or not for this architecture",
+        "of files that are not pinned, or not for this architecture",
         default_text="the pins",
         keys={
             architecture: String(
-                description=f"SHA-256 of the file `{asset}`",
-                effect=Effect.IN_PLACE,
+                f"SHA-256 of the file `{asset}`",
+                Effect.IN_PLACE,
                 default_text="the pin",
                 example="0" * 64,
                 noun="SHA-256",
@@ -63,40 +62,35 @@ _KEYS: dict[str, Key] = {
         },
     ),
     "components": Object(
-        description="k3s's packaged components; `false` also removes one that is active",
+        "k3s's packaged components; `false` also removes one that is active",
         default_text="all",
         keys={
-            name: Boolean(description=description, effect=Effect.IN_PLACE, default=True)
+            name: Boolean(description, Effect.IN_PLACE, default=True)
             for name, description in _COMPONENTS.items()
         },
     ),
     "flannelBackend": String(
-        description="the network between pods of different nodes",
-        effect=Effect.REPLACE,
-        note="all machines",
+        "the network between pods of different nodes",
+        Effect.REPLACE,
+        "all machines",
         default="vxlan",
-        example="vxlan",
         choices=("vxlan", "host-gw", "wireguard-native", "none"),
     ),
     "secretsEncryption": Boolean(
-        description="Secrets are encrypted in the datastore",
-        effect=Effect.REPLACE,
-        note="the servers",
-        default=True,
+        "Secrets are encrypted in the datastore", Effect.REPLACE, "the servers", default=True
     ),
     "registries": FreeObject(
-        description="k3s's `registries.yaml`: `mirrors` and `configs`; passwords go into "
+        "k3s's `registries.yaml`: `mirrors` and `configs`; passwords go into "
         "`k3s-aws:registryAuth`",
-        effect=Effect.IN_PLACE,
+        Effect.IN_PLACE,
     ),
     "server": FreeObject(
-        description="any key of `k3s server`, such as `kube-apiserver-arg: [audit-log-maxage=30]`",
-        effect=Effect.IN_PLACE,
+        "any key of `k3s server`, such as `kube-apiserver-arg: [audit-log-maxage=30]`",
+        Effect.IN_PLACE,
     ),
     "agent": FreeObject(
-        description="any key of `k3s agent`, such as `kubelet-arg: [max-pods=60]`",
-        effect=Effect.IN_PLACE,
+        "any key of `k3s agent`, such as `kubelet-arg: [max-pods=60]`", Effect.IN_PLACE
     ),
 }
 
-K3S = Object(description="k3s itself", keys=_KEYS)
+K3S = Object("k3s itself", keys=_KEYS)

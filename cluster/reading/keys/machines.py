@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster import defaults, images
+from cluster import images
 from cluster.effect import Effect
 from cluster.errors import Kind
 from cluster.reading import checks, kubernetes
@@ -29,15 +29,14 @@ _SPOT_SERVER = Fault(
 
 IMAGE: dict[str, Key] = {
     "os": String(
-        description="the operating system; its newest image is used when a machine is created",
-        effect=Effect.REPLACE,
-        default=defaults.IMAGE.name,
-        example=defaults.IMAGE.name,
+        "the operating system; its newest image is used when a machine is created",
+        Effect.REPLACE,
+        default=images.DEBIAN_12.name,
         choices=tuple(images.KNOWN),
     ),
     "id": String(
-        description="an AMI of your own in place of `os`",
-        effect=Effect.REPLACE,
+        "an AMI of your own in place of `os`",
+        Effect.REPLACE,
         default_text="that of `os`",
         example="ami-0123456789abcdef0",
         noun="AMI id",
@@ -45,9 +44,9 @@ IMAGE: dict[str, Key] = {
         pattern=r"ami-[0-9a-z]{8,32}",
     ),
     "loginUser": String(
-        description="the user that cloud-init creates on the image `id`",
-        effect=Effect.NONE,
-        note="the program logs in as this user from then on",
+        "the user that cloud-init creates on the image `id`",
+        Effect.NONE,
+        "the program logs in as this user from then on",
         default_text="that of `os`",
         example="admin",
         noun="login name",
@@ -55,8 +54,8 @@ IMAGE: dict[str, Key] = {
         pattern=r"[a-z_][a-z0-9_-]{0,31}",
     ),
     "generation": Integer(
-        description="raise it to replace the machines by ones of the newest image",
-        effect=Effect.REPLACE,
+        "raise it to replace the machines by ones of the newest image",
+        Effect.REPLACE,
         default=1,
         low=1,
         high=1_000_000,
@@ -65,22 +64,18 @@ IMAGE: dict[str, Key] = {
 
 _TAINT: dict[str, Key] = {
     "key": String(
-        description="as Kubernetes spells it",
-        effect=Effect.IN_PLACE,
+        "as Kubernetes spells it",
+        Effect.IN_PLACE,
         required=True,
         example="dedicated",
         check=kubernetes.name,
     ),
     "value": String(
-        description="may be left out",
-        effect=Effect.IN_PLACE,
-        default="",
-        example="builds",
-        check=kubernetes.value,
+        "may be left out", Effect.IN_PLACE, default="", example="builds", check=kubernetes.value
     ),
     "effect": String(
-        description="what happens to pods that do not tolerate it",
-        effect=Effect.IN_PLACE,
+        "what happens to pods that do not tolerate it",
+        Effect.IN_PLACE,
         required=True,
         example="NoSchedule",
         choices=("NoSchedule", "PreferNoSchedule", "NoExecute"),
@@ -90,54 +85,50 @@ _TAINT: dict[str, Key] = {
 # Debian's image has 8 GiB; 16384 is EC2's limit for gp3.
 _MACHINE: dict[str, Key] = {
     "instanceType": String(
-        description="any EC2 type; its architecture comes from EC2",
-        effect=Effect.RESTART,
-        note="replace where the architecture differs or the machine is spot",
-        default=defaults.INSTANCE_TYPE,
-        example=defaults.INSTANCE_TYPE,
+        "any EC2 type; its architecture comes from EC2",
+        Effect.RESTART,
+        "replace where the architecture differs or the machine is spot",
+        default="t4g.small",
         noun="instance type",
         hint="write family and size, such as {}",
         pattern=r"[a-z][a-z0-9-]*\.[a-z0-9-]+",
     ),
     "rootVolumeGib": Integer(
-        description="size of the encrypted gp3 root volume; EC2 cannot shrink a volume",
-        effect=Effect.NONE,
-        note="the file system grows at the next start",
-        default=defaults.ROOT_VOLUME_GIB,
+        "size of the encrypted gp3 root volume; EC2 cannot shrink a volume",
+        Effect.NONE,
+        "the file system grows at the next start",
+        default=20,
         low=8,
         high=16384,
     ),
     "labels": StringMap(
-        description="labels of the nodes, from their first second on",
-        effect=Effect.IN_PLACE,
-        value=String(description="", example="build"),
+        "labels of the nodes, from their first second on",
+        Effect.IN_PLACE,
+        value=String(example="build"),
         check=kubernetes.labels,
     ),
     "taints": Objects(
-        description="taints of the nodes, from their first second on",
-        effect=Effect.IN_PLACE,
-        keys=_TAINT,
+        "taints of the nodes, from their first second on", Effect.IN_PLACE, keys=_TAINT
     ),
     "image": Object(
-        description="the image of these machines; a key left out is that of `cluster.image`",
-        effect=Effect.REPLACE,
+        "the image of these machines; a key left out is that of `cluster.image`",
+        Effect.REPLACE,
         default_text="`cluster.image`",
         keys=IMAGE,
     ),
     "k3s": FreeObject(
-        description="k3s keys for these nodes alone, in place of those of `cluster.k3s`",
-        effect=Effect.IN_PLACE,
+        "k3s keys for these nodes alone, in place of those of `cluster.k3s`", Effect.IN_PLACE
     ),
 }
 
 SERVERS = Object(
-    description="the servers",
+    "the servers",
     keys={
         "count": Integer(
-            description="how many servers",
-            effect=Effect.NONE,
-            note="only 1 for now",
-            default=defaults.SERVER_COUNT,
+            "how many servers",
+            Effect.NONE,
+            "only 1 for now",
+            default=1,
             low=1,
             high=1,
             check=checks.server_count,
@@ -148,40 +139,40 @@ SERVERS = Object(
 )
 
 POOLS = Objects(
-    description="pools of agents; without any, the server runs the pods alone",
+    "pools of agents; without any, the server runs the pods alone",
     keys={
         "name": String(
-            description="part of the nodes' names; at most 21 characters, not `servers`, each once",
-            effect=Effect.REPLACE,
-            note="the pool",
+            "part of the nodes' names; at most 21 characters, not `servers`, each once",
+            Effect.REPLACE,
+            "the pool",
             required=True,
             example="agents",
             pattern=checks.NAME_PATTERN,
             check=checks.name_check(checks.POOL_NAME_LENGTH, "builders"),
         ),
         "count": Integer(
-            description="how many agents",
-            effect=Effect.NONE,
-            note="nodes are added, or the last ones drained and removed",
-            default=defaults.AGENT_COUNT,
+            "how many agents",
+            Effect.NONE,
+            "nodes are added, or the last ones drained and removed",
+            default=1,
             low=0,
             high=MAX_AGENTS_IN_POOL,
         ),
         "maxUnavailable": IntegerOrPercentage(
-            description="how many existing agents are changed or replaced at a time",
-            effect=Effect.NONE,
+            "how many existing agents are changed or replaced at a time",
+            Effect.NONE,
             default=1,
             high=MAX_AGENTS_IN_POOL,
         ),
         **_MACHINE,
         "spot": Boolean(
-            description="spot instances: cheaper, and EC2 may take one at any time",
-            effect=Effect.REPLACE,
+            "spot instances: cheaper, and EC2 may take one at any time",
+            Effect.REPLACE,
             default=False,
         ),
         "spotMaxPrice": String(
-            description="the most to pay for an hour of one machine, in US dollars",
-            effect=Effect.REPLACE,
+            "the most to pay for an hour of one machine, in US dollars",
+            Effect.REPLACE,
             default_text="the on-demand price",
             example="0.05",
             noun="price",

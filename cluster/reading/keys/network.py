@@ -18,46 +18,38 @@ _NARROWEST = {"vpcCidr": 28, "clusterCidr": network.NODE_PREFIX, "serviceCidr": 
 
 def _range(key: str, default: str, description: str, note: str) -> String:
     return String(
-        description=f"/{_WIDEST[key]} to /{_NARROWEST[key]}; {description}",
-        effect=Effect.REPLACE,
+        f"/{_WIDEST[key]} to /{_NARROWEST[key]}; {description}",
+        Effect.REPLACE,
         note=note,
         default=default,
-        example=default,
         check=checks.range_check(_WIDEST[key], _NARROWEST[key], default),
         parser=IPv4Network,
     )
 
 
+# Amazon's own; its response is the address of the request.
+_CALLER_ADDRESS_URL = "https://checkip.amazonaws.com"
 _OPEN = "nothing is open by default, and the program itself has to reach the machines"
-_ALLOWED = String(description="", example="203.0.113.0/24", check=checks.allowed_range)
+_ALLOWED = String(example="203.0.113.0/24", check=checks.allowed_range)
 _EMPTY = Fault(f"is empty: {_OPEN}", 'write a list such as ["203.0.113.0/24"]', Kind.REQUIRED)
 
 
 def _allow_list(description: str, empty: Fault | None) -> Strings:
     return Strings(
-        description=description,
-        effect=Effect.NONE,
-        required=True,
-        reason=_OPEN,
-        item=_ALLOWED,
-        empty=empty,
+        description, Effect.NONE, required=True, reason=_OPEN, item=_ALLOWED, empty=empty
     )
 
 
 _KEYS: dict[str, Key] = {
     "vpcCidr": _range(
-        "vpcCidr",
-        defaults.VPC_CIDR,
-        "the range of the VPC that the program creates",
-        "everything",
+        "vpcCidr", "10.64.0.0/16", "the range of the VPC that the program creates", "everything"
     ),
     "availabilityZones": Strings(
-        description="the zones of that VPC, a subnet in each, for a pool's machines in turn",
-        effect=Effect.REPLACE,
-        note="the machines whose subnet changes",
+        "the zones of that VPC, a subnet in each, for a pool's machines in turn",
+        Effect.REPLACE,
+        "the machines whose subnet changes",
         default_text="the region's first",
         item=String(
-            description="",
             example="eu-central-1a",
             noun="zone name",
             hint="write it as EC2 does, such as {}",
@@ -65,11 +57,10 @@ _KEYS: dict[str, Key] = {
         ),
     ),
     "subnetIds": Strings(
-        description="subnets that exist, in place of `vpcCidr` and `availabilityZones`",
-        effect=Effect.REPLACE,
-        note="the machines whose subnet changes",
+        "subnets that exist, in place of `vpcCidr` and `availabilityZones`",
+        Effect.REPLACE,
+        "the machines whose subnet changes",
         item=String(
-            description="",
             example="subnet-0123456789abcdef0",
             noun="subnet id",
             hint="write it as EC2 does, such as {}",
@@ -77,9 +68,9 @@ _KEYS: dict[str, Key] = {
         ),
     ),
     "publicAddresses": Boolean(
-        description="an Elastic IP for each machine; `false` needs `subnetIds`",
-        effect=Effect.IN_PLACE,
-        note="and another API endpoint",
+        "an Elastic IP for each machine; `false` needs `subnetIds`",
+        Effect.IN_PLACE,
+        "another API endpoint",
         default=True,
     ),
     "clusterCidr": _range(
@@ -100,15 +91,12 @@ _KEYS: dict[str, Key] = {
         None,
     ),
     "callerAddressUrl": String(
-        description="the service that returns the IPv4 address for `caller`",
-        effect=Effect.NONE,
-        default=defaults.CALLER_ADDRESS_URL,
-        example=defaults.CALLER_ADDRESS_URL,
-        check=checks.base_url_check(defaults.CALLER_ADDRESS_URL),
+        "the service that returns the IPv4 address for `caller`",
+        Effect.NONE,
+        default=_CALLER_ADDRESS_URL,
+        check=checks.base_url_check(_CALLER_ADDRESS_URL),
         parser=checks.without_slash,
     ),
 }
 
-NETWORK = Object(
-    description="the machines' network, and who may reach them", required=True, keys=_KEYS
-)
+NETWORK = Object("the machines' network, and who may reach them", required=True, keys=_KEYS)

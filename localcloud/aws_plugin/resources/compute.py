@@ -9,7 +9,14 @@ from typing import Any
 import botocore.exceptions
 
 from localcloud.aws_plugin.resources.ec2 import Ec2Kind, retag_ec2, tag_specification
-from localcloud.aws_plugin.resources.kind import Inputs, names, properties, renamed, tag_outputs
+from localcloud.aws_plugin.resources.kind import (
+    Inputs,
+    names,
+    properties,
+    renamed,
+    selected,
+    tag_outputs,
+)
 from localcloud.aws_plugin.session import Session, is_gone
 from localcloud.aws_plugin.values import Values
 
@@ -92,7 +99,7 @@ class Instance(Ec2Kind):
             "userDataBase64": _user_data(aws, id_),
             "userDataReplaceOnChange": known.get("userDataReplaceOnChange"),
             "vpcSecurityGroupIds": sorted(group["GroupId"] for group in interface["Groups"]),
-            **{key: found.get(name) for key, name in self.outputs.items()},
+            **selected(found, self.outputs),
             **tag_outputs(aws, found.get("Tags")),
         }
 

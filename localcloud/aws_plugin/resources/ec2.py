@@ -13,6 +13,7 @@ from localcloud.aws_plugin.resources.kind import (
     as_pairs,
     renamed,
     retag,
+    selected,
     tag_outputs,
 )
 from localcloud.aws_plugin.session import Session
@@ -59,7 +60,7 @@ class Ec2Kind(Kind):
         return {
             "arn": owner and f"arn:aws:ec2:{aws.region}:{owner}:{self.type_name}/{id_}",
             "ownerId": owner,
-            **{key: found.get(name) for key, name in self.outputs.items()},
+            **selected(found, self.outputs),
             **tag_outputs(aws, found.get("Tags") or found.get("TagSet")),
         }
 
@@ -97,10 +98,9 @@ def tag_specification(aws: Session, kind: str, inputs: Inputs) -> list[dict[str,
 def retag_ec2(aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
     """Changes the tags of an EC2 object from old to new."""
     ec2 = aws.client("ec2")
-    retag(
-        aws,
-        old,
-        new,
-        add=lambda tags: ec2.create_tags(Resources=[id_], Tags=tags),
-        remove=lambda keys: ec2.delete_tags(Resources=[id_], Tags=[{"Key": key} for key in keys]),
-    )
+
+    def remove(**call: Any) -> None:
+        keys = call.pop("TagKeys")
+        ec2.delete_tags(Tags=[{"Key": key} for key in keys], **call)
+
+    retag(aws, old, new, ec2.create_tags, remove, Resources=[id_])

@@ -16,6 +16,7 @@ from localcloud.aws_plugin.resources.kind import (
     properties,
     renamed,
     retag,
+    selected,
     tag_outputs,
 )
 from localcloud.aws_plugin.session import Session
@@ -49,11 +50,9 @@ class Role(Kind):
         found = aws.client("iam").get_role(RoleName=id_)["Role"]
         policy = document(found["AssumeRolePolicyDocument"], known.get("assumeRolePolicy"))
         return {
-            "arn": found["Arn"],
-            "name": found["RoleName"],
-            "uniqueId": found["RoleId"],
-            "description": found.get("Description") or None,
             "assumeRolePolicy": policy,
+            "description": found.get("Description") or None,
+            **selected(found, names("arn", name="RoleName", uniqueId="RoleId")),
             **tag_outputs(aws, found.get("Tags")),
         }
 
@@ -63,13 +62,7 @@ class Role(Kind):
             iam.update_assume_role_policy(RoleName=id_, PolicyDocument=new["assumeRolePolicy"])
         if new.get("description") != old.get("description"):
             iam.update_role(RoleName=id_, Description=new.get("description") or "")
-        retag(
-            aws,
-            old,
-            new,
-            add=lambda tags: iam.tag_role(RoleName=id_, Tags=tags),
-            remove=lambda keys: iam.untag_role(RoleName=id_, TagKeys=keys),
-        )
+        retag(aws, old, new, iam.tag_role, iam.untag_role, RoleName=id_)
 
     def delete(self, aws: Session, id_: str, known: Inputs) -> None:
         aws.client("iam").delete_role(RoleName=id_)
@@ -105,6 +98,9 @@ class RolePolicy(Kind):
         )
 
 
+PROFILE = names("arn", name="InstanceProfileName", uniqueId="InstanceProfileId")
+
+
 class Profile(Kind):
     """An instance profile without its role."""
 
@@ -118,22 +114,15 @@ class Profile(Kind):
         found = aws.client("iam").get_instance_profile(InstanceProfileName=id_)["InstanceProfile"]
         roles = found.get("Roles") or [{}]
         return {
-            "arn": found["Arn"],
-            "name": found["InstanceProfileName"],
-            "uniqueId": found["InstanceProfileId"],
             "role": roles[0].get("RoleName"),
+            **selected(found, PROFILE),
             **tag_outputs(aws, found.get("Tags")),
         }
 
     def change(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
-        iam, profile = aws.client("iam"), {"InstanceProfileName": id_}
-        retag(
-            aws,
-            old,
-            new,
-            add=lambda tags: iam.tag_instance_profile(**profile, Tags=tags),
-            remove=lambda keys: iam.untag_instance_profile(**profile, TagKeys=keys),
-        )
+        iam = aws.client("iam")
+        calls = (iam.tag_instance_profile, iam.untag_instance_profile)
+        retag(aws, old, new, *calls, InstanceProfileName=id_)
 
     def delete(self, aws: Session, id_: str, known: Inputs) -> None:
         aws.client("iam").delete_instance_profile(InstanceProfileName=id_)

@@ -50,7 +50,7 @@ class NetworkInterface(Ec2Kind):
             status = self.describe(aws, id_)["Status"]
             return None if status == "available" else str(status)
 
-        # A terminated instance lets go of its interface a moment later.
+        # The interface of a terminated instance is detached a moment later.
         aws.wait(f"network interface {id_}", DETACH_SECONDS, still_attached)
         super().delete(aws, id_, known)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from localcloud.aws_plugin.session import Session
@@ -11,6 +11,7 @@ from localcloud.aws_plugin.values import Values
 
 Inputs = Mapping[str, Any]
 Pairs = list[dict[str, str]]
+Call = Callable[..., Any]
 
 
 class Kind(ABC):
@@ -117,13 +118,18 @@ def renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, An
     }
 
 
+def selected(found: Mapping[str, Any], names: Mapping[str, str]) -> Values:
+    """These properties of what the API describes; None where it has none."""
+    return {key: found.get(name) for key, name in names.items()}
+
+
 def all_tags(aws: Session, inputs: Inputs) -> dict[str, str]:
     """The provider's tags and the resource's own, which win."""
     return {**aws.default_tags, **(inputs.get("tags") or {})}
 
 
 def as_pairs(tags: Mapping[str, str]) -> Pairs:
-    """Tags as the API wants them."""
+    """Tags in the API's format."""
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
 
 
@@ -134,17 +140,10 @@ def tag_outputs(aws: Session, pairs: Pairs | None) -> Values:
     return {"tags": own or None, "tagsAll": tags}
 
 
-def retag(
-    aws: Session,
-    old: Inputs,
-    new: Inputs,
-    *,
-    add: Callable[[Pairs], Any],
-    remove: Callable[[Sequence[str]], Any],
-) -> None:
-    """Changes the tags from old to new; `remove` takes keys."""
+def retag(aws: Session, old: Inputs, new: Inputs, add: Call, remove: Call, **subject: Any) -> None:
+    """Changes the tags of the subject from old to new by the service's two calls."""
     before, after = all_tags(aws, old), all_tags(aws, new)
     if gone := [key for key in before if key not in after]:
-        remove(gone)
+        remove(**subject, TagKeys=gone)
     if changed := {key: value for key, value in after.items() if before.get(key) != value}:
-        add(as_pairs(changed))
+        add(**subject, Tags=as_pairs(changed))

@@ -9,8 +9,10 @@ from localcloud.aws_plugin.resources.kind import (
     Kind,
     all_tags,
     as_pairs,
+    names,
     properties,
     retag,
+    selected,
     tag_outputs,
 )
 from localcloud.aws_plugin.session import Session
@@ -38,12 +40,7 @@ class Parameter(Kind):
         (described,) = ssm.describe_parameters(ParameterFilters=named)["Parameters"]
         tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=id_)
         return {
-            "arn": found["ARN"],
-            "name": found["Name"],
-            "type": found["Type"],
-            "value": found["Value"],
-            "version": found["Version"],
-            "dataType": found.get("DataType"),
+            **selected(found, names("name type value version dataType", arn="ARN")),
             "keyId": described.get("KeyId"),
             "description": known.get("description"),
             **tag_outputs(aws, tags["TagList"]),
@@ -54,14 +51,8 @@ class Parameter(Kind):
         key = self._key(new, old)
         if key or any(new.get(each) != old.get(each) for each in ("type", "value", "description")):
             self._put(aws, new, Overwrite=True, **key)
-        subject = {"ResourceType": "Parameter", "ResourceId": id_}
-        retag(
-            aws,
-            old,
-            new,
-            add=lambda tags: ssm.add_tags_to_resource(**subject, Tags=tags),
-            remove=lambda keys: ssm.remove_tags_from_resource(**subject, TagKeys=keys),
-        )
+        calls = (ssm.add_tags_to_resource, ssm.remove_tags_from_resource)
+        retag(aws, old, new, *calls, ResourceType="Parameter", ResourceId=id_)
 
     def planned(self, outputs: Values, old: Inputs, new: Inputs) -> Values:
         planned = super().planned(outputs, old, new)
@@ -73,7 +64,7 @@ class Parameter(Kind):
 
     @staticmethod
     def _key(inputs: Inputs, before: Inputs) -> dict[str, str]:
-        """The key where it is another one: what is not said again stays as it was."""
+        """The key, where it has changed: AWS keeps one that is not given again."""
         wanted = inputs.get("keyId")
         if inputs["type"] != "SecureString" or not wanted or wanted == before.get("keyId"):
             return {}

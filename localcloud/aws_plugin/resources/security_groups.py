@@ -11,6 +11,7 @@ from localcloud.aws_plugin.resources.kind import (
     names,
     properties,
     renamed,
+    selected,
     tag_outputs,
 )
 from localcloud.aws_plugin.session import Session
@@ -20,6 +21,11 @@ EVERYTHING = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
 RULE = names(
     "ipProtocol fromPort toPort cidrIpv4 description",
     referencedSecurityGroupId="ReferencedGroupId",
+)
+DESCRIBED = names(
+    "ipProtocol fromPort toPort cidrIpv4 description",
+    arn="SecurityGroupRuleArn",
+    securityGroupId="GroupId",
 )
 SOURCES = ("cidrIpv4", "referencedSecurityGroupId")
 
@@ -35,7 +41,7 @@ class SecurityGroup(Ec2Kind):
     arguments = outputs = names("description vpcId", name="GroupName")
 
     def finish(self, aws: Session, id_: str, inputs: Inputs) -> None:
-        # AWS lets a new group speak to everybody; the real plugin takes that back.
+        # AWS gives a new group a rule for all egress; the real plugin revokes it.
         aws.client("ec2").revoke_security_group_egress(GroupId=id_, IpPermissions=EVERYTHING)
 
 
@@ -64,17 +70,11 @@ class SecurityGroupRule(Kind):
             return None
         rule = found["SecurityGroupRules"][0]
         reference = rule.get("ReferencedGroupInfo") or {}
-        all_traffic = rule["IpProtocol"] == "-1"
         return {
-            "arn": rule.get("SecurityGroupRuleArn"),
             "securityGroupRuleId": id_,
-            "securityGroupId": rule["GroupId"],
-            "ipProtocol": rule["IpProtocol"],
-            "fromPort": None if all_traffic else rule.get("FromPort"),
-            "toPort": None if all_traffic else rule.get("ToPort"),
-            "cidrIpv4": rule.get("CidrIpv4"),
             "referencedSecurityGroupId": reference.get("GroupId"),
-            "description": rule.get("Description"),
+            **selected(rule, DESCRIBED),
+            **({"fromPort": None, "toPort": None} if rule["IpProtocol"] == "-1" else {}),
             **tag_outputs(aws, rule.get("Tags")),
         }
 

@@ -9,6 +9,7 @@ the stand-in's inputs only; which others replace a resource is recorded here (se
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import inspect
 import re
 from functools import cache
@@ -16,8 +17,10 @@ from typing import Any
 
 import pytest
 
-from localcloud.aws_plugin import resources
+from localcloud.aws_plugin import VERSION, resources
 from localcloud.aws_plugin.resources.kind import Kind
+from tests.repo.test_promises import tracked
+from toolchain.places import ROOT
 
 KINDS = pytest.mark.parametrize("kind", resources.KINDS.values(), ids=resources.KINDS)
 REPLACEMENT = re.compile(r"forces? (a )?(new|re-?creation|replacement)|recreate", re.I)
@@ -145,3 +148,15 @@ def test_the_sdk_describes_no_other_replacement() -> None:
     given = {"userDataReplaceOnChange": True}
     assert instance.replaced_by("userDataBase64", given)
     assert not instance.replaced_by("userDataBase64", {})
+
+
+def test_its_version_is_the_sdks_and_written_nowhere_else() -> None:
+    rooms = ("localcloud", "demo", "bench", "tests/localcloud", "tests/demo", "tests/bench")
+    places = [ROOT / room for room in rooms]
+    found = [
+        file
+        for file in tracked()
+        if any(file.is_relative_to(place) for place in places)
+        if VERSION in file.read_text(errors="replace")
+    ]
+    assert (found, VERSION) == ([], importlib.metadata.version("pulumi-aws"))

@@ -141,6 +141,23 @@ def test_an_elastic_ip_keeps_its_interface_when_it_is_no_longer_given(engine: En
     engine.delete(INTERFACE, interface, state)
 
 
+def test_a_rule_changes_in_place_with_its_tags(engine: Engine) -> None:
+    vpc, _ = network(engine)
+    group, _ = engine.create(GROUP, {"vpcId": vpc, "description": "nodes"})
+    ports = {"securityGroupId": group, "ipProtocol": "tcp", "fromPort": 22, "toPort": 22}
+    old = {**ports, "cidrIpv4": "10.0.0.0/8", "description": "ssh", "tags": {"a": "1", "b": "1"}}
+    rule, state = engine.create(INGRESS, old)
+    assert load(state)["securityGroupRuleId"] == rule
+    new = {**old, "cidrIpv4": "10.0.0.0/16", "tags": {"b": "2"}}
+    engine.update(INGRESS, rule, old, new)
+    assert load(engine.read(INGRESS, rule, new).inputs) == new
+    everything = {"securityGroupId": group, "ipProtocol": "-1", "referencedSecurityGroupId": group}
+    other, state = engine.create(INGRESS, everything)
+    assert load(engine.read(INGRESS, other, everything).inputs) == everything
+    engine.delete(INGRESS, other, state)
+    assert engine.read(INGRESS, other, everything).id == ""
+
+
 def test_a_subnet_moves_to_another_route_table_in_place(engine: Engine) -> None:
     vpc, subnet = network(engine)
     first, second = (engine.create(TABLE, {"vpcId": vpc})[0] for _ in range(2))

@@ -90,7 +90,7 @@ def test_status_tells_what_a_dead_daemon_left(
     stop = f".local/venv/bin/python -m localcloud --home {cloud.home} stop"
     assert main(["--home", str(cloud.home), "status"]) == 3
     assert capsys.readouterr().out == (
-        f"local cloud {cloud.id} does not run\n2 machines were left behind; remove: {stop}\n"
+        f"local cloud {cloud.id} is not running\n2 machines were left behind; remove: {stop}\n"
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 import requests.exceptions
 
 from localcloud.errors import MachineError
-from localcloud.machines import containers, elastic_ips, vpcs
+from localcloud.machines import containers, docker_client, elastic_ips, vpcs
 from localcloud.machines.containers import Machines, MachineSpec
 from localcloud.machines.ingress import Ingress, render
 from tests.localcloud.machines.engine import Engine, Network
@@ -279,7 +279,7 @@ def test_everything_of_a_cloud_is_removed_and_named(
     [
         (
             docker.errors.APIError("500", explanation="no space left on device"),
-            "machine i-1: Docker says: no space left on device",
+            "machine i-1: Docker reports: no space left on device",
         ),
         (
             requests.exceptions.ConnectionError("refused"),
@@ -306,7 +306,7 @@ def test_what_docker_refuses_is_one_plain_message(
 def test_without_an_engine_the_way_out_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     with pytest.raises(MachineError) as refused:
-        containers.connect()
+        docker_client.connect()
     first, way_out = str(refused.value).split("\n", 1)
     assert first.startswith("no Docker Engine answers: ")
     assert way_out == "    start one (`make demo` and `make test` do), or set DOCKER_HOST"

@@ -128,7 +128,7 @@ def test_a_failed_up_points_at_what_pulumi_said(machine: Machine, stack: Stack) 
     machine.has("pulumi", "exit 255")
     with pytest.raises(LocalCloudError) as caught:
         stack.up()
-    assert str(caught.value) == "`pulumi up` ended with 255; see what it says above"
+    assert str(caught.value) == "`pulumi up` ended with 255; see its output above"
     assert machine.calls == ["pulumi up --yes --skip-preview --suppress-outputs --stack demo"]
 
 

@@ -138,6 +138,26 @@ def test_what_a_failed_change_left_is_changed_back(
     assert after.changes == after.DIFF_NONE
 
 
+def test_a_label_of_a_failed_change_is_taken_back_although_no_configuration_has_it(
+    machine: FakeMachine, node_inputs: MakeInputs
+) -> None:
+    labelled = copy.deepcopy(NODE_CONFIG)
+    labelled["pool"]["labels"]["example.com/a"] = "b"
+    old, new = node_inputs(), node_inputs(nodeConfig=labelled)
+    machine.will_report_after_boot(report(), report("failed", ("configure", 1.0)))
+
+    with plugin(FastClock(), BOOT_PROGRAM) as rpc, pytest.raises(Failed) as caught:
+        rpc.update(NODE, {**old, **COMPUTED}, old, new)
+    left = caught.value.left
+    assert left is not None
+    assert left["__incompleteUpdate"] == [["nodeConfig", "pool", "labels", "example.com/a"]]
+
+    with plugin(FastClock(), BOOT_PROGRAM) as rpc:
+        diff = rpc.diff(NODE, old, old, left)
+
+    assert list(diff.detailedDiff) == ["nodeConfig.pool.labels"]
+
+
 def test_an_update_that_fails_again_stays_incomplete(
     machine: FakeMachine, node_inputs: MakeInputs
 ) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from cluster.errors import ConfigError, Kind, Problem
 
-LOGIN_KEY = "loginKey"
+KEY = "loginKey"
 
 _BEGIN = "-----BEGIN OPENSSH PRIVATE KEY-----"
 _FIX = "pulumi config set --secret k3s-aws:loginKey < ~/.ssh/id_ed25519"
 
 
-def check_login_key(raw: str | None, *, is_secret: bool) -> str | None:
+def check(raw: str | None, *, is_secret: bool) -> str | None:
     """
     The operator's own login key, if one is set. Raises ConfigError, which never shows it.
 
@@ -20,9 +20,9 @@ def check_login_key(raw: str | None, *, is_secret: bool) -> str | None:
         return None
     problems = []
     if not is_secret:
-        problems.append(Problem(LOGIN_KEY, "is set in plain text", _FIX, Kind.SECRET))
+        problems.append(Problem(KEY, "is set in plain text", _FIX, Kind.SECRET))
     if not raw.lstrip().startswith(_BEGIN):
-        problems.append(Problem(LOGIN_KEY, "is not a valid private key in OpenSSH format", _FIX))
+        problems.append(Problem(KEY, "is not a valid private key in OpenSSH format", _FIX))
     if problems:
         raise ConfigError(problems)
     return raw.strip() + "\n"
