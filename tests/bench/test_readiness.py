@@ -62,11 +62,11 @@ SERVER = Container("10.0.0.1", "2026-11-24T12:00:00.123456789Z", KUBECONFIG)
 class NodesOneAfterTheOther:
     """An API with two nodes of which so many are Ready, each time it is asked."""
 
-    def __init__(self, *answers: int | Exception) -> None:
-        self._answers = list(answers)
+    def __init__(self, *responses: int | Exception) -> None:
+        self._responses = list(responses)
 
     def nodes(self) -> dict[str, NodeState]:
-        answer = self._answers.pop(0)
+        answer = self._responses.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return {name: state(ready=number < answer) for number, name in enumerate("ab")}
@@ -82,11 +82,11 @@ def state(*, ready: bool) -> NodeState:
 def reached(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """At which addresses an API was looked for; it has one node Ready, fails, then has two."""
     addresses: list[str] = []
-    answers = NodesOneAfterTheOther(1, ApiError("the API does not answer"), 2)
+    responses = NodesOneAfterTheOther(1, ApiError("the API does not answer"), 2)
 
     def client(_: str, address: str) -> NodesOneAfterTheOther:
         addresses.append(address)
-        return answers
+        return responses
 
     monkeypatch.setattr(readiness, "api", client)
     monkeypatch.setattr(readiness, "POLL_SECONDS", 0.001)

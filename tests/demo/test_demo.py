@@ -24,14 +24,14 @@ RUNNING = {"id": "0a1b2c3d", "pid": 41, "endpoint": "http://127.0.0.1:4566"}
 BINARY = K3s(Path("/k3s"), "v1.36.4+standin1", "the stand-in", "ab" * 32)
 
 
-def test_what_cannot_work_is_said_before_anything_is_prepared(
+def test_what_cannot_work_is_reported_before_anything_is_prepared(
     machine: Machine, folder: Folder
 ) -> None:
     machine.is_now(root=False)
     machine.has("docker", "echo 'permission denied while trying to connect' >&2; exit 1")
     with pytest.raises(ToolchainError, match="Docker does not answer: permission denied"):
         up(folder, machine.host, machine.say)
-    assert machine.said == []
+    assert machine.messages == []
 
 
 def test_a_cluster_whose_cloud_runs_may_be_updated(folder: Folder) -> None:
@@ -63,7 +63,7 @@ def test_where_nothing_was_started_there_is_nothing_to_destroy(
     machine: Machine, folder: Folder
 ) -> None:
     destroy(folder, machine.host, machine.say)
-    assert machine.said == ["there is no demo, and Docker does not run"]
+    assert machine.messages == ["there is no demo, and Docker does not run"]
 
 
 def test_nothing_is_destroyed_under_a_pulumi_that_works(
@@ -74,7 +74,7 @@ def test_nothing_is_destroyed_under_a_pulumi_that_works(
         LocalCloudError, match=f"another pulumi \\(process {working_pulumi}\\) works"
     ):
         destroy(folder, machine.host, machine.say)
-    assert machine.said == []
+    assert machine.messages == []
 
 
 def test_every_stage_of_the_demo_is_in_the_list_of_what_comes_next() -> None:
@@ -104,7 +104,7 @@ def test_nodes_that_cannot_be_listed_are_an_error(machine: Machine, tmp_path: Pa
         ("the real release", 401, None),
     ],
 )
-def test_it_is_said_why_the_packaged_components_do_not_run(
+def test_the_reason_why_the_packaged_components_do_not_run_is_reported(
     monkeypatch: pytest.MonkeyPatch, kind: str, answer: int | None, expected: str | None
 ) -> None:
     monkeypatch.setattr(download, "status_of", lambda url: answer)

@@ -86,7 +86,7 @@ def test_the_provider_stands_without_the_program() -> None:
 
 
 @pytest.mark.parametrize("folder", ["cluster", "cloud-init", "components", "provider", "recovery"])
-def test_the_program_knows_nothing_of_the_local_cloud(folder: str) -> None:
+def test_the_program_has_no_word_of_the_local_cloud(folder: str) -> None:
     for file in (each for each in (ROOT / folder).rglob("*") if each.is_file()):
         if "__pycache__" in file.parts:
             continue

@@ -116,9 +116,9 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # in this process put others in their place. Its own thousands take it a second to list.
     folder = tmp_path_factory.mktemp("moto")
     public_images.write_amis(folder / "amis.json")
-    said = folder / "said"
+    log = folder / "log"
     with (
-        said.open("w") as output,
+        log.open("w") as output,
         subprocess.Popen(
             # It takes a port that is free then: one found free here may be taken by another test.
             [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
@@ -128,19 +128,19 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ) as server,
     ):
         try:
-            yield address(said, server)
+            yield address(log, server)
         finally:
             server.kill()
 
 
-def address(said: Path, server: subprocess.Popen[bytes]) -> str:
-    """Where moto says that it listens."""
+def address(log: Path, server: subprocess.Popen[bytes]) -> str:
+    """The address on which moto reports that it listens."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and server.poll() is None:
-        if found := re.search(r"Running on (http://127\.0\.0\.1:\d+)\n", said.read_text()):
+        if found := re.search(r"Running on (http://127\.0\.0\.1:\d+)\n", log.read_text()):
             return found[1]
         time.sleep(0.05)
-    raise AssertionError(f"moto does not listen; it ended with {server.poll()}: {said.read_text()}")
+    raise AssertionError(f"moto does not listen; it ended with {server.poll()}: {log.read_text()}")
 
 
 @pytest.fixture

@@ -230,7 +230,7 @@ def test_a_parameter_moves_to_another_key_in_place_and_stays_there(engine: Engin
     engine.delete(PARAMETER, name, state)
 
 
-def test_a_parameter_is_made_under_the_key_that_is_said(engine: Engine) -> None:
+def test_a_parameter_is_created_under_the_key_that_is_given(engine: Engine) -> None:
     inputs = {"name": "/x/own", "type": "SecureString", "value": "hush", "keyId": "alias/own"}
     name, state = engine.create(PARAMETER, inputs)
     assert load(state)["keyId"] == "alias/own"
@@ -238,7 +238,7 @@ def test_a_parameter_is_made_under_the_key_that_is_said(engine: Engine) -> None:
     engine.delete(PARAMETER, name, state)
 
 
-def test_a_refused_creation_says_what_aws_said_and_no_traceback(engine: Engine) -> None:
+def test_a_refused_creation_reports_the_error_of_aws_and_no_traceback(engine: Engine) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         engine.create(SUBNET, {"vpcId": "vpc-0badbadbad", "cidrBlock": "10.0.0.0/20"})
     code, text = refusal(caught)
@@ -377,7 +377,7 @@ def test_an_image_is_found_by_its_id_whether_it_is_deprecated_or_not(engine: Eng
 
 
 @pytest.mark.parametrize(
-    ("token", "args", "said"),
+    ("token", "args", "output"),
     [
         (
             "aws:ec2/getAmi:getAmi",
@@ -387,12 +387,12 @@ def test_an_image_is_found_by_its_id_whether_it_is_deprecated_or_not(engine: Eng
         ("aws:ec2/getSubnet:getSubnet", {"id": "subnet-0badbadbad"}, "InvalidSubnetID.NotFound"),
     ],
 )
-def test_what_is_not_there_is_said_in_the_words_of_aws(
-    engine: Engine, token: str, args: dict[str, Any], said: str
+def test_what_does_not_exist_is_reported_with_the_error_of_aws(
+    engine: Engine, token: str, args: dict[str, Any], output: str
 ) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         engine.invoke(token, args)
-    assert said in refusal(caught)[1]
+    assert output in refusal(caught)[1]
 
 
 def test_a_preview_of_a_change_in_place_keeps_what_aws_has_decided(engine: Engine) -> None:
