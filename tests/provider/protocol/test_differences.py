@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from provider.protocol.differences import between
+from provider.protocol.differences import Difference, Path, between
 from provider.protocol.values import UNKNOWN
 
 
@@ -35,3 +35,18 @@ def test_the_name_of_a_difference_has_no_indexes() -> None:
     (found,) = between({"ingress": [{"port": 1}]}, {"ingress": [{"port": 2}]})
 
     assert (found.name, found.top) == ("ingress.port", "ingress")
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (("ssh", "port"), "ssh.port"),
+        (("pool", "config", "max-pods"), "pool.config.max-pods"),
+        (("labels", "example.com/a", "b"), 'labels["example.com/a"].b'),
+        (("rewrite", '^"a"[.]', "x"), 'rewrite["^\\"a\\"[.]"].x'),
+        (("labels", ""), 'labels[""]'),
+        (("taints", 0, "key"), "taints[0].key"),
+    ],
+)
+def test_a_path_is_written_as_pulumi_does(path: Path, text: str) -> None:
+    assert Difference(path=path, kind="ADD").text == text

@@ -150,9 +150,7 @@ def test_a_label_of_a_failed_change_is_taken_back_although_no_configuration_has_
         rpc.update(NODE, {**old, **COMPUTED}, old, new)
     left = caught.value.left
     assert left is not None
-    assert left["__incompleteUpdate"] == [
-        ["nodeConfig", "pool", "labels", "example.com/a"]
-    ]
+    assert left["__incompleteUpdate"] == [["nodeConfig", "pool", "labels", "example.com/a"]]
 
     with plugin(FastClock(), BOOT_PROGRAM) as rpc:
         diff = rpc.diff(NODE, old, old, left)
