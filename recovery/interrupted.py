@@ -1,4 +1,4 @@
-"""The creations that had begun when `pulumi` was killed, as its stack export tells them."""
+"""The creations that were under way when `pulumi` was killed, as its stack export has them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STACK_TYPE = "pulumi:pulumi:Stack"
 
 @dataclass(frozen=True)
 class Creation:
-    """One resource whose creation had begun: its type, as in its URN, and its inputs."""
+    """One resource whose creation was under way: its type, as in its URN, and its inputs."""
 
     kind: str
     inputs: Mapping[str, Any]
@@ -40,7 +40,7 @@ def read(export: Mapping[str, Any]) -> Interrupted | None:
             "    use the Pulumi CLI that last updated the stack"
         )
     deployment = export.get("deployment") or {}
-    creations = begun(deployment)
+    creations = interrupted_creations(deployment)
     if not creations:
         return None
     resources = deployment.get("resources") or []
@@ -51,8 +51,8 @@ def read(export: Mapping[str, Any]) -> Interrupted | None:
     )
 
 
-def begun(deployment: Mapping[str, Any]) -> list[Creation]:
-    """The creations a deployment (or the checkpoint of a file backend) says had begun."""
+def interrupted_creations(deployment: Mapping[str, Any]) -> list[Creation]:
+    """The creations a deployment (or the checkpoint of a file backend) has as under way."""
     return [
         Creation(each["resource"]["type"], each["resource"].get("inputs") or {})
         for each in deployment.get("pending_operations") or []

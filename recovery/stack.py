@@ -23,7 +23,7 @@ class Stack:
     """
     One stack of the project in `folder`; no name means the selected one.
 
-    Every method raises RecoveryError with what `pulumi` said when it fails.
+    Every method raises RecoveryError with the output of `pulumi` when it fails.
     """
 
     folder: Path
@@ -78,8 +78,8 @@ class Stack:
                 f"`pulumi {' '.join(words[:2])}` was not done within {COMMAND_SECONDS} s"
             ) from None
         if done.returncode != 0:
-            said = (done.stderr or done.stdout).strip()
-            if TORN_STATE in said:
-                said += f"\n    {MEND_TORN_STATE}"
-            raise RecoveryError(f"`pulumi {' '.join(words[:2])}` failed\n{said}")
+            output = (done.stderr or done.stdout).strip()
+            if TORN_STATE in output:
+                output += f"\n    {MEND_TORN_STATE}"
+            raise RecoveryError(f"`pulumi {' '.join(words[:2])}` failed\n{output}")
         return done.stdout

@@ -31,7 +31,7 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 @dataclass(frozen=True)
 class Answer:
-    """What `docker info` said: the engine's version, or why there was none."""
+    """What `docker info` returned: the engine's version, or why there was none."""
 
     version: str
     error: str
@@ -53,13 +53,13 @@ def ask() -> Answer:
         return Answer("", f"`docker info` did not answer within {ANSWER_SECONDS} s")
     if done.returncode == 0 and done.stdout.strip():
         return Answer(done.stdout.strip(), "")
-    said = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()
-    return Answer("", said[-1])
+    message = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()
+    return Answer("", message[-1])
 
 
 def start(places: Places, host: Host, say: Say) -> str:
     """
-    The version of an engine that answers, and how it came to run, in one phrase.
+    The version of an engine that responds, and how it came to run, in one phrase.
 
     Raises ToolchainError with the way out when there is none and none can be started.
     """
@@ -117,9 +117,9 @@ def why_not(answer: Answer, host: Host) -> str:
     return f"Docker does not answer: {answer.error}\n    {way_out}"
 
 
-def unfit() -> Iterator[str]:
+def unsupported() -> Iterator[str]:
     """
-    Why the engine that answers cannot hold the machines, if so.
+    Why the engine that responds cannot hold the machines, if so.
 
     Their network is set up on this host, and so must be the engine's.
     """

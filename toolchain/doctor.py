@@ -19,10 +19,10 @@ class Finding:
 
     there: bool
     name: str
-    told: str
+    detail: str
 
     def __str__(self) -> str:
-        return f"{'ok' if self.there else 'missing':8}{self.name:12}{self.told}"
+        return f"{'ok' if self.there else 'missing':8}{self.name:12}{self.detail}"
 
 
 def examine(places: Places, host: Host, path: str) -> Iterator[Finding]:
@@ -36,8 +36,9 @@ def examine(places: Places, host: Host, path: str) -> Iterator[Finding]:
         absent = packages.missing({command: package}, path)
         yield Finding(not absent, command, f"Debian package {package}")
     answer = docker_engine.ask()
-    told = f"Docker {answer.version}" if answer.version else f"{answer.error}; make demo starts it"
-    yield Finding(bool(answer.version), "engine", told)
+    start = f"{answer.error}; make demo starts it"
+    detail = f"Docker {answer.version}" if answer.version else start
+    yield Finding(bool(answer.version), "engine", detail)
     kubectl = shutil.which("kubectl", path=path)
     yield Finding(True, "kubectl", kubectl or "not on PATH: `k3s kubectl` takes its place")
     usable = host.system == "linux" and (host.root or bool(answer.version))

@@ -29,22 +29,22 @@ def reachable(url: str, seconds: float = PROBE_SECONDS) -> bool:
 
 def status_of(url: str, seconds: float = PROBE_SECONDS) -> int | None:
     """The HTTP status of the answer; nothing when there is none within these seconds."""
-    answers: list[int] = []
+    statuses: list[int] = []
 
     def ask() -> None:
         request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - pinned addresses
         with contextlib.suppress(OSError, ValueError):
             try:
                 with urllib.request.urlopen(request, timeout=seconds) as answer:  # noqa: S310
-                    answers.append(answer.status or 200)
+                    statuses.append(answer.status or 200)
             except urllib.error.HTTPError as refusal:
-                answers.append(refusal.code)
+                statuses.append(refusal.code)
 
-    # In a thread, because a name server that never answers is not covered by urlopen's timeout.
+    # In a thread, because a name server that never responds is not covered by urlopen's timeout.
     asking = Thread(target=ask, daemon=True)
     asking.start()
     asking.join(seconds)
-    return answers[0] if answers else None
+    return statuses[0] if statuses else None
 
 
 def fetch(url: str, sha256: str, target: Path, say: Say) -> None:
@@ -64,7 +64,7 @@ def fetch(url: str, sha256: str, target: Path, say: Say) -> None:
             )
         part.replace(target)
     except OSError as error:
-        raise ToolchainError(_told(url, target, error)) from None
+        raise ToolchainError(_explain(url, target, error)) from None
     finally:
         part.unlink(missing_ok=True)
 
@@ -76,7 +76,7 @@ def file_sha256(file: Path) -> str:
 
 
 def _copy(url: str, target: Path, say: Say) -> str:
-    digest, done, told = hashlib.sha256(), 0, time.monotonic()
+    digest, done, reported = hashlib.sha256(), 0, time.monotonic()
     with (
         urllib.request.urlopen(url, timeout=SILENCE_SECONDS) as answer,  # noqa: S310
         target.open("wb") as output,
@@ -86,15 +86,15 @@ def _copy(url: str, target: Path, say: Say) -> str:
             output.write(chunk)
             digest.update(chunk)
             done += len(chunk)
-            if time.monotonic() - told >= SAY_EVERY_SECONDS:
-                told = time.monotonic()
+            if time.monotonic() - reported >= SAY_EVERY_SECONDS:
+                reported = time.monotonic()
                 say(f"downloading {url.rsplit('/', 1)[1]} ... {done >> 20} of {size >> 20} MiB")
         if size and done < size:
             raise OSError(f"the connection ended after {done} of {size} bytes")
     return digest.hexdigest()
 
 
-def _told(url: str, target: Path, error: OSError) -> str:
+def _explain(url: str, target: Path, error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         free = shutil.disk_usage(target.parent).free >> 20
         return f"no space for {target}: {free} MiB are free\n    free some, then run it again"

@@ -64,7 +64,8 @@ def start(
         return f"{wanted} programs run through qemu-user already"
     if not host.root:
         raise ToolchainError(
-            f"{wanted} programs do not run here yet\n    run as root: the kernel has to be told"
+            f"{wanted} programs do not run here yet\n"
+            "    run as root: qemu has to be registered with the kernel"
         )
     _mount(binfmt)
     _write(binfmt / "register", _registration(shipped / f"qemu-{name}.conf", name))

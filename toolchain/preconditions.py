@@ -38,7 +38,7 @@ def problems(task: Task, places: Places, host: Host, path: str) -> Iterator[str]
         yield from _not_writable(places)
     answer = docker_engine.ask()
     if answer.version:
-        yield from docker_engine.unfit()
+        yield from docker_engine.unsupported()
     elif DOCKER in task.needs and not docker_engine.can_start(host):
         yield docker_engine.why_not(answer, host)
     if named := os.environ.get(k3s.VARIABLE):

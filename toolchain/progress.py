@@ -23,17 +23,17 @@ def ticking(title: str, say: Say, every_seconds: float = SAY_EVERY_SECONDS) -> I
     """Says every few seconds how long the step has been running."""
     ended, began = Event(), time.monotonic()
 
-    def tell() -> None:
+    def report() -> None:
         while not ended.wait(every_seconds):
             say(f"{title} ... {time.monotonic() - began:.0f} s")
 
-    teller = Thread(target=tell, daemon=True)
-    teller.start()
+    reporter = Thread(target=report, daemon=True)
+    reporter.start()
     try:
         yield
     finally:
         ended.set()
-        teller.join()
+        reporter.join()
 
 
 def run(
@@ -76,12 +76,12 @@ def run(
 
 
 def failure(title: str, log: Path, way_out: str = "") -> str:
-    """The message of a step that failed, with its last words."""
+    """The message of a step that failed, with its last lines."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
     if any("no space left on device" in line.lower() for line in lines):
         way_out = "free some disk space, then run it again"
-    said = "".join(f"\n    | {line}" for line in lines[-LAST_LINES:])
-    return _with(f"{title} failed{said}", "; ".join(filter(None, [way_out, f"see {log}"])))
+    tail = "".join(f"\n    | {line}" for line in lines[-LAST_LINES:])
+    return _with(f"{title} failed{tail}", "; ".join(filter(None, [way_out, f"see {log}"])))
 
 
 def _with(text: str, way_out: str) -> str:

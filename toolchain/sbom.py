@@ -1,4 +1,4 @@
-"""The program's own dependencies as a CycloneDX file, told by cyclonedx-py."""
+"""The program's own dependencies as a CycloneDX file, written by cyclonedx-py."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ DEADLINE_SECONDS = 120
 
 
 def write(places: Places, say: Say) -> Path:
-    """Writes the file anew; the same requirements give the same bytes. Raises ToolchainError."""
+    """Renders the file; the same requirements give the same bytes. Raises ToolchainError."""
     raw = places.toolchain / "cyclonedx.json"
-    told = ask(places, places.venv / "bin" / "python", raw, say)
+    document = ask(places, places.venv / "bin" / "python", raw, say)
     target = places.root / FILE
-    target.write_text(tidy(told, direct(places)))
+    target.write_text(tidy(document, direct(places)))
     return target
 
 
 def ask(places: Places, python: Path, raw: Path, say: Say) -> dict[str, Any]:
-    """What cyclonedx-py of this Python says, without time and serial number."""
+    """What cyclonedx-py of this Python reports, without time and serial number."""
     progress.run(
         "cyclonedx-py",
         [str(python), "-m", "cyclonedx_py", "requirements", "--output-reproducible",
@@ -40,8 +40,8 @@ def ask(places: Places, python: Path, raw: Path, say: Say) -> dict[str, Any]:
         deadline_seconds=DEADLINE_SECONDS,
         way_out="make venv brings it",
     )  # fmt: skip
-    told: dict[str, Any] = json.loads(raw.read_text())
-    return told
+    document: dict[str, Any] = json.loads(raw.read_text())
+    return document
 
 
 def direct(places: Places) -> set[str]:
@@ -50,23 +50,23 @@ def direct(places: Places) -> set[str]:
     return set(re.findall(r"^([\w.-]+)(?:\[.*\])?==", text, re.M))
 
 
-def tidy(told: dict[str, Any], asked_for: set[str]) -> str:
+def tidy(document: dict[str, Any], asked_for: set[str]) -> str:
     """
     The same, named by package instead of by line, with the program as its subject.
 
     A line's number and text would change with every other package. Who brought what along is left
-    unsaid: the tool does not tell.
+    out: the tool does not report it.
     """
-    for component in told["components"]:
+    for component in document["components"]:
         del component["description"]
         component["bom-ref"] = component["purl"]
         for reference in component["externalReferences"]:
             # Which index a package came from is the machine's business; its hashes are what counts.
             reference["url"] = component["purl"]
             reference["comment"] = "a hash for each file of this version"
-    for tool in told["metadata"]["tools"]["components"]:
+    for tool in document["metadata"]["tools"]["components"]:
         tool.pop("externalReferences", None)
-    told["metadata"]["component"] = {"type": "application", "name": PROGRAM, "bom-ref": PROGRAM}
-    needed = [each["bom-ref"] for each in told["components"] if each["name"] in asked_for]
-    told["dependencies"] = [{"ref": PROGRAM, "dependsOn": sorted(needed)}]
-    return json.dumps(told, indent=1) + "\n"
+    document["metadata"]["component"] = {"type": "application", "name": PROGRAM, "bom-ref": PROGRAM}
+    needed = [each["bom-ref"] for each in document["components"] if each["name"] in asked_for]
+    document["dependencies"] = [{"ref": PROGRAM, "dependsOn": sorted(needed)}]
+    return json.dumps(document, indent=1) + "\n"

@@ -31,7 +31,7 @@ def test_what_cannot_work_is_reported_before_anything_is_prepared(
     machine.has("docker", "echo 'permission denied while trying to connect' >&2; exit 1")
     with pytest.raises(ToolchainError, match="Docker does not answer: permission denied"):
         up(folder, machine.host, machine.say)
-    assert machine.said == []
+    assert machine.messages == []
 
 
 def test_a_cluster_whose_cloud_runs_may_be_updated(folder: Folder) -> None:
@@ -63,7 +63,7 @@ def test_where_nothing_was_started_there_is_nothing_to_destroy(
     machine: Machine, folder: Folder
 ) -> None:
     destroy(folder, machine.host, machine.say)
-    assert machine.said == ["there is no demo, and Docker does not run"]
+    assert machine.messages == ["there is no demo, and Docker does not run"]
 
 
 def test_nothing_is_destroyed_under_a_pulumi_that_works(
@@ -74,7 +74,7 @@ def test_nothing_is_destroyed_under_a_pulumi_that_works(
         LocalCloudError, match=f"another pulumi \\(process {working_pulumi}\\) works"
     ):
         destroy(folder, machine.host, machine.say)
-    assert machine.said == []
+    assert machine.messages == []
 
 
 def test_every_stage_of_the_demo_is_in_the_list_of_what_comes_next() -> None:

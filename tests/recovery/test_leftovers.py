@@ -180,7 +180,7 @@ MADE: list[tuple[str, Make]] = [
 @pytest.mark.parametrize(
     ("kind", "make"), [pytest.param(*each, id=each[1].__name__) for each in MADE]
 )
-def test_what_no_state_knows_is_found_and_can_be_removed(
+def test_what_is_in_no_state_is_found_and_can_be_removed(
     account: Account, kind: str, make: Make
 ) -> None:
     made, inputs = make(account)

@@ -73,9 +73,9 @@ def calls(tmp_path: Path) -> list[str]:
 def test_a_stack_nobody_interrupted_is_left_alone(
     account: Account, pulumi: Pulumi, tmp_path: Path
 ) -> None:
-    said: list[str] = []
-    recover(pulumi(exported(account)), lambda _: True, said.append)
-    assert said == ["no creation was interrupted: nothing to recover"]
+    reported: list[str] = []
+    recover(pulumi(exported(account)), lambda _: True, reported.append)
+    assert reported == ["no creation was interrupted: nothing to recover"]
     assert calls(tmp_path) == ["stack export"]
 
 
@@ -83,10 +83,10 @@ def test_leftovers_are_removed_before_the_creations_are_forgotten(
     account: Account, pulumi: Pulumi, tmp_path: Path
 ) -> None:
     made, inputs = instance(account)
-    said: list[str] = []
+    reported: list[str] = []
     stack = pulumi(exported(account, ("aws:ec2/instance:Instance", inputs)))
-    recover(stack, lambda _: True, said.append)
-    assert said == [
+    recover(stack, lambda _: True, reported.append)
+    assert reported == [
         "interrupted creations: 1, left in AWS: 1",
         f"removing instance {made}",
         "the interrupted creations are out of the state: run pulumi up again",
@@ -106,14 +106,14 @@ def test_who_does_not_agree_keeps_everything(
 ) -> None:
     kind = "aws:ec2/networkInterface:NetworkInterface"
     made, inputs = interface(account)
-    shown: list[str] = []
+    printed: list[str] = []
 
     def refuse(left: Any) -> bool:
-        shown.extend(str(each) for each in left)
+        printed.extend(str(each) for each in left)
         return False
 
     recover(pulumi(exported(account, (kind, inputs))), refuse, print)
-    assert shown == [f"network interface {made}"]
+    assert printed == [f"network interface {made}"]
     assert len(account.left_by(kind, inputs)) == 1
     assert "refresh --clear-pending-creates" not in calls(tmp_path)
 
@@ -136,9 +136,9 @@ def test_a_state_that_the_kill_tore_apart_is_named(
     command = tmp_path / "pulumi"
     command.write_text("#!/bin/sh\necho 'error: failed to load checkpoint: EOF' >&2; exit 255\n")
     assert main(["--stack", "dev"]) == 1
-    said = capsys.readouterr().err
-    assert "failed to load checkpoint: EOF\n" in said
-    assert "beside the stack's .json, and end the backend's URL with ?metadata=skip" in said
+    printed = capsys.readouterr().err
+    assert "failed to load checkpoint: EOF\n" in printed
+    assert "beside the stack's .json, and end the backend's URL with ?metadata=skip" in printed
 
 
 def test_what_a_run_that_just_ended_has_made_is_no_leftover(
@@ -148,9 +148,11 @@ def test_what_a_run_that_just_ended_has_made_is_no_leftover(
     made, inputs = interface(account)
     (tmp_path / "ended.json").write_text(json.dumps(exported(account)))
     ends = f"cp {tmp_path}/ended.json {tmp_path}/export.json"
-    said: list[str] = []
-    recover(pulumi(exported(account, (kind, inputs)), refresh=ends), lambda _: True, said.append)
-    assert said == ["no creation was interrupted: nothing to recover"]
+    reported: list[str] = []
+    recover(
+        pulumi(exported(account, (kind, inputs)), refresh=ends), lambda _: True, reported.append
+    )
+    assert reported == ["no creation was interrupted: nothing to recover"]
     assert [left.id for left in account.left_by(kind, inputs)] == [made]
 
 
@@ -182,7 +184,7 @@ def test_an_export_of_an_unknown_version_is_refused() -> None:
         read({"version": 9})
 
 
-def test_without_pulumi_the_command_says_what_to_install(
+def test_without_pulumi_the_command_names_what_to_install(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -1,4 +1,4 @@
-"""Every command of the project explains itself when asked, and does nothing else then."""
+"""Every command of the project prints its help when asked, and does nothing else then."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_help_is_printed_and_nothing_is_done(module: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("module", commands())
-def test_an_argument_nobody_knows_is_refused(module: str, tmp_path: Path) -> None:
+def test_an_unknown_argument_is_refused(module: str, tmp_path: Path) -> None:
     done = run(module, "--no-such-argument", folder=tmp_path)
     assert done.returncode == 2
     assert f"python{'3' if module == 'toolchain' else ''} -m {module}" in done.stderr

@@ -28,7 +28,10 @@ class Selection:
     ignored: frozenset[str]
 
     def runs(self, folder: str, markers: Mapping[str, bool]) -> bool:
-        chosen = Expression.compile(self.expression).evaluate(lambda name, **_: markers[name])
+        def is_marked(name: str, /, **_: str | int | bool | None) -> bool:
+            return markers[name]
+
+        chosen = Expression.compile(self.expression).evaluate(is_marked)
         return chosen and folder not in self.ignored
 
 

@@ -20,17 +20,17 @@ def test_every_golden_of_the_names_is_compared() -> None:
 
 
 def test_a_changed_name_is_reported_with_what_to_do() -> None:
-    said = state_names.explain("laptop.txt", "type old\n", "type new\n")
-    assert said.startswith("Names in state are part of the state format")
-    assert "docs/decisions/0014" in said
-    assert said.splitlines()[-2:] == ["- type old", "+ type new"]
+    text = state_names.explain("laptop.txt", "type old\n", "type new\n")
+    assert text.startswith("Names in state are part of the state format")
+    assert "docs/decisions/0014" in text
+    assert text.splitlines()[-2:] == ["- type old", "+ type new"]
 
 
 def test_a_changed_name_in_the_schema_is_reported_with_its_path() -> None:
     golden = '{"resources": {"k3s:index:Node": {"requiredInputs": ["ssh", "role"]}}}'
     rendered = '{"resources": {"k3s:index:Node": {"requiredInputs": ["role", "api", "ssh"]}}}'
-    said = state_names.explain(state_names.SCHEMA, golden, rendered)
-    assert said.splitlines()[-2:] == [
+    text = state_names.explain(state_names.SCHEMA, golden, rendered)
+    assert text.splitlines()[-2:] == [
         "tests/golden/state/provider-schema.json:",
         '+ resources k3s:index:Node requiredInputs: "api"',
     ]

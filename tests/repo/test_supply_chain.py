@@ -1,4 +1,4 @@
-"""What the program is made of is pinned by hash, told in a file, and refused when it differs."""
+"""What the program is made of is pinned by hash, listed in a file, and refused when it differs."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def wheel(tmp_path: Path) -> Path:
 
 
 def try_to_install(wheel: Path, requirement: str, words: list[str]) -> tuple[int, str]:
-    """What pip says of the requirement, without an index and without installing it."""
+    """What pip prints about the requirement, without an index and without installing it."""
     Path(words[-1]).write_text(requirement + "\n")
     done = subprocess.run(
         [*words, "--dry-run", "--no-index", "--find-links", str(wheel.parent)],
@@ -117,24 +117,26 @@ def commands(folder: Path) -> dict[str, list[str]]:
 def test_a_file_with_another_hash_is_refused(wheel: Path, tmp_path: Path, by: str) -> None:
     sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
     words = commands(tmp_path)[by]
-    code, said = try_to_install(wheel, f"tiny==1 --hash=sha256:{sha256}", words)
-    assert (code, "Would install tiny-1" in said) == (0, True), said
-    code, said = try_to_install(wheel, f"tiny==1 --hash=sha256:{'0' * 64}", words)
+    code, output = try_to_install(wheel, f"tiny==1 --hash=sha256:{sha256}", words)
+    assert (code, "Would install tiny-1" in output) == (0, True), output
+    code, output = try_to_install(wheel, f"tiny==1 --hash=sha256:{'0' * 64}", words)
     assert code == 1
-    assert "THESE PACKAGES DO NOT MATCH THE HASHES" in said
-    assert f"Got        {sha256}" in said
+    assert "THESE PACKAGES DO NOT MATCH THE HASHES" in output
+    assert f"Got        {sha256}" in output
 
 
 @pytest.mark.slow
 def test_a_requirement_without_a_hash_is_refused(wheel: Path, tmp_path: Path) -> None:
-    code, said = try_to_install(wheel, "tiny==1", commands(tmp_path)["toolchain"])
+    code, output = try_to_install(wheel, "tiny==1", commands(tmp_path)["toolchain"])
     assert code == 1
-    assert "Hashes are required in --require-hashes mode" in said
+    assert "Hashes are required in --require-hashes mode" in output
 
 
-def test_the_list_of_dependencies_tells_what_requirements_txt_pins() -> None:
-    told = json.loads((ROOT / sbom.FILE).read_text())
-    assert {each["name"]: listed(each) for each in told["components"]} == pins("requirements.txt")
+def test_the_list_of_dependencies_is_what_requirements_txt_pins() -> None:
+    content = json.loads((ROOT / sbom.FILE).read_text())
+    assert {each["name"]: listed(each) for each in content["components"]} == pins(
+        "requirements.txt"
+    )
 
 
 def listed(component: dict[str, Any]) -> Pin:
@@ -155,12 +157,12 @@ def test_the_list_of_dependencies_is_what_make_sbom_writes(tmp_path: Path) -> No
     assert written.read_text() == (ROOT / sbom.FILE).read_text()
 
 
-def test_the_list_of_dependencies_keeps_to_the_schema_and_tells_of_no_machine() -> None:
+def test_the_list_of_dependencies_keeps_to_the_schema_and_names_no_machine() -> None:
     text = (ROOT / sbom.FILE).read_text()
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
-    told = json.loads(text)
-    assert told["bomFormat"] == "CycloneDX"
-    assert "serialNumber" not in told
-    assert "timestamp" not in told["metadata"]
+    content = json.loads(text)
+    assert content["bomFormat"] == "CycloneDX"
+    assert "serialNumber" not in content
+    assert "timestamp" not in content["metadata"]
     assert re.findall(r"\w+://[^\"]*", text) == ["http://cyclonedx.org/schema/bom-1.6.schema.json"]
     assert re.findall(r"\"/[^\"]*", text) == []

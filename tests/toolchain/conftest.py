@@ -14,11 +14,11 @@ from toolchain.places import Places
 
 @dataclass
 class Machine:
-    """Where a test's tools stand, what was said, and which fake commands were called how."""
+    """Where a test's tools stand, which messages came, and which fake commands were called how."""
 
     folder: Path
     host: Host
-    said: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
     @property
     def places(self) -> Places:
@@ -49,7 +49,7 @@ class Machine:
         return noted.read_text().splitlines() if noted.exists() else []
 
     def say(self, text: str) -> None:
-        self.said.append(text)
+        self.messages.append(text)
 
 
 @pytest.fixture

@@ -98,8 +98,8 @@ import pathlib, sys, time
 from toolchain import command
 made = pathlib.Path(sys.argv[1])
 def act():
-    made.touch()
     try:
+        made.touch()
         time.sleep(60)
     finally:
         made.unlink()

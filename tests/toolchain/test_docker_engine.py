@@ -44,7 +44,7 @@ def stop(machine: Machine) -> str:
     return docker_engine.stop(machine.places, machine.say)
 
 
-def test_an_engine_that_answers_is_used_and_never_ended(docker: Machine) -> None:
+def test_an_engine_that_responds_is_used_and_never_ended(docker: Machine) -> None:
     (docker.folder / "up").touch()
     assert start(docker) == "Docker 27.5.1, already running"
     assert stop(docker) == "Docker was not started by this checkout and keeps running"
@@ -91,7 +91,7 @@ def test_an_engine_that_ends_at_once_shows_its_last_words(docker: Machine) -> No
     assert not docker_engine.started_here(docker.places)
 
 
-def test_an_engine_that_never_answers_is_ended(
+def test_an_engine_that_never_responds_is_ended(
     docker: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(docker_engine, "START_SECONDS", 1.0)
@@ -111,7 +111,7 @@ def test_systemd_starts_its_own_unit(docker: Machine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "way_out"),
+    ("message", "way_out"),
     [
         (
             "permission denied while trying to connect to the Docker daemon socket",
@@ -124,17 +124,17 @@ def test_systemd_starts_its_own_unit(docker: Machine) -> None:
         ),
     ],
 )
-def test_another_account_than_root_is_told_the_way_out(
-    docker: Machine, said: str, way_out: str
+def test_another_account_than_root_gets_the_way_out(
+    docker: Machine, message: str, way_out: str
 ) -> None:
     docker.is_now(root=False)
-    docker.has("docker", f"echo '{said}' >&2; exit 1")
+    docker.has("docker", f"echo '{message}' >&2; exit 1")
     with pytest.raises(ToolchainError) as caught:
         start(docker)
-    assert str(caught.value) == f"Docker does not answer: {said}\n    {way_out}"
+    assert str(caught.value) == f"Docker does not answer: {message}\n    {way_out}"
 
 
-def test_a_machine_without_docker_is_told_what_to_install(machine: Machine) -> None:
+def test_a_machine_without_docker_gets_the_command_that_installs_it(machine: Machine) -> None:
     with pytest.raises(ToolchainError) as caught:
         start(machine)
     assert str(caught.value) == (

@@ -10,7 +10,7 @@ from toolchain import doctor, venv
 
 @pytest.fixture
 def lines(machine: Machine) -> list[str]:
-    """What is said of a machine that has a docker client and nothing else."""
+    """The report on a machine that has a docker client and nothing else."""
     for name in venv.REQUIREMENTS:
         (machine.places.root / name).write_text("")
     machine.has("docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
@@ -24,7 +24,7 @@ def test_each_tool_has_a_line(lines: list[str]) -> None:
     ]
 
 
-def test_a_line_says_what_is_missing_and_what_brings_it(lines: list[str]) -> None:
+def test_a_line_has_what_is_missing_and_what_brings_it(lines: list[str]) -> None:
     assert "ok      docker      Debian package docker.io" in lines
     assert "missing iptables    Debian package iptables" in lines
     assert (

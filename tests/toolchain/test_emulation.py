@@ -100,9 +100,11 @@ def test_stopping_takes_back_our_entry_and_no_other(machine: Machine, kernel: Ke
     assert (kernel.binfmt / "qemu-aarch64").read_text() == entry("OPF")
 
 
-def test_another_account_than_root_is_told_what_to_do(machine: Machine, kernel: Kernel) -> None:
+def test_another_account_than_root_gets_the_command(machine: Machine, kernel: Kernel) -> None:
     machine.is_now(root=False)
-    with pytest.raises(ToolchainError, match="run as root: the kernel has to be told"):
+    with pytest.raises(
+        ToolchainError, match="run as root: qemu has to be registered with the kernel"
+    ):
         start(machine, kernel)
 
 
@@ -113,7 +115,7 @@ def test_a_missing_qemu_is_named_with_its_package(machine: Machine, kernel: Kern
         start(machine, kernel)
 
 
-def test_a_kernel_without_binfmt_misc_is_told_with_the_way_out(
+def test_a_kernel_without_binfmt_misc_is_an_error_with_the_way_out(
     machine: Machine, kernel: Kernel
 ) -> None:
     (kernel.binfmt / "register").unlink()

@@ -79,7 +79,7 @@ def test_the_stand_in_is_built_where_the_release_is_out_of_reach(machine: Machin
     found = provide(machine)
     assert (found.version, found.kind) == ("v1.36.4+standin1", "the stand-in")
     assert found.sha256 == hashlib.sha256(found.path.read_bytes()).hexdigest()
-    assert any("is out of reach: the stand-in takes its place" in text for text in machine.said)
+    assert any("is out of reach: the stand-in takes its place" in text for text in machine.messages)
 
 
 def test_an_architecture_nothing_is_pinned_for_gets_the_stand_in(
@@ -193,4 +193,4 @@ def test_a_real_k3s_is_not_emulated(machine: Machine, monkeypatch: pytest.Monkey
     offers_release(machine, monkeypatch)
     here = provide(machine)
     assert k3s.emulated(machine.places, machine.host, here, machine.say) is None
-    assert "the real release cannot be emulated, only the stand-in can" in machine.said
+    assert "the real release cannot be emulated, only the stand-in can" in machine.messages

@@ -61,7 +61,7 @@ def test_pinning_twice_changes_nothing(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "sha256", "said"),
+    ("version", "sha256", "message"),
     [
         ("v1.36.5+k3s1", {"x86_64": X86_64}, "is pinned for x86_64 with another hash"),
         ("1.36.5", {"x86_64": X86_64}, "is not shaped like a k3s release"),
@@ -70,11 +70,11 @@ def test_pinning_twice_changes_nothing(file: Path) -> None:
     ],
 )
 def test_what_cannot_be_right_is_refused_and_nothing_written(
-    file: Path, version: str, sha256: dict[Architecture, str], said: str
+    file: Path, version: str, sha256: dict[Architecture, str], message: str
 ) -> None:
     with pytest.raises(ToolchainError, match="    ") as refused:
         k3s_pins.add(file, version, sha256)
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert file.read_text() == BEFORE
 
 

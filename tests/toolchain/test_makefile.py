@@ -17,18 +17,18 @@ ROOT = Path(__file__).parents[2]
 
 def test_help_lists_every_task() -> None:
     tasks = set(re.findall(r"^\.PHONY: ([a-z-]+)$", (ROOT / "Makefile").read_text(), re.M))
-    told = subprocess.run(
+    listed = subprocess.run(
         ["make", "--no-print-directory", "help"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert tasks - {"venv"} == set(re.findall(r"^  make ([a-z-]+) ", told, re.M))
+    assert tasks - {"venv"} == set(re.findall(r"^  make ([a-z-]+) ", listed, re.M))
 
 
 @pytest.mark.parametrize("target", TASKS)
-def test_a_target_on_the_local_cloud_first_says_what_it_lacks_and_what_it_takes(
+def test_a_target_on_the_local_cloud_first_reports_what_it_lacks_and_what_it_takes(
     target: str,
 ) -> None:
     """Before the virtual environment is made, which takes a minute."""

@@ -43,7 +43,7 @@ def test_only_what_is_missing_is_installed(machine: Machine) -> None:
     assert len(machine.calls) == 2
 
 
-def test_another_account_than_root_is_told_the_command(machine: Machine) -> None:
+def test_another_account_than_root_gets_the_command(machine: Machine) -> None:
     has_all_but(machine, "iptables")
     machine.is_now(root=False)
     with pytest.raises(ToolchainError) as caught:
@@ -53,7 +53,7 @@ def test_another_account_than_root_is_told_the_command(machine: Machine) -> None
     )
 
 
-def test_another_system_is_told_the_commands_it_lacks(machine: Machine) -> None:
+def test_another_system_gets_the_commands_it_lacks(machine: Machine) -> None:
     has_all_but(machine, "ip", "mmdebstrap")
     machine.is_now(debian=False)
     with pytest.raises(ToolchainError) as caught:

@@ -1,4 +1,4 @@
-"""What a run will take is said before it begins, and what cannot be had stops it there."""
+"""What a run will take is reported before it begins, and what cannot be had stops it there."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ IDLE = Load(2, 0.0)
 
 @pytest.fixture
 def reachable(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
-    """The status of each address that answers, by a part of it."""
-    answers: dict[str, int] = {}
+    """The status of each address that responds, by a part of it."""
+    returned: dict[str, int] = {}
 
     def status_of(url: str) -> int | None:
-        return next((status for part, status in answers.items() if part in url), None)
+        return next((status for part, status in returned.items() if part in url), None)
 
     monkeypatch.setattr(download, "status_of", status_of)
-    return answers
+    return returned
 
 
 @pytest.fixture(autouse=True)
@@ -51,14 +51,14 @@ def made(machine: Machine, target: str = "demo") -> Plan:
     return plan.make(TASKS[target], machine.places, machine.host, machine.path)
 
 
-def said(found: Plan, load: Load = IDLE) -> list[str]:
+def reported(found: Plan, load: Load = IDLE) -> list[str]:
     return list(plan.lines(found, TASKS["demo"], load))
 
 
 def test_a_cold_run_is_laid_out_with_rough_minutes_and_the_reason_for_each(
     machine: Machine, reachable: dict[str, int]
 ) -> None:
-    assert said(made(machine)) == [
+    assert reported(made(machine)) == [
         "make demo prepares first, about 10 min in all on 2 processors; "
         "less where Go's build cache holds a part:",
         "    virtual environment  less than a minute  from requirements-dev.txt",
@@ -74,11 +74,11 @@ def test_a_cold_run_is_laid_out_with_rough_minutes_and_the_reason_for_each(
     ]
 
 
-def test_a_machine_that_does_other_work_is_said_to_take_longer(
+def test_a_machine_that_does_other_work_is_reported_to_take_longer(
     machine: Machine, reachable: dict[str, int]
 ) -> None:
     # Measured with other jobs beside it: 10.6 and 15.3 minutes for the two, 29 in all.
-    lines = said(made(machine), Load(2, 3.0))
+    lines = reported(made(machine), Load(2, 3.0))
     assert lines[0].startswith(
         "make demo prepares first, about 25 min in all on 2 processors with a load of 3.0; less"
     )
@@ -129,11 +129,11 @@ def test_what_is_there_already_is_not_asked_for(
     binary.touch()
     found = made(machine)
     assert found == Plan([], [VENV, PACKAGES, DOCKER, PULUMI, K3S, IMAGE])
-    assert (said(found), asked) == ([], [])
+    assert (reported(found), asked) == ([], [])
 
 
 def test_only_what_is_missing_is_named(machine: Machine, reachable: dict[str, int]) -> None:
-    """An engine that answers needs no package of ours that starts it."""
+    """An engine that responds needs no package of ours that starts it."""
     for command in packages.LOCAL_CLOUD:
         machine.has(command, "echo 27.5.1")
     machine.lacks("dockerd", "mmdebstrap")

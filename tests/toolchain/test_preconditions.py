@@ -1,4 +1,4 @@
-"""What cannot work is said within a second, all of it at once, and nothing is begun."""
+"""What cannot work is reported within a second, all of it at once, and nothing is started."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ def test_an_account_that_may_use_docker_needs_no_root(ordinary: Machine, target:
         ("emulation", "it registers qemu-user with the kernel"),
     ],
 )
-def test_what_needs_root_all_the_same_says_why(ordinary: Machine, target: str, why: str) -> None:
+def test_what_needs_root_all_the_same_is_named_with_the_reason(
+    ordinary: Machine, target: str, why: str
+) -> None:
     has_docker(ordinary)
     assert refused(ordinary, target) == (
         f"make {target} needs root: {why}\n    run it as root: sudo make {target}"
@@ -116,7 +118,7 @@ def test_everything_that_is_missing_is_named_at_once(
     assert machine.calls == ["docker info --format {{.ServerVersion}}"]
 
 
-def test_without_docker_an_account_is_told_to_install_it(machine: Machine) -> None:
+def test_without_docker_an_account_gets_the_command_that_installs_it(machine: Machine) -> None:
     machine.is_now(root=False)
     assert "install Docker Engine (on Debian: apt-get install docker.io)" in refused(machine)
 

@@ -21,9 +21,9 @@ def step(name: str, script: str, after: Sequence[str] = ()) -> Step:
 
 
 def run(folder: Path, *steps: Step, every_seconds: float = 60.0) -> list[str]:
-    said: list[str] = []
-    Preparation(steps, folder, said.append, every_seconds=every_seconds).run()
-    return said
+    reported: list[str] = []
+    Preparation(steps, folder, reported.append, every_seconds=every_seconds).run()
+    return reported
 
 
 def test_steps_that_need_nothing_of_each_other_run_at_the_same_time(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_step_begins_when_what_it_needs_is_done(tmp_path: Path) -> None:
     )
 
 
-def test_each_step_is_announced_with_how_it_is_made_and_told_when_it_is_done(
+def test_each_step_is_announced_with_how_it_is_made_and_again_when_it_is_done(
     tmp_path: Path,
 ) -> None:
     assert run(tmp_path, step("venv", ""), step("k3s", "", after=["venv"])) == [
@@ -52,8 +52,10 @@ def test_each_step_is_announced_with_how_it_is_made_and_told_when_it_is_done(
     ]
 
 
-def test_while_it_lasts_it_says_how_long_what_it_does_and_what_comes_next(tmp_path: Path) -> None:
-    said = run(
+def test_while_it_lasts_it_reports_how_long_what_it_does_and_what_comes_next(
+    tmp_path: Path,
+) -> None:
+    reported = run(
         tmp_path,
         step("Pulumi CLI", "echo building pulumi ... 5 s >&2; sleep 0.4"),
         step("image", "echo mmdebstrap >&2; sleep 0.4"),
@@ -61,7 +63,7 @@ def test_while_it_lasts_it_says_how_long_what_it_does_and_what_comes_next(tmp_pa
         every_seconds=0.2,
     )
     line = "[0:00] Pulumi CLI: building pulumi ... 5 s; image: mmdebstrap; next: k3s"
-    assert line in said
+    assert line in reported
 
 
 def test_the_error_of_a_step_is_the_error_and_ends_the_others(tmp_path: Path) -> None:

@@ -57,10 +57,10 @@ def test_a_command_that_is_not_there_is_named(tmp_path: Path) -> None:
         )
 
 
-def test_it_says_how_long_it_has_been_running() -> None:
-    said: list[str] = []
-    with progress.ticking("making it", said.append, every_seconds=0.01):
+def test_it_reports_how_long_it_has_been_running() -> None:
+    reported: list[str] = []
+    with progress.ticking("making it", reported.append, every_seconds=0.01):
         deadline = time.monotonic() + 5
-        while not said and time.monotonic() < deadline:
+        while not reported and time.monotonic() < deadline:
             time.sleep(0.005)
-    assert re.fullmatch(r"making it \.\.\. \d+ s", said[0])
+    assert re.fullmatch(r"making it \.\.\. \d+ s", reported[0])

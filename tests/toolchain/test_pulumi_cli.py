@@ -118,7 +118,7 @@ def test_pulumi_is_built_where_no_release_can_be_reached(machine: Machine) -> No
     assert found.way == "built from its Go modules with go1.26.8"
     assert found.version == pins.PULUMI_VERSION
     assert [file.stat().st_mode & 0o777 for file in found.folder.iterdir()] == [0o755] * 4
-    assert any("is out of reach: building Pulumi" in text for text in machine.said)
+    assert any("is out of reach: building Pulumi" in text for text in machine.messages)
 
 
 def test_what_was_built_is_used_again(machine: Machine) -> None:
@@ -136,7 +136,7 @@ def test_what_was_built_is_used_again_with_its_folder_on_path(machine: Machine) 
     assert first == again
 
 
-def test_another_pinned_version_is_built_anew(
+def test_another_pinned_version_is_built_again(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     has_go(machine)
@@ -146,14 +146,14 @@ def test_another_pinned_version_is_built_anew(
     assert provide(machine).version == "v3.300.0"
 
 
-def test_an_incomplete_folder_is_made_anew(machine: Machine) -> None:
+def test_an_incomplete_folder_is_built_again(machine: Machine) -> None:
     has_go(machine)
     (provide(machine).folder / "pulumi-language-python").unlink()
     assert pulumi_cli.installed(machine.places) is None
     assert (provide(machine).folder / "pulumi-language-python").exists()
 
 
-def test_without_go_the_message_says_where_to_get_it(machine: Machine) -> None:
+def test_without_go_the_message_has_where_to_get_it(machine: Machine) -> None:
     with pytest.raises(ToolchainError) as caught:
         provide(machine)
     assert str(caught.value) == (

@@ -93,7 +93,7 @@ def test_an_interrupted_run_is_recovered(machine: Machine, folder: Folder, stack
     machine.has("python", "echo 'removing VPC vpc-1'")
     stack.take_over(machine.say)
     assert machine.calls == ["python -m recovery --stack demo --yes"]
-    assert machine.said == [
+    assert machine.messages == [
         "a run that was killed may have left something: python -m recovery removes it",
         "removing VPC vpc-1",
     ]
