@@ -6,6 +6,7 @@ import io
 import tarfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from cluster import kubeconfig
 from cluster.errors import KubeconfigError
 from localcloud.errors import LocalCloudError
 from localcloud.machines.containers import LABEL
-from provider.kubernetes.api import Access, Api, ApiError
+from provider.kubernetes.api import Api, ApiError
 
 KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
 DEADLINE_SECONDS = 180.0
@@ -110,12 +111,4 @@ def api(text: str, address: str) -> Api:
 
     Raises KubeconfigError while the file is not whole.
     """
-    parts = kubeconfig.parse(text)
-    return Api(
-        Access(
-            endpoint=f"https://{address}:6443",
-            server_ca=parts.certificate_authority,
-            client_certificate=parts.client_certificate,
-            client_key=parts.client_key,
-        )
-    )
+    return Api(replace(kubeconfig.parse(text), server=f"https://{address}:6443"))

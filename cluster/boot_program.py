@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import keyword
 import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -14,8 +15,12 @@ SOURCE = Path(__file__).parent.parent / "cloud-init" / "boot"
 
 # Tokens that are no part of a statement.
 _LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT}
-# They serve annotations alone: those of functions are removed, those of fields are never evaluated.
-_UNUSED_IMPORTS = ("from collections.abc import ", "from typing import ")
+# They serve annotations alone.
+_UNUSED_IMPORTS = (
+    "from __future__ import annotations",
+    "from collections.abc import ",
+    "from typing import ",
+)
 # From the first token to the end of the last one.
 _Span = tuple[TokenInfo, TokenInfo]
 
@@ -28,16 +33,19 @@ def modules() -> Mapping[str, str]:
 
 def compact(source: str) -> str:
     """
-    The Python source without comments, docstrings, the annotations of functions and the imports
-    for annotations, indented by one space for each level.
+    The Python source without comments, docstrings, annotations and the imports for them, indented
+    by one space for each level, and without other spaces that separate nothing. What marks a field
+    of a dataclass is the annotation `0`.
 
     Each line keeps its number, so that a traceback on a machine fits the source.
     """
     lines = source.splitlines()
-    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    tokens = _tokens(source)
     # Backwards, so that the columns of what comes before stay right.
-    for first, last in reversed(list(_annotations(tokens))):
-        _remove(lines, first, last)
+    removed = [(each, "") for each in _annotations(tokens)]
+    removed += [(each, "0") for each in _variables(tokens)]
+    for (first, last), instead in sorted(removed, key=_start, reverse=True):
+        _remove(lines, first, last, instead)
     for index, token in enumerate(tokens):
         row, column = token.start
         if token.type == tokenize.COMMENT:
@@ -48,16 +56,54 @@ def compact(source: str) -> str:
                 lines[row - 1] = " " * column + "pass"
     _reduce_indentation(lines, tokens)
     lines = ["" if line.startswith(_UNUSED_IMPORTS) else line for line in lines]
+    _remove_spaces(lines)
     return "\n".join(lines) + "\n"
 
 
-def _remove(lines: list[str], first: TokenInfo, last: TokenInfo) -> None:
-    """Removes the text from one token to another; the lines between them stay as empty ones."""
+def _tokens(source: str) -> list[TokenInfo]:
+    return list(tokenize.generate_tokens(io.StringIO(source).readline))
+
+
+def _start(removed: tuple[_Span, str]) -> tuple[int, int]:
+    return removed[0][0].start
+
+
+def _remove(lines: list[str], first: TokenInfo, last: TokenInfo, instead: str = "") -> None:
+    """Replaces the text from one token to another; the lines between them stay as empty ones."""
     (top, left), (bottom, right) = first.start, last.end
     before, after = lines[top - 1][:left], lines[bottom - 1][right:]
     lines[top - 1 : bottom] = [""] * (bottom - top + 1)
     lines[bottom - 1] = after
-    lines[top - 1] = before.rstrip() + lines[top - 1]
+    lines[top - 1] = (before if instead else before.rstrip()) + instead + lines[top - 1]
+
+
+def _variables(tokens: Sequence[TokenInfo]) -> Iterator[_Span]:
+    """The annotations of fields and variables, without the colon."""
+    for statement in _statements(tokens):
+        texts = [token.string for token in statement]
+        colon = texts.index(":") if ":" in texts else 0
+        target = texts[:colon]
+        if target and all(each == "." or _is_name(each) for each in target):
+            end = next(i for i, text in enumerate(texts) if i > colon and text in ("=", ""))
+            first, last = statement[colon + 1], statement[end - 1]
+            # Without its brackets, what is left of it would not be one statement.
+            if first.start[0] == last.end[0]:
+                yield first, last
+
+
+def _is_name(text: str) -> bool:
+    return text.isidentifier() and not keyword.iskeyword(text)
+
+
+def _statements(tokens: Sequence[TokenInfo]) -> Iterator[list[TokenInfo]]:
+    """The tokens of each statement, an empty one at the end."""
+    statement: list[TokenInfo] = []
+    for token in tokens:
+        if token.type == tokenize.NEWLINE:
+            yield [*statement, token._replace(string="")]
+            statement = []
+        elif token.type not in _LAYOUT:
+            statement.append(token)
 
 
 def _annotations(tokens: Sequence[TokenInfo]) -> Iterator[_Span]:
@@ -95,6 +141,15 @@ def _reduce_indentation(lines: list[str], tokens: Sequence[TokenInfo]) -> None:
         if row not in kept:
             text = line.lstrip(" ")
             lines[row - 1] = " " * ((len(line) - len(text)) // 4) + text
+
+
+def _remove_spaces(lines: list[str]) -> None:
+    """Around operators, brackets and commas."""
+    for before, token in reversed(list(pairwise(_tokens("\n".join(lines) + "\n")))):
+        row, column = before.end
+        is_apart = before.type not in _LAYOUT and (row, column) < token.start
+        if is_apart and row == token.start[0] and tokenize.OP in (before.type, token.type):
+            lines[row - 1] = lines[row - 1][:column] + lines[row - 1][token.start[1] :]
 
 
 def _is_docstring(tokens: Sequence[TokenInfo], index: int) -> bool:

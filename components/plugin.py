@@ -15,7 +15,7 @@ from components.plugin_resource import PluginResource
 
 
 class SshConnection(TypedDict):
-    """How the machine is reached: its address, the login and its one host key."""
+    """Address, login and host key of a machine."""
 
     enabled: pulumi.Input[bool]
     host: pulumi.Input[str]
@@ -28,7 +28,7 @@ class SshConnection(TypedDict):
 
 
 class ApiConnection(TypedDict):
-    """How the Kubernetes API is reached, and who we are there."""
+    """Endpoint of the Kubernetes API and the client certificate for it."""
 
     endpoint: pulumi.Input[str]
     serverCaCertificate: pulumi.Input[str]
@@ -66,8 +66,8 @@ class CertificateAuthorityInputs(TypedDict):
 
 class CertificateAuthority(PluginResource[CertificateAuthorityInputs]):
     """
-    The server and client CA of a cluster, and the administrator's certificate. Every change makes
-    another one, and so another cluster.
+    The server and client CA of a cluster, and the administrator's certificate. Every change creates
+    another authority, and so another cluster.
     """
 
     pulumi_type = "k3s:index:CertificateAuthority"
@@ -92,8 +92,8 @@ class TokenInputs(TypedDict):
 
 class Token(PluginResource[TokenInputs]):
     """
-    A join token in k3s's secure form, bound to the hash of the server CA. Another `generation`
-    draws another password, in place.
+    A join token in k3s's secure form, bound to the hash of the server CA. A change of `generation`
+    generates another password, in place.
     """
 
     pulumi_type = "k3s:index:Token"
@@ -185,7 +185,7 @@ class KubeconfigInputs(TypedDict):
 
 
 class Kubeconfig(PluginResource[KubeconfigInputs]):
-    """The administrator's kubeconfig of the cluster, proved with a call. Secret."""
+    """The administrator's kubeconfig of the cluster, verified with a call. Secret."""
 
     pulumi_type = "k3s:index:Kubeconfig"
     ssh: pulumi.Output[dict[str, Any]]
@@ -214,7 +214,7 @@ class IdentityInputs(TypedDict):
 
 
 class Identity(PluginResource[IdentityInputs]):
-    """A kubeconfig with rights of its own, renewed in the last third of its life."""
+    """A kubeconfig with permissions of its own, renewed in the last third of its life."""
 
     pulumi_type = "k3s:index:Identity"
     api: pulumi.Output[dict[str, Any]]

@@ -166,7 +166,7 @@ class Cloud:
         try:
             while time.monotonic() < deadline:
                 running = self.endpoint()
-                if running and _answers(running["endpoint"]):
+                if running and _responds(running["endpoint"]):
                     return running
                 if process.poll() is not None:
                     raise LocalCloudError(self._why_it_ended(process.returncode, written))
@@ -237,7 +237,7 @@ def _ask(endpoint: str) -> dict[str, Any]:
     return content
 
 
-def _answers(endpoint: str) -> bool:
+def _responds(endpoint: str) -> bool:
     try:
         _ask(endpoint)
     except OSError:

@@ -1,9 +1,12 @@
 """
 WAITS AND FETCHES: the `k3s` provider plugin.
 
-Makes keys, authority and tokens, waits for nodes, drains them, fetches the kubeconfig, gives
-identities their rights. It has no rule about clusters (that is cluster/), and knows neither the
-program nor pulumi_aws: the engine starts it alone on refresh and destroy.
+Generates keys, authorities and tokens, waits for nodes, drains them, fetches the kubeconfig, issues
+identities. It has no rule about clusters (those are in cluster/) and imports neither the program
+nor pulumi_aws: the engine starts it alone on refresh and destroy.
+
+Rooms, imports going downward: resources/; protocol/ (gRPC and Pulumi, no k3s), ssh/, kubernetes/;
+keys/; and the modules beside them, used by all.
 """
 
 from cluster.version import VERSION

@@ -31,6 +31,6 @@ class DeadlineExceeded(ProviderError):  # noqa: N818
 
 
 class Cancelled(ProviderError):  # noqa: N818
-    """The engine asked us to stop."""
+    """The engine cancelled the operation."""
 
     code = "CANCELLED"

@@ -83,7 +83,7 @@ class MotoState:
         if not found.roles:
             return None
         role = found.roles[0]
-        texts = [
+        documents = [
             *role.policies.values(),
             *(each.document for each in role.managed_policies.values()),
         ]
@@ -92,7 +92,7 @@ class MotoState:
             arn=role.arn,
             profile_arn=found.arn,
             profile_id=found.id,
-            statements=tuple(_statements(texts)),
+            statements=tuple(_statements(documents)),
         )
 
     def assume_role(self, role: Role, session: str, duration: datetime.timedelta) -> Any:
@@ -218,8 +218,8 @@ def _profile_name(profile: Any) -> str | None:
     return str(getattr(profile, "name", profile))
 
 
-def _statements(texts: Sequence[str]) -> Iterator[dict[str, Any]]:
-    for text in texts:
+def _statements(documents: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for document in documents:
         # Of 2012-10-17 all of them, with variables: moto refuses older ones.
-        found = json.loads(text)["Statement"]
+        found = json.loads(document)["Statement"]
         yield from found if isinstance(found, list) else [found]

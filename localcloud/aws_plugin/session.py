@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,15 +12,10 @@ import boto3
 import botocore.config
 import botocore.exceptions
 
+from provider.errors import DeadlineExceeded
+from provider.waiting import Pending, SystemClock, Wait
+
 POLL_SECONDS = 0.2
-
-
-class CancelledError(Exception):
-    """The engine cancelled the operation."""
-
-
-class StillWaitingError(Exception):
-    """A wait passed its deadline; the text says what was seen last."""
 
 
 class ConfigurationError(Exception):
@@ -72,13 +66,17 @@ class Session:
             return self._clients[service]
 
     def wait(self, what: str, seconds: float, done: Callable[[], str | None]) -> None:
-        """Repeats `done` until it gives None; else it gives what it saw."""
-        deadline = time.monotonic() + seconds
-        while (seen := done()) is not None:
-            if self.cancelled.wait(POLL_SECONDS):
-                raise CancelledError(f"cancelled while waiting for {what}, which is {seen}")
-            if time.monotonic() > deadline:
-                raise StillWaitingError(f"{what} is still {seen} after {seconds:.0f} s")
+        """Repeats `done` until it returns None instead of the state; raises ProviderErrors."""
+        wait = Wait(seconds, SystemClock(), self.cancelled)
+
+        def poll() -> None:
+            if (state := done()) is not None:
+                raise Pending(f"{what} is {state}")
+
+        try:
+            wait.until(poll, every=POLL_SECONDS)
+        except DeadlineExceeded:
+            raise DeadlineExceeded(f"after {seconds:.0f} s, {wait.seen}") from None
 
     def _endpoint(self, service: str) -> str:
         endpoints = self._structured("endpoints") or []
@@ -99,6 +97,6 @@ class Session:
 
 
 def is_gone(error: botocore.exceptions.ClientError) -> bool:
-    """Whether AWS said that the thing does not exist."""
+    """Whether AWS reports that the resource does not exist."""
     code = error.response["Error"]["Code"]
     return "NotFound" in code or code == "404" or code.startswith("NoSuch")

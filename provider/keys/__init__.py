@@ -1,1 +1,1 @@
-"""Key pairs and certificates: making them, reading them, and whose they are."""
+"""Key pairs and certificates: generating and reading them, and the owners of host keys."""

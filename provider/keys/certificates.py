@@ -1,24 +1,19 @@
 """
-Making X.509 certificates: self-signed P-256 authorities, client certificates, requests for some.
+X.509 certificates: self-signed P-256 authorities, client certificates, signing requests.
 
-Imported only where one is made or read: `cryptography` is not free to load.
+Imported only where one is made or read: `cryptography` is slow to load.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-# How outputs tell a time, for strftime.
-TIME = "%Y-%m-%dT%H:%M:%SZ"
-
-# From, to.
-Validity = tuple[datetime, datetime]
+from provider.keys.validity import Validity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,33 +35,20 @@ class Pair:
 
 def make_authority(common_name: str, validity: Validity) -> Pair:
     """A self-signed CA that signs leaf certificates."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    builder = _begin(name, name, key, key, validity)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    builder = builder.add_extension(_usage(key_cert_sign=True), critical=True)
+    key, name = _make_key(), _name(common_name)
+    builder = _builder(name, name, key, key, validity, is_authority=True)
     return Pair(certificate=builder.sign(key, hashes.SHA256()), key=key)
 
 
 def make_client(
     authority: Pair, *, common_name: str, organization: str, validity: Validity
 ) -> Pair:
-    """A certificate to call an API with: Kubernetes reads the user and group from its subject."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
-            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
-        ]
-    )
-    builder = _begin(name, authority.certificate.subject, key, authority.key, validity)
-    builder = builder.add_extension(
-        x509.BasicConstraints(ca=False, path_length=None), critical=True
-    )
-    builder = builder.add_extension(_usage(key_cert_sign=False), critical=True)
-    builder = builder.add_extension(
-        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
-    )
+    """A client certificate; Kubernetes reads the user and the group from its subject."""
+    key, name = _make_key(), _name(common_name, organization)
+    issuer = authority.certificate.subject
+    builder = _builder(name, issuer, key, authority.key, validity, is_authority=False)
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+    builder = builder.add_extension(usage, critical=False)
     return Pair(certificate=builder.sign(authority.key, hashes.SHA256()), key=key)
 
 
@@ -80,9 +62,8 @@ class Request:
 
 def make_request(common_name: str) -> Request:
     """A new P-256 key, and the request for a certificate of that name and of no group."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    request = x509.CertificateSigningRequestBuilder().subject_name(name)
+    key = _make_key()
+    request = x509.CertificateSigningRequestBuilder().subject_name(_name(common_name))
     signed = request.sign(key, hashes.SHA256())
     return Request(
         request_pem=signed.public_bytes(serialization.Encoding.PEM).decode(),
@@ -90,16 +71,12 @@ def make_request(common_name: str) -> Request:
     )
 
 
-def expiry_of(certificate_pem: str) -> str:
-    """Until when a certificate is valid: `2027-11-24T03:00:00Z`. Of a chain, the first counts."""
+def validity_of(certificate_pem: str) -> Validity:
+    """The validity of a certificate; of a chain, that of the first."""
     certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
-    return certificate.not_valid_after_utc.strftime(TIME)
-
-
-def beginning_of(certificate_pem: str) -> str:
-    """Since when a certificate is valid, in the same form."""
-    certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
-    return certificate.not_valid_before_utc.strftime(TIME)
+    return Validity(
+        issued=certificate.not_valid_before_utc, expires=certificate.not_valid_after_utc
+    )
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> str:
@@ -110,12 +87,28 @@ def _key_pem(key: ec.EllipticCurvePrivateKey) -> str:
     ).decode()
 
 
-def _begin(
+def _make_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _name(common_name: str, organization: str | None = None) -> x509.Name:
+    organizations = [organization] if organization else []
+    return x509.Name(
+        [
+            *(x509.NameAttribute(NameOID.ORGANIZATION_NAME, each) for each in organizations),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
+
+
+def _builder(
     subject: x509.Name,
     issuer: x509.Name,
     key: ec.EllipticCurvePrivateKey,
     issuer_key: ec.EllipticCurvePrivateKey,
     validity: Validity,
+    *,
+    is_authority: bool,
 ) -> x509.CertificateBuilder:
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
@@ -125,10 +118,12 @@ def _begin(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(validity[0])
-        .not_valid_after(validity[1])
+        .not_valid_before(validity.issued)
+        .not_valid_after(validity.expires)
         .add_extension(identifier, critical=False)
         .add_extension(authority, critical=False)
+        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+        .add_extension(_usage(key_cert_sign=is_authority), critical=True)
     )
 
 

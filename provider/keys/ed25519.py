@@ -14,10 +14,7 @@ def generate() -> tuple[str, str]:
         serialization.PrivateFormat.OpenSSH,
         serialization.NoEncryption(),
     )
-    public = key.public_key().public_bytes(
-        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
-    )
-    return private.decode(), public.decode()
+    return private.decode(), _public(key)
 
 
 def public_of(private: str) -> str:
@@ -25,10 +22,14 @@ def public_of(private: str) -> str:
     try:
         key = serialization.load_ssh_private_key(private.encode(), password=None)
     except Exception:
-        # The library's errors are of many kinds and may tell of the content.
+        # The library's errors are of many kinds and may quote the content.
         raise ValueError("it cannot be read, or has a passphrase") from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise ValueError("it is no Ed25519 key")
+        raise ValueError("it is not an Ed25519 key")
+    return _public(key)
+
+
+def _public(key: Ed25519PrivateKey) -> str:
     public = key.public_key().public_bytes(
         serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
     )

@@ -1,8 +1,8 @@
 """
-Whose an SSH host key is: every key of the stack that the plugin met in this run.
+The owners of SSH host keys: every key of the stack that the engine showed to the plugin.
 
-The engine shows the plugin each SshKey of the stack, so that a machine which answers with another
-machine's key, or with its own of before, can be called by its name. Nothing here admits a key.
+An error can so name the machine whose key was offered in place of the expected one, or say that the
+key is a previous one. No connection is accepted because of this.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 
 @dataclass
 class HostKeys:
-    """The owners' names by public key; used by many requests at a time."""
+    """The owners' names by public key; safe for use by several threads."""
 
     _owners: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def remember(self, public_key: str, name: str) -> None:
-        """Notes whose key this line holds; an empty one is none."""
+        """Records the owner of the public key in this line; an empty line is ignored."""
         if public_key:
             with self._lock:
                 self._owners[_bare(public_key)] = name
@@ -30,5 +30,5 @@ class HostKeys:
 
 
 def _bare(public_key: str) -> str:
-    """Type and key, without what follows them."""
+    """Type and key, without the comment."""
     return " ".join(public_key.split()[:2])

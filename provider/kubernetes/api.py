@@ -1,8 +1,8 @@
 """
-The Kubernetes API of one cluster, asked with a client certificate. Retries nothing.
+The Kubernetes API of one cluster, called with a client certificate. Retries nothing.
 
-A few plain calls, so no client library: its models refuse an object that lacks a field nobody asks
-for. Certificates come as text: the key is on disk only while OpenSSL reads it.
+A few plain calls, so no client library: its models refuse an object that lacks a field we do not
+need. Certificates come as strings: the key is on disk only while OpenSSL reads it.
 """
 
 from __future__ import annotations
@@ -12,89 +12,66 @@ import json
 import ssl
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import urllib3
 
+from cluster import kubeconfig
+
 # For one request; the wait around it has the deadline.
 _TIMEOUT: Final = urllib3.Timeout(connect=5.0, read=10.0)
-# What OpenSSL says of a chain that does not end in our authority:
+# The errors of OpenSSL for a chain that does not end in our authority:
 # https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
-_FOREIGN_CHAIN: Final = {7, 18, 19, 20, 21}
+_UNTRUSTED_CHAIN: Final = {7, 18, 19, 20, 21}
 _LONGEST_REASON: Final = 300
 _ARCHITECTURES: Final = {"amd64": "x86_64"}
 
 
 class ApiError(Exception):
-    """Nobody answers at the endpoint, or what answers does not do it."""
+    """A request failed; where `retryable`, another attempt may succeed."""
 
-    @property
-    def retryable(self) -> bool:
-        """Whether another attempt may do better."""
-        return True
+    retryable = True
 
 
 class UntrustedServerError(ApiError):
-    """Another cluster answers: its certificate is not of our authority."""
+    """The server's certificate is not of our authority: it is another cluster."""
 
-    @property
-    def retryable(self) -> bool:
-        return False
+    retryable = False
 
 
 class InvalidCredentialsError(ApiError):
-    """The certificates given for the API cannot be used, whoever answers."""
+    """The certificates given for the API cannot be used with any server."""
 
-    @property
-    def retryable(self) -> bool:
-        return False
+    retryable = False
 
 
 class ApiStatusError(ApiError):
-    """The API answers, and does not do it; `status` is HTTP's."""
+    """The API responded with another HTTP status than expected."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
         self.status = status
-
-    @property
-    def retryable(self) -> bool:
-        return self.status == 429 or self.status >= 500
+        self.retryable = status == 429 or status >= 500
 
 
-@dataclass(frozen=True, kw_only=True)
-class Access:
-    """Where the API is and who we are there."""
-
-    endpoint: str
-    server_ca: str
-    client_certificate: str
-    client_key: str = field(repr=False)
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Access:
-        """The `api` input of a resource."""
-        return cls(
-            endpoint=given["endpoint"],
-            server_ca=given["serverCaCertificate"],
-            client_certificate=given["clientCertificate"],
-            client_key=given["clientKey"],
-        )
+def is_retryable(error: Exception) -> bool:
+    """For `Wait.until`: whether a request that failed so is worth another attempt."""
+    return isinstance(error, ApiError) and error.retryable
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeState:
-    """A Node as the API shows it; `why` says what is missing when it is not ready."""
+    """The status of a Node; `reason` is why it is not ready."""
 
     ready: bool
-    why: str
+    reason: str
     kubelet_version: str
     architecture: str
     internal_ip: str
     boot_id: str
-    """Which boot of the machine the kubelet last reported from."""
+    """The boot of the machine that the kubelet last reported from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,25 +84,23 @@ class Pod:
 
 
 class Api:
-    """The API at an endpoint. Every call raises ApiError or one of its subclasses."""
+    """The API of a kubeconfig's parts. Every call raises ApiError or one of its subclasses."""
 
-    def __init__(self, access: Access) -> None:
-        self._endpoint = access.endpoint.rstrip("/")
-        self._pool = urllib3.PoolManager(
-            ssl_context=_trust(access), retries=False, timeout=_TIMEOUT
-        )
+    def __init__(self, parts: kubeconfig.Parts) -> None:
+        self._endpoint = parts.server.rstrip("/")
+        self._pool = urllib3.PoolManager(ssl_context=_trust(parts), retries=False, timeout=_TIMEOUT)
 
     def close(self) -> None:
         self._pool.clear()
 
-    def prove(self) -> None:
-        """A real call as the client this is: the API is ready and knows us."""
+    def check_ready(self) -> None:
+        """A call that succeeds when the API is ready and accepts the client certificate."""
         self.call("GET", "/readyz")
 
     def node(self, name: str) -> NodeState | None:
-        """The Node; nothing when there is none of this name."""
-        answer = self.call("GET", f"/api/v1/nodes/{name}", accept=(404,))
-        return _state(answer.json()) if answer.status == 200 else None
+        """The Node; None when there is none of this name."""
+        response = self.call("GET", f"/api/v1/nodes/{name}", accept=(404,))
+        return _state(response.json()) if response.status == 200 else None
 
     def nodes(self) -> Mapping[str, NodeState]:
         """Every Node, by name."""
@@ -133,7 +108,7 @@ class Api:
         return {each["metadata"]["name"]: _state(each) for each in listed}
 
     def cordon(self, name: str) -> bool:
-        """Takes no new pods on the Node; whether there is one of this name."""
+        """Makes the Node unschedulable; whether there is one of this name."""
         patch = {"spec": {"unschedulable": True}}
         return self.call("PATCH", f"/api/v1/nodes/{name}", patch, accept=(404,)).status == 200
 
@@ -148,7 +123,7 @@ class Api:
         Sets labels (None removes one), and these taints in place of those replaced.
 
         `replaced` are keys and effects, `taints` keys, values and effects. Raises
-        ApiStatusError with 409 when somebody else changed the Node meanwhile.
+        ApiStatusError with 409 when the Node was changed meanwhile.
         """
         node = self.call("GET", f"/api/v1/nodes/{name}").json()
         present = node["spec"].get("taints", ())
@@ -162,15 +137,15 @@ class Api:
         self.call("PATCH", f"/api/v1/nodes/{name}", patch)
 
     def pods_to_move(self, node: str) -> Sequence[Pod]:
-        """The pods a drain has to move: not those of DaemonSets, of files, or that have ended."""
+        """The pods to evict: all but those of DaemonSets, of static files, and completed ones."""
         listed = self.call("GET", f"/api/v1/pods?fieldSelector=spec.nodeName%3D{node}").json()
-        facts = [each["metadata"] for each in listed["items"] if _has_to_move(each)]
+        found = [each["metadata"] for each in listed["items"] if _has_to_move(each)]
         return [
-            Pod(namespace=each["namespace"], name=each["name"], uid=each["uid"]) for each in facts
+            Pod(namespace=each["namespace"], name=each["name"], uid=each["uid"]) for each in found
         ]
 
     def evict(self, pod: Pod) -> bool:
-        """Asks a pod to leave; whether it was allowed (a disruption budget may say not now)."""
+        """Evicts a pod; False when a disruption budget does not allow it now."""
         eviction = {
             "apiVersion": "policy/v1",
             "kind": "Eviction",
@@ -178,11 +153,11 @@ class Api:
             "deleteOptions": {"preconditions": {"uid": pod.uid}},
         }
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/eviction"
-        # 404 and 409: gone, or another pod under its name. It has left.
+        # 404 and 409: deleted, or replaced by another pod of its name.
         return self.call("POST", path, eviction, accept=(404, 409, 429)).status != 429
 
     def delete_node(self, name: str) -> None:
-        """Removes the Node object; fine when there is none."""
+        """Deletes the Node object, if it exists."""
         self.call("DELETE", f"/api/v1/nodes/{name}", accept=(404,))
 
     def call(
@@ -193,21 +168,21 @@ class Api:
         kind = "merge-patch+json" if method == "PATCH" else "json"
         headers = {"Content-Type": f"application/{kind}", "Accept": "application/json"}
         try:
-            answer = self._pool.request(method, self._endpoint + path, body=body, headers=headers)
+            response = self._pool.request(method, self._endpoint + path, body=body, headers=headers)
         except urllib3.exceptions.HTTPError as error:
-            raise _unreachable(error) from error
-        if answer.status not in (200, 201, 202, *accept):
-            raise ApiStatusError(answer.status, _declined(answer))
-        return answer
+            raise _connection_error(error) from error
+        if response.status not in (200, 201, 202, *accept):
+            raise ApiStatusError(response.status, _format_status(response))
+        return response
 
 
-def _trust(access: Access) -> ssl.SSLContext:
+def _trust(parts: kubeconfig.Parts) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cadata=access.server_ca)
+        context = ssl.create_default_context(cadata=parts.certificate_authority)
         with tempfile.TemporaryDirectory() as folder:
             # OpenSSL takes a pair from files only; the folder is the user's own, 0700.
             pair = Path(folder) / "pair.pem"
-            pair.write_text(f"{access.client_certificate}\n{access.client_key}", "ascii")
+            pair.write_text(f"{parts.client_certificate}\n{parts.client_key}", "ascii")
             context.load_cert_chain(pair)
     except (ssl.SSLError, ValueError):
         raise InvalidCredentialsError(
@@ -216,45 +191,46 @@ def _trust(access: Access) -> ssl.SSLContext:
     return context
 
 
-def _unreachable(error: urllib3.exceptions.HTTPError) -> ApiError:
+def _connection_error(error: urllib3.exceptions.HTTPError) -> ApiError:
     cause = error.args[0] if error.args else None
     if isinstance(cause, ssl.SSLCertVerificationError):
-        text = f"the API's certificate is not accepted: {cause.verify_message}"
-        return UntrustedServerError(text) if cause.verify_code in _FOREIGN_CHAIN else ApiError(text)
+        text = f"the API's certificate is not trusted: {cause.verify_message}"
+        untrusted = cause.verify_code in _UNTRUSTED_CHAIN
+        return UntrustedServerError(text) if untrusted else ApiError(text)
     if isinstance(error, urllib3.exceptions.NewConnectionError):
         return ApiError("the API cannot be reached")
     if isinstance(error, urllib3.exceptions.TimeoutError):
-        return ApiError("the API does not answer in time")
-    return ApiError(f"the API does not answer ({type(error).__name__})")
+        return ApiError("the API does not respond in time")
+    return ApiError(f"the API does not respond ({type(error).__name__})")
 
 
-def _declined(answer: urllib3.BaseHTTPResponse) -> str:
-    text = f"the API answers {answer.status} {answer.reason}"
+def _format_status(response: urllib3.BaseHTTPResponse) -> str:
+    text = f"the API responds {response.status} {response.reason}"
     with contextlib.suppress(ValueError, AttributeError):
-        # What Kubernetes itself says of it, in an object of the kind Status.
-        if why := answer.json().get("message"):
-            return f"{text}: {str(why)[:_LONGEST_REASON]}"
+        # The message of Kubernetes, in an object of the kind Status.
+        if message := response.json().get("message"):
+            return f"{text}: {str(message)[:_LONGEST_REASON]}"
     return text
 
 
 def _state(node: Mapping[str, Any]) -> NodeState:
     status = node.get("status", {})
-    facts = status.get("nodeInfo", {})
+    info = status.get("nodeInfo", {})
     conditions = {each["type"]: each for each in status.get("conditions", ())}
     addresses = {each["type"]: each["address"] for each in status.get("addresses", ())}
     ready = conditions.get("Ready", {})
-    architecture = facts.get("architecture", "")
+    architecture = info.get("architecture", "")
     return NodeState(
         ready=ready.get("status") == "True",
-        why=_why(ready),
-        kubelet_version=facts.get("kubeletVersion", ""),
+        reason=_reason(ready),
+        kubelet_version=info.get("kubeletVersion", ""),
         architecture=_ARCHITECTURES.get(architecture, architecture),
         internal_ip=addresses.get("InternalIP", ""),
-        boot_id=facts.get("bootID", ""),
+        boot_id=info.get("bootID", ""),
     )
 
 
-def _why(ready: Mapping[str, Any]) -> str:
+def _reason(ready: Mapping[str, Any]) -> str:
     if not ready:
         return "the kubelet has not reported yet"
     reason, message = ready.get("reason", ""), ready.get("message", "")

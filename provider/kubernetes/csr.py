@@ -9,39 +9,35 @@ from __future__ import annotations
 import base64
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from provider.errors import OperationFailed, ProviderError
 from provider.keys import certificates
 from provider.kubernetes.api import ApiError
 from provider.kubernetes.kube_objects import Objects
+from provider.waiting import Pending
 
 _GROUP: Final = "certificates.k8s.io"
 _REQUESTS: Final = f"/apis/{_GROUP}/v1/certificatesigningrequests"
 _SIGNER: Final = "kubernetes.io/kube-apiserver-client"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Signed:
-    """A client certificate and its key, PEM."""
-
-    certificate: str
-    key: str = field(repr=False)
-
-
 def sign(
     objects: Objects, *, name: str, user: str, seconds: int, labels: Mapping[str, str]
-) -> Signed:
-    """A certificate for the user, of no group; the request called `name` is gone afterwards."""
-    made = certificates.make_request(user)
+) -> tuple[str, str]:
+    """
+    A certificate for the user, of no group, valid for so many seconds, and its key; both PEM.
+
+    The request called `name` is deleted afterwards.
+    """
+    created = certificates.make_request(user)
     path = f"{_REQUESTS}/{name}"
     request = {
         "apiVersion": f"{_GROUP}/v1",
         "kind": "CertificateSigningRequest",
         "metadata": {"name": name, "labels": dict(labels)},
         "spec": {
-            "request": base64.b64encode(made.request_pem.encode()).decode(),
+            "request": base64.b64encode(created.request_pem.encode()).decode(),
             "signerName": _SIGNER,
             "expirationSeconds": seconds,
             "usages": ["digital signature", "client auth"],
@@ -51,23 +47,22 @@ def sign(
     objects.create(path, request)
     try:
         objects.merge(f"{path}/approval", {"status": {"conditions": [approval]}})
-        return Signed(certificate=_signed(objects, path, user), key=made.key_pem)
+        return objects.until(lambda: _certificate(objects, path, user)), created.key_pem
     finally:
-        # One that is left behind holds no key, and Kubernetes removes it within an hour.
+        # One that stays holds no key, and Kubernetes removes it within an hour.
         with contextlib.suppress(ApiError, ProviderError):
             objects.delete(path)
 
 
-def _signed(objects: Objects, path: str, user: str) -> str:
-    while True:
-        status: Mapping[str, Any] = (objects.get(path) or {}).get("status", {})
-        if status.get("certificate"):
-            return base64.b64decode(status["certificate"]).decode()
-        for each in status.get("conditions", ()):
-            if each["type"] in ("Denied", "Failed"):
-                raise OperationFailed(
-                    f'the cluster does not sign a certificate for "{user}": '
-                    f"{each.get('message') or each['type']}\n"
-                    "    see the events and the log of k3s's controller manager"
-                )
-        objects.wait_for("waits for the cluster to sign the certificate")
+def _certificate(objects: Objects, path: str, user: str) -> str:
+    status: Mapping[str, Any] = (objects.get(path) or {}).get("status", {})
+    if status.get("certificate"):
+        return base64.b64decode(status["certificate"]).decode()
+    for each in status.get("conditions", ()):
+        if each["type"] in ("Denied", "Failed"):
+            raise OperationFailed(
+                f'the cluster does not sign a certificate for "{user}": '
+                f"{each.get('message') or each['type']}\n"
+                "    see the events and the log of k3s's controller manager"
+            )
+    raise Pending("waiting for the cluster to sign the certificate")

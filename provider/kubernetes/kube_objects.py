@@ -1,77 +1,72 @@
-"""Kubernetes objects by their paths, asked for patiently: until they answer, or the deadline."""
+"""Kubernetes objects by their paths; calls that fail are retried until the deadline of a wait."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
-from provider.kubernetes.api import Api, ApiError
-from provider.protocol.resource import Operation
+from provider.kubernetes.api import Api, is_retryable
+from provider.operation import Operation
 from provider.waiting import Wait
 
+T = TypeVar("T")
 Content = Mapping[str, Any]
 
-POLL_SECONDS: Final = 0.5
-_GONE: Final = 404
-_THERE: Final = 409
+_NOT_FOUND: Final = 404
+_CONFLICT: Final = 409
 _INVALID: Final = 422
 
 
+@dataclass(frozen=True)
 class Objects:
-    """The objects of one API within one wait. Every call raises what can not pass by waiting."""
+    """The objects of one API within one wait. Every call raises the errors it cannot retry."""
 
-    def __init__(self, operation: Operation, api: Api, wait: Wait) -> None:
-        self._operation = operation
-        self._api = api
-        self.wait = wait
+    operation: Operation
+    api: Api
+    wait: Wait
 
     def get(self, path: str) -> Content | None:
-        """The object; nothing when there is none."""
-        status, content = self._ask("GET", path, accept=(_GONE,))
-        return content if status != _GONE else None
+        """The object; None when there is none."""
+        status, content = self._call("GET", path, accept=(_NOT_FOUND,))
+        return content if status != _NOT_FOUND else None
 
     def listed(self, path: str, selector: str) -> Sequence[Content]:
         """The objects with these labels."""
-        _, content = self._ask("GET", f"{path}?labelSelector={quote(selector, safe='')}")
+        _, content = self._call("GET", f"{path}?labelSelector={quote(selector, safe='')}")
         items: Sequence[Content] = content["items"]
         return items
 
     def create(self, path: str, content: Content) -> None:
-        """Makes an object; one of its name that is there already stays."""
-        self._ask("POST", path.rpartition("/")[0], content, accept=(_THERE,))
+        """Creates an object; an existing one of its name is kept."""
+        self._call("POST", path.rpartition("/")[0], content, accept=(_CONFLICT,))
 
     def merge(self, path: str, content: Content) -> None:
-        """Merges the content into an object that is there."""
-        self._ask("PATCH", path, content)
+        """Merges the content into an existing object."""
+        self._call("PATCH", path, content)
 
     def put(self, path: str, content: Content) -> None:
-        """Makes the object what it should be; what can not be changed in place is made anew."""
-        status, _ = self._ask("PUT", path, content, accept=(_GONE, _INVALID))
+        """Creates or replaces an object; deletes it first if it cannot be changed in place."""
+        status, _ = self._call("PUT", path, content, accept=(_NOT_FOUND, _INVALID))
         if status == _INVALID:
             self.delete(path)
-        if status in (_GONE, _INVALID):
+        if status in (_NOT_FOUND, _INVALID):
             self.create(path, content)
 
     def delete(self, path: str) -> None:
-        """Removes an object; fine when there is none."""
-        self._ask("DELETE", path, accept=(_GONE,))
+        """Deletes an object, if it exists."""
+        self._call("DELETE", path, accept=(_NOT_FOUND,))
 
-    def wait_for(self, what: str) -> None:
-        """Lets a moment pass, and says what for."""
-        self.wait.seen = what
-        self._operation.report_progress(what)
-        self.wait.pause(POLL_SECONDS)
+    def until(self, call: Callable[[], T]) -> T:
+        """The first result of `call`, repeated while it is Pending or may be retried."""
+        return self.wait.until(call, retry=is_retryable, seen=self.operation.report_progress)
 
-    def _ask(
+    def _call(
         self, method: str, path: str, content: Any = None, accept: Sequence[int] = ()
     ) -> tuple[int, Any]:
-        while True:
-            try:
-                answer = self.wait.run(lambda: self._api.call(method, path, content, accept))
-                return answer.status, answer.json()
-            except ApiError as error:
-                if not error.retryable:
-                    raise
-                last = str(error)
-            self.wait_for(last)
+        def call() -> tuple[int, Any]:
+            response = self.api.call(method, path, content, accept)
+            return response.status, response.json()
+
+        return self.until(lambda: self.wait.run(call))

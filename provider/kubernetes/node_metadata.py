@@ -1,7 +1,7 @@
 """
-Labels and taints of a node that is there: a kubelet sets them only when it registers.
+Labels and taints of a registered node: a kubelet sets them only when it registers.
 
-They are fields of the node configuration.
+The wanted ones are fields of the node configuration.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from provider.kubernetes.api import Api, ApiStatusError
 from provider.waiting import Wait
 
 _CONFLICT = 409
-_POLL_SECONDS = 0.5
 
 Taint = tuple[str, str, str]
 """Key, value, effect."""
@@ -38,21 +37,21 @@ class NodeMetadata:
 
 def update(api: Api, wait: Wait, name: str, before: NodeConfig, after: NodeConfig) -> None:
     """
-    Brings the Node from the labels and taints of one node configuration to those of another.
+    Changes the Node's labels and taints from those of one node configuration to another's.
 
-    What neither of them names, somebody else's, stays. Raises ApiError.
+    Labels and taints that neither of them has are kept. Raises ApiError.
     """
     old, new = NodeMetadata.of(before), NodeMetadata.of(after)
     if old == new:
-        return None
+        return
     gone: dict[str, str | None] = dict.fromkeys(old.labels.keys() - new.labels.keys())
     labels = {**gone, **new.labels}
     ours = {(key, effect) for key, _, effect in (*old.taints, *new.taints)}
-    while True:
-        try:
-            return wait.run(lambda: api.update_node(name, labels, ours, new.taints))
-        except ApiStatusError as error:
-            # Somebody changed the Node between our look and our change.
-            if error.status != _CONFLICT:
-                raise
-        wait.pause(_POLL_SECONDS)
+    wait.until(
+        lambda: wait.run(lambda: api.update_node(name, labels, ours, new.taints)), retry=_conflicts
+    )
+
+
+def _conflicts(error: Exception) -> bool:
+    """Whether the Node was changed between our read and our change."""
+    return isinstance(error, ApiStatusError) and error.status == _CONFLICT

@@ -1,8 +1,8 @@
 """
-The rights of an identity in the cluster: bindings of ClusterRoles to the names of its users.
+The RBAC objects of an identity: bindings of ClusterRoles to the names of its users.
 
-A client certificate cannot be revoked; who it names has the rights of these objects and no others.
-All of them are named after the identity and carry its label, so that what is too much is found.
+A client certificate cannot be revoked; its user has the permissions of these objects and no others.
+All of them are named after the identity and carry its label, so that superfluous ones are found.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from provider.errors import OperationFailed
 from provider.kubernetes.kube_objects import Content, Objects
-from provider.protocol.resource import Values
+from provider.operation import Values
+from provider.waiting import Pending
 
 OWNER: Final = "k3s-aws"
 LABEL: Final = f"{OWNER}/identity"
@@ -24,15 +25,15 @@ _KINDS: Final[Mapping[str, str]] = {
     "ClusterRoleBinding": "clusterrolebindings",
     "ClusterRole": "clusterroles",
 }
-# What of an object gives rights.
+# The fields of an object that grant permissions.
 _COMPARED_FIELDS: Final = ("roleRef", "subjects", "rules", "aggregationRule")
 # k3s applies a manifest with a role of its own within 15 s of its start.
 _ROLE_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rights:
-    """What the users of an identity may do."""
+class Grants:
+    """The permissions of an identity's users."""
 
     identity: str
     cluster_role: str
@@ -41,8 +42,8 @@ class Rights:
     users: tuple[str, ...]
 
     @classmethod
-    def of(cls, given: Values, users: tuple[str, ...]) -> Rights:
-        """The rights that the inputs of an Identity ask for."""
+    def of(cls, given: Values, users: tuple[str, ...]) -> Grants:
+        """The permissions that the inputs of an Identity describe."""
         return cls(
             identity=given["name"],
             cluster_role=given["clusterRole"],
@@ -88,40 +89,40 @@ class Rights:
 
 
 def labels(identity: str) -> dict[str, str]:
-    """What every object of an identity carries."""
+    """The labels of every object of an identity."""
     return {"app.kubernetes.io/managed-by": OWNER, LABEL: identity}
 
 
-def apply(objects: Objects, rights: Rights, before: Rights | None = None) -> None:
+def apply(objects: Objects, grants: Grants, previous: Grants | None = None) -> None:
     """
-    Makes the rights in the cluster exactly these; what is too much goes first.
+    Creates and changes the objects in the cluster to these; superfluous ones are deleted first.
 
-    `before` are those they had so far, which go even where somebody took their label off.
+    `previous` ones are deleted even where their label was removed.
     """
-    _await_role(objects, rights.cluster_role)
-    wanted, found = rights.objects, _found(objects, rights.identity)
-    known = before.objects if before else {}
-    for path in dict.fromkeys([*found, *known]):
+    begin = objects.wait.elapsed
+    objects.until(lambda: _require_role(objects, grants.cluster_role, begin))
+    wanted, found = grants.objects, _found(objects, grants.identity)
+    for path in dict.fromkeys([*found, *(previous.objects if previous else ())]):
         if path not in wanted:
             objects.delete(path)
-    for namespace in rights.namespaces:
-        _provide_namespace(objects, namespace)
+    for namespace in grants.namespaces:
+        objects.until(lambda: _ensure_namespace(objects, namespace))  # noqa: B023
     for path, each in wanted.items():
         if path not in found or _compared_fields(found[path]) != _compared_fields(each):
             objects.put(path, each)
 
 
-def revoke(objects: Objects, rights: Rights) -> None:
-    """Removes all rights of an identity, the bindings first; those without its label too."""
-    for path in dict.fromkeys([*_found(objects, rights.identity), *rights.objects]):
+def revoke(objects: Objects, grants: Grants) -> None:
+    """Deletes all objects of an identity, the bindings first; those without its label too."""
+    for path in dict.fromkeys([*_found(objects, grants.identity), *grants.objects]):
         objects.delete(path)
 
 
-def differences(objects: Objects, rights: Rights) -> list[str]:
-    """The objects that are missing, changed or too many."""
-    wanted, found = rights.objects, _found(objects, rights.identity)
+def differences(objects: Objects, grants: Grants) -> list[str]:
+    """The objects that are missing, changed or superfluous."""
+    wanted, found = grants.objects, _found(objects, grants.identity)
     return [
-        _format_reason(wanted.get(path) or found[path])
+        _describe(wanted.get(path) or found[path])
         for path in sorted({*wanted, *found})
         if path not in wanted
         or path not in found
@@ -129,42 +130,39 @@ def differences(objects: Objects, rights: Rights) -> list[str]:
     ]
 
 
-def _await_role(objects: Objects, name: str) -> None:
-    """Binding a role that is not there would give nothing, and say nothing."""
-    begin = objects.wait.elapsed
-    while objects.get(f"{_RBAC}/clusterroles/{name}") is None:
-        if objects.wait.elapsed - begin >= _ROLE_SECONDS:
-            raise OperationFailed(
-                f'the cluster has no ClusterRole "{name}"\n'
-                "    correct its name, or make it in a manifest (cluster.manifests)"
-            )
-        objects.wait_for(f'the cluster has no ClusterRole "{name}"')
+def _require_role(objects: Objects, name: str, begin: float) -> None:
+    """Kubernetes accepts a binding of a role that does not exist, and it grants nothing."""
+    if objects.get(f"{_RBAC}/clusterroles/{name}") is not None:
+        return
+    missing = f'the cluster has no ClusterRole "{name}"'
+    if objects.wait.elapsed - begin < _ROLE_SECONDS:
+        raise Pending(missing)
+    raise OperationFailed(
+        f"{missing}\n    correct its name, or create it in a manifest (cluster.manifests)"
+    )
 
 
-def _provide_namespace(objects: Objects, name: str) -> None:
+def _ensure_namespace(objects: Objects, name: str) -> None:
     path = f"/api/v1/namespaces/{name}"
-    while True:
-        found = objects.get(path)
-        if found is None:
-            made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-            objects.create(path, made)
-            return
-        if found.get("status", {}).get("phase") != "Terminating":
-            return
-        objects.wait_for(f'namespace "{name}" is being deleted')
+    found = objects.get(path)
+    if found is None:
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        objects.create(path, namespace)
+    elif found.get("status", {}).get("phase") == "Terminating":
+        raise Pending(f'namespace "{name}" is being deleted')
 
 
 def _found(objects: Objects, identity: str) -> dict[str, Content]:
-    """The objects of the identity that are there, bindings first, by path."""
+    """The existing objects of the identity, bindings first, by path."""
     selector = ",".join(f"{key}={value}" for key, value in labels(identity).items())
     found: dict[str, Content] = {}
     for kind, plural in _KINDS.items():
         for each in objects.listed(f"{_RBAC}/{plural}", selector):
-            # The label alone may have been copied by somebody.
+            # The label alone may have been copied to another object.
             if each["metadata"]["name"] in _names(identity):
-                # The items of a list do not tell their kind.
-                known = {**each, "kind": kind}
-                found[_path(known)] = known
+                # The items of a list have no kind.
+                typed = {**each, "kind": kind}
+                found[_path(typed)] = typed
     return found
 
 
@@ -182,7 +180,7 @@ def _compared_fields(content: Content) -> dict[str, Any]:
     return {key: content[key] for key in _COMPARED_FIELDS if content.get(key)}
 
 
-def _format_reason(content: Content) -> str:
+def _describe(content: Content) -> str:
     metadata = content["metadata"]
     place = f" in {metadata['namespace']}" if "namespace" in metadata else ""
     return f"{content['kind']} {metadata['name']}{place}"

@@ -1,1 +1,1 @@
-"""The provider protocol (gRPC, Pulumi) for any resource types; knows neither k3s nor AWS."""
+"""The provider protocol (gRPC, Pulumi) for any resource types; nothing of k3s or AWS is in it."""

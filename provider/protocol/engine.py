@@ -1,27 +1,19 @@
-"""Speaking to the engine: a resource's progress row in `pulumi up`, and warnings."""
+"""The engine as the plugin calls it: progress rows and warnings in the output of `pulumi up`."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import Final, Protocol
+from typing import Final
 
 import grpc
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
-# The engine is on this machine; one that does not take a line at once is going away.
+# The engine is on this machine; one that does not accept a line at once is about to exit.
 _TIMEOUT_SECONDS: Final = 2
 
 
-class ProgressReporter(Protocol):
-    """Says something about a resource to whoever watches the update."""
-
-    def progress(self, urn: str, text: str) -> None: ...
-
-    def warn(self, urn: str, text: str) -> None: ...
-
-
 class Engine:
-    """The engine that started the plugin, or attached to it."""
+    """The engine that started the plugin, or attached to it: a ProgressReporter."""
 
     def __init__(self, address: str | None) -> None:
         self._stub: engine_pb2_grpc.EngineStub | None = None
@@ -44,6 +36,6 @@ class Engine:
         if self._stub is None:
             return
         line = engine_pb2.LogRequest(severity=severity, urn=urn, message=text, ephemeral=ephemeral)
-        # A line that nobody takes is no reason to fail.
+        # A line that is not accepted is no reason to fail.
         with contextlib.suppress(grpc.RpcError):
             self._stub.Log(line, timeout=_TIMEOUT_SECONDS)

@@ -7,7 +7,6 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Sequence
 from concurrent import futures
 from types import FrameType
 from typing import Final
@@ -15,22 +14,22 @@ from typing import Final
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from cluster import boot_program
+from provider.operation import ProviderEnvironment
 from provider.protocol.engine import Engine
-from provider.protocol.resource import ProviderEnvironment
+from provider.protocol.resource import Provider
 from provider.protocol.servicer import Servicer
 from provider.waiting import SystemClock
 
-# Threads are made when needed. More than the engine asks for at a time, so that Cancel gets one.
+# Threads are started when needed. More than the engine's requests at a time, so that Cancel runs.
 _MOST_REQUESTS: Final = 1024
 _LONGEST_MESSAGE: Final = 400 * 1024 * 1024
 _PARENT_CHECK_SECONDS: Final = 2.0
 
 
-def serve(arguments: Sequence[str]) -> None:
-    """Serves until the engine ends it; the last argument is the engine's address."""
-    engine = Engine(arguments[-1] if arguments else None)
-    servicer = Servicer(environment(engine), engine)
+def serve(provider: Provider, engine_address: str | None) -> None:
+    """Serves until the engine ends it."""
+    engine = Engine(engine_address)
+    servicer = Servicer(provider, environment(engine), engine)
     server = Server(servicer)
     ending = threading.Event()
 
@@ -39,10 +38,10 @@ def serve(arguments: Sequence[str]) -> None:
 
     signal.signal(signal.SIGINT, end)
     signal.signal(signal.SIGTERM, end)
-    # The engine, who reads this, may send a signal from then on.
+    # The engine reads this, and may send a signal from then on.
     print(server.port, flush=True)
     parent = os.getppid()
-    # An engine that was killed cannot say so: its child has another parent then.
+    # An engine that was killed sends none: its child has another parent then.
     while not ending.wait(_PARENT_CHECK_SECONDS) and os.getppid() == parent:
         pass
     servicer.cancel()
@@ -69,15 +68,12 @@ class Server:
         self._server.start()
 
     def stop(self) -> None:
-        """Ends after what is cancelled had a moment to say so."""
+        """Ends after what is cancelled had a moment to report it."""
         self._server.stop(1.0).wait(2.0)
 
 
 def environment(engine: Engine) -> ProviderEnvironment:
-    """The world outside, as it is."""
+    """The clock and the randomness of this machine, and the engine."""
     return ProviderEnvironment(
-        clock=SystemClock(),
-        progress_reporter=engine,
-        random_hex=secrets.token_hex,
-        boot_program=boot_program.modules,
+        clock=SystemClock(), progress_reporter=engine, random_hex=secrets.token_hex
     )

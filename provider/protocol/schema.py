@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
-from provider import VERSION
 from provider.protocol.properties import Fields, Group, Property, required
-from provider.protocol.resource import Resource
+from provider.protocol.resource import Provider, Resource
 
 
-def render(resources: Iterable[Resource]) -> str:
-    """The schema of these resources; what it says is what their checks follow."""
+def render(provider: Provider) -> str:
+    """The schema of the provider's resources, from the fields that their checks follow."""
     types: dict[str, Any] = {}
-    described = {each.token: _resource(each, types) for each in resources}
     content = {
-        "name": "k3s",
-        "version": VERSION,
-        "description": "Keys, node readiness, kubeconfigs and their rights of a k3s cluster",
+        "name": provider.name,
+        "version": provider.version,
+        "description": provider.description,
         "types": types,
-        "resources": described,
+        "resources": {each.token: _resource(each, types) for each in provider.resources},
     }
     return json.dumps(content, indent=1)
 
@@ -41,14 +38,13 @@ def _properties(fields: Fields, types: dict[str, Any]) -> dict[str, Any]:
 
 def _property(declared: Property | Group, types: dict[str, Any]) -> dict[str, Any]:
     if isinstance(declared, Group):
-        token = f"k3s:index:{declared.name}"
-        types[token] = {
+        types[declared.type] = {
             "type": "object",
             "description": declared.description,
             "properties": _properties(declared.fields, types),
             "required": required(declared.fields),
         }
-        return {"$ref": f"#/types/{token}", "description": declared.description}
+        return {"$ref": f"#/types/{declared.type}", "description": declared.description}
     described: dict[str, Any] = {"description": declared.description}
     if declared.kind == "any":
         described |= {"type": "object", "additionalProperties": {"$ref": "pulumi.json#/Any"}}

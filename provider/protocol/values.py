@@ -1,8 +1,7 @@
 """
 Values as the engine sends them and back: unknowns and secrets inside a protobuf Struct.
 
-The two markers are part of Pulumi's protocol:
-pulumi/pulumi, sdk/go/common/resource/properties.go
+The markers are those of Pulumi's protocol: sdk/go/common/resource/properties.go
 """
 
 from __future__ import annotations
@@ -12,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from google.protobuf import json_format, struct_pb2
+from pulumi.runtime import rpc
 
-_UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"
+UNKNOWN_MARK: Final[str] = rpc.UNKNOWN
+SIGNATURE_KEY: Final[str] = rpc._special_sig_key
+SECRET_SIGNATURE: Final[str] = rpc._special_secret_sig
 
 Path = tuple[str, ...]
-# Shorter pieces occur in innocent words; a secret of ours is never that short.
+# Shorter strings occur in ordinary words; a secret of ours is never that short.
 _SHORTEST_SECRET: Final = 12
 
 
@@ -82,29 +82,26 @@ def mark_secrets(value: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, A
     return copy
 
 
-def secret_texts(value: Any, hidden: bool = False) -> Iterator[str]:
-    """Every text under a secret mark, and each line of it: what no message may contain."""
+def secret_strings(value: Any, secret: bool = False) -> Iterator[str]:
+    """Every string under a secret mark, and each line of it: what no message may contain."""
     if isinstance(value, Secret):
-        yield from secret_texts(value.value, hidden=True)
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from secret_texts(each, hidden)
-    elif isinstance(value, list):
-        for each in value:
-            yield from secret_texts(each, hidden)
-    elif hidden and isinstance(value, str):
+        yield from secret_strings(value.value, secret=True)
+    elif isinstance(value, Mapping | list):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from secret_strings(each, secret)
+    elif secret and isinstance(value, str):
         pieces = {value, *value.splitlines()}
         yield from (each for each in pieces if len(each.strip()) >= _SHORTEST_SECRET)
 
 
 def _decode(value: Any) -> Any:
     if isinstance(value, dict):
-        if value.get(_SIGNATURE) == _SECRET:
+        if value.get(SIGNATURE_KEY) == SECRET_SIGNATURE:
             return Secret(_decode(value.get("value")))
         return {key: _decode(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_decode(each) for each in value]
-    if value == _UNKNOWN:
+    if value == UNKNOWN_MARK:
         return UNKNOWN
     # Every number of the protocol is a float.
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -112,9 +109,9 @@ def _decode(value: Any) -> Any:
 
 def _encode(value: Any) -> Any:
     if isinstance(value, Secret):
-        return {_SIGNATURE: _SECRET, "value": _encode(value.value)}
+        return {SIGNATURE_KEY: SECRET_SIGNATURE, "value": _encode(value.value)}
     if isinstance(value, Unknown):
-        return _UNKNOWN
+        return UNKNOWN_MARK
     if isinstance(value, Mapping):
         return {key: _encode(each) for key, each in value.items()}
     if isinstance(value, list):

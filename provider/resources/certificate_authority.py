@@ -1,4 +1,4 @@
-"""CertificateAuthority (k3s:index:CertificateAuthority): the CAs of a cluster, made before it."""
+"""CertificateAuthority (k3s:index:CertificateAuthority): the CAs of a cluster."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import hashlib
 from datetime import timedelta
 from typing import ClassVar, Final
 
+from provider.keys.validity import Validity
+from provider.operation import Operation, Values
 from provider.protocol.properties import Fields, Property, at_least
-from provider.protocol.resource import Created, Operation, Resource, Values
+from provider.protocol.resource import Created, Resource
 
-# A machine's clock may be behind ours when it first looks at a certificate.
+# A machine's clock may be behind ours when it first checks a certificate.
 _BACKDATED: Final = timedelta(hours=24)
 ADMIN: Final = "k3s-aws-admin"
 
@@ -24,36 +26,29 @@ class CertificateAuthority(Resource):
 
     token = "k3s:index:CertificateAuthority"
     description = (
-        "The server and client CA of a cluster, and the administrator's certificate. Every change "
-        "makes another one, and so another cluster."
+        "The server and client CA of a cluster, and the administrator's certificate. Every "
+        "change creates another authority, and so another cluster."
     )
     inputs: ClassVar[Fields] = {
         "name": Property(
-            kind="string",
-            description="The cluster's name; the certificates carry it.",
-            fix="use the cluster's name",
-            test=_short,
+            "string", "The cluster's name.", fix="use the cluster's name", test=_short
         ),
         "expiryDays": Property(
-            kind="integer",
-            description="How long all three certificates are valid.",
-            fix="a number of days, for example 3650",
-            test=at_least(1),
+            "integer", "How long the certificates are valid.", fix="such as 3650", test=at_least(1)
         ),
     }
     outputs: ClassVar[Fields] = {
-        "serverCaCertificate": Property(kind="string", description="PEM; signs what servers show."),
-        "serverCaKey": Property(kind="string", secret=True, description="PEM, P-256."),
-        "clientCaCertificate": Property(kind="string", description="PEM; signs who may call."),
-        "clientCaKey": Property(kind="string", secret=True, description="PEM, P-256."),
+        "serverCaCertificate": Property("string", "PEM; signs the certificates of servers."),
+        "serverCaKey": Property("string", "PEM, P-256.", secret=True),
+        "clientCaCertificate": Property("string", "PEM; signs the certificates of clients."),
+        "clientCaKey": Property("string", "PEM, P-256.", secret=True),
         "caHash": Property(
-            kind="string",
-            description="SHA-256 of serverCaCertificate's bytes, in hex: what join tokens pin.",
+            "string", "SHA-256 of serverCaCertificate's bytes, in hex, for join tokens."
         ),
         "adminCertificate": Property(
-            kind="string", description=f"PEM; the administrator {ADMIN}, of system:masters."
+            "string", f"PEM; the administrator {ADMIN}, of system:masters."
         ),
-        "adminKey": Property(kind="string", secret=True, description="PEM, P-256."),
+        "adminKey": Property("string", "PEM, P-256.", secret=True),
     }
     replaces = frozenset({"name", "expiryDays"})
 
@@ -61,7 +56,9 @@ class CertificateAuthority(Resource):
         from provider.keys import certificates
 
         now = operation.environment.clock.now()
-        validity = (now - _BACKDATED, now + timedelta(days=inputs["expiryDays"]))
+        validity = Validity(
+            issued=now - _BACKDATED, expires=now + timedelta(days=inputs["expiryDays"])
+        )
         server = certificates.make_authority(f"{inputs['name']}-server-ca", validity)
         client = certificates.make_authority(f"{inputs['name']}-client-ca", validity)
         admin = certificates.make_client(

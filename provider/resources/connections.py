@@ -1,46 +1,39 @@
-"""The inputs `ssh` and `api`, shared by the resources that reach a machine and its cluster."""
+"""The inputs `ssh` and `api` of the resources that connect to a machine and its cluster."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from urllib.parse import urlsplit
 
-from provider.protocol.properties import Group, Property, Test, at_least, not_blank
-from provider.protocol.resource import Values
+from cluster import kubeconfig
+from provider.operation import Values
+from provider.protocol.properties import Group, Property, Test, at_least, matches
+
+_host_key = matches(
+    r"\s*ssh-ed25519\s+([\w+/]{4})*([\w+/]{2}==|[\w+/]{3}=)?(\s|$)",
+    "is not an ssh-ed25519 public key",
+)
+_private_key = matches(
+    "-----BEGIN OPENSSH PRIVATE KEY-----", "is not a private key in OpenSSH's form"
+)
+_certificate = matches("-----BEGIN CERTIFICATE-----", "is not a PEM certificate")
+_key = matches("-----BEGIN .*PRIVATE KEY-----", "is not a PEM private key")
 
 
 def _port(value: int) -> str | None:
-    return None if 0 < value < 65536 else f"{value} is no port"
+    return None if 0 < value < 65536 else f"{value} is not a valid port"
 
 
-def _host_key(value: str) -> str | None:
-    words = value.split()
-    if len(words) < 2 or words[0] != "ssh-ed25519":
-        return "is no ssh-ed25519 public key"
-    try:
-        base64.b64decode(words[1], validate=True)
-    except binascii.Error:
-        return "is no ssh-ed25519 public key"
-    return None
-
-
-def _private_key(value: str) -> str | None:
-    begins = value.startswith("-----BEGIN OPENSSH PRIVATE KEY-----")
-    return None if begins else "is no private key in OpenSSH's form"
-
-
-def private_key_fault(value: str) -> str | None:
-    """A test: an Ed25519 key in OpenSSH's form that can be used as it is."""
-    if not value.startswith("-----BEGIN OPENSSH PRIVATE KEY-----"):
-        return "is no private key in OpenSSH's form"
+def check_private_key(value: str) -> str | None:
+    """A test: an Ed25519 key in OpenSSH's form, without a passphrase."""
     from provider.keys import ed25519
 
     try:
+        if wrong := _private_key(value):
+            return wrong
         ed25519.public_of(value)
-    except ValueError as fault:
-        return f"cannot be used: {fault}"
+    except ValueError as error:
+        return f"cannot be used: {error}"
     return None
 
 
@@ -48,72 +41,71 @@ def _if_any(test: Test) -> Test:
     return lambda value: test(value) if value else None
 
 
-def _certificate(value: str) -> str | None:
-    return None if value.startswith("-----BEGIN CERTIFICATE-----") else "is no PEM certificate"
-
-
-def _key(value: str) -> str | None:
-    begins = value.startswith("-----BEGIN ") and "PRIVATE KEY-----" in value
-    return None if begins else "is no PEM private key"
-
-
 def _endpoint(value: str) -> str | None:
     parts = urlsplit(value)
     if parts.scheme != "https" or not parts.hostname:
-        return f"{json.dumps(value)} is no https address"
+        return f"{json.dumps(value)} is not an https URL"
     return None
 
 
 SSH = Group(
-    name="SshConnection",
-    description="How the machine is reached: its address, the login and its one host key.",
+    type="k3s:index:SshConnection",
+    description="Address, login and host key of a machine.",
     fields={
         "enabled": Property(
-            kind="boolean",
-            description="Whether the machine is reachable over SSH. While it is not, nothing is "
-            "tried, and the keys on the machine stay in the state.",
+            "boolean",
+            "Whether the machine is reachable over SSH. If not, no connection is tried, and "
+            "the keys on the machine stay in the state.",
             fix="true or false",
         ),
-        "host": Property(
-            kind="string", description="Address or name.", fix="an address", test=not_blank
-        ),
-        "port": Property(kind="integer", description="TCP port.", fix="usually 22", test=_port),
+        "host": Property("string", "Address or name.", fix="an address"),
+        "port": Property("integer", "TCP port.", fix="usually 22", test=_port),
         "user": Property(
-            kind="string",
-            description="Login user; may use sudo without a password.",
-            fix='the image\'s own, such as "admin" on Debian',
-            test=not_blank,
+            "string",
+            "Login user; may use sudo without a password.",
+            fix='such as "admin" on Debian',
         ),
         "privateKey": Property(
-            kind="string",
+            "string",
+            "Login key, Ed25519 in OpenSSH's form.",
             secret=True,
-            description="Login key, Ed25519 in OpenSSH's form.",
             fix="use privateKey of an SshKey",
             test=_private_key,
         ),
         "hostKey": Property(
-            kind="string",
-            description="The only host key accepted, as a public key's line.",
+            "string",
+            "The only host key accepted, as a public key's line.",
             fix="use publicKey of the SshKey that the machine was given",
             test=_host_key,
         ),
         "previousPrivateKey": Property(
-            kind="string",
+            "string",
+            "The previous login key; tried until a change of keys is complete.",
             secret=True,
             optional=True,
-            description="The previous login key; tried until a change of keys is complete.",
             fix="use previousPrivateKey of the login's SshKey",
             test=_if_any(_private_key),
         ),
         "previousHostKey": Property(
-            kind="string",
+            "string",
+            "The previous host key; accepted until a change of keys is complete.",
             optional=True,
-            description="The previous host key; accepted until a change of keys is complete.",
             fix="use previousPublicKey of the machine's SshKey",
             test=_if_any(_host_key),
         ),
     },
 )
+
+
+def api_of(inputs: Values) -> kubeconfig.Parts:
+    """The input `api`, as an Api takes it."""
+    api = inputs["api"]
+    return kubeconfig.Parts(
+        server=api["endpoint"],
+        certificate_authority=api["serverCaCertificate"],
+        client_certificate=api["clientCertificate"],
+        client_key=api["clientKey"],
+    )
 
 
 def ssh_enabled(inputs: Values) -> bool:
@@ -123,47 +115,39 @@ def ssh_enabled(inputs: Values) -> bool:
 
 
 API = Group(
-    name="ApiConnection",
-    description="How the Kubernetes API is reached, and who we are there.",
+    type="k3s:index:ApiConnection",
+    description="Endpoint of the Kubernetes API and the client certificate for it.",
     fields={
         "endpoint": Property(
-            kind="string",
-            description="Where kubectl connects.",
+            "string",
+            "The URL that kubectl connects to.",
             fix='such as "https://203.0.113.10:6443"',
             test=_endpoint,
         ),
         "serverCaCertificate": Property(
-            kind="string",
-            description="The only authority accepted, PEM.",
+            "string",
+            "The only authority accepted, PEM.",
             fix="use serverCaCertificate of the CertificateAuthority",
             test=_certificate,
         ),
         "clientCertificate": Property(
-            kind="string",
-            description="Client certificate, PEM.",
+            "string",
+            "Client certificate, PEM.",
             fix="use adminCertificate of the CertificateAuthority",
             test=_certificate,
         ),
         "clientKey": Property(
-            kind="string",
+            "string",
+            "Its private key, PEM.",
             secret=True,
-            description="Its private key, PEM.",
             fix="use adminKey of the CertificateAuthority",
             test=_key,
         ),
     },
 )
 
-INSTANCE_ID = Property(
-    kind="string",
-    description="The EC2 instance.",
-    fix='such as "i-0123456789abcdef0"',
-    test=not_blank,
-)
+INSTANCE_ID = Property("string", "The EC2 instance.", fix='such as "i-0123456789abcdef0"')
 
 DEADLINE = Property(
-    kind="integer",
-    description="So many seconds everything together may take.",
-    fix="such as 600",
-    test=at_least(1),
+    "integer", "The deadline of the whole operation.", fix="such as 600", test=at_least(1)
 )

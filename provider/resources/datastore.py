@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from provider.protocol.properties import Fields, Property, not_blank
-from provider.protocol.resource import Created, Operation, Resource, Values
+from provider.operation import Operation, Values
+from provider.protocol.properties import Fields, Property
+from provider.protocol.resource import Created, Resource
 
 
 class Datastore(Resource):
@@ -20,10 +21,9 @@ class Datastore(Resource):
     description = "The identity of a cluster's data, replaced when the data is other data."
     inputs: ClassVar[Fields] = {
         "storageId": Property(
-            kind="string",
-            description="What holds the data: the instance of a server with it on its root volume.",
+            "string",
+            "What holds the data: the instance of a server with it on its root volume.",
             fix="the instance id of the server",
-            test=not_blank,
         ),
     }
     outputs: ClassVar[Fields] = {}

@@ -1,46 +1,43 @@
-"""MachineTemplate (k3s:index:MachineTemplate): what a machine is made from, remembered."""
+"""MachineTemplate (k3s:index:MachineTemplate): the recorded image and user data of a machine."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar
 
+from provider.operation import Operation, Values
 from provider.protocol.differences import Difference
-from provider.protocol.properties import Fields, Property, not_blank
-from provider.protocol.resource import Created, Operation, Resource, Values
+from provider.protocol.properties import Fields, Property
+from provider.protocol.resource import Created, Resource
 
 
 class MachineTemplate(Resource):
     """
     Image and user data as they were when `generation` or `networkInterfaceId` last changed.
 
-    While both stay, another image or user data is no change: the outputs are the remembered ones
-    (docs/decisions/0004). On another interface the remembered user data names addresses that are
-    not the machine's.
+    While both stay, a new image or user data is no change: the outputs are the recorded ones
+    (docs/decisions/0004). With another interface the recorded user data would have the addresses of
+    the previous one.
     """
 
     token = "k3s:index:MachineTemplate"
     description = "Image and user data of a machine, kept until generation or interface changes."
     inputs: ClassVar[Fields] = {
         "generation": Property(
-            kind="string",
-            description="Changes when the machine has to be made anew.",
-            fix="any text, for example a hash of what the machine is made of",
-            test=not_blank,
+            "string", "Changes when the machine must be replaced.", fix="any string, such as a hash"
         ),
         "networkInterfaceId": Property(
-            kind="string",
-            description="The network interface whose addresses the user data names.",
+            "string",
+            "The interface whose addresses are in the user data.",
             fix='such as "eni-0123"',
-            test=not_blank,
         ),
-        "imageId": Property(kind="string", description="The image.", fix='such as "ami-0123"'),
-        "userData": Property(kind="string", description="The user data, encoded for EC2."),
+        "imageId": Property("string", "The image.", fix='such as "ami-0123"'),
+        "userData": Property("string", "The user data, encoded for EC2."),
     }
     outputs: ClassVar[Fields] = {}
 
     def filter_diff(self, differences: Sequence[Difference]) -> Sequence[Difference]:
-        # One that was not remembered yet is no other one.
+        # A value that is not in the state yet is no change.
         changed = any(
             each.path == ("generation",)
             or (each.path == ("networkInterfaceId",) and each.kind == "UPDATE")

@@ -2,87 +2,73 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Collection
 from typing import ClassVar
 
-from provider.protocol.properties import Fields, Property, not_blank
-from provider.protocol.resource import Created, Operation, ProviderEnvironment, Resource, Values
-from provider.resources.connections import private_key_fault
+from provider.keys.fingerprints import fingerprint_of
+from provider.keys.host_keys import HostKeys
+from provider.operation import Names, Operation, Values
+from provider.protocol.properties import Fields, Property, matches
+from provider.protocol.resource import Created, Resource
+from provider.resources.connections import check_private_key
 
-
-def _one_line(comment: str) -> str | None:
-    return "has more than one line" if "\n" in comment else None
-
-
-# A change of these is another pair.
+# A change of these is another key pair.
 _PAIR = frozenset({"generation", "privateKey"})
 
 
 class SshKey(Resource):
-    """Kept until `generation` or a given `privateKey` changes; another comment changes no key."""
+    """Kept until `generation` or a given `privateKey` changes; a new comment keeps the key."""
 
     token = "k3s:index:SshKey"
     description = "An Ed25519 SSH key pair; the private half is secret in state."
     inputs: ClassVar[Fields] = {
         "comment": Property(
-            kind="string",
-            description="What the public key's line says after the key.",
-            fix='one line such as the name of what it is for: "demo-servers-0"',
-            test=_one_line,
+            "string",
+            "The comment of the public key.",
+            fix='one line, such as the name of the machine: "demo-servers-0"',
+            test=matches(r"[^\n]*\Z", "has more than one line"),
         ),
         "generation": Property(
-            kind="string",
-            description="Another one makes another pair, in place.",
-            fix='any text, such as "1"',
-            test=not_blank,
+            "string", "A change generates another key pair, in place.", fix='any text, such as "1"'
         ),
         "privateKey": Property(
-            kind="string",
+            "string",
+            "A given key, instead of a generated one.",
             secret=True,
             optional=True,
-            description="A key of one's own in place of one that is made.",
             fix="an Ed25519 key in OpenSSH's form, without a passphrase",
-            test=private_key_fault,
+            test=check_private_key,
         ),
     }
     outputs: ClassVar[Fields] = {
-        "publicKey": Property(kind="string", description="`ssh-ed25519 AAAA... comment`"),
-        "privateKey": Property(
-            kind="string", secret=True, description="The private key in OpenSSH's PEM form."
-        ),
-        "fingerprint": Property(kind="string", description="`SHA256:...`, as ssh shows it."),
-        "previousPublicKey": Property(
-            kind="string", description="The public key before the last change, initially empty."
-        ),
+        "publicKey": Property("string", "`ssh-ed25519 AAAA... comment`"),
+        "privateKey": Property("string", "The private key in OpenSSH's PEM form.", secret=True),
+        "fingerprint": Property("string", "`SHA256:...`, in the form of OpenSSH."),
+        "previousPublicKey": Property("string", "The public key before the last change, or empty."),
         "previousPrivateKey": Property(
-            kind="string",
-            secret=True,
-            description="Its private half: a machine may have missed the last change.",
+            "string", "Its private key: a machine may have missed the change.", secret=True
         ),
     }
 
-    def observe(self, environment: ProviderEnvironment, known: Values) -> None:
-        if "publicKey" in known:
-            keys, name = environment.host_keys, known["comment"]
-            keys.remember(known.get("previousPublicKey", ""), name)
-            keys.remember(known["publicKey"], name)
+    def __init__(self, host_keys: HostKeys) -> None:
+        self._host_keys = host_keys
+
+    def observe(self, state: Values) -> None:
+        if "publicKey" in state:
+            self._host_keys.remember(state.get("previousPublicKey", ""), state["comment"])
+            self._host_keys.remember(state["publicKey"], state["comment"])
 
     def create(self, operation: Operation, inputs: Values) -> Created:
         computed = _pair(inputs)
         return Created(id=computed["fingerprint"], computed=computed)
 
-    def recomputed_outputs(self, changed: Collection[str]) -> Collection[str]:
+    def recomputed_outputs(self, changed: Names) -> Names:
         return ("publicKey",) if _PAIR.isdisjoint(changed) else tuple(self.outputs)
 
-    def update(
-        self, operation: Operation, inputs: Values, known: Values, changed: Collection[str]
-    ) -> Values:
+    def update(self, operation: Operation, inputs: Values, state: Values, changed: Names) -> Values:
         if not _PAIR.isdisjoint(changed):
-            return _pair(inputs, known)
-        key = " ".join(known["publicKey"].split()[:2])
-        kept = super().update(operation, inputs, known, changed)
+            return _pair(inputs, state)
+        key = " ".join(state["publicKey"].split()[:2])
+        kept = super().update(operation, inputs, state, changed)
         return {**kept, "publicKey": f"{key} {inputs['comment']}".rstrip()}
 
 
@@ -98,10 +84,3 @@ def _pair(inputs: Values, previous: Values | None = None) -> dict[str, str]:
         "previousPublicKey": previous["publicKey"] if previous else "",
         "previousPrivateKey": previous["privateKey"] if previous else "",
     }
-
-
-def fingerprint_of(public_key: str) -> str:
-    """The fingerprint of a public key's line, as OpenSSH writes it."""
-    blob = base64.b64decode(public_key.split()[1])
-    digest = base64.b64encode(hashlib.sha256(blob).digest()).decode()
-    return f"SHA256:{digest.rstrip('=')}"

@@ -2,73 +2,61 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
 from typing import ClassVar, Final
 
-from provider.protocol.properties import Fields, Property, not_blank
-from provider.protocol.resource import Created, Operation, Resource, Values
+from provider.operation import Names, Operation, Values
+from provider.protocol.properties import Fields, Property, matches
+from provider.protocol.resource import Created, Resource
 
-# As many as k3s itself draws.
+# The length that k3s itself generates.
 _PASSWORD_BYTES: Final = 16
 
 
-def _sha256(value: str) -> str | None:
-    return None if re.fullmatch("[0-9a-f]{64}", value) else "is no SHA-256 in lower-case hex"
-
-
 class Token(Resource):
-    """Who joins has the full form; of the agents' token a server has the password alone."""
+    """Machines that join get the full form; servers get only the password of the agents' token."""
 
     token = "k3s:index:Token"
     description = (
-        "A join token in k3s's secure form, bound to the hash of the server CA. Another "
-        "`generation` draws another password, in place."
+        "A join token in k3s's secure form, bound to the hash of the server CA. A "
+        "change of `generation` generates another password, in place."
     )
     inputs: ClassVar[Fields] = {
         "caHash": Property(
-            kind="string",
-            description="SHA-256 of the server CA's PEM bytes, in hex.",
-            fix="use caHash of an CertificateAuthority",
-            test=_sha256,
+            "string",
+            "SHA-256 of the server CA's PEM bytes, in hex.",
+            fix="use caHash of the CertificateAuthority",
+            test=matches("[0-9a-f]{64}$", "is not a SHA-256 in lower-case hex"),
         ),
         "userName": Property(
-            kind="string",
-            description="`server` for the token servers join with, `node` for the agents' token.",
+            "string",
+            "`server` for the token servers join with, `node` for the agents' token.",
             fix='"server" or "node"',
             choices=("server", "node"),
         ),
         "generation": Property(
-            kind="string",
-            description="Another one draws another password.",
-            fix='any text, such as "1"',
-            test=not_blank,
+            "string", "A change generates another password.", fix='any text, such as "1"'
         ),
     }
     outputs: ClassVar[Fields] = {
-        "password": Property(kind="string", secret=True, description="The token's password."),
-        "token": Property(
-            kind="string", secret=True, description="`K10<caHash>::<userName>:<password>`"
-        ),
+        "password": Property("string", "The token's password.", secret=True),
+        "token": Property("string", "`K10<caHash>::<userName>:<password>`", secret=True),
     }
     replaces = frozenset({"caHash", "userName"})
 
     def create(self, operation: Operation, inputs: Values) -> Created:
         identity = operation.environment.random_hex(4)
-        return Created(id=f"{inputs['userName']}-{identity}", computed=_drawn(operation, inputs))
+        return Created(id=f"{inputs['userName']}-{identity}", computed=_generate(operation, inputs))
 
-    def recomputed_outputs(self, changed: Collection[str]) -> Collection[str]:
+    def recomputed_outputs(self, changed: Names) -> Names:
         return tuple(self.outputs) if "generation" in changed else ()
 
-    def update(
-        self, operation: Operation, inputs: Values, known: Values, changed: Collection[str]
-    ) -> Values:
+    def update(self, operation: Operation, inputs: Values, state: Values, changed: Names) -> Values:
         if "generation" in changed:
-            return _drawn(operation, inputs)
-        return super().update(operation, inputs, known, changed)
+            return _generate(operation, inputs)
+        return super().update(operation, inputs, state, changed)
 
 
-def _drawn(operation: Operation, inputs: Values) -> dict[str, str]:
+def _generate(operation: Operation, inputs: Values) -> dict[str, str]:
     password = operation.environment.random_hex(_PASSWORD_BYTES)
     token = f"K10{inputs['caHash']}::{inputs['userName']}:{password}"
     return {"password": password, "token": token}

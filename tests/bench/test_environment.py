@@ -73,7 +73,7 @@ def test_everything_of_it_goes_and_nothing_of_others(folder: Folder) -> None:
     end(folder, cloud, by_hand)
 
 
-def test_a_step_that_fails_stops_no_other_and_is_told(folder: Folder) -> None:
+def test_a_step_that_fails_stops_no_other_and_is_reported(folder: Folder) -> None:
     cloud, by_hand = Stopping("the daemon does not end"), Stopping()
     with pytest.raises(LocalCloudError, match="the daemon does not end"):
         end(folder, cloud, by_hand)

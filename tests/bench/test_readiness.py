@@ -16,7 +16,7 @@ from localcloud.errors import LocalCloudError
 from localcloud.machines.containers import LABEL
 from localcloud.machines.docker_client import archive
 from provider.kubernetes import api as provider_api
-from provider.kubernetes.api import Access, ApiError, NodeState
+from provider.kubernetes.api import ApiError, NodeState
 
 CLOUD = "0badcafe"
 KUBECONFIG = kubeconfig.render(
@@ -62,11 +62,11 @@ SERVER = Container("10.0.0.1", "2026-11-24T12:00:00.123456789Z", KUBECONFIG)
 class NodesOneAfterTheOther:
     """An API with two nodes of which so many are Ready, each time it is asked."""
 
-    def __init__(self, *answers: int | Exception) -> None:
-        self._answers = list(answers)
+    def __init__(self, *responses: int | Exception) -> None:
+        self._responses = list(responses)
 
     def nodes(self) -> dict[str, NodeState]:
-        answer = self._answers.pop(0)
+        answer = self._responses.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return {name: state(ready=number < answer) for number, name in enumerate("ab")}
@@ -74,7 +74,7 @@ class NodesOneAfterTheOther:
 
 def state(*, ready: bool) -> NodeState:
     return NodeState(
-        ready=ready, why="", kubelet_version="", architecture="", internal_ip="", boot_id=""
+        ready=ready, reason="", kubelet_version="", architecture="", internal_ip="", boot_id=""
     )
 
 
@@ -82,11 +82,11 @@ def state(*, ready: bool) -> NodeState:
 def reached(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """At which addresses an API was looked for; it has one node Ready, fails, then has two."""
     addresses: list[str] = []
-    answers = NodesOneAfterTheOther(1, ApiError("the API does not answer"), 2)
+    responses = NodesOneAfterTheOther(1, ApiError("the API does not answer"), 2)
 
     def client(_: str, address: str) -> NodesOneAfterTheOther:
         addresses.append(address)
-        return answers
+        return responses
 
     monkeypatch.setattr(readiness, "api", client)
     monkeypatch.setattr(readiness, "POLL_SECONDS", 0.001)
@@ -123,12 +123,12 @@ def test_what_no_longer_goes_on_is_not_waited_for(reached: list[str]) -> None:
 def test_the_api_is_asked_at_the_machines_own_address_as_the_kubeconfigs_user(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[Access] = []
+    asked: list[kubeconfig.Parts] = []
     monkeypatch.setattr(provider_api, "_trust", asked.append)
     readiness.api(KUBECONFIG, "10.0.0.1")
     (access,) = asked
-    assert access.endpoint == "https://10.0.0.1:6443"
-    assert access.server_ca == "an authority"
+    assert access.server == "https://10.0.0.1:6443"
+    assert access.certificate_authority == "an authority"
     assert (access.client_certificate, access.client_key) == ("a certificate", "a key")
 
 

@@ -15,6 +15,7 @@ from cluster.effect import Effect
 from cluster.model import Cluster
 from localcloud.aws_plugin.resources import compute, interfaces, network
 from provider.protocol.differences import between
+from provider.resources import K3sProvider
 from provider.resources.node.resource import Node
 from tests.cluster import ec2
 from tests.components.recording import Built, build_cluster
@@ -59,7 +60,7 @@ def replaced(before: Built, after: Built, kind: str) -> set[str]:
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
     """The changed inputs, with the objects they are in."""
-    paths = [each.path for each in between(old, new)]
+    paths = [each.name.split(".") for each in between(old, new)]
     return {".".join(path[:length]) for path in paths for length in range(1, len(path) + 1)}
 
 
@@ -83,7 +84,8 @@ def _observed(before: Built, after: Built, name: str) -> Iterator[Effect]:
         yield Effect.RESTART
     node, again = (each.of(Node.token)[name].inputs for each in (before, after))
     # What the provider recomputes is what it contacts the machine for.
-    if Node().recomputed_outputs({each.name for each in between(node, again)} - {"api", "ssh"}):
+    changes = {each.name for each in between(node, again)} - {"api", "ssh"}
+    if K3sProvider().resource(Node.token).recomputed_outputs(changes):
         yield Effect.IN_PLACE
     for kind in ("k3s:index:SshKey", "k3s:index:Token"):
         one, other = before.of(kind), after.of(kind)

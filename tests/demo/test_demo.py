@@ -24,7 +24,7 @@ RUNNING = {"id": "0a1b2c3d", "pid": 41, "endpoint": "http://127.0.0.1:4566"}
 BINARY = K3s(Path("/k3s"), "v1.36.4+standin1", "the stand-in", "ab" * 32)
 
 
-def test_what_cannot_work_is_said_before_anything_is_prepared(
+def test_what_cannot_work_is_reported_before_anything_is_prepared(
     machine: Machine, folder: Folder
 ) -> None:
     machine.is_now(root=False)
@@ -104,7 +104,7 @@ def test_nodes_that_cannot_be_listed_are_an_error(machine: Machine, tmp_path: Pa
         ("the real release", 401, None),
     ],
 )
-def test_it_is_said_why_the_packaged_components_do_not_run(
+def test_the_reason_why_the_packaged_components_do_not_run_is_reported(
     monkeypatch: pytest.MonkeyPatch, kind: str, answer: int | None, expected: str | None
 ) -> None:
     monkeypatch.setattr(download, "status_of", lambda url: answer)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from provider.protocol import schema
-from provider.resources import RESOURCES
+from provider.resources import K3sProvider
 
 _LINE_LENGTH = 100
 _HEAD = '''\
@@ -42,7 +42,7 @@ _TYPES: Mapping[str, str] = {
 
 def render() -> str:
     """The text of components/plugin.py."""
-    content = json.loads(schema.render(RESOURCES))
+    content = json.loads(schema.render(K3sProvider()))
     parts = [_HEAD.rstrip("\n")]
     for token, each in content["types"].items():
         parts.append(_class(_name(token), "TypedDict", each["description"], _fields(each)))

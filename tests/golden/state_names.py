@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from provider.protocol import schema
-from provider.resources import RESOURCES
+from provider.resources import K3sProvider
 from tests.components.recording import CONFIGURATION, Built, Recorded, build, build_cluster
 from tests.golden import rendering
 
@@ -106,7 +106,7 @@ def _uncommon() -> list[Built]:
 
 
 def _schema() -> str:
-    content = json.loads(schema.render(RESOURCES))
+    content = json.loads(schema.render(K3sProvider()))
     del content["version"]
     return json.dumps(_without_descriptions(content), indent=2, sort_keys=True) + "\n"
 

@@ -7,7 +7,7 @@ What reaches an address: run by a machine's own python3, or by the host's; stand
     echo ADDRESS                               an echo request alone
     impersonate PORT CERTIFICATE KEY CA        an HTTPS server that only writes down what it is sent
 
-A control is something that answers: when it does not, the probe itself was too fast or too slow.
+A control is something that responses: when it does not, the probe itself was too fast or too slow.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ ECHO = struct.pack("!BBHHH", 8, 0, 0xF7FE, 0, 1)
 
 
 class Attempts:
-    """Connections that are being made; `answers` says how each ended that did."""
+    """Connections that are being made; `responses` says how each ended that did."""
 
     def __init__(self) -> None:
-        self.answers: dict[tuple[str, int, int], str] = {}
+        self.responses: dict[tuple[str, int, int], str] = {}
         self._poll = select.epoll()
         self._open: dict[int, tuple[tuple[str, int, int], socket.socket]] = {}
 
@@ -54,7 +54,7 @@ class Attempts:
             self._end(made.fileno(), code)
 
     def take(self, seconds: float) -> None:
-        """Takes answers until none came for so many seconds."""
+        """Takes responses until none came for so many seconds."""
         while found := self._poll.poll(seconds, 4096):
             for number, _ in found:
                 code = self._open[number][1].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -72,7 +72,7 @@ class Attempts:
         made.close()
         # Whoever is asked too often accepts and ends it at once.
         names = {0: "accepted", errno.ECONNRESET: "accepted", errno.ECONNREFUSED: "reset"}
-        self.answers[attempt] = names.get(code) or errno.errorcode.get(code, str(code))
+        self.responses[attempt] = names.get(code) or errno.errorcode.get(code, str(code))
 
 
 def tcp(address: str, control: tuple[str, int]) -> dict[str, Any]:
@@ -94,8 +94,8 @@ def tcp(address: str, control: tuple[str, int]) -> dict[str, Any]:
         attempts.take(ANSWER_SECONDS)
         attempts.drop()
         asked += controls + 1
-        answered += sum(1 for _, _, number in attempts.answers if number)
-        found |= {port: how for (_, port, number), how in attempts.answers.items() if not number}
+        answered += sum(1 for _, _, number in attempts.responses if number)
+        found |= {port: how for (_, port, number), how in attempts.responses.items() if not number}
     return {"found": found, "controls": [asked, answered]}
 
 
@@ -109,21 +109,21 @@ def hear() -> dict[str, Any]:
     icmp = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
     udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
     print("ready", flush=True)
-    heard: dict[str, dict[int, int]] = {}
+    received: dict[str, dict[int, int]] = {}
     echoes: list[str] = []
     while True:
         readable, _, _ = select.select([udp, icmp, sys.stdin], [], [])
         if udp in readable:
             packet, (sender, _) = udp.recvfrom(65535)
             port = struct.unpack_from("!H", packet, (packet[0] & 15) * 4 + 2)[0]
-            ports = heard.setdefault(sender, {})
+            ports = received.setdefault(sender, {})
             ports[port] = ports.get(port, 0) + 1
         elif icmp in readable:
             packet, (sender, _) = icmp.recvfrom(65535)
             if packet[(packet[0] & 15) * 4] == ECHO[0]:
                 echoes.append(sender)
         elif sys.stdin in readable:
-            return {"udp": heard, "echoes": echoes}
+            return {"udp": received, "echoes": echoes}
 
 
 def send(address: str, control: int) -> dict[str, Any]:

@@ -59,19 +59,19 @@ class Stack:
             timeout=COMMAND_SECONDS,
             check=False,
         )
-        said = done.stdout + done.stderr
-        assert (done.returncode != 0) is fails, said
-        return done.stdout if words[0] == "stack" else said
+        output = done.stdout + done.stderr
+        assert (done.returncode != 0) is fails, output
+        return done.stdout if words[0] == "stack" else output
 
     def summary(self, *words: str) -> dict[str, int]:
         """What a preview would do, by operation."""
-        said = self.pulumi("preview", "--json", *words)
-        found: dict[str, int] = json.loads(said[said.index("{") :])["changeSummary"]
+        output = self.pulumi("preview", "--json", *words)
+        found: dict[str, int] = json.loads(output[output.index("{") :])["changeSummary"]
         return found
 
     def nodes(self) -> list[dict[str, Any]]:
-        said = self.pulumi("stack", "output", "nodes", "--json")
-        found: list[dict[str, Any]] = json.loads(said)
+        output = self.pulumi("stack", "output", "nodes", "--json")
+        found: list[dict[str, Any]] = json.loads(output)
         return found
 
     def kubectl(self, *words: str) -> str:

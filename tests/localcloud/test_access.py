@@ -82,8 +82,8 @@ def of_role(stack: Stack, role: str) -> list[dict[str, Any]]:
 
 def in_state(stack: Stack, kind: str, suffix: str) -> dict[str, Any]:
     """The outputs of one resource, its secrets too."""
-    said = stack.pulumi("stack", "export", "--show-secrets")
-    for each in json.loads(said)["deployment"]["resources"]:
+    output = stack.pulumi("stack", "export", "--show-secrets")
+    for each in json.loads(output)["deployment"]["resources"]:
         if each["type"] == kind and each["urn"].endswith(f"::{stack.name}-{suffix}"):
             outputs: dict[str, Any] = each["outputs"]
             return {key: _plain(value) for key, value in outputs.items()}
@@ -107,7 +107,7 @@ def login_is_refused(stack: Stack, node: dict[str, Any], private_key: str) -> bo
         return False
 
 
-def shown_host_key(node: dict[str, Any]) -> str:
+def served_host_key(node: dict[str, Any]) -> str:
     with paramiko.Transport((node["publicIp"], 22)) as transport:
         transport.start_client(timeout=10)
         key = transport.get_remote_server_key()
@@ -191,7 +191,7 @@ def test_a_machine_reads_its_own_before_it_has_joined_and_nothing_afterwards(
     _reads_its_own_and_nothing_else_before(stack)
 
 
-def test_what_was_given_to_machines_is_made_anew_and_no_node_is_lost(stack: Stack) -> None:
+def test_what_was_given_to_machines_is_rotated_and_no_node_is_lost(stack: Stack) -> None:
     _takes_other_join_tokens(stack)
     _goes_on_where_a_change_of_tokens_was_cut_off(stack)
     _takes_another_login_key(stack)
@@ -203,9 +203,9 @@ def _has_nothing_to_read_once_it_has_joined(stack: Stack) -> None:
     names = stack.parameters()
     assert len(names) == 9
     for node in stack.nodes():
-        said = json.loads(on_machine(stack, node, "python3", "-c", ASK_SSM, *names))
-        assert set(said.values()) == {"AccessDeniedException"}
-        assert len(said) == 2 * len(names)
+        output = json.loads(on_machine(stack, node, "python3", "-c", ASK_SSM, *names))
+        assert set(output.values()) == {"AccessDeniedException"}
+        assert len(output) == 2 * len(names)
 
 
 def _reads_its_own_and_nothing_else_before(stack: Stack) -> None:
@@ -217,15 +217,15 @@ def _reads_its_own_and_nothing_else_before(stack: Stack) -> None:
                 iam.delete_role_policy(RoleName=role["RoleName"], PolicyName=policy)
     names = stack.parameters()
     for node in stack.nodes():
-        said = json.loads(on_machine(stack, node, "python3", "-c", ASK_SSM, *names))
-        read = {name for name in names if said[f"GetParameter {name}"] == "answered"}
+        output = json.loads(on_machine(stack, node, "python3", "-c", ASK_SSM, *names))
+        read = {name for name in names if output[f"GetParameter {name}"] == "answered"}
         home = f"/k3s-aws/{stack.name}/{stack.name}/{node['role']}"
         shared = {"token", "authorized-keys"}
         if node["role"] == "server":
             shared |= {"agent-token", "certificate-authority"}
         own = {f"{home}/{each}" for each in shared} | {f"{home}/host-keys/{node['privateIp']}"}
         assert read == own
-        assert {said[f"GetParameters {name}"] for name in names if name not in own} == {
+        assert {output[f"GetParameters {name}"] for name in names if name not in own} == {
             "AccessDeniedException"
         }
     # `refresh` sees that they are gone, and they come back.
@@ -276,9 +276,9 @@ def _takes_other_join_tokens(stack: Stack) -> None:
 def _goes_on_where_a_change_of_tokens_was_cut_off(stack: Stack) -> None:
     """As if the power had gone after k3s started with an agent token, before it was told of it."""
     (server,) = of_role(stack, "server")
-    told = "/var/lib/k3s-aws/tokens"
+    reported = "/var/lib/k3s-aws/tokens"
     # What is younger than the datastore by three seconds is taken for a mistake.
-    shell(stack, server, f"sleep 4; echo cut-off > /etc/rancher/k3s/agent-token; echo > {told}")
+    shell(stack, server, f"sleep 4; echo cut-off > /etc/rancher/k3s/agent-token; echo > {reported}")
     shell(stack, server, "systemctl restart k3s")
     shell(stack, server, "systemctl restart --no-block k3s")
     refusal = "newer than datastore and could cause a cluster outage"
@@ -328,12 +328,12 @@ def _takes_the_operators_login_key(stack: Stack) -> None:
 
 
 def _takes_other_host_keys(stack: Stack) -> None:
-    before = {node["name"]: shown_host_key(node) for node in stack.nodes()}
+    before = {node["name"]: served_host_key(node) for node in stack.nodes()}
     stack.configure(rotation={"joinTokens": 2, "loginKey": 2, "hostKeys": 2})
     assert "replace" not in stack.summary()
     with no_node_is_lost(stack):
         stack.pulumi(*UP)
-    after = {node["name"]: shown_host_key(node) for node in stack.nodes()}
+    after = {node["name"]: served_host_key(node) for node in stack.nodes()}
     assert not set(before.values()) & set(after.values())
     assert len(set(after.values())) == len(before)
     stack.pulumi(*UP, "--expect-no-changes")
@@ -395,7 +395,7 @@ def test_every_other_host_key_is_refused_with_its_own_message(stack: Stack) -> N
     stack.pulumi(*UP)
     right = shell(stack, one, f"cat {HOST_KEY}")
     assert right != previous
-    for deadline, (key, said) in enumerate(
+    for deadline, (key, output) in enumerate(
         {
             shell(stack, other, f"cat {HOST_KEY}"): "another machine of this cluster answers at",
             previous: "had before it was replaced or its key rotated",
@@ -405,12 +405,12 @@ def test_every_other_host_key_is_refused_with_its_own_message(stack: Stack) -> N
         put_host_key(stack, one, key)
         # Whatever is brought to a machine makes the provider connect.
         stack.configure(nodeDeadlineSeconds=301 + deadline)
-        assert said in stack.pulumi(*UP, fails=True)
+        assert output in stack.pulumi(*UP, fails=True)
     shell(stack, one, f"rm {HOST_KEY}; systemctl restart ssh || true")
     stack.configure(nodeDeadlineSeconds=60)
-    told = stack.pulumi(*UP, fails=True)
-    assert "is not Ready after 60 s" in told
-    assert "last seen: SSH" in told
+    reported = stack.pulumi(*UP, fails=True)
+    assert "is not Ready after 60 s" in reported
+    assert "last seen: SSH" in reported
     put_host_key(stack, one, right)
     stack.configure(nodeDeadlineSeconds=600)
     stack.pulumi(*UP)
@@ -431,13 +431,13 @@ def test_what_works_without_ssh_and_what_is_refused(stack: Stack) -> None:
     assert len(stack.kubectl("get", "nodes", "-o", "name").split()) == len(stack.nodes())
     # What has to be brought to a machine that runs is refused at the preview.
     stack.configure(pools=[{**pools[0], "labels": {"example.com/a": "b"}}])
-    said = stack.pulumi("preview", fails=True)
-    assert "cannot be changed while SSH is switched off: nodeConfig" in said
+    output = stack.pulumi("preview", fails=True)
+    assert "cannot be changed while SSH is switched off: nodeConfig" in output
     # Other keys as well, with or without a preview; switched on again, a machine gets them all.
     stack.configure(rotation={**configured(stack).get("rotation", {}), "loginKey": 8})
-    said = stack.pulumi(*UP, fails=True)
-    assert "cannot be changed while SSH is switched off" in said
-    assert "secrets" in said
+    output = stack.pulumi(*UP, fails=True)
+    assert "cannot be changed while SSH is switched off" in output
+    assert "secrets" in output
     stack.configure(network=network, rotation={"loginKey": 9, "hostKeys": 9, "joinTokens": 9})
     stack.pulumi(*UP)
     stack.pulumi(*UP, "--expect-no-changes")

@@ -36,7 +36,7 @@ def test_the_life_of_a_cluster(stack: Stack) -> None:
     _goes_on_after_an_interrupt(stack)
     assert len(stack.nodes()) == 3
     _is_ready_and_usable(stack)
-    _tells_what_it_is_made_of(stack)
+    _reports_what_it_is_made_of(stack)
     _changes_nothing_when_nothing_changed(stack)
     _replaces_a_terminated_agent(stack)
     _gives_running_nodes_another_label(stack)
@@ -47,7 +47,7 @@ def test_the_life_of_a_cluster(stack: Stack) -> None:
     _names_a_wrong_token(stack)
     _refuses_another_host_key(stack)
     _leaves_nothing(stack)
-    _tells_of_a_cloud_that_has_ended(stack)
+    _reports_a_cloud_that_has_ended(stack)
 
 
 def _is_recovered_after_a_kill(stack: Stack) -> None:
@@ -149,7 +149,7 @@ def _changes_nothing_when_nothing_changed(stack: Stack) -> None:
     stack.pulumi("refresh", "--yes", "--expect-no-changes")
 
 
-def _tells_what_it_is_made_of(stack: Stack) -> None:
+def _reports_what_it_is_made_of(stack: Stack) -> None:
     bom = json.loads(stack.pulumi("stack", "output", "bom", "--json"))
     reports = json.loads(stack.pulumi("stack", "output", "bootReport", "--json")).values()
     running = {
@@ -158,8 +158,8 @@ def _tells_what_it_is_made_of(stack: Stack) -> None:
         for instance in reservation["Instances"]
     }
     names = {image.ami: image.name for image in public_images.IMAGES}
-    told = {image["id"]: image["name"] for image in bom["images"]}
-    assert {ami: names[ami] for ami in running} == told
+    reported = {image["id"]: image["name"] for image in bom["images"]}
+    assert {ami: names[ami] for ami in running} == reported
     assert {report["k3s"]["sha256"] for report in reports} == set(bom["k3s"]["sha256"].values())
 
 
@@ -237,8 +237,8 @@ def _changes_back_what_failed(stack: Stack) -> None:
     pools = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]["pools"]
     wrong = {"kubelet-arg": ["node-status-update-frequency=soon"]}
     stack.configure(pools=[{**pools[0], "k3s": wrong}, *pools[1:]])
-    said = stack.pulumi("up", "--yes", "--skip-preview", fails=True)
-    assert "k3s-agent.service does not start" in said
+    output = stack.pulumi("up", "--yes", "--skip-preview", fails=True)
+    assert "k3s-agent.service does not start" in output
     stack.configure(pools=pools)
     # The first agent's failure has kept the change from the others.
     assert stack.summary()["update"] == 1
@@ -299,8 +299,8 @@ def _names_a_wrong_token(stack: Stack) -> None:
     ssm.put_parameter(Name=token, Value=wrong, Type="SecureString", Overwrite=True)
     pools = yaml.safe_load(stack.config_file.read_text())["config"]["k3s-aws:cluster"]["pools"]
     stack.configure(pools=[{**pools[0], "count": 3}])
-    said = stack.pulumi("up", "--yes", "--skip-preview", fails=True)
-    assert "refused the join token" in said
+    output = stack.pulumi("up", "--yes", "--skip-preview", fails=True)
+    assert "refused the join token" in output
     ssm.put_parameter(Name=token, Value=right, Type="SecureString", Overwrite=True)
     stack.configure(pools=pools)
     stack.pulumi("up", "--yes", "--skip-preview")
@@ -315,8 +315,8 @@ def _refuses_another_host_key(stack: Stack) -> None:
     stack.docker("exec", machine, "sh", "-c", forge)
     # Anything that is applied to the running machine makes the provider connect.
     stack.configure(nodeDeadlineSeconds=300)
-    said = stack.pulumi("up", "--yes", "--skip-preview", fails=True)
-    assert "host key" in said
+    output = stack.pulumi("up", "--yes", "--skip-preview", fails=True)
+    assert "host key" in output
 
 
 def _leaves_nothing(stack: Stack) -> None:
@@ -328,8 +328,8 @@ def _leaves_nothing(stack: Stack) -> None:
     assert stack.client("iam").list_roles()["Roles"] == []
 
 
-def _tells_of_a_cloud_that_has_ended(stack: Stack) -> None:
+def _reports_a_cloud_that_has_ended(stack: Stack) -> None:
     Cloud(stack.folder / "cloud").stop(print)
-    said = stack.pulumi("preview", fails=True)
-    assert "the local cloud has ended" in said
-    assert "Traceback" not in said
+    output = stack.pulumi("preview", fails=True)
+    assert "the local cloud has ended" in output
+    assert "Traceback" not in output

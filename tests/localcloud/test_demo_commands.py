@@ -97,7 +97,7 @@ def test_every_command_that_is_printed_works_in_the_order_it_is_printed(checkout
     beside = ["make help", "make env", "make doctor", "python -m bench --help", "make demo"]
     assert commands.pop() == "make demo-destroy"
     shell = [each for each in of_the_readme() if not each.startswith("make")]
-    said = run(checkout, *shell, *commands, *beside, "make demo-destroy")
-    assert said.count(" Ready ") >= 3
+    output = run(checkout, *shell, *commands, *beside, "make demo-destroy")
+    assert output.count(" Ready ") >= 3
     left = Folder(Places(checkout))
     assert not any(each.exists() for each in (left.state, left.kubeconfig, left.stack_config))

@@ -75,7 +75,7 @@ def test_two_stacks_stand_side_by_side_and_do_not_disturb_each_other(stacks: Sta
     for stack in (trial, arm):
         assert set(kubernetes_nodes(stack)) == {node["name"] for node in stack.nodes()}
     assert not set(kubernetes_nodes(trial)) & set(kubernetes_nodes(arm))
-    _is_what_the_one_arm_server_says(arm)
+    _is_what_the_one_arm_server_reports(arm)
     _carries_its_tags(trial)
     arm.pulumi(*DESTROY)
     assert len(kubernetes_nodes(trial)) == 1
@@ -83,12 +83,12 @@ def test_two_stacks_stand_side_by_side_and_do_not_disturb_each_other(stacks: Sta
     trial.pulumi(*DESTROY)
 
 
-def _is_what_the_one_arm_server_says(stack: Stack) -> None:
+def _is_what_the_one_arm_server_reports(stack: Stack) -> None:
     (node,) = stack.nodes()
-    told = json.loads(on_machine(stack, node, "cat /etc/rancher/k3s/config.yaml"))
-    assert told["disable"] == ["traefik", "servicelb", "local-storage"]
-    assert told["kube-apiserver-arg"] == ["audit-log-maxage=7"]
-    assert told["cluster-cidr"] == "10.200.0.0/16"
+    reported = json.loads(on_machine(stack, node, "cat /etc/rancher/k3s/config.yaml"))
+    assert reported["disable"] == ["traefik", "servicelb", "local-storage"]
+    assert reported["kube-apiserver-arg"] == ["audit-log-maxage=7"]
+    assert reported["cluster-cidr"] == "10.200.0.0/16"
     # Ubuntu's user is the one the program logged in as.
     assert "ubuntu" in on_machine(stack, node, "cat /etc/passwd")
 
@@ -131,8 +131,8 @@ def _have_their_architectures_files_and_images(stacks: Stacks, stack: Stack) -> 
         architecture = node["architecture"]
         (digest, _) = on_machine(stack, node, "sha256sum /usr/local/bin/k3s").split()
         assert digest == stacks.workbench.running["k3sSha256"][architecture]
-        told = json.loads(on_machine(stack, node, "cat /etc/k3s-aws/node.json"))["pool"]["k3s"]
-        assert [source.rsplit("/", 1)[1] for source in told["sources"]] == [ASSETS[architecture]]
+        k3s = json.loads(on_machine(stack, node, "cat /etc/k3s-aws/node.json"))["pool"]["k3s"]
+        assert [source.rsplit("/", 1)[1] for source in k3s["sources"]] == [ASSETS[architecture]]
         ec2 = stack.client("ec2")
         instance = ec2.describe_instances(InstanceIds=[node["instanceId"]])["Reservations"][0]
         ami = instance["Instances"][0]["ImageId"]
@@ -153,10 +153,10 @@ def _are_spot_in_both_zones(stack: Stack) -> None:
 def _are_labelled_and_tainted(stack: Stack) -> None:
     found = kubernetes_nodes(stack)
     for node in stack.nodes():
-        shown = found[node["name"]]
-        label = shown["metadata"]["labels"].get("example.com/pool")
+        printed = found[node["name"]]
+        label = printed["metadata"]["labels"].get("example.com/pool")
         assert label == (None if node["pool"] == "servers" else node["pool"])
-        taints = [each["key"] for each in shown["spec"].get("taints", [])]
+        taints = [each["key"] for each in printed["spec"].get("taints", [])]
         assert taints == (["example.com/only"] if node["pool"] == "x86" else [])
 
 
@@ -168,9 +168,9 @@ def _take_other_labels_in_place(stack: Stack, cluster: dict[str, Any]) -> None:
     assert "replace" not in stack.summary()
     stack.pulumi(*UP)
     (node,) = [each for each in stack.nodes() if each["pool"] == "x86"]
-    shown = kubernetes_nodes(stack)[node["name"]]
-    assert shown["metadata"]["labels"]["example.com/pool"] == "amd"
-    assert shown["spec"].get("taints", []) == []
+    printed = kubernetes_nodes(stack)[node["name"]]
+    assert printed["metadata"]["labels"]["example.com/pool"] == "amd"
+    assert printed["spec"].get("taints", []) == []
 
 
 def _move_out_of_a_zone_that_is_given_up(stack: Stack, cluster: dict[str, Any]) -> None:
@@ -182,8 +182,8 @@ def _move_out_of_a_zone_that_is_given_up(stack: Stack, cluster: dict[str, Any]) 
     assert len(before - after) == len(after - before) == 1
     assert set(kubernetes_nodes(stack)) == after
     machine = next(node for node in stack.nodes() if node["name"] not in before)
-    told = json.loads(on_machine(stack, machine, "cat /etc/rancher/k3s/config.yaml"))
-    assert told["node-ip"] == machine["privateIp"]
+    reported = json.loads(on_machine(stack, machine, "cat /etc/rancher/k3s/config.yaml"))
+    assert reported["node-ip"] == machine["privateIp"]
 
 
 def test_a_private_cluster_stands_in_a_vpc_that_exists_and_leaves_it_alone(stacks: Stacks) -> None:
@@ -231,9 +231,9 @@ def test_k3s_and_big_manifests_come_from_the_stacks_own_bucket(
         k3s = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]["k3s"]
         stack.configure(k3s={**k3s, "downloadUrl": url})
         stack.pulumi(*UP)
-    told = json.loads(on_machine(stack, stack.nodes()[0], "cat /etc/k3s-aws/node.json"))["pool"]
-    assert told["k3s"]["sources"][0].startswith("s3://shop-files-")
-    assert list(told["manifests"]["k3s-aws-big.yaml"]) == ["source", "sha256"]
+    reported = json.loads(on_machine(stack, stack.nodes()[0], "cat /etc/k3s-aws/node.json"))["pool"]
+    assert reported["k3s"]["sources"][0].startswith("s3://shop-files-")
+    assert list(reported["manifests"]["k3s-aws-big.yaml"]) == ["source", "sha256"]
     for kind, name, namespace in (
         ("namespace", "staging", "default"),
         ("resourcequota", "pods", "staging"),
@@ -284,9 +284,9 @@ def test_passwords_of_registries_reach_the_machines_and_nothing_else(stacks: Sta
     stack = stacks.create("login", example("laptop", "10.55.0.0/16"))
     path = 'k3s-aws:registryAuth["registry.example.com"]'
     stack.pulumi("config", "set", "--path", f"{path}.username", "ci")
-    said = stack.pulumi("preview", fails=True)
-    assert "registryAuth: is set in plain text" in said
-    assert "Traceback" not in said
+    output = stack.pulumi("preview", fails=True)
+    assert "registryAuth: is set in plain text" in output
+    assert "Traceback" not in output
     stack.pulumi("config", "set", "--secret", "--path", f"{path}.password", "hunter2-hunter2")
     stack.pulumi(*UP)
     (node,) = stack.nodes()

@@ -43,7 +43,7 @@ def test_the_life_of_identities(stack: Stack) -> None:
     _change_nothing_when_nothing_changed(stack)
     _are_put_back_when_somebody_changed_their_rights(stack)
     _are_rotated_by_their_generation(stack)
-    _are_replaced_when_told_to(stack)
+    _are_replaced_on_request(stack)
     _are_renewed_before_they_expire(stack)
     _outlive_their_server(stack)
     _lose_their_rights_when_they_are_removed(stack)
@@ -144,7 +144,7 @@ def _are_rotated_by_their_generation(stack: Stack) -> None:
     stack.pulumi(*UP, "--expect-no-changes")
 
 
-def _are_replaced_when_told_to(stack: Stack) -> None:
+def _are_replaced_on_request(stack: Stack) -> None:
     before = stack.kubeconfig("kubeconfig-auditor")
     name = f"urn:pulumi:{stack.name}::**::**$k3s:index:Identity::{stack.name}-auditor"
     stack.pulumi(*UP, "--target-replace", name)
@@ -157,8 +157,8 @@ def _are_renewed_before_they_expire(stack: Stack) -> None:
     before = stack.kubeconfig("kubeconfig-viewer")
     _age(stack, "viewer", timedelta(days=65))
     # What a reader sees of it, and nothing else: the kubeconfig's own text is secret.
-    said = stack.pulumi("preview")
-    assert "[diff: ~expiresAt,issuedAt,kubeconfig,previousUserName,userName]" in said
+    output = stack.pulumi("preview")
+    assert "[diff: ~expiresAt,issuedAt,kubeconfig,previousUserName,userName]" in output
     assert stack.summary()["update"] == 1
     stack.pulumi(*UP)
     after = stack.kubeconfig("kubeconfig-viewer")
@@ -235,6 +235,6 @@ def _lose_their_rights_when_they_are_removed(stack: Stack) -> None:
 
 
 def _go_with_the_cluster(stack: Stack) -> None:
-    said = stack.pulumi("destroy", "--yes", "--skip-preview")
-    assert "left behind" not in said
+    output = stack.pulumi("destroy", "--yes", "--skip-preview")
+    assert "left behind" not in output
     assert stack.docker("ps", "-aq", "--filter", f"label=k3s-aws.localcloud={stack.cloud_id}") == ""

@@ -116,7 +116,7 @@ def test_of_all_datagrams_only_the_tunnels_arrive(cluster: RunningCluster, stran
     """
     server, (agent, other) = cluster.server, cluster.agents
     for target, sources in ((server, [agent]), (other, [server, agent])):
-        with target.probing("hear") as heard:
+        with target.probing("hear") as received:
             sent = {
                 each.private: each.probe("send", target.private, TUNNEL)["controls"]
                 for each in sources
@@ -127,11 +127,11 @@ def test_of_all_datagrams_only_the_tunnels_arrive(cluster: RunningCluster, stran
         assert all(cluster.admits(target, each, "udp") == {TUNNEL} for each in sources)
         for source, number in sent.items():
             # A node's own tunnel may speak in between.
-            assert heard["udp"][source][str(TUNNEL)] >= number > 100
-        assert {port for each in heard["udp"].values() for port in each} == {str(TUNNEL)}
-        assert not {GATEWAY, STRANGER} & set(heard["udp"])
+            assert received["udp"][source][str(TUNNEL)] >= number > 100
+        assert {port for each in received["udp"].values() for port in each} == {str(TUNNEL)}
+        assert not {GATEWAY, STRANGER} & set(received["udp"])
         # Its own echo, so another would have been heard.
-        assert heard["echoes"] == [target.private]
+        assert received["echoes"] == [target.private]
 
 
 def test_no_machine_has_an_address_that_the_rules_do_not_know(cluster: RunningCluster) -> None:
@@ -230,7 +230,7 @@ def test_a_pod_reaches_the_cluster_as_its_machine_does(cluster: RunningCluster, 
     assert cluster.server.private in seen
 
 
-def test_ec2_says_that_volumes_are_encrypted_and_sessions_required(cluster: RunningCluster) -> None:
+def test_ec2_describes_encrypted_volumes_and_required_sessions(cluster: RunningCluster) -> None:
     ec2 = cluster.stack.client("ec2")
     ids = [each.instance_id for each in cluster.machines]
     listed = ec2.describe_instances(InstanceIds=ids)["Reservations"]
@@ -300,18 +300,18 @@ def test_a_process_that_is_not_root_finds_no_secret(cluster: RunningCluster) -> 
 def secrets_of(stack: Stack, machine: Machine) -> set[str]:
     """What must not be seen: the parameters' values and what k3s made itself, line by line."""
     ssm = stack.client("ssm")
-    texts = []
+    strings = []
     public = "/authorized-keys"
     for name in (each for each in stack.parameters() if not each.endswith(public)):
         value = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
         held = json.loads(value) if name.endswith("/certificate-authority") else {"": value}
-        texts += [text for file, text in held.items() if not file.endswith(".crt")]
-    texts.append(machine.run("cat", "/etc/rancher/node/password"))
+        strings += [text for file, text in held.items() if not file.endswith(".crt")]
+    strings.append(machine.run("cat", "/etc/rancher/node/password"))
     if machine.role == "server":
         kubeconfig = yaml.safe_load(machine.run("cat", "/etc/rancher/k3s/k3s.yaml"))
-        texts.append(kubeconfig["users"][0]["user"]["client-key-data"])
+        strings.append(kubeconfig["users"][0]["user"]["client-key-data"])
     # A password stands alone in one place and in a token in another.
-    lines = [re.sub(r"^K10.*:", "", line) for text in texts for line in text.splitlines()]
+    lines = [re.sub(r"^K10.*:", "", line) for text in strings for line in text.splitlines()]
     return {line for line in lines if len(line) >= 16 and not line.startswith("-----")}
 
 
@@ -366,8 +366,8 @@ def test_an_agents_kubelet_reads_no_secrets_that_none_of_its_pods_use(
     assert agent.name in agent.run("sh", "-c", f"{kubectl} get node {agent.name} -o name")
     label = f"label node {cluster.server.name} mark=1"
     for refused in ("get secrets --all-namespaces", "get configmaps", label):
-        said = agent.run("sh", "-c", f"{kubectl} {refused} 2>&1 || true")
-        assert "orbidden" in said, refused
+        output = agent.run("sh", "-c", f"{kubectl} {refused} 2>&1 || true")
+        assert "orbidden" in output, refused
 
 
 IMPOSTOR = "/var/lib/impostor"
@@ -391,10 +391,10 @@ def test_an_impostor_at_the_servers_address_gets_no_node_and_no_credential(
     words = (f"{certificate}.crt", f"{certificate}.key", f"{tls}/server-ca.crt")
     with server.probing("impersonate", 6443, *words) as seen:
         stack.configure(pools=[{**pools[0], "count": 3}])
-        said = stack.pulumi(*UP, fails=True)
-    assert "has another authority than the join token names" in said
-    assert "Traceback" not in said
-    _was_told_nothing(seen["requests"])
+        output = stack.pulumi(*UP, fails=True)
+    assert "has another authority than the join token names" in output
+    assert "Traceback" not in output
+    _was_given_nothing(seen["requests"])
     server.run("sh", "-c", f"rm -r {IMPOSTOR} /run/impostor.yaml; systemctl start k3s")
     until(lambda: is_ready(server, "/etc/rancher/k3s/k3s.yaml"), "k3s does not come back")
     stack.pulumi(*UP)
@@ -425,7 +425,7 @@ def _refuses_to_join(server: Machine, agent: Machine) -> None:
     )
 
 
-def _was_told_nothing(requests: list[list[Any]]) -> None:
+def _was_given_nothing(requests: list[list[Any]]) -> None:
     """All that anybody sent is the question for the authority; the boot program did ask."""
     agents = [headers["User-Agent"] for _, _, headers, _, _ in requests]
     assert any(each.startswith("Python-urllib/") for each in agents)

@@ -58,8 +58,8 @@ def run(binary: k3s.K3s, folder: Path, *words: str) -> subprocess.CompletedProce
 @pytest.mark.parametrize("role", ["server", "agent"])
 def test_the_help_lists_the_flags_of_the_table(binary: k3s.K3s, folder: Path, role: Role) -> None:
     (folder / "config.yaml").write_text("")
-    shown = run(binary, folder, role, "--help").stdout
-    listed = set(re.findall(r"^ +--?([a-z0-9-]+)", shown, re.MULTILINE)) - {"help"}
+    printed = run(binary, folder, role, "--help").stdout
+    listed = set(re.findall(r"^ +--?([a-z0-9-]+)", printed, re.MULTILINE)) - {"help"}
     known = k3s_flags.flags_of(role, k3s_flags.minor_of(binary.version))
     newest = k3s_flags.flags_of(role, k3s_flags.VERSIONS[-1])
     # What k3s hides from its help is in the table; a patch release may have more than its minor.

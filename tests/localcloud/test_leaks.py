@@ -40,9 +40,9 @@ class Needles:
         self.found: set[str] = set(more)
 
     def take_all_of(self, stack: Stack) -> None:
-        shown = json.loads(stack.pulumi("stack", "export", "--show-secrets"))
-        for resource in shown["deployment"]["resources"]:
-            for text in _texts(resource.get("inputs"), resource.get("outputs")):
+        printed = json.loads(stack.pulumi("stack", "export", "--show-secrets"))
+        for resource in printed["deployment"]["resources"]:
+            for text in _strings(resource.get("inputs"), resource.get("outputs")):
                 self.found |= set(_private_lines(text))
 
     def seen_in(self, text: str) -> list[str]:
@@ -50,16 +50,16 @@ class Needles:
         return sorted(each[:6] for each in self.found if each in text)
 
 
-def _texts(*values: Any, hidden: bool = False) -> Iterator[str]:
+def _strings(*values: Any, hidden: bool = False) -> Iterator[str]:
     for value in values:
         if isinstance(value, str) and hidden:
             yield value
         elif isinstance(value, dict) and "plaintext" in value:
-            yield from _texts(json.loads(value["plaintext"]), hidden=True)
+            yield from _strings(json.loads(value["plaintext"]), hidden=True)
         elif isinstance(value, dict):
-            yield from _texts(*value.values(), hidden=hidden)
+            yield from _strings(*value.values(), hidden=hidden)
         elif isinstance(value, list):
-            yield from _texts(*value, hidden=hidden)
+            yield from _strings(*value, hidden=hidden)
 
 
 def _private_lines(text: str) -> Iterator[str]:
@@ -125,17 +125,17 @@ def processes_watched(seen: list[str]) -> Iterator[None]:
 
 def test_no_secret_is_where_it_must_not_be(stack: Stack) -> None:
     needles = Needles(PASSWORD)
-    said: dict[str, str] = {}
+    output: dict[str, str] = {}
     processes: list[str] = []
     _configure(stack)
 
     def run(name: str, *words: str, fails: bool = False, level: int = 9) -> None:
         events = stack.folder / f"{name}.events"
-        told = () if words[0] == "refresh" else ("--event-log", str(events))
+        reported = () if words[0] == "refresh" else ("--event-log", str(events))
         verbose = (f"-v={level}", "--logtostderr")
-        said[name] = stack.pulumi(*words, *verbose, *told, fails=fails)
+        output[name] = stack.pulumi(*words, *verbose, *reported, fails=fails)
         if events.exists():
-            said[f"{name}, events"] = events.read_text()
+            output[f"{name}, events"] = events.read_text()
 
     with processes_watched(processes):
         run("up", *UP)
@@ -147,22 +147,22 @@ def test_no_secret_is_where_it_must_not_be(stack: Stack) -> None:
         needles.take_all_of(stack)
         stack.configure(k3s={**content["k3s"], "sha256": _wrong(content["k3s"]["sha256"])})
         run("failing up", *UP, fails=True)
-        assert "failed to boot in download-k3s" in said["failing up"]
-        assert "expected " + "0" * 64 in said["failing up"]
+        assert "failed to boot in download-k3s" in output["failing up"]
+        assert "expected " + "0" * 64 in output["failing up"]
         stack.configure(k3s=content["k3s"])
         run("up again", *UP, level=8)
         run("refresh", "refresh", "--yes")
         needles.take_all_of(stack)
-        said |= _kept_by(stack)
-        said |= _on_machines(stack)
+        output |= _kept_by(stack)
+        output |= _on_machines(stack)
         run("destroy", "destroy", "--yes", "--skip-preview")
-    said["processes"] = "\n".join(processes)
-    said |= _left_on_disk(stack)
+    output["processes"] = "\n".join(processes)
+    output |= _left_on_disk(stack)
     assert len(needles.found) > 30
-    _finds_what_is_there(needles, said)
+    _finds_what_is_there(needles, output)
     # A level below, the engine's own lines hold none either.
-    assert needles.seen_in(said["up again"]) == []
-    leaks = {name: needles.seen_in(_without_the_engines_own(text)) for name, text in said.items()}
+    assert needles.seen_in(output["up again"]) == []
+    leaks = {name: needles.seen_in(_without_the_engines_own(text)) for name, text in output.items()}
     assert {name: found for name, found in leaks.items() if found} == {}
 
 
@@ -182,9 +182,9 @@ def _without_the_engines_own(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if not ENGINES_OWN.search(line))
 
 
-def _finds_what_is_there(needles: Needles, said: dict[str, str]) -> None:
+def _finds_what_is_there(needles: Needles, output: dict[str, str]) -> None:
     """A search that finds nothing proves nothing unless it could: the engine's lines hold them."""
-    assert len(needles.seen_in(said["rotation"])) > 10
+    assert len(needles.seen_in(output["rotation"])) > 10
 
 
 def _kept_by(stack: Stack) -> dict[str, str]:

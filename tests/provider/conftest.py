@@ -12,9 +12,10 @@ import pytest
 
 from cluster import machine_files
 from cluster.machine_files import NodeConfig
+from provider.keys.host_keys import HostKeys
+from provider.operation import Operation
 from provider.protocol.engine import Engine
 from provider.protocol.process import environment
-from provider.protocol.resource import Operation
 from provider.resources.certificate_authority import CertificateAuthority
 from provider.resources.ssh_key import SshKey
 from tests.provider.fake_api import FakeApi
@@ -41,7 +42,7 @@ Inputs = dict[str, Any]
 
 
 def _operation() -> Operation:
-    return Operation(environment(Engine(None)), threading.Event(), "urn")
+    return Operation(environment=environment(Engine(None)), cancelled=threading.Event(), urn="urn")
 
 
 @pytest.fixture(scope="session")
@@ -56,12 +57,12 @@ def other_authority() -> Mapping[str, Any]:
 
 @pytest.fixture(scope="session")
 def host_key() -> Mapping[str, Any]:
-    return SshKey().create(_operation(), {"comment": "host", "generation": "1"}).computed
+    return SshKey(HostKeys()).create(_operation(), {"comment": "host", "generation": "1"}).computed
 
 
 @pytest.fixture(scope="session")
 def login_key() -> Mapping[str, Any]:
-    return SshKey().create(_operation(), {"comment": "login", "generation": "1"}).computed
+    return SshKey(HostKeys()).create(_operation(), {"comment": "login", "generation": "1"}).computed
 
 
 @pytest.fixture

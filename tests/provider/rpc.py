@@ -14,11 +14,12 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
+from provider.operation import ProviderEnvironment
 from provider.protocol import values
 from provider.protocol.engine import Engine
 from provider.protocol.process import Server
-from provider.protocol.resource import ProviderEnvironment
 from provider.protocol.servicer import Servicer
+from provider.resources import K3sProvider
 from provider.waiting import Clock
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -67,7 +68,7 @@ class AheadClock(FastClock):
 
 
 class Recorder:
-    """What was said about resources."""
+    """The progress and the warnings that the engine would show."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, str]] = []
@@ -107,14 +108,17 @@ class Rpc:
         boot_program: Mapping[str, str] | None = None,
         random_hex: Callable[[int], str] = secrets.token_hex,
     ) -> None:
-        self.said = Recorder()
+        self.reported = Recorder()
         environment = ProviderEnvironment(
             clock=clock,
-            progress_reporter=self.said,
+            progress_reporter=self.reported,
             random_hex=random_hex,
-            boot_program=lambda: boot_program or {"__main__.py": ""},
         )
-        self._server = Server(Servicer(environment, Engine(None)))
+        self._server = Server(
+            Servicer(
+                K3sProvider(lambda: boot_program or {"__main__.py": ""}), environment, Engine(None)
+            )
+        )
         self._channel = grpc.insecure_channel(f"127.0.0.1:{self._server.port}")
         self.stub: Any = provider_pb2_grpc.ResourceProviderStub(self._channel)
 
@@ -215,10 +219,10 @@ def plugin(clock: Clock, boot_program: Mapping[str, str] | None = None) -> Itera
 
 
 def _left(failed: Any) -> dict[str, Any] | None:
-    told = dict(failed.trailing_metadata()).get("grpc-status-details-bin")
-    if told is None:
+    details = dict(failed.trailing_metadata()).get("grpc-status-details-bin")
+    if details is None:
         return None
-    status, left = status_pb2.Status.FromString(told), provider_pb2.ErrorResourceInitFailed()
+    status, left = status_pb2.Status.FromString(details), provider_pb2.ErrorResourceInitFailed()
     assert status.details[0].Unpack(left)
     assert list(left.reasons) == [failed.details()] == [status.message]
     assert left.id == "id"

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from provider.errors import Cancelled, DeadlineExceeded
-from provider.waiting import SystemClock, Wait
+from provider.waiting import Pending, SystemClock, Wait, explain_deadline
 from tests.provider.rpc import FastClock
 
 
@@ -62,3 +62,51 @@ def test_nothing_goes_on_once_cancelled() -> None:
         wait.pause(1)
     with pytest.raises(Cancelled):
         wait.run(threading.Event().set)
+
+
+def test_a_call_is_repeated_while_it_is_pending_or_its_error_may_be_retried() -> None:
+    clock = FastClock()
+    wait = Wait(60, clock, threading.Event())
+    failures = [OSError("unreachable"), Pending("no file yet")]
+    seen: list[str] = []
+
+    def call() -> str:
+        if failures:
+            raise failures.pop()
+        return "content"
+
+    result = wait.until(
+        call, retry=lambda error: isinstance(error, OSError), seen=seen.append, every=2
+    )
+
+    assert result == "content"
+    assert seen == ["no file yet", "unreachable"]
+    assert clock.monotonic() == 4
+
+
+def test_an_error_that_is_not_retried_ends_a_repeated_call() -> None:
+    calls: list[int] = []
+
+    def call() -> None:
+        calls.append(1)
+        raise ValueError("wrong")
+
+    with pytest.raises(ValueError, match="wrong"):
+        Wait(60, FastClock(), threading.Event()).until(call)
+    assert calls == [1]
+
+
+def test_the_deadline_of_a_repeated_call_reports_what_was_seen_last() -> None:
+    wait = Wait(3, FastClock(), threading.Event())
+
+    def call() -> None:
+        raise Pending("the file is empty")
+
+    with (
+        pytest.raises(DeadlineExceeded) as caught,
+        explain_deadline(wait, "no file", lambda: "see the log"),
+    ):
+        wait.until(call)
+    assert str(caught.value) == (
+        "no file after 3 s\n    last seen: the file is empty\n    see the log"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -92,6 +93,74 @@ def test_the_program_has_no_word_of_the_local_cloud(folder: str) -> None:
         text = file.read_text().lower()
         assert "localcloud" not in text, file
         assert "moto" not in text.split(), file
+
+
+# The rooms of provider/ and what each may import of them; the ground are the modules beside them.
+ROOMS = {
+    "ground": set(),
+    "protocol": {"ground"},
+    "keys": {"ground"},
+    "ssh": {"keys", "ground"},
+    "kubernetes": {"keys", "ground"},
+    "resources": {"protocol", "keys", "ssh", "kubernetes", "ground"},
+}
+
+
+def room_of(module: str) -> str:
+    """The room of a module of provider/; `provider` itself has the version only."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in ROOMS else "ground"
+
+
+def modules_of_provider(file: Path) -> set[str]:
+    """The modules of provider/ that a file imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "provider":
+            modules = {f"{node.module}.{each.name}" for each in node.names}
+            found |= {each if _path(each).exists() else str(node.module) for each in modules}
+    return found
+
+
+def _path(module: str) -> Path:
+    return ROOT / f"{module.replace('.', '/')}.py"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_rooms_of_the_provider_import_downward(room: str) -> None:
+    files = [
+        file
+        for file in python_files("provider")
+        if file.name != "__main__.py" and room == _room_of_file(file)
+    ]
+    assert files
+    for file in files:
+        assert {room_of(each) for each in modules_of_provider(file)} <= {room, *ROOMS[room]}, file
+
+
+def _room_of_file(file: Path) -> str:
+    return room_of(".".join(file.relative_to(ROOT).with_suffix("").parts))
+
+
+def test_no_module_of_the_provider_is_imported_by_one_that_it_imports() -> None:
+    graph = {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts): modules_of_provider(file)
+        for file in python_files("provider")
+    }
+    # Raises CycleError, which names the circle.
+    assert list(graphlib.TopologicalSorter(graph).static_order())
+
+
+def test_the_protocol_of_the_provider_stands_without_the_program() -> None:
+    for file in python_files("provider/protocol"):
+        assert not imported(file) & {*FOLDERS} - {"provider"}, file
+
+
+def test_localcloud_uses_the_protocol_of_the_provider_and_its_ground_only() -> None:
+    found = {
+        room_of(each) for file in python_files("localcloud") for each in modules_of_provider(file)
+    }
+    assert found == {"protocol", "ground"}
 
 
 def test_localcloud_is_imported_by_itself_the_demo_and_the_measurements_only() -> None:

@@ -1,156 +1,124 @@
-"""Identity (k3s:index:Identity): somebody who may call the API, with rights of its own."""
+"""Identity (k3s:index:Identity): a kubeconfig with permissions of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import UTC, datetime
-from typing import Any, ClassVar, Final
+from datetime import datetime
+from typing import ClassVar, Final
 
-from provider.protocol.properties import Fields, Property, at_least, not_blank
-from provider.protocol.resource import Created, Operation, Resource, Values
+from provider.keys.validity import Validity
+from provider.operation import Names, Operation, Values
+from provider.protocol.properties import Fields, Property, at_least
+from provider.protocol.resource import Created, Resource
 from provider.resources.connections import API, DEADLINE
+from provider.resources.identity import IN_SYNC
 
-IN_SYNC: Final = "in sync"
-"""The output `rbacStatus` while the objects in the cluster are those of the inputs."""
-
-_TIME: Final = "%Y-%m-%dT%H:%M:%S%z"
-_MADE_BY_ISSUING: Final = ("kubeconfig", "userName", "previousUserName", "issuedAt", "expiresAt")
-# Another user, and the one before has no rights any more; `api` alone is one that is not known yet.
-_ISSUED_ANEW: Final = frozenset(
+_ISSUED: Final = ("kubeconfig", "userName", "previousUserName", "issuedAt", "expiresAt")
+# Another user, and the previous one loses its permissions; `api` alone is one not yet known.
+_ISSUED_AGAIN: Final = frozenset(
     {"generation", "clusterRole", "clusterReads", "expiryDays", "api", "api.serverCaCertificate"}
 )
-# The file says so, and the user stays.
-_WRITTEN_ANEW: Final = frozenset({"api.endpoint", "namespaces"})
-# Who and where, not what for: the cluster is not asked.
-_UNTOUCHED: Final = frozenset({"deadlineSeconds", "api.clientCertificate", "api.clientKey"})
+# The file is rendered again, for the same user.
+_RENDERED_AGAIN: Final = frozenset({"api.endpoint", "namespaces"})
+# How the cluster is reached and for how long: no reason to reach it.
+_NOT_APPLIED: Final = frozenset({"deadlineSeconds", "api.clientCertificate", "api.clientKey"})
 
 
 class Identity(Resource):
     """
-    A client certificate with a user name of its own, and bindings that give rights to that name.
+    A client certificate with a user name of its own, and bindings that grant it permissions.
 
-    Update binds again behind another server, whose cluster is empty, and when the namespaces or
-    the objects in the cluster changed; the kubeconfig stays what it was. In the last third of the
-    certificate's life it issues another, and the user before keeps the rights beside the new one.
-    Another `generation`, role or validity issues another, and takes the rights of the one before.
+    Update binds again in another datastore, which is empty, and when the namespaces or the objects
+    in the cluster changed; the kubeconfig stays the same. In the last third of the certificate's
+    life it issues another one, and the previous user keeps its permissions beside the new one.
+    Another `generation`, role or validity issues another one, and revokes those of the previous.
 
-    Delete removes the bindings as far as the API answers, and succeeds; namespaces stay.
+    Delete removes the bindings if the API responds, and always succeeds; namespaces are kept.
     """
 
     token = "k3s:index:Identity"
-    description = "A kubeconfig with rights of its own, renewed in the last third of its life."
+    description = "A kubeconfig with permissions of its own, renewed in the last third of its life."
     inputs: ClassVar[Fields] = {
         "api": API,
         "datastoreId": Property(
-            kind="string",
-            description="The data that the rights are part of; other data starts empty.",
-            fix="the id of the Datastore",
-            test=not_blank,
+            "string", "The data that the permissions are in.", fix="the id of the Datastore"
         ),
         "clusterName": Property(
-            kind="string",
-            description="Part of the user's name and of the kubeconfig's context.",
-            fix="use the cluster's name",
-            test=not_blank,
+            "string", "In the names of the user and the context.", fix="use the cluster's name"
         ),
-        "name": Property(
-            kind="string",
-            description="The identity's own name, one of each in a cluster.",
-            fix='such as "deployer"',
-            test=not_blank,
-        ),
+        "name": Property("string", "The name, unique in the cluster.", fix='such as "deployer"'),
         "clusterRole": Property(
-            kind="string",
-            description="The ClusterRole it has, in the namespaces or in the whole cluster.",
-            fix='such as "edit"',
-            test=not_blank,
+            "string", "The ClusterRole, in the namespaces or everywhere.", fix='such as "edit"'
         ),
         "namespaces": Property(
-            kind="strings",
-            description="Where it has the role; none means the whole cluster.",
-            fix="a list of names",
+            "strings", "Where it has the role; if empty, everywhere.", fix="a list of names"
         ),
         "clusterReads": Property(
-            kind="strings",
-            description="Core resources that it may read in the whole cluster besides.",
-            fix='a list such as ["nodes"]',
+            "strings", "Core resources that it may read everywhere.", fix='a list such as ["nodes"]'
         ),
         "expiryDays": Property(
-            kind="integer",
-            description="How long a certificate is valid.",
-            fix="a number of days, such as 90",
-            test=at_least(1),
+            "integer", "How long a certificate is valid.", fix="such as 90", test=at_least(1)
         ),
         "generation": Property(
-            kind="integer",
-            description="Another one makes the kubeconfig before worthless.",
-            fix="a number, such as 1",
+            "integer",
+            "A change revokes the previous kubeconfig.",
+            fix="such as 1",
             test=at_least(1),
         ),
         "deadlineSeconds": DEADLINE,
     }
     outputs: ClassVar[Fields] = {
-        "kubeconfig": Property(kind="string", secret=True, description="YAML, for kubectl."),
-        "userName": Property(kind="string", description="Whom the certificate names."),
+        "kubeconfig": Property("string", "YAML, for kubectl.", secret=True),
+        "userName": Property("string", "The user name in the certificate."),
         "previousUserName": Property(
-            kind="string", description="Who has the rights besides, since a renewal; or nothing."
+            "string", "The user before a renewal, which keeps its permissions; or empty."
         ),
-        "issuedAt": Property(kind="string", description="Since when the certificate is valid."),
-        "expiresAt": Property(kind="string", description="Until when it is valid."),
+        "issuedAt": Property("string", "Start of the certificate's validity."),
+        "expiresAt": Property("string", "End of the certificate's validity."),
         "rbacStatus": Property(
-            kind="string",
-            description=f"`{IN_SYNC}`, or `out of sync:` and the objects that differ.",
+            "string", f"`{IN_SYNC}`, or `out of sync:` and the objects that differ."
         ),
     }
     replaces = frozenset({"name", "clusterName"})
 
-    def recomputed_outputs(self, changed: Collection[str]) -> Collection[str]:
-        if not _ISSUED_ANEW.isdisjoint(changed):
+    def recomputed_outputs(self, changed: Names) -> Names:
+        if not _ISSUED_AGAIN.isdisjoint(changed):
             return tuple(self.outputs)
-        return () if _WRITTEN_ANEW.isdisjoint(changed) else ("kubeconfig",)
+        return () if _RENDERED_AGAIN.isdisjoint(changed) else ("kubeconfig",)
 
-    def expired_outputs(self, known: Values, now: datetime) -> Collection[str]:
-        aged = _MADE_BY_ISSUING if _has_aged(known, now) else ()
-        return (*aged, *(("rbacStatus",) if known.get("rbacStatus", IN_SYNC) != IN_SYNC else ()))
+    def expired_outputs(self, state: Values, now: datetime) -> Names:
+        issued = _ISSUED if _is_due(state, now) else ()
+        in_sync = state.get("rbacStatus", IN_SYNC) == IN_SYNC
+        return issued if in_sync else (*issued, "rbacStatus")
 
     def create(self, operation: Operation, inputs: Values) -> Created:
         from provider.resources.identity import issuing
 
         return Created(id=inputs["name"], computed=issuing.issue(operation, inputs))
 
-    def update(
-        self, operation: Operation, inputs: Values, known: Values, changed: Collection[str]
-    ) -> Values:
+    def update(self, operation: Operation, inputs: Values, state: Values, changed: Names) -> Values:
         from provider.resources.identity import issuing
 
         now = operation.environment.clock.now()
-        if not _ISSUED_ANEW.isdisjoint(changed):
-            return issuing.issue(operation, inputs, known)
-        if _has_aged(known, now):
-            return issuing.issue(operation, inputs, known, keeps_user=True)
-        if _UNTOUCHED.issuperset(changed) and not self.expired_outputs(known, now):
-            return super().update(operation, inputs, known, changed)
-        return issuing.reconcile(operation, inputs, known)
+        if not _ISSUED_AGAIN.isdisjoint(changed):
+            return issuing.issue(operation, inputs, state)
+        if _is_due(state, now):
+            return issuing.issue(operation, inputs, state, keeps_user=True)
+        if _NOT_APPLIED.issuperset(changed) and not self.expired_outputs(state, now):
+            return super().update(operation, inputs, state, changed)
+        return issuing.reconcile(operation, inputs, state)
 
-    def read(self, operation: Operation, known: Values) -> Values | None:
-        super().read(operation, known)
+    def read(self, operation: Operation, state: Values) -> Values | None:
+        super().read(operation, state)
         from provider.resources.identity import issuing
 
-        return issuing.read(operation, known)
+        return issuing.read(operation, state)
 
-    def delete(self, operation: Operation, known: Values) -> None:
+    def delete(self, operation: Operation, state: Values) -> None:
         from provider.resources.identity import issuing
 
-        issuing.remove(operation, known)
+        issuing.remove(operation, state)
 
 
-def _has_aged(known: Values, now: datetime) -> bool:
-    """Whether the certificate is in the last third of its life, or past it."""
-    if "expiresAt" not in known:
-        return False
-    begin, end = _time(known["issuedAt"]), _time(known["expiresAt"])
-    return now >= end - (end - begin) / 3
-
-
-def _time(text: Any) -> datetime:
-    return datetime.strptime(text, _TIME).astimezone(UTC)
+def _is_due(state: Values, now: datetime) -> bool:
+    validity = Validity.of_outputs(state)
+    return validity is not None and validity.due(now)

@@ -1,133 +1,112 @@
 """
-Fetching the kubeconfig: over pinned SSH, checked against our authority, proved with a real call.
+Fetching the kubeconfig: over pinned SSH, checked against our authority, verified with a call.
 
-Where SSH is disabled it is made of the administrator's certificate, and proved the same way.
-
-What its text means is cluster/kubeconfig's business.
+Where SSH is disabled it is built from the administrator's certificate, and verified the same way.
+The text of a kubeconfig is cluster/kubeconfig's business.
 """
 
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Final
 
 from cluster import kubeconfig
 from provider.errors import OperationFailed
 from provider.keys import certificates
+from provider.keys.host_keys import HostKeys
 from provider.kubernetes.api import (
-    Access,
     Api,
     ApiError,
     InvalidCredentialsError,
     UntrustedServerError,
 )
-from provider.protocol.resource import Operation, Values
-from provider.resources.connections import ssh_enabled
+from provider.operation import Operation, Values
+from provider.resources.connections import api_of, ssh_enabled
 from provider.ssh.connection import Login
-from provider.ssh.machine import POLL_SECONDS, Machine, explain_deadline
-from provider.waiting import Wait
+from provider.ssh.machine import Machine
+from provider.waiting import Pending, Wait, explain_deadline
 
 _FILE: Final = "/etc/rancher/k3s/k3s.yaml"
 
 
-def fetch(operation: Operation, inputs: Values, aged: str | None = None) -> Values:
+def fetch(
+    operation: Operation, inputs: Values, host_keys: HostKeys, expired: str | None = None
+) -> Values:
     """
-    The kubeconfig for our endpoint, and when it is valid; raises KubeconfigError too.
+    The outputs: a kubeconfig for our endpoint and its validity. Raises KubeconfigError too.
 
-    `aged` is the end of a certificate that is to be replaced: the server is to have another one.
+    `expired` is the `expiresAt` of a certificate that is due: another one must be fetched.
     """
     wait = operation.wait(inputs["deadlineSeconds"])
-    endpoint = inputs["api"]["endpoint"]
+    endpoint, name = inputs["api"]["endpoint"], inputs["clusterName"]
     if ssh_enabled(inputs):
-        parts = _from_server(operation, wait, inputs, aged)
+        machine = Machine(Login.of(inputs["ssh"]), wait, host_keys)
+        what = f'no kubeconfig of cluster "{name}" from server {inputs["ssh"]["host"]}'
+        where = f"see k3s's log: {machine.hint('sudo journalctl -u k3s -n 50 --no-pager')}"
     else:
-        parts = _own(operation, wait, inputs)
+        machine = None
+        what = f'the kubeconfig of cluster "{name}" could not be verified'
+        where = "the API has to be reachable from here: network.apiAllowedCidrs"
+    with machine or contextlib.nullcontext(), explain_deadline(wait, what, lambda: where):
+        parts = (
+            _from_server(operation, wait, inputs, machine, expired) if machine else api_of(inputs)
+        )
+        _verify(operation, wait, endpoint, parts)
     return {
-        "kubeconfig": kubeconfig.render(parts, endpoint=endpoint, name=inputs["clusterName"]),
-        "issuedAt": certificates.beginning_of(parts.client_certificate),
-        "expiresAt": certificates.expiry_of(parts.client_certificate),
+        "kubeconfig": kubeconfig.render(parts, endpoint=endpoint, name=name),
+        **certificates.validity_of(parts.client_certificate).outputs,
     }
 
 
 def _from_server(
-    operation: Operation, wait: Wait, inputs: Values, aged: str | None = None
+    operation: Operation, wait: Wait, inputs: Values, machine: Machine, expired: str | None
 ) -> kubeconfig.Parts:
-    """What k3s wrote, as the first server has it; other than `aged`, after a restart if need be."""
-    host = inputs["ssh"]["host"]
-    machine = Machine(Login.of(inputs["ssh"]), wait, operation.environment.host_keys)
-    what = f'no kubeconfig of cluster "{inputs["clusterName"]}" from server {host}'
-    look = f"see k3s's log: {machine.hint('sudo journalctl -u k3s -n 50 --no-pager')}"
-    with machine, explain_deadline(wait, what, lambda: look):
-        parts = _checked(_read(operation, wait, machine), inputs)
-        if aged and certificates.expiry_of(parts.client_certificate) == aged:
-            _renew(operation, wait, machine)
-            while certificates.expiry_of(parts.client_certificate) == aged:
-                wait.seen = "k3s has not made its administrator's certificate anew"
-                wait.pause(POLL_SECONDS)
-                parts = _checked(_read(operation, wait, machine), inputs)
-        _prove(operation, wait, inputs["api"]["endpoint"], parts)
-    return parts
+    """What k3s wrote; with another certificate than `expired`, after a restart if need be."""
+
+    def read() -> kubeconfig.Parts:
+        result = machine.try_run(f"sudo -n cat {_FILE}")
+        if result is None:
+            raise Pending(wait.seen)
+        if result.status != 0 or not result.output:
+            raise Pending(f"k3s has not written {_FILE}")
+        authority = inputs["api"]["serverCaCertificate"]
+        kubeconfig.verify(result.output, server_ca_certificate=authority)
+        return kubeconfig.parse(result.output)
+
+    def read_renewed() -> kubeconfig.Parts:
+        parts = read()
+        if _expiry(parts) == expired:
+            raise Pending("k3s has not renewed its administrator's certificate")
+        return parts
+
+    parts = wait.until(read, seen=operation.report_progress)
+    if expired is None or _expiry(parts) != expired:
+        return parts
+    # k3s renews its certificates when it starts; pods keep running meanwhile.
+    operation.report_progress("restart k3s: its administrator's certificate is about to expire")
+    machine.run("sudo -n systemctl restart --no-block k3s")
+    return wait.until(read_renewed)
 
 
-def _checked(text: str, inputs: Values) -> kubeconfig.Parts:
-    """The parts of a kubeconfig that trusts our authority."""
-    kubeconfig.verify(text, server_ca_certificate=inputs["api"]["serverCaCertificate"])
-    return kubeconfig.parse(text)
+def _expiry(parts: kubeconfig.Parts) -> str:
+    return certificates.validity_of(parts.client_certificate).outputs["expiresAt"]
 
 
-def _renew(operation: Operation, wait: Wait, machine: Machine) -> None:
-    """k3s looks at its certificates when it starts; pods go on meanwhile."""
-    operation.report_progress("restart k3s: its administrator's certificate is near its end")
-    while machine.ask("sudo -n systemctl restart --no-block k3s") is None:
-        wait.pause(POLL_SECONDS)
+def _verify(operation: Operation, wait: Wait, endpoint: str, parts: kubeconfig.Parts) -> None:
+    """Calls the API as the kubeconfig's user, until it responds as it should."""
 
+    def call(api: Api) -> None:
+        try:
+            wait.run(api.check_ready)
+        except UntrustedServerError:
+            raise
+        except ApiError as error:
+            raise Pending(f"{error} at {endpoint}") from None
 
-def _own(operation: Operation, wait: Wait, inputs: Values) -> kubeconfig.Parts:
-    """The administrator's certificate, which exists before the cluster."""
-    api = inputs["api"]
-    parts = kubeconfig.Parts(
-        server=api["endpoint"],
-        certificate_authority=api["serverCaCertificate"],
-        client_certificate=api["clientCertificate"],
-        client_key=api["clientKey"],
-    )
-    what = f'the kubeconfig of cluster "{inputs["clusterName"]}" is not proved'
-    look = "the API has to be reachable from here: network.apiAllowedCidrs"
-    with explain_deadline(wait, what, lambda: look):
-        _prove(operation, wait, api["endpoint"], parts)
-    return parts
-
-
-def _read(operation: Operation, wait: Wait, machine: Machine) -> str:
-    while True:
-        answer = machine.ask(f"sudo -n cat {_FILE}")
-        if answer is not None and answer.status == 0 and answer.output:
-            return answer.output
-        if answer is not None:
-            wait.seen = f"k3s has not written {_FILE}"
-        operation.report_progress(wait.seen)
-        wait.pause(POLL_SECONDS)
-
-
-def _prove(operation: Operation, wait: Wait, endpoint: str, parts: kubeconfig.Parts) -> None:
-    """Calls the API as the kubeconfig's user, until it answers as it should."""
-    access = Access(
-        endpoint=endpoint,
-        server_ca=parts.certificate_authority,
-        client_certificate=parts.client_certificate,
-        client_key=parts.client_key,
-    )
     try:
-        with contextlib.closing(Api(access)) as asked:
-            while True:
-                try:
-                    return wait.run(asked.prove)
-                except ApiError as error:
-                    if isinstance(error, UntrustedServerError):
-                        raise
-                    wait.seen = f"{error} at {endpoint}"
-                operation.report_progress(wait.seen)
-                wait.pause(POLL_SECONDS)
+        with contextlib.closing(Api(replace(parts, server=endpoint))) as api:
+            wait.until(lambda: call(api), seen=operation.report_progress)
     except (UntrustedServerError, InvalidCredentialsError) as error:
         raise OperationFailed(
             f"the kubeconfig does not work at {endpoint}: {error}\n"

@@ -1,4 +1,4 @@
-"""The Node object in the API, of a node that is there: looking at it, and removing it."""
+"""The Node object in the API: reading and removing it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import contextlib
 from typing import Any, Final
 
 from provider.errors import DeadlineExceeded
-from provider.kubernetes.api import Access, Api, ApiError, NodeState
+from provider.kubernetes.api import Api, ApiError, NodeState
 from provider.kubernetes.drain import Drain
-from provider.protocol.resource import Operation, Values
+from provider.operation import Operation, Values
+from provider.resources.connections import api_of
 
-# A refresh must not be slow because a cluster is away.
-_LOOK_SECONDS: Final = 5.0
+# A refresh must not be slow because a cluster does not respond.
+_READ_SECONDS: Final = 5.0
 
 
 def outputs_of(node: NodeState) -> dict[str, Any]:
-    """What of a Node is kept as outputs: nothing that changes by itself."""
+    """The outputs of a Node: nothing that changes without an update."""
     return {
         "kubeletVersion": node.kubelet_version,
         "architecture": node.architecture,
@@ -23,26 +24,26 @@ def outputs_of(node: NodeState) -> dict[str, Any]:
     }
 
 
-def read(operation: Operation, known: Values) -> Values | None:
-    """The outputs as the API shows them; nothing when it has no such Node."""
-    name = known["nodeName"]
+def read(operation: Operation, state: Values) -> Values | None:
+    """The outputs in the API; None when it has no such Node."""
+    name = state["nodeName"]
     try:
-        with contextlib.closing(Api(Access.of(known["api"]))) as api:
-            node = operation.wait(_LOOK_SECONDS).run(lambda: api.node(name))
+        with contextlib.closing(Api(api_of(state))) as api:
+            node = operation.wait(_READ_SECONDS).run(lambda: api.node(name))
     except (ApiError, DeadlineExceeded) as error:
-        operation.warn(f'node "{name}" was not looked at, its state stays as it was: {error}')
-        return known
-    return None if node is None else {**known, **outputs_of(node)}
+        operation.warn(f'node "{name}" could not be read, its state stays as it was: {error}')
+        return {}
+    return None if node is None else outputs_of(node)
 
 
-def remove(operation: Operation, known: Values) -> None:
-    """Drains and removes the Node as far as the API answers; what is left behind is told."""
-    name = known["nodeName"]
+def remove(operation: Operation, state: Values) -> None:
+    """Drains and removes the Node; a warning when the API does not respond."""
+    name = state["nodeName"]
     try:
-        with contextlib.closing(Api(Access.of(known["api"]))) as api:
-            Drain(operation, api, name).remove(known["drainSeconds"])
+        with contextlib.closing(Api(api_of(state))) as api:
+            Drain(operation, api, name).remove(state["drainSeconds"])
     except ApiError as error:
         operation.warn(
             f'the Node object "{name}" is left behind: {error}\n'
-            f"    if the cluster lives on: kubectl delete node {name}"
+            f"    if the cluster still exists: kubectl delete node {name}"
         )

@@ -1,96 +1,86 @@
 """
-Waiting until a machine's boot is done and its Kubernetes node is Ready; setting it up anew.
+Waiting until a machine's boot is done and its Kubernetes node is Ready; setting it up again.
 
-First the machine is asked for its report, then the API for the Node. Both share one deadline.
-Where SSH is switched off there is no report, and the API alone is asked.
+First the boot report is read from the machine, then the Node from the API. Both share one deadline.
+Where SSH is switched off there is no report, and only the API is called.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
-from cluster import machine_files
 from cluster.boot_report import BootReport
 from cluster.machine_files import NodeConfig
 from provider.errors import OperationFailed
+from provider.keys.host_keys import HostKeys
 from provider.kubernetes import node_metadata
 from provider.kubernetes.api import (
-    Access,
     Api,
     ApiError,
     InvalidCredentialsError,
     NodeState,
     UntrustedServerError,
 )
-from provider.protocol.resource import Operation, Values
-from provider.resources.connections import ssh_enabled
+from provider.operation import Operation, Values
+from provider.resources.connections import api_of, ssh_enabled
+from provider.resources.node.boot import UNITS, Boot, machine_of
 from provider.resources.node.node_object import outputs_of
-from provider.ssh.connection import Login
-from provider.ssh.machine import POLL_SECONDS, Machine, Setup, explain_deadline
+from provider.ssh.machine import Machine
+from provider.waiting import Pending, explain_deadline
 
-_LAST_PHASE: Final = "start-k3s"
-_UNITS: Final = {"server": "k3s", "agent": "k3s-agent"}
 # A kubelet registers once, when it starts. When the boot is done for so long and the API has no
-# such Node, somebody deleted it, and only another start of k3s brings it back.
+# such Node, it was deleted, and only a restart of k3s registers it again.
 _REGISTRATION_SECONDS: Final = 30.0
-# A kubelet tells its new version a moment after its restart.
+# A kubelet reports its new version a moment after its restart.
 _VERSION_SECONDS: Final = 15.0
-# Enough of a cause to act upon; gRPC refuses a message of more than 8 KB.
-_CAUSE_LENGTH: Final = 2000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ready:
-    """A node that is up, its boot report as far as it was read, and how long it took."""
-
-    report: Mapping[str, Any]
-    node: NodeState
-    seconds: float
-
-    @property
-    def outputs(self) -> dict[str, Any]:
-        report = dict(self.report)
-        return {"bootReport": report, **outputs_of(self.node), "readySeconds": self.seconds}
+_WITHOUT_SSH: Final = (
+    "SSH is switched off: the instance's console output has its boot log; "
+    "network.sshAllowedCidrs switches SSH on"
+)
 
 
 class Readiness:
-    """The wait for the node of these inputs; `before` are those it was reached by so far."""
+    """The wait for the node of these inputs, for its computed outputs; `state` are those so far."""
 
-    def __init__(self, operation: Operation, inputs: Values, before: Values | None = None) -> None:
+    def __init__(
+        self,
+        operation: Operation,
+        inputs: Values,
+        host_keys: HostKeys,
+        boot_program: Callable[[], Mapping[str, str]],
+        state: Values | None = None,
+    ) -> None:
         self._operation = operation
         self._inputs = inputs
         self._name: str = inputs["nodeName"]
-        self._unit: str = _UNITS[inputs["role"]]
+        self._boot_program = boot_program
         self._wait = operation.wait(inputs["deadlineSeconds"])
-        self._ssh = ssh_enabled(inputs)
-        if self._ssh:
-            self._machine = Machine(
-                Login.of(inputs["ssh"]),
-                self._wait,
-                operation.environment.host_keys,
-                _logins_before(inputs, before),
+        self._machine: Machine | None = None
+        if ssh_enabled(inputs):
+            self._machine = machine_of(inputs, self._wait, host_keys, state)
+            self._boot = Boot(
+                inputs=inputs,
+                machine=self._machine,
+                wait=self._wait,
+                now=operation.environment.clock.now,
+                report_progress=self._report_progress,
             )
-        # What of the machine is known when the API is asked.
-        self._boot = "boot done, " if self._ssh else ""
-        self._k3s_started = False
 
-    def of_new_machine(self) -> Ready:
+    def of_new_machine(self) -> Values:
         """
         Waits for the first boot, then for the Node.
 
-        A machine that was set up by another node configuration, or whose boot had failed before
-        anybody looked, is set up by ours first: a repeated `up` can succeed on the same machine.
+        A machine that was set up by another node configuration, or whose boot had already failed,
+        is set up by ours first: a repeated `up` can succeed on the same machine.
         """
-        if not self._ssh:
-            with self._limited():
-                return self._ready(None)
         with self._limited():
-            report = self._first_boot()
+            if self._machine is None:
+                return self._ready(None)
+            report = self._boot.first()
             if report.state == "failed" or not self._machine.runs(self._inputs["nodeConfig"]):
-                report = self._set_up()
+                report = self._boot.set_up(self._boot_program())
             return self._ready(report)
 
     def of_running_machine(
@@ -100,16 +90,16 @@ class Readiness:
         *,
         restarted: bool = False,
         joins_again: bool = False,
-    ) -> Ready:
+    ) -> Values:
         """
         Sets the machine up by our node configuration, then waits for the Node.
 
-        `restarted`: the machine was, so what its Node says may be from before. `joins_again`: the
-        server is another one, and only a kubelet that starts registers there.
+        `restarted`: the machine was, so the status of its Node may be older. `joins_again`: the
+        server was replaced, and only a kubelet that starts registers there.
         """
         with self._limited():
-            report = self._set_up()
-            boot_id = self._machine.boot_id() if restarted else None
+            report = self._boot.set_up(self._boot_program())
+            boot_id = self._machine.boot_id() if restarted and self._machine else None
             ready = self._ready(report, version_before, boot_id, joins_again=joins_again)
             with contextlib.closing(self._api()) as api:
                 node_metadata.update(
@@ -119,82 +109,12 @@ class Readiness:
 
     @contextlib.contextmanager
     def _limited(self) -> Iterator[None]:
-        place = f" ({self._inputs['ssh']['host']})" if self._ssh else ""
+        place = f" ({self._inputs['ssh']['host']})" if self._machine else ""
         what = f'node "{self._name}"{place} is not Ready'
-        machine = self._machine if self._ssh else contextlib.nullcontext()
-        with machine, explain_deadline(self._wait, what, self._where_to_look):
+        machine = self._machine or contextlib.nullcontext()
+        where = self._boot.where_to_look if self._machine else lambda: _WITHOUT_SSH
+        with machine, explain_deadline(self._wait, what, where):
             yield
-
-    def _where_to_look(self) -> str:
-        if not self._ssh:
-            return (
-                "SSH is switched off: the instance's console output has its boot log; "
-                "network.sshAllowedCidrs switches SSH on"
-            )
-        if not self._k3s_started:
-            return self._machine.boot_log
-        command = f"sudo journalctl -u {self._unit} -n 50 --no-pager"
-        return f"see k3s's log: {self._machine.hint(command)}"
-
-    def _first_boot(self) -> BootReport:
-        """The report of the ended boot; raises when it fails while we look."""
-        watched = False
-        while True:
-            report = self._own(self._machine.report())
-            if report is None:
-                self._say(self._wait.seen)
-            elif report.state == "running":
-                watched = True
-                self._watch(report)
-            elif report.state == "failed" and watched:
-                raise self._failed(report)
-            else:
-                return report
-            self._wait.pause(POLL_SECONDS)
-
-    def _set_up(self) -> BootReport:
-        self._say("set up by the new node configuration")
-        setup = Setup(
-            node_file=machine_files.node_file(
-                self._inputs["nodeConfig"], self._inputs["deadlineSeconds"]
-            ),
-            secrets=self._inputs["secrets"],
-            boot_program=self._operation.environment.boot_program(),
-        )
-        report = self._machine.apply(setup, self._watch)
-        if report.state == "failed":
-            raise self._failed(report)
-        return report
-
-    def _own(self, report: BootReport | None) -> BootReport | None:
-        """The report, when it is of our instance: an address can still lead to the one before."""
-        if report is None:
-            return None
-        if report.instance_id and report.instance_id != self._inputs["instanceId"]:
-            self._wait.seen = f'instance "{report.instance_id}" still has the address'
-            return None
-        if report.node and report.node != self._name:
-            raise OperationFailed(
-                f'the machine calls itself "{report.node}", expected "{self._name}"\n'
-                "    nodeName does not follow the instance id; this is a fault of the program"
-            )
-        return report
-
-    def _watch(self, report: BootReport) -> None:
-        self._wait.seen = report.describe(self._operation.environment.clock.now())
-        self._k3s_started = any(phase.name == _LAST_PHASE for phase in report.phases)
-        steps = [
-            phase.name if phase.seconds is None else f"{phase.name} {phase.seconds:.1f} s"
-            for phase in report.phases[-2:]
-        ]
-        self._say(", ".join(steps) or "boot program started")
-
-    def _failed(self, report: BootReport) -> OperationFailed:
-        cause = (report.error_cause or "no cause given")[:_CAUSE_LENGTH]
-        return OperationFailed(
-            f'{self._inputs["role"]} "{self._name}" ({self._inputs["ssh"]["host"]}) failed to boot '
-            f"in {report.error_phase}: {cause}\n    {self._machine.boot_log}"
-        )
 
     def _ready(
         self,
@@ -203,86 +123,78 @@ class Readiness:
         boot_id: str | None = None,
         *,
         joins_again: bool = False,
-    ) -> Ready:
+    ) -> Values:
         """
         Waits for the Node; `version_before` is the version the kubelet must no longer have,
         `boot_id` the boot it must have reported from. `joins_again`: a Node that the API does not
-        have was never registered there, so k3s is started again without waiting for one.
+        have was never registered there, so k3s is restarted without waiting for one.
         """
-        self._k3s_started = True
+        if self._machine:
+            self._boot.k3s_started = True
         content = report.content if report else {"node": self._name, "state": "not read"}
         self._wait.seen = report.describe() if report else "no report, SSH is switched off"
         since = self._wait.elapsed
         restarted = False
+
+        def poll(api: Api) -> NodeState:
+            nonlocal restarted
+            responded, node = self._node(api)
+            waited = self._wait.elapsed - since
+            if node and node.ready and boot_id not in (None, node.boot_id):
+                self._seen("restarted, its kubelet has not reported since")
+            elif node and node.ready:
+                if node.kubelet_version != version_before or waited >= _VERSION_SECONDS:
+                    return node
+            elif self._machine and responded and not node and not restarted:
+                if joins_again:
+                    restarted = self._restart(self._machine, "the server was replaced")
+                elif waited >= _REGISTRATION_SECONDS:
+                    restarted = self._restart(self._machine, "the Node object was deleted")
+            raise Pending(self._wait.seen)
+
         with contextlib.closing(self._api()) as api:
-            while True:
-                answered, node = self._node(api)
-                waited = self._wait.elapsed - since
-                if node and node.ready and boot_id not in (None, node.boot_id):
-                    self._seen("restarted, its kubelet has not reported since")
-                elif node and node.ready:
-                    if node.kubelet_version != version_before or waited >= _VERSION_SECONDS:
-                        seconds = round(self._wait.elapsed, 1)
-                        self._say(f"Ready after {seconds} s")
-                        return Ready(report=content, node=node, seconds=seconds)
-                elif self._ssh and answered and not node and not restarted:
-                    if joins_again:
-                        restarted = self._restart("the server is another one")
-                    elif waited >= _REGISTRATION_SECONDS:
-                        restarted = self._restart("the Node object was deleted")
-                self._wait.pause(POLL_SECONDS)
+            node = self._wait.until(lambda: poll(api))
+        seconds = round(self._wait.elapsed, 1)
+        self._report_progress(f"Ready after {seconds} s")
+        return {"bootReport": dict(content), **outputs_of(node), "readySeconds": seconds}
 
     def _api(self) -> Api:
         try:
-            return Api(Access.of(self._inputs["api"]))
+            return Api(api_of(self._inputs))
         except InvalidCredentialsError as error:
             raise OperationFailed(
                 f"{error}\n    use adminCertificate and adminKey of the authority"
             ) from None
 
     def _node(self, api: Api) -> tuple[bool, NodeState | None]:
-        """Whether the API answered, and the Node if there is one."""
+        """Whether the API responded, and the Node if there is one."""
         endpoint = self._inputs["api"]["endpoint"]
         try:
             node = self._wait.run(lambda: api.node(self._name))
         except UntrustedServerError as error:
             raise OperationFailed(
-                f"another cluster answers at {endpoint}: {error}\n"
-                "    the endpoint must lead to the servers that this stack made"
+                f"another cluster responds at {endpoint}: {error}\n"
+                "    the endpoint must lead to the servers that this stack created"
             ) from None
         except ApiError as error:
             self._seen(f"{error} at {endpoint}")
             return False, None
+        boot = "boot done, " if self._machine else ""
         if node is None:
-            self._seen(f"{self._boot}the kubelet has not registered")
+            self._seen(f"{boot}the kubelet has not registered")
         elif not node.ready:
-            self._seen(f"{self._boot}{node.why}")
+            self._seen(f"{boot}{node.reason}")
         return True, node
 
-    def _restart(self, why: str) -> bool:
-        """Whether the restart was asked for; it ends long after the node is Ready again."""
-        self._say(f"restart {self._unit}: {why}")
-        command = f"sudo -n systemctl restart --no-block {self._unit}"
-        return self._machine.ask(command) is not None
+    def _restart(self, machine: Machine, why: str) -> bool:
+        """Whether the restart was requested; it ends long after the node is Ready again."""
+        unit = UNITS[self._inputs["role"]]
+        self._report_progress(f"restart {unit}: {why}")
+        return machine.try_run(f"sudo -n systemctl restart --no-block {unit}") is not None
 
     def _seen(self, text: str) -> None:
         self._wait.seen = text
-        self._say(text)
+        self._report_progress(text)
 
-    def _say(self, text: str) -> None:
+    def _report_progress(self, text: str) -> None:
         self._operation.report_progress(f"{self._inputs['role']} {self._name}: {text}")
-
-
-def _logins_before(inputs: Values, before: Values | None) -> list[Login]:
-    """How a machine that may have missed changes of its keys was reached so far."""
-    ssh, reached = inputs["ssh"], (before or {}).get("ssh")
-    if not reached:
-        return []
-    # A change may have got as far as the machine, failed later, and been followed by another one.
-    # A key that does not change now has no previous one: it may have been another machine's.
-    previous = {
-        key: ssh.get(name) or ssh[key]
-        for key, name in (("hostKey", "previousHostKey"), ("privateKey", "previousPrivateKey"))
-        if ssh[key] != reached[key]
-    }
-    return [Login.of(reached), Login.of({**ssh, **previous})]

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,23 @@ import grpc
 import pytest
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2
-from pulumi.runtime.proto.provider_pb2_grpc import (
-    ResourceProviderStub,
-    add_ResourceProviderServicer_to_server,
-)
+from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderStub
 
 from localcloud.aws_api import public_images
-from localcloud.aws_plugin.servicer import Plugin
-from localcloud.aws_plugin.values import dump, load
+from localcloud.aws_plugin.aws_provider import AwsProvider
+from provider.protocol import engine as protocol_engine
+from provider.protocol import values
+from provider.protocol.process import Server, environment
+from provider.protocol.servicer import Servicer
+from provider.protocol.values import encode
 
 REGION = "us-east-1"
+
+
+def load(struct: Struct) -> dict[str, Any]:
+    """The values without their secret marks."""
+    unwrapped: dict[str, Any] = values.unwrap_secrets(values.decode(struct))
+    return unwrapped
 
 
 @dataclass
@@ -44,8 +50,8 @@ class Engine:
                 type=token,
                 name="thing",
                 urn=f"urn:pulumi:dev::p::{token}::thing",
-                news=dump(news),
-                olds=dump(olds or {}),
+                news=encode(news),
+                olds=encode(olds or {}),
                 randomSeed=bytes(range(32)),
             )
         )
@@ -61,20 +67,20 @@ class Engine:
 
     def diff(self, token: str, old: dict[str, Any], new: dict[str, Any]) -> Any:
         return self.stub.Diff(
-            provider_pb2.DiffRequest(type=token, id="x", old_inputs=dump(old), news=dump(new))
+            provider_pb2.DiffRequest(type=token, id="x", old_inputs=encode(old), news=encode(new))
         )
 
     def read(self, token: str, id_: str, inputs: dict[str, Any]) -> Any:
         return self.stub.Read(
             provider_pb2.ReadRequest(
-                type=token, id=id_, inputs=dump(inputs), properties=dump(inputs)
+                type=token, id=id_, inputs=encode(inputs), properties=encode(inputs)
             )
         )
 
     def update(self, token: str, id_: str, old: dict[str, Any], new: dict[str, Any]) -> None:
         self.stub.Update(
             provider_pb2.UpdateRequest(
-                type=token, id=id_, old_inputs=dump(old), olds=dump(old), news=dump(new)
+                type=token, id=id_, old_inputs=encode(old), olds=encode(old), news=encode(new)
             )
         )
 
@@ -83,7 +89,7 @@ class Engine:
     ) -> dict[str, Any]:
         """What a preview says of the resource after the change."""
         request = provider_pb2.UpdateRequest(
-            type=token, id=id_, old_inputs=dump(old), olds=state, news=dump(new), preview=True
+            type=token, id=id_, old_inputs=encode(old), olds=state, news=encode(new), preview=True
         )
         return load(self.stub.Update(request).properties)
 
@@ -91,7 +97,7 @@ class Engine:
         self.stub.Delete(provider_pb2.DeleteRequest(type=token, id=id_, properties=state))
 
     def invoke(self, token: str, args: dict[str, Any]) -> dict[str, Any]:
-        answer = self.stub.Invoke(provider_pb2.InvokeRequest(tok=token, args=dump(args)))
+        answer = self.stub.Invoke(provider_pb2.InvokeRequest(tok=token, args=encode(args)))
         return load(getattr(answer, "return"))
 
     def client(self, service: str) -> Any:
@@ -110,9 +116,9 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # in this process put others in their place. Its own thousands take it a second to list.
     folder = tmp_path_factory.mktemp("moto")
     public_images.write_amis(folder / "amis.json")
-    said = folder / "said"
+    log = folder / "log"
     with (
-        said.open("w") as output,
+        log.open("w") as output,
         subprocess.Popen(
             # It takes a port that is free then: one found free here may be taken by another test.
             [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
@@ -122,33 +128,31 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ) as server,
     ):
         try:
-            yield address(said, server)
+            yield address(log, server)
         finally:
             server.kill()
 
 
-def address(said: Path, server: subprocess.Popen[bytes]) -> str:
-    """Where moto says that it listens."""
+def address(log: Path, server: subprocess.Popen[bytes]) -> str:
+    """The address on which moto reports that it listens."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and server.poll() is None:
-        if found := re.search(r"Running on (http://127\.0\.0\.1:\d+)\n", said.read_text()):
+        if found := re.search(r"Running on (http://127\.0\.0\.1:\d+)\n", log.read_text()):
             return found[1]
         time.sleep(0.05)
-    raise AssertionError(f"moto does not listen; it ended with {server.poll()}: {said.read_text()}")
+    raise AssertionError(f"moto does not listen; it ended with {server.poll()}: {log.read_text()}")
 
 
 @pytest.fixture
 def engine(endpoint: str) -> Iterator[Engine]:
-    server = grpc.server(futures.ThreadPoolExecutor(4))
-    add_ResourceProviderServicer_to_server(Plugin(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+    nobody = protocol_engine.Engine(None)
+    server = Server(Servicer(AwsProvider(), environment(nobody), nobody))
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         stub = ResourceProviderStub(channel)
         services = ("ec2", "iam", "s3", "ssm", "sts")
         stub.Configure(
             provider_pb2.ConfigureRequest(
-                args=dump(
+                args=encode(
                     {
                         "region": REGION,
                         "accessKey": "test",
@@ -159,4 +163,4 @@ def engine(endpoint: str) -> Iterator[Engine]:
             )
         )
         yield Engine(stub, endpoint)
-    server.stop(0).wait()
+    server.stop()

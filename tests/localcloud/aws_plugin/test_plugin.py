@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from typing import Any
@@ -14,8 +15,8 @@ from pulumi.runtime.proto import provider_pb2
 
 from localcloud.aws_api import public_images
 from localcloud.aws_plugin.resources import KINDS
-from localcloud.aws_plugin.values import SECRET, SIGNATURE, UNKNOWN, dump, load
-from tests.localcloud.aws_plugin.conftest import Engine
+from provider.protocol.values import UNKNOWN, Secret, decode, encode
+from tests.localcloud.aws_plugin.conftest import Engine, load
 
 VPC = "aws:ec2/vpc:Vpc"
 SUBNET = "aws:ec2/subnet:Subnet"
@@ -46,14 +47,14 @@ def test_an_unknown_type_is_refused_by_name_with_what_is_known(engine: Engine) -
         engine.check("aws:rds/instance:Instance", {})
     code, text = refusal(caught)
     assert code == grpc.StatusCode.FAILED_PRECONDITION
-    assert "does not know the resource type aws:rds/instance:Instance" in text
+    assert 'has no resource type "aws:rds/instance:Instance"' in text
     assert all(token in text for token in KINDS)
 
 
 def test_an_unknown_look_up_is_refused_by_name(engine: Engine) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         engine.invoke("aws:rds/getInstance:getInstance", {})
-    assert "does not know the look-up aws:rds/getInstance:getInstance" in refusal(caught)[1]
+    assert 'has no function "aws:rds/getInstance:getInstance"' in refusal(caught)[1]
 
 
 def test_a_property_it_would_have_to_drop_is_refused(engine: Engine) -> None:
@@ -202,7 +203,7 @@ def test_a_change_behind_its_back_is_found_by_a_refresh(engine: Engine) -> None:
 def test_the_value_of_a_parameter_is_marked_secret(engine: Engine) -> None:
     inputs = {"name": "/x/secret", "type": "SecureString", "value": "hush"}
     name, state = engine.create(PARAMETER, inputs)
-    assert dict(state["value"])[SIGNATURE] == SECRET
+    assert decode(state)["value"] == Secret("hush")
     engine.delete(PARAMETER, name, state)
 
 
@@ -229,7 +230,7 @@ def test_a_parameter_moves_to_another_key_in_place_and_stays_there(engine: Engin
     engine.delete(PARAMETER, name, state)
 
 
-def test_a_parameter_is_made_under_the_key_that_is_said(engine: Engine) -> None:
+def test_a_parameter_is_created_under_the_key_that_is_given(engine: Engine) -> None:
     inputs = {"name": "/x/own", "type": "SecureString", "value": "hush", "keyId": "alias/own"}
     name, state = engine.create(PARAMETER, inputs)
     assert load(state)["keyId"] == "alias/own"
@@ -237,7 +238,7 @@ def test_a_parameter_is_made_under_the_key_that_is_said(engine: Engine) -> None:
     engine.delete(PARAMETER, name, state)
 
 
-def test_a_refused_creation_says_what_aws_said_and_no_traceback(engine: Engine) -> None:
+def test_a_refused_creation_reports_the_error_of_aws_and_no_traceback(engine: Engine) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         engine.create(SUBNET, {"vpcId": "vpc-0badbadbad", "cidrBlock": "10.0.0.0/20"})
     code, text = refusal(caught)
@@ -291,15 +292,17 @@ def test_cancelling_ends_a_wait_at_once(engine: Engine) -> None:
     began = time.monotonic()
     with pytest.raises(grpc.RpcError) as caught:
         # In use by a running instance: this would be waited for a minute.
-        engine.delete("aws:ec2/networkInterface:NetworkInterface", name, dump({}))
-    assert "cancelled while waiting for network interface" in refusal(caught)[1]
+        engine.delete("aws:ec2/networkInterface:NetworkInterface", name, encode({}))
+    assert re.match(
+        r"cancelled after \d s\n    last seen: network interface eni-\w+ is ", refusal(caught)[1]
+    )
     assert time.monotonic() - began < 5
     # The wait may end before Cancel has its answer, and the fixture closes the channel under it.
     cancel.join()
 
 
 def test_without_an_endpoint_it_does_not_reach_for_aws(engine: Engine) -> None:
-    engine.stub.Configure(provider_pb2.ConfigureRequest(args=dump({"region": "eu-central-1"})))
+    engine.stub.Configure(provider_pb2.ConfigureRequest(args=encode({"region": "eu-central-1"})))
     with pytest.raises(grpc.RpcError) as caught:
         engine.create(VPC, {"cidrBlock": "10.9.0.0/16"})
     assert "aws:endpoints names no endpoint for ec2" in refusal(caught)[1]
@@ -308,12 +311,12 @@ def test_without_an_endpoint_it_does_not_reach_for_aws(engine: Engine) -> None:
 def test_a_local_cloud_that_has_ended_is_named_with_the_way_out(engine: Engine) -> None:
     gone = json.dumps([{"ec2": "http://127.0.0.1:1"}])
     arguments = {"region": "us-east-1", "accessKey": "test", "secretKey": "test", "endpoints": gone}
-    engine.stub.Configure(provider_pb2.ConfigureRequest(args=dump(arguments)))
+    engine.stub.Configure(provider_pb2.ConfigureRequest(args=encode(arguments)))
     with pytest.raises(grpc.RpcError) as caught:
         engine.invoke("aws:ec2/getInstanceType:getInstanceType", {"instanceType": "t3.small"})
     assert refusal(caught)[1].endswith(
         'Could not connect to the endpoint URL: "http://127.0.0.1:1/"\n'
-        "    the local cloud has ended, or is another one now: make demo says what to do"
+        "    the local cloud has ended or was replaced; make demo shows what to do"
     )
 
 
@@ -374,7 +377,7 @@ def test_an_image_is_found_by_its_id_whether_it_is_deprecated_or_not(engine: Eng
 
 
 @pytest.mark.parametrize(
-    ("token", "args", "said"),
+    ("token", "args", "output"),
     [
         (
             "aws:ec2/getAmi:getAmi",
@@ -384,12 +387,12 @@ def test_an_image_is_found_by_its_id_whether_it_is_deprecated_or_not(engine: Eng
         ("aws:ec2/getSubnet:getSubnet", {"id": "subnet-0badbadbad"}, "InvalidSubnetID.NotFound"),
     ],
 )
-def test_what_is_not_there_is_said_in_the_words_of_aws(
-    engine: Engine, token: str, args: dict[str, Any], said: str
+def test_what_does_not_exist_is_reported_with_the_error_of_aws(
+    engine: Engine, token: str, args: dict[str, Any], output: str
 ) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         engine.invoke(token, args)
-    assert said in refusal(caught)[1]
+    assert output in refusal(caught)[1]
 
 
 def test_a_preview_of_a_change_in_place_keeps_what_aws_has_decided(engine: Engine) -> None:
@@ -417,7 +420,9 @@ def test_a_preview_of_another_value_does_not_know_the_parameters_version(engine:
 def test_a_preview_of_a_creation_creates_nothing(engine: Engine) -> None:
     before = engine.client("ec2").describe_vpcs()["Vpcs"]
     answer = engine.stub.Create(
-        provider_pb2.CreateRequest(type=VPC, properties=dump({"cidrBlock": UNKNOWN}), preview=True)
+        provider_pb2.CreateRequest(
+            type=VPC, properties=encode({"cidrBlock": UNKNOWN}), preview=True
+        )
     )
     assert (answer.id, load(answer.properties)) == ("", {"cidrBlock": UNKNOWN})
     assert engine.client("ec2").describe_vpcs()["Vpcs"] == before

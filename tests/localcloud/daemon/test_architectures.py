@@ -66,5 +66,5 @@ def test_a_machine_is_emulated_where_the_cloud_does_and_it_is_of_the_other_archi
         assert cloud.machines.specs[instance_id].emulated is wanted
 
 
-def test_the_announcement_says_whether_it_emulates(cloud: LocalCloud) -> None:
+def test_the_announcement_has_whether_it_emulates(cloud: LocalCloud) -> None:
     assert json.loads((cloud.home / "endpoint.json").read_text())["emulated"] is False

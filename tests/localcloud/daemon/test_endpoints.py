@@ -359,7 +359,7 @@ def test_nothing_but_this_k3s_is_served(cloud: LocalCloud, instance_id: str) -> 
         assert answer.status == 404, path
 
 
-def test_the_role_reads_objects_as_its_policy_says(cloud: LocalCloud) -> None:
+def test_the_role_reads_objects_as_its_policy_allows(cloud: LocalCloud) -> None:
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket="mirror")
     s3.put_object(Bucket="mirror", Key="k3s", Body=b"k3s")

@@ -156,7 +156,7 @@ def test_the_interface_ec2_makes_goes_with_its_instance(cloud: LocalCloud) -> No
     assert found["NetworkInterfaces"] == []
 
 
-def test_a_volume_outlives_its_instance_only_when_told_to(cloud: LocalCloud) -> None:
+def test_a_volume_outlives_its_instance_only_on_request(cloud: LocalCloud) -> None:
     _, subnet = cloud.network()
     disks = [
         {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "DeleteOnTermination": True}},
@@ -182,7 +182,7 @@ def test_an_instance_whose_machine_cannot_be_made_is_terminated(cloud: LocalClou
     }
 
 
-def test_status_tells_which_machines_could_not_be_made(cloud: LocalCloud) -> None:
+def test_status_lists_the_machines_that_could_not_be_created(cloud: LocalCloud) -> None:
     runs = cloud.running_instance()
     cloud.machines.failing["start"] = "no space left on device\n    remove something"
     _, subnet = cloud.network("10.80.0.0/16")
@@ -190,9 +190,9 @@ def test_status_tells_which_machines_could_not_be_made(cloud: LocalCloud) -> Non
     cloud.becomes(fails, "terminated")
     page = cloud.endpoint + STATUS_PATH
     with urllib.request.urlopen(page) as answer:  # noqa: S310 - loopback
-        told = json.load(answer)
-    assert [(each["id"], each["state"]) for each in told["instances"]] == [(runs, "running")]
-    assert told["failures"] == {fails: "no space left on device\n    remove something"}
+        reported = json.load(answer)
+    assert [(each["id"], each["state"]) for each in reported["instances"]] == [(runs, "running")]
+    assert reported["failures"] == {fails: "no space left on device\n    remove something"}
 
 
 def test_an_instance_that_cannot_be_started_again_stays_stopped(cloud: LocalCloud) -> None:

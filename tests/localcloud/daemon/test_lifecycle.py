@@ -63,8 +63,8 @@ def daemon(cloud: Cloud) -> Iterator[subprocess.Popen[bytes]]:
 
 def announce(cloud: Cloud, **content: Any) -> None:
     cloud.home.mkdir(exist_ok=True)
-    told = {"k3sBinary": sys.executable, "k3sVersion": "v1", **content}
-    (cloud.home / "endpoint.json").write_text(json.dumps(told))
+    reported = {"k3sBinary": sys.executable, "k3sVersion": "v1", **content}
+    (cloud.home / "endpoint.json").write_text(json.dumps(reported))
 
 
 def start(cloud: Cloud, binary: str = sys.executable, version: str = "v1") -> dict[str, Any]:
@@ -83,7 +83,7 @@ def test_an_announcement_that_cannot_be_read_is_none(cloud: Cloud, content: str)
     assert cloud.endpoint() is None
 
 
-def test_status_tells_what_a_dead_daemon_left(
+def test_status_reports_what_a_dead_daemon_left(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(Leftovers, "names", ("i-1", "i-2"))
@@ -94,7 +94,7 @@ def test_status_tells_what_a_dead_daemon_left(
     )
 
 
-def test_status_as_json_says_that_nothing_runs(
+def test_status_as_json_reports_that_nothing_is_running(
     cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--home", str(cloud.home), "status", "--json"]) == 3
@@ -123,10 +123,10 @@ def test_stop_removes_what_a_dead_daemon_left_and_may_be_repeated(
 
 
 def test_stop_ends_the_daemon(cloud: Cloud, daemon: subprocess.Popen[bytes]) -> None:
-    said: list[str] = []
-    cloud.stop(said.append)
+    output: list[str] = []
+    cloud.stop(output.append)
     assert daemon.wait() == -15
-    assert (cloud.endpoint(), said) == (None, [])
+    assert (cloud.endpoint(), output) == (None, [])
 
 
 def test_the_command_that_stops_it_names_its_home(cloud: Cloud) -> None:
@@ -158,7 +158,7 @@ def test_start_gives_the_daemon_that_runs_already(
     assert daemon.poll() is None
 
 
-def test_start_with_another_k3s_says_which_one_runs(
+def test_start_with_another_k3s_reports_which_one_is_running(
     cloud: Cloud, daemon: subprocess.Popen[bytes]
 ) -> None:
     with pytest.raises(LocalCloudError) as refused:
@@ -169,7 +169,7 @@ def test_start_with_another_k3s_says_which_one_runs(
     )
 
 
-def test_start_without_a_k3s_says_where_to_get_one(cloud: Cloud) -> None:
+def test_start_without_a_k3s_reports_where_to_get_one(cloud: Cloud) -> None:
     with pytest.raises(LocalCloudError) as refused:
         start(cloud, binary="/nowhere/k3s")
     assert str(refused.value) == (

@@ -27,7 +27,7 @@ def test_a_session_needs_a_life_and_no_proxy(cloud: LocalCloud) -> None:
     assert cloud.request(instance_id, "PUT", path, proxied) == (403, b"")
 
 
-def test_without_a_session_nothing_is_told_when_one_is_required(cloud: LocalCloud) -> None:
+def test_without_a_session_nothing_is_returned_when_one_is_required(cloud: LocalCloud) -> None:
     instance_id = cloud.running_instance(MetadataOptions=REQUIRED)
     path = "/latest/meta-data/instance-id"
     assert cloud.request(instance_id, "GET", path) == (401, b"")
@@ -41,12 +41,12 @@ def test_a_session_is_not_needed_where_it_is_optional(cloud: LocalCloud) -> None
     assert answer == (200, instance_id.encode())
 
 
-def test_a_switched_off_service_tells_nothing(cloud: LocalCloud) -> None:
+def test_a_disabled_service_returns_nothing(cloud: LocalCloud) -> None:
     instance_id = cloud.running_instance(MetadataOptions={"HttpEndpoint": "disabled"})
     assert cloud.request(instance_id, "PUT", "/latest/api/token", {TTL: "60"}) == (403, b"")
 
 
-def test_the_service_tells_the_machine_who_it_is(cloud: LocalCloud) -> None:
+def test_the_service_describes_the_machine(cloud: LocalCloud) -> None:
     vpc, subnet = cloud.network()
     group = cloud.group(vpc, "servers")
     interface = cloud.interface(subnet, group)
@@ -57,7 +57,7 @@ def test_the_service_tells_the_machine_who_it_is(cloud: LocalCloud) -> None:
     instance_id = cloud.run(interface["NetworkInterfaceId"])
     cloud.becomes(instance_id, "running")
     private, mac = interface["PrivateIpAddress"], interface["MacAddress"]
-    told = {
+    reported = {
         "instance-id": instance_id,
         "instance-type": "t3.small",
         "ami-id": cloud.image(),
@@ -77,11 +77,11 @@ def test_the_service_tells_the_machine_who_it_is(cloud: LocalCloud) -> None:
         f"network/interfaces/macs/{mac}/device-number": "0",
         "block-device-mapping/root": "/dev/xvda",
     }
-    found = {path: cloud.metadata(instance_id, f"/latest/meta-data/{path}") for path in told}
-    assert found == told
+    found = {path: cloud.metadata(instance_id, f"/latest/meta-data/{path}") for path in reported}
+    assert found == reported
 
 
-def test_a_login_key_is_told_only_when_there_is_one(cloud: LocalCloud) -> None:
+def test_a_login_key_is_listed_only_when_there_is_one(cloud: LocalCloud) -> None:
     _, subnet = cloud.network()
     cloud.ec2.import_key_pair(
         KeyName="own",
@@ -97,7 +97,7 @@ def test_a_login_key_is_told_only_when_there_is_one(cloud: LocalCloud) -> None:
     assert "public-keys" not in cloud.metadata(bare, "/latest/meta-data/")
 
 
-def test_every_name_in_a_listing_answers(cloud: LocalCloud) -> None:
+def test_every_name_in_a_listing_has_a_response(cloud: LocalCloud) -> None:
     profile = cloud.profile("reader")
     instance_id = cloud.running_instance(IamInstanceProfile=profile, MetadataOptions=REQUIRED)
     seen: list[str] = []

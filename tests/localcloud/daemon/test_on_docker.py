@@ -55,8 +55,8 @@ class Home:
         return self.command("start", "--k3s-binary", str(self.k3s), "--k3s-version", "v1", *more)
 
     def status(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.command("status", "--json").stdout)
-        return told
+        reported: dict[str, Any] = json.loads(self.command("status", "--json").stdout)
+        return reported
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def until(holds: Callable[[], Any]) -> None:
         time.sleep(0.2)
 
 
-def answers(address: str, port: int) -> str | None:
+def responses(address: str, port: int) -> str | None:
     """The first words of who listens there; None where nobody does."""
     try:
         with socket.create_connection((address, port), timeout=2) as connection:
@@ -175,18 +175,18 @@ def test_an_instance_boots_its_user_data_and_lives_as_on_ec2(cloud: Cloud) -> No
     cloud.booted(instance_id)
     assert cloud.inside(instance_id, "cat", "/etc/motd") == (0, "booted by cloud-init")
     assert instance_id in cloud.inside(instance_id, "cloud-init", "query", "instance_id")[1]
-    until(lambda: (answers(address, 22) or "").startswith("SSH-2.0"))
+    until(lambda: (responses(address, 22) or "").startswith("SSH-2.0"))
 
     first = cloud.began(instance_id)
     cloud.ec2.reboot_instances(InstanceIds=[instance_id])
     until(lambda: cloud.began(instance_id) not in (None, first))
-    until(lambda: (answers(address, 22) or "").startswith("SSH-2.0"))
+    until(lambda: (responses(address, 22) or "").startswith("SSH-2.0"))
     cloud.ec2.stop_instances(InstanceIds=[instance_id])
     cloud.becomes(instance_id, "stopped")
-    assert answers(address, 22) is None
+    assert responses(address, 22) is None
     cloud.ec2.start_instances(InstanceIds=[instance_id])
     cloud.becomes(instance_id, "running")
-    until(lambda: (answers(address, 22) or "").startswith("SSH-2.0"))
+    until(lambda: (responses(address, 22) or "").startswith("SSH-2.0"))
     assert cloud.inside(instance_id, "cat", "/etc/motd") == (0, "booted by cloud-init")
 
     cloud.ec2.terminate_instances(InstanceIds=[instance_id])
@@ -200,12 +200,12 @@ def test_only_the_ports_of_the_security_group_are_open(cloud: Cloud) -> None:
     serving = "import socket as s; s.create_server(('', 8080)).accept()[0].send(b'hello')"
     cloud.inside(instance_id, "systemd-run", "python3", "-c", serving)
     until(lambda: ":8080" in cloud.inside(instance_id, "ss", "-ltn")[1])
-    assert answers(address, 8080) is None
+    assert responses(address, 8080) is None
     rule = {"IpProtocol": "tcp", "FromPort": 8080, "ToPort": 8080}
     cloud.ec2.authorize_security_group_ingress(
         GroupId=cloud.group, IpPermissions=[{**rule, "IpRanges": [{"CidrIp": "127.0.0.1/32"}]}]
     )
-    until(lambda: answers(address, 8080) == "hello")
+    until(lambda: responses(address, 8080) == "hello")
 
 
 def test_a_machine_downloads_k3s_under_a_name_it_trusts(cloud: Cloud) -> None:
@@ -213,8 +213,8 @@ def test_a_machine_downloads_k3s_under_a_name_it_trusts(cloud: Cloud) -> None:
     cloud.booted(instance_id)
     address = "https://artifacts.localcloud.internal/k3s/v1/k3s"
     script = f"import urllib.request as u; print(u.urlopen('{address}').read().decode(), end='')"
-    told = cloud.inside(instance_id, "python3", "-c", script)
-    assert told == (0, cloud.home.k3s.read_text())
+    reported = cloud.inside(instance_id, "python3", "-c", script)
+    assert reported == (0, cloud.home.k3s.read_text())
 
 
 def test_six_instances_start_and_end_together(cloud: Cloud) -> None:
@@ -224,8 +224,8 @@ def test_six_instances_start_and_end_together(cloud: Cloud) -> None:
     cloud.ec2.terminate_instances(InstanceIds=instances)
     for instance_id in instances:
         cloud.becomes(instance_id, "terminated")
-    told = cloud.home.status()
-    assert (told["machines"], told["failures"]) == ([], {})
+    reported = cloud.home.status()
+    assert (reported["machines"], reported["failures"]) == ([], {})
 
 
 def test_nobody_but_the_machine_reaches_its_metadata_service(cloud: Cloud) -> None:
@@ -233,7 +233,7 @@ def test_nobody_but_the_machine_reaches_its_metadata_service(cloud: Cloud) -> No
     script = "import urllib.request as u\ntry: u.urlopen('http://169.254.169.254/latest/')\n"
     script += "except OSError as error: print(error.code)"
     assert cloud.inside(instance_id, "python3", "-c", script)[1].strip() == "401"
-    assert answers(address, 80) is None
+    assert responses(address, 80) is None
     rule = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     cloud.ec2.authorize_security_group_ingress(GroupId=cloud.group, IpPermissions=[rule])
     # The filter lets everything in, and a port where nobody listens says so.

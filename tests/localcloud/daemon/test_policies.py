@@ -53,7 +53,7 @@ def test_a_call_is_allowed_only_by_a_statement_that_names_it(
     assert allowed(statements, "ssm:GetParameters", TOKEN) is expected
 
 
-def test_a_refusal_says_whether_a_deny_or_silence_refuses() -> None:
+def test_a_denial_reports_whether_a_deny_or_silence_denies() -> None:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html"""
     found = [denial(each, "ssm:GetParameters", TOKEN) for each in ([], [READ, DENY], [READ])]
     assert found == [

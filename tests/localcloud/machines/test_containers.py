@@ -88,7 +88,7 @@ def test_a_machine_has_what_systemd_and_k3s_need_and_not_the_whole_host(
     assert "/var/lib/rancher" in asked["volumes"]
 
 
-def test_a_machine_of_the_other_architecture_is_made_of_its_image_and_told_to_end_otherwise(
+def test_a_machine_of_the_other_architecture_has_its_own_image_and_stop_signal(
     engine: Engine,
 ) -> None:
     machines = Machines(CLOUD, "the-image:1", "the-image-arm64:1")
@@ -173,7 +173,7 @@ def test_a_network_of_somebody_else_on_the_same_range_is_named(
     assert engine.containers.made == []
 
 
-def test_another_reason_for_no_network_is_told_in_dockers_words(
+def test_another_reason_for_no_network_is_reported_with_dockers_error(
     machines: Machines, engine: Engine
 ) -> None:
     engine.networks.refusal = "iptables: No chain/target/match by that name"
@@ -275,7 +275,7 @@ def test_everything_of_a_cloud_is_removed_and_named(
 
 
 @pytest.mark.parametrize(
-    ("raised", "said"),
+    ("raised", "output"),
     [
         (
             docker.errors.APIError("500", explanation="no space left on device"),
@@ -292,7 +292,7 @@ def test_what_docker_refuses_is_one_plain_message(
     engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
     raised: Exception,
-    said: str,
+    output: str,
 ) -> None:
     def refuse(**_: object) -> None:
         raise raised
@@ -300,13 +300,13 @@ def test_what_docker_refuses_is_one_plain_message(
     monkeypatch.setattr(engine.api, "create_container", refuse)
     with pytest.raises(MachineError) as refused:
         machines.create(SPEC)
-    assert str(refused.value) == said
+    assert str(refused.value) == output
 
 
-def test_without_an_engine_the_way_out_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_engine_the_error_has_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     with pytest.raises(MachineError) as refused:
         docker_client.connect()
     first, way_out = str(refused.value).split("\n", 1)
-    assert first.startswith("no Docker Engine answers: ")
+    assert first.startswith("no Docker Engine responds: ")
     assert way_out == "    start one (`make demo` and `make test` do), or set DOCKER_HOST"

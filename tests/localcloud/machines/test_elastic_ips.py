@@ -105,7 +105,7 @@ def test_the_chains_of_another_cloud_stay(host: Host) -> None:
     assert len(host.jumps) == 2
 
 
-def test_a_bridge_that_cannot_be_set_up_is_told_with_the_way_out() -> None:
+def test_a_bridge_that_cannot_be_set_up_is_reported_with_the_fix() -> None:
     with pytest.raises(MachineError) as refused:
         elastic_ips.route_loopback("no-such-bridge")
     assert str(refused.value) == (

@@ -40,7 +40,7 @@ def test_the_name_of_the_other_architectures_image_changes_with_both_its_folders
     assert len(seen) == 3
 
 
-def test_too_little_space_is_said_with_the_way_out(
+def test_too_little_space_is_reported_with_the_fix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(image, "NEEDED_BYTES", 1 << 60)
@@ -51,7 +51,7 @@ def test_too_little_space_is_said_with_the_way_out(
     assert "docker system prune" in text
 
 
-def test_a_step_that_fails_says_its_last_words() -> None:
+def test_a_step_that_fails_reports_its_last_line() -> None:
     with pytest.raises(MachineImageError) as refused:
         image._command(["sh", "-c", "echo first >&2; echo the reason >&2; exit 3"])
     assert str(refused.value) == '"sh -c" failed: the reason'

@@ -198,7 +198,7 @@ def test_the_systems_folders_are_the_hosts_own_or_links_as_there(tmp_path: Path)
         assert [(each.name, each.linkname) for each in archive] == [("bin", "usr/bin")]
 
 
-def test_where_docker_starts_no_such_container_its_own_words_are_told(
+def test_where_docker_starts_no_such_container_its_error_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     docker = tmp_path / "docker"

@@ -50,10 +50,10 @@ def test_ours_stands_in_where_the_official_one_is_out_of_reach(
     python.write_text('#!/bin/sh\necho "$PYTHONPATH $*"\n')
     python.chmod(0o755)
     assert provide(machine, folder) == "the stand-in for the aws plugin"
-    said = subprocess.run(
+    output = subprocess.run(
         [plugin, "127.0.0.1:1234"], capture_output=True, text=True, check=True
     ).stdout
-    assert said == f"{folder.places.root} -P -u -m localcloud.aws_plugin 127.0.0.1:1234\n"
+    assert output == f"{folder.places.root} -P -u -m localcloud.aws_plugin 127.0.0.1:1234\n"
 
 
 def test_the_official_one_is_installed_where_it_can_be_reached(

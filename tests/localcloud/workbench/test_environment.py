@@ -37,8 +37,8 @@ def test_the_kubectl_of_k3s_is_there_for_a_machine_without_one(folder: Folder) -
     k3s.chmod(0o755)
     environment.write_kubectl(folder, k3s)
     words = [str(folder.bin / "kubectl"), "get", "pods", "--selector", "app in (a, b)"]
-    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-    assert said == "kubectl get pods --selector app in (a, b)\n"
+    output = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert output == "kubectl get pods --selector app in (a, b)\n"
 
 
 @pytest.mark.parametrize("name", ["checkout", "a check'out with $HOME"])

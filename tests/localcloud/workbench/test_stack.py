@@ -78,7 +78,7 @@ def test_the_lock_of_a_run_that_is_alive_is_respected(
 
 
 @pytest.mark.parametrize("text", ["{", '{"checkpoint": {"latest": {}}}'])
-def test_without_a_begun_creation_nothing_was_interrupted(folder: Folder, text: str) -> None:
+def test_without_an_incomplete_creation_nothing_was_interrupted(folder: Folder, text: str) -> None:
     has_state(folder, text)
     assert not interrupted(folder)
 
@@ -99,7 +99,7 @@ def test_an_interrupted_run_is_recovered(machine: Machine, folder: Folder, stack
     ]
 
 
-def test_what_recovery_refuses_is_told(machine: Machine, folder: Folder, stack: Stack) -> None:
+def test_what_recovery_refuses_is_reported(machine: Machine, folder: Folder, stack: Stack) -> None:
     was_interrupted(folder)
     machine.has("python", "echo 'error: AWS refused' >&2; exit 1")
     with pytest.raises(LocalCloudError, match="`python -m recovery` failed\nerror: AWS refused"):
@@ -124,7 +124,7 @@ def test_the_kubeconfig_is_written_for_its_owner_alone(
     assert folder.kubeconfig.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_failed_up_points_at_what_pulumi_said(machine: Machine, stack: Stack) -> None:
+def test_a_failed_up_points_at_pulumis_output(machine: Machine, stack: Stack) -> None:
     machine.has("pulumi", "exit 255")
     with pytest.raises(LocalCloudError) as caught:
         stack.up()
@@ -141,7 +141,7 @@ def test_ctrl_c_waits_until_pulumi_has_ended_in_order(machine: Machine, stack: S
     assert ended.exists()
 
 
-def test_a_failed_selection_repeats_what_pulumi_said(machine: Machine, stack: Stack) -> None:
+def test_a_failed_selection_repeats_pulumis_error(machine: Machine, stack: Stack) -> None:
     machine.has("pulumi", "echo 'error: incorrect passphrase' >&2; exit 1")
     with pytest.raises(LocalCloudError) as caught:
         stack.select()

@@ -106,7 +106,10 @@ def test_starting_loads_nothing_heavy(module: str, loaded: frozenset[str]) -> No
 @pytest.fixture(scope="session")
 def loaded() -> frozenset[str]:
     """The modules that a started plugin has loaded."""
-    program = "import json, sys, provider.protocol.process; print(json.dumps(sorted(sys.modules)))"
+    program = (
+        "import json, sys, provider.protocol.process, provider.resources;"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
     printed = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, check=True, text=True, cwd=ROOT
     ).stdout

@@ -16,7 +16,7 @@ from cluster.version import VERSION
 from provider.protocol.engine import Engine
 from provider.protocol.properties import Fields, Group, required
 from provider.protocol.values import UNKNOWN, Secret, decode, encode
-from provider.resources import RESOURCES
+from provider.resources import K3sProvider
 from provider.resources.token import Token
 from tests.provider.conftest import NODE_CONFIG
 from tests.provider.fake_machine import FakeMachine
@@ -25,6 +25,7 @@ from tests.provider.rpc import Failed, Rpc
 NODE = "k3s:index:Node"
 TOKEN = "k3s:index:Token"
 NOTHING = empty_pb2.Empty()
+RESOURCES = K3sProvider().resources
 Inputs = dict[str, Any]
 MakeInputs = Callable[..., Inputs]
 
@@ -59,7 +60,7 @@ def test_good_inputs_pass_and_come_back_with_their_keys_secret(
     assert machine.connections == 0
 
 
-def test_every_fault_of_the_inputs_is_told_at_once_with_its_path(
+def test_every_failure_of_the_inputs_is_reported_at_once_with_its_path(
     rpc: Rpc, node_inputs: MakeInputs
 ) -> None:
     good = node_inputs(role="boss", deadlineSeconds=0, drainSecond=3, nodeConfig="[]")
@@ -71,20 +72,23 @@ def test_every_fault_of_the_inputs_is_told_at_once_with_its_path(
     _, failures = rpc.check(NODE, good)
 
     assert failures == {
-        "role": '"boss" is none of server, agent\n    "server" or "agent"',
-        "ssh.enabled": 'expected true or false, found "yes"\n    true or false',
-        "ssh.port": "70000 is no port\n    usually 22",
-        "ssh.privateKey": "is no private key in OpenSSH's form\n    use privateKey of an SshKey",
+        "role": 'must be one of server, agent, found "boss"\n    "server" or "agent"',
+        "ssh.enabled": 'expected a boolean, found "yes"\n    true or false',
+        "ssh.port": "70000 is not a valid port\n    usually 22",
+        "ssh.privateKey": "is not a private key in OpenSSH's form\n    use privateKey of an SshKey",
         "ssh.hostKey": (
-            "is no ssh-ed25519 public key\n"
+            "is not an ssh-ed25519 public key\n"
             "    use publicKey of the SshKey that the machine was given"
         ),
         "ssh.previousHostKey": (
-            "is no ssh-ed25519 public key\n    use previousPublicKey of the machine's SshKey"
+            "is not an ssh-ed25519 public key\n    use previousPublicKey of the machine's SshKey"
         ),
-        "api": ("expected an object\n    How the Kubernetes API is reached, and who we are there."),
+        "api": (
+            "expected an object\n"
+            "    Endpoint of the Kubernetes API and the client certificate for it."
+        ),
         "nodeConfig": (
-            "is no node configuration of schema 2\n    use what cluster/node_config builds"
+            "is not a node configuration of schema 2\n    use what cluster/node_config builds"
         ),
         "deadlineSeconds": "0 is less than 1\n    such as 600",
         "drainSeconds": "is missing\n    such as 120",
@@ -92,7 +96,7 @@ def test_every_fault_of_the_inputs_is_told_at_once_with_its_path(
     }
 
 
-def test_what_is_not_known_yet_is_not_a_fault(rpc: Rpc, node_inputs: MakeInputs) -> None:
+def test_an_unknown_input_is_not_a_failure(rpc: Rpc, node_inputs: MakeInputs) -> None:
     inputs = node_inputs(instanceId=UNKNOWN, api=UNKNOWN)
     inputs["ssh"] = {**inputs["ssh"], "host": UNKNOWN, "privateKey": Secret(UNKNOWN)}
 
@@ -107,7 +111,7 @@ def test_a_wrong_secret_is_not_quoted(rpc: Rpc, node_inputs: MakeInputs) -> None
 
     _, failures = rpc.check(NODE, inputs)
 
-    assert failures == {"ssh.privateKey": "expected a text\n    use privateKey of an SshKey"}
+    assert failures == {"ssh.privateKey": "expected a string\n    use privateKey of an SshKey"}
 
 
 def test_the_same_inputs_are_no_difference(rpc: Rpc, node_inputs: MakeInputs) -> None:
@@ -177,10 +181,10 @@ def test_a_resource_that_does_not_exist_is_an_error(rpc: Rpc) -> None:
         rpc.create("k3s:index:Nod", {})
 
     assert caught.value.code == "FAILED_PRECONDITION"
-    assert caught.value.text.startswith('the k3s provider has no resource "k3s:index:Nod"\n')
+    assert caught.value.text.startswith('the k3s provider has no resource type "k3s:index:Nod"\n')
 
 
-def test_a_fault_of_ours_keeps_its_traceback_in_the_log_and_its_secrets_nowhere(
+def test_a_bug_keeps_its_traceback_in_the_log_and_its_secrets_nowhere(
     rpc: Rpc, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object) -> None:
@@ -234,33 +238,33 @@ def test_an_engine_that_is_gone_does_not_stop_a_resource() -> None:
     Engine("127.0.0.1:1").progress("urn:a", "nobody listens")
 
 
-def test_the_schema_is_json_and_says_what_the_checks_follow(rpc: Rpc) -> None:
+def test_the_schema_is_json_and_follows_the_same_declarations_as_the_checks(rpc: Rpc) -> None:
     schema = json.loads(rpc.stub.GetSchema(provider_pb2.GetSchemaRequest()).schema)
 
     assert schema["name"] == "k3s"
     assert sorted(schema["resources"]) == sorted(each.token for each in RESOURCES)
     for each in RESOURCES:
-        told = schema["resources"][each.token]
-        assert told["description"]
-        _assert_told(schema, told["inputProperties"], each.inputs)
-        _assert_told(schema, told["properties"], {**each.inputs, **each.outputs})
-        assert told["requiredInputs"] == required(each.inputs)
+        described = schema["resources"][each.token]
+        assert described["description"]
+        _assert_described(schema, described["inputProperties"], each.inputs)
+        _assert_described(schema, described["properties"], {**each.inputs, **each.outputs})
+        assert described["requiredInputs"] == required(each.inputs)
         _, failures = rpc.check(each.token, {})
-        assert sorted(failures) == told["requiredInputs"]
+        assert sorted(failures) == described["requiredInputs"]
 
 
-def _assert_told(schema: Any, told: Mapping[str, Any], fields: Fields) -> None:
-    assert sorted(told) == sorted(fields)
+def _assert_described(schema: Any, described: Mapping[str, Any], fields: Fields) -> None:
+    assert sorted(described) == sorted(fields)
     for key, declared in fields.items():
-        assert told[key]["description"]
+        assert described[key]["description"]
         if isinstance(declared, Group):
-            inner = schema["types"][told[key]["$ref"].removeprefix("#/types/")]
+            inner = schema["types"][described[key]["$ref"].removeprefix("#/types/")]
             assert inner["required"] == required(declared.fields)
-            _assert_told(schema, inner["properties"], declared.fields)
+            _assert_described(schema, inner["properties"], declared.fields)
         else:
-            assert told[key].get("secret", False) == declared.secret
+            assert described[key].get("secret", False) == declared.secret
             kinds = {"string", "integer", "number", "boolean", "object", "array"}
-            assert told[key]["type"] in kinds
+            assert described[key]["type"] in kinds
 
 
 def test_values_survive_the_way_to_the_engine_and_back() -> None:
@@ -300,7 +304,7 @@ def test_a_secret_does_not_show_itself() -> None:
         (
             {"taints": [{"key": "only", "value": "", "effect": "NoSchedule"}]},
             "nodeConfig.pool.taints",
-            "UPDATE",
+            "ADD",
         ),
     ],
 )

@@ -104,7 +104,7 @@ def test_the_request_asks_for_a_client_certificate_of_the_wished_life_and_is_rem
         "usages": ["digital signature", "client auth"],
     }
     assert not [path for path in api.objects.by_path if path.startswith(REQUESTS)]
-    assert "waits for the cluster to sign the certificate" in rpc.said.progress_texts
+    assert "waiting for the cluster to sign the certificate" in rpc.reported.progress_texts
 
 
 def test_rights_are_bound_to_the_user_in_the_namespaces_which_are_made(
@@ -148,7 +148,7 @@ def test_a_role_that_comes_a_moment_later_is_waited_for(
     api.before_answer = come
     rpc.create(IDENTITY, {**inputs, "clusterRole": "own"})
 
-    assert 'the cluster has no ClusterRole "own"' in rpc.said.progress_texts
+    assert 'the cluster has no ClusterRole "own"' in rpc.reported.progress_texts
 
 
 def test_a_role_that_does_not_come_is_an_error_that_names_it(
@@ -160,7 +160,7 @@ def test_a_role_that_does_not_come_is_an_error_that_names_it(
     assert caught.value.code == "FAILED_PRECONDITION"
     assert caught.value.text == (
         'the cluster has no ClusterRole "own"\n'
-        "    correct its name, or make it in a manifest (cluster.manifests)"
+        "    correct its name, or create it in a manifest (cluster.manifests)"
     )
     assert api.objects.of("ci") == {}
 
@@ -181,7 +181,7 @@ def test_a_certificate_that_is_not_signed_is_an_error_with_the_clusters_reason(
     assert not [path for path in api.objects.by_path if path.startswith(REQUESTS)]
 
 
-def test_the_new_user_calls_until_the_api_answers_before_rights_are_bound_to_it(
+def test_the_new_user_calls_until_the_api_answers_before_it_gets_permissions(
     rpc: Rpc, api: FakeApi, inputs: Inputs
 ) -> None:
     def unready_twice(calls: int) -> int | None:
@@ -195,10 +195,10 @@ def test_the_new_user_calls_until_the_api_answers_before_rights_are_bound_to_it(
     assert {caller for call, caller in calls if call != PROOF} == {"k3s-aws-admin"}
     first_put = next(index for index, (call, _) in enumerate(calls) if call.startswith("PUT"))
     assert PROOF not in api.calls[first_put:]
-    assert "the API answers 503 Service Unavailable" in rpc.said.progress_texts
+    assert "the API responds 503 Service Unavailable" in rpc.reported.progress_texts
 
 
-def test_a_new_user_who_may_not_ask_whether_the_api_is_ready_is_known_there(
+def test_a_new_user_who_may_not_call_readyz_is_accepted(
     rpc: Rpc, api: FakeApi, inputs: Inputs
 ) -> None:
     api.before_answer = lambda calls: 403 if api.calls[-1] == PROOF else None
@@ -209,7 +209,7 @@ def test_a_new_user_who_may_not_ask_whether_the_api_is_ready_is_known_there(
     assert api.objects.users_of("ci") == {BINDING: [FIRST], READS: [FIRST]}
 
 
-def test_a_new_user_who_is_not_known_to_the_api_is_an_error_at_once(
+def test_a_new_user_whom_the_api_does_not_authenticate_is_an_error_at_once(
     rpc: Rpc, api: FakeApi, inputs: Inputs
 ) -> None:
     api.before_answer = lambda calls: 401 if api.calls[-1] == PROOF else None
@@ -219,14 +219,14 @@ def test_a_new_user_who_is_not_known_to_the_api_is_an_error_at_once(
 
     assert caught.value.code == "FAILED_PRECONDITION"
     assert caught.value.text == (
-        'identity "ci" of cluster "demo" is not up to date: the API answers 401 Unauthorized\n'
-        f"    the server of this stack must answer at {api.endpoint}"
+        'identity "ci" of cluster "demo" is not up to date: the API responds 401 Unauthorized\n'
+        f"    the server of this stack must respond at {api.endpoint}"
     )
     assert api.calls.count(PROOF) == 1
     assert api.objects.of("ci") == {}
 
 
-def test_a_deadline_says_what_was_seen_last(rpc: Rpc, api: FakeApi, inputs: Inputs) -> None:
+def test_a_deadline_reports_what_was_seen_last(rpc: Rpc, api: FakeApi, inputs: Inputs) -> None:
     api.status_of_everything = 503
 
     with pytest.raises(Failed) as caught:
@@ -235,26 +235,26 @@ def test_a_deadline_says_what_was_seen_last(rpc: Rpc, api: FakeApi, inputs: Inpu
     assert caught.value.code == "DEADLINE_EXCEEDED"
     assert caught.value.text == (
         'identity "ci" of cluster "demo" is not up to date after 30 s\n'
-        "    last seen: the API answers 503 Service Unavailable\n"
-        f"    see whether the API answers at {api.endpoint}, and k3s's log on the first server"
+        "    last seen: the API responds 503 Service Unavailable\n"
+        f"    check that the API responds at {api.endpoint}, and k3s's log on the first server"
     )
 
 
-def test_what_the_api_refuses_is_told_with_its_reason(
+def test_what_the_api_refuses_is_reported_with_its_reason(
     rpc: Rpc, api: FakeApi, inputs: Inputs, other_authority: Mapping[str, Any]
 ) -> None:
     api.status_of_everything = 403
     with pytest.raises(Failed) as refused:
         rpc.create(IDENTITY, inputs)
-    foreign = {**inputs["api"], "serverCaCertificate": other_authority["serverCaCertificate"]}
+    untrusted = {**inputs["api"], "serverCaCertificate": other_authority["serverCaCertificate"]}
     with pytest.raises(Failed) as another:
-        rpc.create(IDENTITY, {**inputs, "api": foreign})
+        rpc.create(IDENTITY, {**inputs, "api": untrusted})
 
     assert refused.value.text == (
-        'identity "ci" of cluster "demo" is not up to date: the API answers 403 Forbidden\n'
-        f"    the server of this stack must answer at {api.endpoint}"
+        'identity "ci" of cluster "demo" is not up to date: the API responds 403 Forbidden\n'
+        f"    the server of this stack must respond at {api.endpoint}"
     )
-    assert "the API's certificate is not accepted" in another.value.text
+    assert "the API's certificate is not trusted" in another.value.text
 
 
 def test_an_interrupted_creation_is_made_good_by_the_next(
@@ -288,7 +288,7 @@ def test_a_server_whose_cluster_is_empty_gets_the_rights_of_the_same_user(
     assert len(api.objects.requests) == 1
 
 
-def test_another_namespace_moves_the_rights_and_keeps_the_user(
+def test_another_namespace_moves_the_permissions_and_keeps_the_user(
     rpc: Rpc, api: FakeApi, inputs: Inputs
 ) -> None:
     _, known = rpc.create(IDENTITY, inputs)
@@ -351,13 +351,13 @@ def test_a_namespace_that_is_being_deleted_is_waited_for(
     rpc.create(IDENTITY, inputs)
 
     assert api.objects.by_path[path] != ending
-    assert 'namespace "shop" is being deleted' in rpc.said.progress_texts
+    assert 'namespace "shop" is being deleted' in rpc.reported.progress_texts
 
 
 @pytest.mark.parametrize(
     "change", [{"generation": 2}, {"clusterRole": "view"}, {"clusterReads": []}, {"expiryDays": 7}]
 )
-def test_a_rotation_makes_another_user_and_the_one_before_worthless(
+def test_a_rotation_issues_another_user_and_revokes_the_previous_one(
     rpc: Rpc, api: FakeApi, inputs: Inputs, change: Inputs
 ) -> None:
     _, known = rpc.create(IDENTITY, inputs)
@@ -373,12 +373,12 @@ def test_a_rotation_makes_another_user_and_the_one_before_worthless(
     assert (READS in api.objects.of("ci")) is (change != {"clusterReads": []})
 
 
-def test_another_authority_makes_another_user_whose_kubeconfig_trusts_it(
+def test_another_authority_issues_another_user_whose_kubeconfig_trusts_it(
     rpc: Rpc, api: FakeApi, inputs: Inputs, other_authority: Mapping[str, Any]
 ) -> None:
     _, known = rpc.create(IDENTITY, inputs)
     own, other = inputs["api"]["serverCaCertificate"], other_authority["serverCaCertificate"]
-    # Both, as while an authority is exchanged: the API answers with the one it had.
+    # Both, as while an authority is exchanged: the API responds with the one it had.
     after = {**inputs, "api": {**inputs["api"], "serverCaCertificate": f"{other}{own}"}}
 
     preview = rpc.update(IDENTITY, known, inputs, after, preview=True)
@@ -390,7 +390,7 @@ def test_another_authority_makes_another_user_whose_kubeconfig_trusts_it(
     assert FIRST not in str(api.objects.of("ci"))
 
 
-def test_the_preview_of_a_rotation_knows_no_kubeconfig_and_asks_nobody(
+def test_the_preview_of_a_rotation_has_an_unknown_kubeconfig_and_calls_nothing(
     rpc: Rpc, api: FakeApi, inputs: Inputs
 ) -> None:
     _, known = rpc.create(IDENTITY, inputs)
@@ -406,7 +406,7 @@ def test_the_preview_of_a_rotation_knows_no_kubeconfig_and_asks_nobody(
     assert len(api.calls) == calls
 
 
-def test_another_deadline_asks_nobody_and_another_endpoint_is_written(
+def test_another_deadline_calls_nothing_and_another_endpoint_is_rendered(
     rpc: Rpc, api: FakeApi, inputs: Inputs
 ) -> None:
     _, known = rpc.create(IDENTITY, inputs)
@@ -441,7 +441,7 @@ def test_in_two_thirds_of_its_life_nothing_is_stale(
 
 
 @pytest.mark.parametrize("days", [61, 89, 400])
-def test_in_the_last_third_of_its_life_the_diff_shows_outputs_that_are_made_anew(
+def test_in_the_last_third_of_its_life_the_diff_shows_recomputed_outputs(
     rpc: Rpc, clock: AheadClock, inputs: Inputs, days: int
 ) -> None:
     _, known = rpc.create(IDENTITY, inputs)
@@ -459,7 +459,7 @@ def test_in_the_last_third_of_its_life_the_diff_shows_outputs_that_are_made_anew
     assert preview["rbacStatus"] == "in sync"
 
 
-def test_a_renewal_makes_another_user_and_leaves_the_one_before_its_rights(
+def test_a_renewal_issues_another_user_and_keeps_the_previous_ones_permissions(
     rpc: Rpc, api: FakeApi, clock: AheadClock, inputs: Inputs
 ) -> None:
     _, known = rpc.create(IDENTITY, inputs)
@@ -530,7 +530,7 @@ def test_bindings_that_are_gone_or_changed_are_seen_by_a_refresh_and_put_back(
 
 
 @pytest.mark.parametrize(
-    ("path", "change", "told"),
+    ("path", "change", "difference"),
     [
         (
             READS_ROLE,
@@ -557,7 +557,7 @@ def test_bindings_that_are_gone_or_changed_are_seen_by_a_refresh_and_put_back(
     ids=["rules", "aggregationRule", "roleRef"],
 )
 def test_what_gives_more_rights_under_our_label_is_seen_by_a_refresh_and_put_back(
-    rpc: Rpc, api: FakeApi, inputs: Inputs, path: str, change: Inputs, told: str
+    rpc: Rpc, api: FakeApi, inputs: Inputs, path: str, change: Inputs, difference: str
 ) -> None:
     _, known = rpc.create(IDENTITY, inputs)
     before = api.objects.of("ci")
@@ -565,12 +565,12 @@ def test_what_gives_more_rights_under_our_label_is_seen_by_a_refresh_and_put_bac
 
     read = rpc.read(IDENTITY, known, inputs)
 
-    assert read == {**known, "rbacStatus": f"out of sync: {told}"}
+    assert read == {**known, "rbacStatus": f"out of sync: {difference}"}
     assert rpc.update(IDENTITY, read, inputs, inputs) == known
     assert api.objects.of("ci") == before
 
 
-def test_a_binding_of_another_role_under_our_name_is_made_anew(
+def test_a_binding_of_another_role_under_our_name_is_recreated(
     rpc: Rpc, api: FakeApi, inputs: Inputs
 ) -> None:
     _, known = rpc.create(IDENTITY, inputs)
@@ -589,8 +589,8 @@ def test_objects_of_others_stay_whatever_label_they_carry(
 ) -> None:
     _, known = rpc.create(IDENTITY, inputs)
     labels = api.objects.of("ci")[READS]["metadata"]["labels"]
-    foreign = f"{RBAC}/clusterrolebindings/theirs"
-    api.objects.by_path[foreign] = {"metadata": {"name": "theirs", "labels": labels}}
+    untrusted = f"{RBAC}/clusterrolebindings/theirs"
+    api.objects.by_path[untrusted] = {"metadata": {"name": "theirs", "labels": labels}}
 
     rpc.delete(IDENTITY, known)
 
@@ -605,8 +605,8 @@ def test_a_refresh_while_the_api_is_away_changes_nothing(rpc: Rpc, inputs: Input
         read = rpc.read(IDENTITY, away, inputs)
 
     assert unwrap_secrets(read) == unwrap_secrets(away)
-    assert rpc.said.warnings == [
-        'the rights of identity "ci" were not looked at, its state stays as it was: '
+    assert rpc.reported.warnings == [
+        'the RBAC objects of identity "ci" could not be read, its state stays as it was: '
         "no result after 5 s"
     ]
 
@@ -623,7 +623,7 @@ def test_a_deleted_identity_has_no_rights_and_its_namespaces_stay(
     # What binds goes first.
     deleted = [call.split("/")[-2] for call in api.calls if call.startswith("DELETE")][1:]
     assert deleted == ["rolebindings", "clusterrolebindings", "clusterroles"]
-    assert rpc.said.warnings == []
+    assert rpc.reported.warnings == []
 
 
 def test_rights_that_lost_their_label_go_too(rpc: Rpc, api: FakeApi, inputs: Inputs) -> None:
@@ -647,10 +647,12 @@ def test_deleting_twice_is_fine(rpc: Rpc, inputs: Inputs) -> None:
     rpc.delete(IDENTITY, known)
     rpc.delete(IDENTITY, known)
 
-    assert rpc.said.warnings == []
+    assert rpc.reported.warnings == []
 
 
-def test_deleting_without_an_api_succeeds_and_says_what_is_left(rpc: Rpc, inputs: Inputs) -> None:
+def test_deleting_without_an_api_succeeds_and_warns_of_what_is_left(
+    rpc: Rpc, inputs: Inputs
+) -> None:
     _, known = rpc.create(IDENTITY, inputs)
     with socket.socket() as gone:
         gone.bind(("127.0.0.1", 0))  # nobody else gets the port, and nobody answers there
@@ -659,10 +661,10 @@ def test_deleting_without_an_api_succeeds_and_says_what_is_left(rpc: Rpc, inputs
             IDENTITY, {**known, "api": {**unwrap_secrets(known["api"]), "endpoint": endpoint}}
         )
 
-    assert rpc.said.warnings == [
-        'the rights of identity "ci" are left behind: the API cannot be reached\n'
-        f"    if the cluster lives on, its kubeconfig works until {known['expiresAt']}; to end "
-        "it: kubectl delete clusterrolebindings,rolebindings,clusterroles -A -l "
+    assert rpc.reported.warnings == [
+        'the RBAC objects of identity "ci" are left behind: the API cannot be reached\n'
+        f"    if the cluster still exists, the kubeconfig works until {known['expiresAt']}; to "
+        "revoke it: kubectl delete clusterrolebindings,rolebindings,clusterroles -A -l "
         "k3s-aws/identity=ci"
     ]
 
@@ -681,9 +683,9 @@ def test_an_api_that_never_answers_is_not_waited_for_until_the_deadline(
         )
 
     assert clock.monotonic() - begin == pytest.approx(RETRY_SECONDS, abs=0.5)
-    (warning,) = rpc.said.warnings
+    (warning,) = rpc.reported.warnings
     assert warning.startswith(
-        'the rights of identity "ci" are left behind: the API does not answer in time\n'
+        'the RBAC objects of identity "ci" are left behind: the API does not respond in time\n'
     )
 
 
@@ -701,12 +703,12 @@ def test_no_message_and_no_row_holds_the_key(rpc: Rpc, api: FakeApi, inputs: Inp
     _, outputs = rpc.create(IDENTITY, inputs)
 
     key = parts_of(outputs).client_key.splitlines()[1]
-    said = "\n".join([*rpc.said.progress_texts, *rpc.said.warnings, *api.calls])
-    assert key not in said
+    reported = "\n".join([*rpc.reported.progress_texts, *rpc.reported.warnings, *api.calls])
+    assert key not in reported
     assert all(key not in str(each) for each in api.objects.requests)
 
 
-def test_wrong_inputs_are_told_with_their_path(rpc: Rpc, inputs: Inputs) -> None:
+def test_wrong_inputs_are_reported_with_their_path(rpc: Rpc, inputs: Inputs) -> None:
     wrong = {**inputs, "namespaces": "shop", "clusterReads": ["nodes", 3], "expiryDays": 0}
 
     _, failures = rpc.check(IDENTITY, wrong)
@@ -714,5 +716,5 @@ def test_wrong_inputs_are_told_with_their_path(rpc: Rpc, inputs: Inputs) -> None
     assert failures == {
         "namespaces": 'expected a list of strings, found "shop"\n    a list of names',
         "clusterReads": 'expected a list of strings, found a list\n    a list such as ["nodes"]',
-        "expiryDays": "0 is less than 1\n    a number of days, such as 90",
+        "expiryDays": "0 is less than 1\n    such as 90",
     }

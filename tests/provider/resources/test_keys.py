@@ -50,17 +50,17 @@ def test_another_comment_keeps_the_key(rpc: Rpc) -> None:
     assert outputs["privateKey"] == known["privateKey"]
 
 
-def test_another_generation_is_another_key_in_place_that_remembers_the_one_before(
+def test_another_generation_is_another_key_in_place_that_keeps_the_previous_one(
     rpc: Rpc,
 ) -> None:
     before = {"comment": "demo-agents-0", "generation": "1"}
     _, known = rpc.create(SSH_KEY, before)
     after = {**before, "generation": "2"}
 
-    shown = rpc.diff(SSH_KEY, before, after)
+    diff = rpc.diff(SSH_KEY, before, after)
     outputs = rpc.update(SSH_KEY, known, before, after)
 
-    assert list(shown.replaces) == []
+    assert list(diff.replaces) == []
     assert unwrap_secrets(outputs["privateKey"]) != unwrap_secrets(known["privateKey"])
     assert isinstance(outputs["privateKey"], Secret)
     assert outputs["previousPublicKey"] == known["publicKey"]
@@ -84,14 +84,14 @@ def test_a_key_of_ones_own_is_taken_as_it_is(rpc: Rpc) -> None:
 @pytest.mark.parametrize(
     ("key", "reason"),
     [
-        ("ssh-ed25519 AAAA", "is no private key in OpenSSH's form"),
+        ("ssh-ed25519 AAAA", "is not a private key in OpenSSH's form"),
         (
             "-----BEGIN OPENSSH PRIVATE KEY-----\nbm9uc2Vuc2U=\n",
             "cannot be used: it cannot be read, or has a passphrase",
         ),
     ],
 )
-def test_a_key_that_cannot_be_used_is_refused_and_not_shown(
+def test_a_key_that_cannot_be_used_is_refused_and_not_quoted(
     rpc: Rpc, key: str, reason: str
 ) -> None:
     inputs = {"comment": "demo", "generation": "1", "privateKey": Secret(key)}
@@ -112,7 +112,7 @@ def test_a_key_of_another_kind_is_refused(rpc: Rpc) -> None:
 
     _, failures = rpc.check(SSH_KEY, inputs)
 
-    assert failures["privateKey"].startswith("cannot be used: it is no Ed25519 key\n")
+    assert failures["privateKey"].startswith("cannot be used: it is not an Ed25519 key\n")
 
 
 def test_another_generation_of_a_token_is_another_password_under_the_same_authority(
@@ -122,10 +122,10 @@ def test_another_generation_of_a_token_is_another_password_under_the_same_author
     _, known = rpc.create(TOKEN, before)
     after = {**before, "generation": "2"}
 
-    shown = rpc.diff(TOKEN, before, after)
+    diff = rpc.diff(TOKEN, before, after)
     outputs = unwrap_secrets(rpc.update(TOKEN, known, before, after))
 
-    assert list(shown.replaces) == []
+    assert list(diff.replaces) == []
     assert outputs["password"] != unwrap_secrets(known["password"])
     assert outputs["token"] == f"K10{CA_HASH}::node:{outputs['password']}"
 
@@ -222,7 +222,7 @@ def test_a_token_pins_the_authority(rpc: Rpc) -> None:
     assert password not in identity
 
 
-def test_a_preview_of_new_keys_knows_none_of_them(rpc: Rpc) -> None:
+def test_a_preview_of_new_keys_has_them_unknown(rpc: Rpc) -> None:
     identity, outputs = rpc.create(SSH_KEY, {"comment": "x", "generation": "1"}, preview=True)
 
     assert identity == ""

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from provider.keys import certificates
+from provider.keys.validity import Validity
 from provider.protocol.values import UNKNOWN, Secret
 from tests.provider.fake_api import FakeApi
 from tests.provider.fake_machine import FakeMachine
@@ -113,7 +114,7 @@ def test_a_kubeconfig_that_is_not_there_yet_is_waited_for(
     rpc: Rpc, machine: FakeMachine, inputs: Inputs, k3s_yaml: Callable[..., str]
 ) -> None:
     def write_when_missed() -> None:
-        while "k3s has not written /etc/rancher/k3s/k3s.yaml" not in rpc.said.progress_texts:
+        while "k3s has not written /etc/rancher/k3s/k3s.yaml" not in rpc.reported.progress_texts:
             time.sleep(0.01)
         machine.put(FILE, k3s_yaml())
 
@@ -125,7 +126,7 @@ def test_a_kubeconfig_that_is_not_there_yet_is_waited_for(
     assert not writing.is_alive()
 
 
-def test_an_api_that_is_not_ready_yet_is_asked_again(
+def test_an_api_that_is_not_ready_yet_is_called_again(
     rpc: Rpc, machine: FakeMachine, api: FakeApi, inputs: Inputs, k3s_yaml: Callable[..., str]
 ) -> None:
     machine.put(FILE, k3s_yaml())
@@ -180,7 +181,7 @@ def test_a_deadline_names_the_cluster_the_server_and_where_to_look(
     )
 
 
-def test_another_instance_makes_it_read_again_and_another_deadline_does_not(
+def test_another_instance_makes_it_fetched_again_and_another_deadline_does_not(
     rpc: Rpc, machine: FakeMachine, inputs: Inputs, k3s_yaml: Callable[..., str]
 ) -> None:
     machine.put(FILE, k3s_yaml())
@@ -194,7 +195,7 @@ def test_another_instance_makes_it_read_again_and_another_deadline_does_not(
     assert "current-context: demo" in again["kubeconfig"].value
 
 
-def test_the_preview_of_another_endpoint_knows_no_kubeconfig(
+def test_the_preview_of_another_endpoint_has_an_unknown_kubeconfig(
     rpc: Rpc, machine: FakeMachine, inputs: Inputs
 ) -> None:
     known = {**inputs, "kubeconfig": Secret("old"), "expiresAt": "2026-01-01T00:00:00Z"}
@@ -206,7 +207,7 @@ def test_the_preview_of_another_endpoint_knows_no_kubeconfig(
     assert machine.connections == 0
 
 
-def test_a_refresh_keeps_what_is_known_and_contacts_nobody(
+def test_a_refresh_keeps_the_state_and_connects_to_nothing(
     rpc: Rpc, machine: FakeMachine, api: FakeApi, inputs: Inputs
 ) -> None:
     known = {**inputs, "kubeconfig": Secret("old"), "expiresAt": "2026-01-01T00:00:00Z"}
@@ -224,7 +225,7 @@ def test_a_refresh_keeps_what_is_known_and_contacts_nobody(
     # A third of a year is more than the 120 days that k3s renews within.
     [(30, 11, False), (30, 9, True), (365, 119, False), (365, 117, True)],
 )
-def test_in_the_last_third_of_its_life_a_preview_shows_that_it_is_made_anew(
+def test_in_the_last_third_of_its_life_a_preview_shows_that_it_is_renewed(
     rpc: Rpc,
     clock: AheadClock,
     inputs: Inputs,
@@ -233,9 +234,8 @@ def test_in_the_last_third_of_its_life_a_preview_shows_that_it_is_made_anew(
     expired: bool,
 ) -> None:
     end = clock.now() + timedelta(days=days_left)
-    validity = {"issuedAt": end - timedelta(days=life_days), "expiresAt": end}
-    times = {key: each.strftime(certificates.TIME) for key, each in validity.items()}
-    known = {**inputs, "kubeconfig": Secret("old"), **times}
+    validity = Validity(issued=end - timedelta(days=life_days), expires=end)
+    known = {**inputs, "kubeconfig": Secret("old"), **validity.outputs}
 
     answer = rpc.diff(KUBECONFIG, inputs, inputs, known)
     preview = rpc.update(KUBECONFIG, known, inputs, inputs, preview=True)
@@ -244,7 +244,7 @@ def test_in_the_last_third_of_its_life_a_preview_shows_that_it_is_made_anew(
     assert (preview["expiresAt"] is UNKNOWN) is expired
 
 
-def test_k3s_is_restarted_when_it_has_not_made_another_certificate_by_itself(
+def test_k3s_is_restarted_when_it_has_not_renewed_its_certificate(
     rpc: Rpc,
     clock: AheadClock,
     machine: FakeMachine,
@@ -272,7 +272,7 @@ def test_k3s_is_restarted_when_it_has_not_made_another_certificate_by_itself(
     assert _base64(renewed["adminKey"]) in outputs["kubeconfig"].value
 
 
-def test_k3s_is_not_restarted_when_it_has_made_another_certificate_by_itself(
+def test_k3s_is_not_restarted_when_it_has_renewed_its_certificate(
     rpc: Rpc,
     clock: AheadClock,
     machine: FakeMachine,
@@ -299,7 +299,7 @@ def _renewed(authority: Mapping[str, Any]) -> dict[str, str]:
     certificate = x509.load_pem_x509_certificate(authority["clientCaCertificate"].encode())
     client = certificates.Pair(certificate=certificate, key=key)
     now = datetime.now(UTC)  # TLS looks at the real time
-    validity = (now - timedelta(days=1), now + timedelta(days=365))
+    validity = Validity(issued=now - timedelta(days=1), expires=now + timedelta(days=365))
     made = certificates.make_client(
         client, common_name="system:admin", organization="system:masters", validity=validity
     )

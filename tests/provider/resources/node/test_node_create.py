@@ -59,8 +59,8 @@ def test_a_node_is_created_when_its_boot_is_done_and_it_is_ready(
     assert outputs["architecture"] == "x86_64"
     assert outputs["internalIp"] == "10.64.0.10"
     assert outputs["readySeconds"] >= 1.0
-    *told, last = rpc.said.rows
-    assert told == ROWS
+    *rows, last = rpc.reported.rows
+    assert rows == ROWS
     assert last[1].startswith(f"agent {NAME}: Ready after ")
     assert machine.connections == 1
 
@@ -74,7 +74,7 @@ def test_a_machine_that_refuses_connections_at_first_is_waited_for(
     relay = _Relay(machine.port)
 
     def open_when_refused() -> None:
-        while f"agent {NAME}: SSH is refused" not in rpc.said.progress_texts:
+        while f"agent {NAME}: SSH is refused" not in rpc.reported.progress_texts:
             time.sleep(0.01)
         relay.open()
 
@@ -148,7 +148,7 @@ def test_a_login_that_stays_refused_is_an_error_after_some_grace(
 
     assert failed.code == "FAILED_PRECONDITION"
     assert failed.text.startswith(
-        '127.0.0.1 does not let user "admin" in with the login key\n    the image may have'
+        '127.0.0.1 rejects the login key of user "admin"\n    the image may have'
     )
     assert machine.connections > 1
 
@@ -166,23 +166,23 @@ def test_a_login_that_is_refused_until_cloud_init_made_the_user_is_waited_for(
     assert machine.connections == 3
 
 
-def test_a_login_that_is_refused_again_after_it_worked_gets_its_grace_anew(
+def test_a_login_that_is_refused_again_after_it_worked_gets_its_grace_again(
     machine: FakeMachine, ssh_inputs: Inputs
 ) -> None:
     wait = Wait(600, FastClock(), threading.Event())
     with Machine(Login.of(ssh_inputs), wait, HostKeys()) as reached:
         machine.user = "not yet there"
-        assert reached.ask("true") is None
+        assert reached.try_run("true") is None
         machine.user = "admin"
-        assert reached.ask("true") is not None
+        assert reached.try_run("true") is not None
 
         wait.pause(60)
         machine.user = "taken away again"
         machine.drop_connections()
 
-        assert reached.ask("true") is None
+        assert reached.try_run("true") is None
         assert wait.seen != "the machine does not accept the login key"
-        assert reached.ask("true") is None
+        assert reached.try_run("true") is None
         assert wait.seen == "the machine does not accept the login key"
 
 
@@ -241,10 +241,10 @@ def test_the_report_of_the_instance_before_is_not_taken_for_ours(
 
     rpc.create(NODE, node_inputs())
 
-    assert f'agent {NAME}: instance "i-before" still has the address' in rpc.said.progress_texts
+    assert f'agent {NAME}: instance "i-before" still has the address' in rpc.reported.progress_texts
 
 
-def test_the_deadline_says_what_is_missing_since_when_and_where_to_look(
+def test_the_deadline_reports_what_is_missing_since_when_and_where_to_look(
     rpc: Rpc, machine: FakeMachine, node_inputs: MakeInputs
 ) -> None:
     machine.will_report(None)
@@ -310,16 +310,16 @@ def test_the_api_of_another_cluster_is_an_error(
     rpc: Rpc, machine: FakeMachine, node_inputs: MakeInputs, other_authority: Mapping[str, Any]
 ) -> None:
     inputs = node_inputs()
-    foreign = {
+    untrusted = {
         **inputs["api"],
         "serverCaCertificate": other_authority["serverCaCertificate"],
     }
     machine.will_report(report())
 
-    failed = _failure(rpc, {**inputs, "api": foreign})
+    failed = _failure(rpc, {**inputs, "api": untrusted})
 
     assert failed.code == "FAILED_PRECONDITION"
-    assert failed.text.startswith(f"another cluster answers at {inputs['api']['endpoint']}: ")
+    assert failed.text.startswith(f"another cluster responds at {inputs['api']['endpoint']}: ")
 
 
 def test_a_connection_that_is_lost_is_made_again(
@@ -415,7 +415,7 @@ def test_the_keys_of_a_node_are_secret_outputs(
     assert inputs["ssh"]["host"] == outputs["ssh"]["host"]
 
 
-def test_a_cause_that_quotes_a_key_is_shown_without_it(
+def test_a_cause_that_quotes_a_key_is_reported_without_it(
     rpc: Rpc, machine: FakeMachine, node_inputs: MakeInputs
 ) -> None:
     inputs = node_inputs()

@@ -39,8 +39,8 @@ def test_a_node_is_cordoned_then_drained_then_removed(
         f"DELETE {PATH}",
     ]
     assert api.nodes == {}
-    assert rpc.said.warnings == []
-    assert rpc.said.progress_texts == [
+    assert rpc.reported.warnings == []
+    assert rpc.reported.progress_texts == [
         f"{NAME}: cordon",
         f"{NAME}: drain, 1 pods left",
         f"{NAME}: delete the Node object",
@@ -65,7 +65,7 @@ def test_pods_of_daemon_sets_mirror_pods_and_ended_pods_stay(
     assert api.nodes == {}
 
 
-def test_a_disruption_budget_is_asked_again_until_it_allows(
+def test_an_eviction_is_retried_until_the_disruption_budget_allows_it(
     rpc: Rpc, api: FakeApi, node_inputs: MakeInputs
 ) -> None:
     api.nodes[NAME] = node(NAME)
@@ -75,7 +75,7 @@ def test_a_disruption_budget_is_asked_again_until_it_allows(
 
     assert _evictions(api) == ["web", "web", "web"]
     assert api.nodes == {}
-    assert rpc.said.warnings == []
+    assert rpc.reported.warnings == []
 
 
 def test_a_disruption_budget_that_never_allows_ends_with_a_warning(
@@ -87,7 +87,7 @@ def test_a_disruption_budget_that_never_allows_ends_with_a_warning(
     rpc.delete(NODE, node_inputs(drainSeconds=10))
 
     assert api.nodes == {}
-    assert rpc.said.warnings == [
+    assert rpc.reported.warnings == [
         f'node "{NAME}" was removed with 1 pods on it after 10 s of draining: default/web\n'
         "    a disruption budget or a long shutdown kept them; raise drainSeconds to give them "
         "more time"
@@ -104,7 +104,7 @@ def test_pods_on_a_node_that_is_not_ready_are_not_waited_for(
 
     assert _evictions(api) == ["web"]
     assert api.nodes == {}
-    assert rpc.said.warnings == []
+    assert rpc.reported.warnings == []
 
 
 def test_a_pod_that_takes_its_time_is_evicted_once(
@@ -116,7 +116,7 @@ def test_a_pod_that_takes_its_time_is_evicted_once(
     rpc.delete(NODE, node_inputs(drainSeconds=5))
 
     assert _evictions(api) == ["web"]
-    assert len(rpc.said.warnings) == 1
+    assert len(rpc.reported.warnings) == 1
 
 
 def test_a_node_object_that_is_gone_is_fine(
@@ -125,7 +125,7 @@ def test_a_node_object_that_is_gone_is_fine(
     rpc.delete(NODE, node_inputs())
 
     assert api.calls == [f"PATCH {PATH}"]
-    assert rpc.said.warnings == []
+    assert rpc.reported.warnings == []
 
 
 def test_an_api_that_is_gone_leaves_a_warning_and_succeeds(
@@ -137,9 +137,9 @@ def test_an_api_that_is_gone_leaves_a_warning_and_succeeds(
         endpoint = f"https://127.0.0.1:{gone.getsockname()[1]}"
         rpc.delete(NODE, {**inputs, "api": {**inputs["api"], "endpoint": endpoint}})
 
-    assert rpc.said.warnings == [
+    assert rpc.reported.warnings == [
         f'the Node object "{NAME}" is left behind: the API cannot be reached\n'
-        f"    if the cluster lives on: kubectl delete node {NAME}"
+        f"    if the cluster still exists: kubectl delete node {NAME}"
     ]
 
 
@@ -151,21 +151,21 @@ def test_an_api_that_never_answers_leaves_a_warning_and_succeeds(
         endpoint = f"https://127.0.0.1:{silent.getsockname()[1]}"
         rpc.delete(NODE, {**inputs, "api": {**inputs["api"], "endpoint": endpoint}})
 
-    assert rpc.said.warnings == [
-        f'the Node object "{NAME}" is left behind: the API does not answer in time\n'
-        f"    if the cluster lives on: kubectl delete node {NAME}"
+    assert rpc.reported.warnings == [
+        f'the Node object "{NAME}" is left behind: the API does not respond in time\n'
+        f"    if the cluster still exists: kubectl delete node {NAME}"
     ]
 
 
 @pytest.mark.parametrize("status", [401, 403, 500, 503])
-def test_an_api_that_declines_leaves_a_warning_and_succeeds(
+def test_an_api_that_refuses_leaves_a_warning_and_succeeds(
     rpc: Rpc, api: FakeApi, node_inputs: MakeInputs, status: int
 ) -> None:
     api.status_of_everything = status
 
     rpc.delete(NODE, node_inputs())
 
-    assert f"is left behind: the API answers {status} " in rpc.said.warnings[0]
+    assert f"is left behind: the API responds {status} " in rpc.reported.warnings[0]
 
 
 def test_the_api_of_another_cluster_is_left_alone(
@@ -176,11 +176,11 @@ def test_the_api_of_another_cluster_is_left_alone(
 
     rpc.delete(NODE, {**inputs, "api": {**inputs["api"], "serverCaCertificate": authority}})
 
-    assert "is left behind: the API's certificate is not accepted" in rpc.said.warnings[0]
+    assert "is left behind: the API's certificate is not trusted" in rpc.reported.warnings[0]
     assert api.calls == []
 
 
-def test_a_cancelled_delete_says_so_and_removes_nothing(
+def test_a_cancelled_delete_reports_it_and_removes_nothing(
     rpc: Rpc, api: FakeApi, node_inputs: MakeInputs
 ) -> None:
     api.nodes[NAME] = node(NAME)

@@ -57,10 +57,10 @@ def test_the_key_of_another_node_of_the_cluster_is_refused_with_that_nodes_name(
     machine = _serving(others["privateKey"], login_key, tmp_path / "other")
     inputs = _with_host_key(node_inputs(), ours["publicKey"])
 
-    said = _refusal(rpc, {**inputs, "ssh": {**inputs["ssh"], "port": machine.port}})
+    message = _refusal(rpc, {**inputs, "ssh": {**inputs["ssh"], "port": machine.port}})
     machine.close()
 
-    assert said.startswith(
+    assert message.startswith(
         f"another machine of this cluster answers at 127.0.0.1 port {machine.port}: its SSH host "
         f'key is that of "demo-agents-1", {others["fingerprint"]}, expected {ours["fingerprint"]}\n'
     )
@@ -78,15 +78,15 @@ def test_a_key_the_machine_had_before_is_refused_as_that(
     inputs = _with_host_key(node_inputs(), new["publicKey"])
     inputs = {**inputs, "ssh": {**inputs["ssh"], "port": machine.port}}
 
-    said = [_refusal(rpc, inputs)]
+    message = [_refusal(rpc, inputs)]
     # A later run knows it from the state: the engine asks for a difference.
     with plugin(FastClock()) as later:
         later.stub.Diff(_diff_request(new, after))
-        said.append(_refusal(later, inputs))
+        message.append(_refusal(later, inputs))
     machine.close()
 
-    assert {text.partition("\n")[0] for text in said} == {
-        f"the machine at 127.0.0.1 port {machine.port} shows the SSH host key that "
+    assert {text.partition("\n")[0] for text in message} == {
+        f"the machine at 127.0.0.1 port {machine.port} has the SSH host key that "
         '"demo-agents-0" had before it was replaced or its key rotated: '
         f"{old['fingerprint']}, expected {new['fingerprint']}"
     }
@@ -116,13 +116,15 @@ def test_a_machine_without_a_host_key_is_waited_for_and_then_named_as_that(
     with socket.create_server(("127.0.0.1", 0)) as server:
         ending = threading.Thread(target=_end_connections, args=(server,), daemon=True)
         ending.start()
-        said = _refusal(rpc, {**inputs, "ssh": {**inputs["ssh"], "port": server.getsockname()[1]}})
+        message = _refusal(
+            rpc, {**inputs, "ssh": {**inputs["ssh"], "port": server.getsockname()[1]}}
+        )
         # Closing alone does not wake who waits in accept, and the number goes to another socket.
         server.shutdown(socket.SHUT_RDWR)
         ending.join(5)
 
     assert not ending.is_alive()
-    assert "last seen: SSH ends before it shows a host key: a machine has none before" in said
+    assert "last seen: SSH ends before it offers a host key: a machine has none before" in message
 
 
 def _end_connections(server: socket.socket) -> None:
@@ -261,7 +263,7 @@ def test_a_machine_with_a_third_host_key_is_an_error_while_keys_change(
     assert rotated.machine.commands == []
 
 
-def test_without_ssh_the_api_alone_says_that_a_node_is_ready(
+def test_without_ssh_readiness_comes_from_the_api_alone(
     rpc: Rpc, machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
 ) -> None:
     api.nodes[NAME] = node(NAME)
@@ -274,7 +276,7 @@ def test_without_ssh_the_api_alone_says_that_a_node_is_ready(
     assert machine.connections == 0
 
 
-def test_without_ssh_a_node_that_stays_away_is_told_with_where_to_look(
+def test_without_ssh_the_deadline_of_a_missing_node_reports_where_to_look(
     rpc: Rpc, api: FakeApi, node_inputs: MakeInputs
 ) -> None:
     inputs = without_ssh(node_inputs(deadlineSeconds=30))
@@ -312,7 +314,7 @@ def test_without_ssh_what_needs_it_is_refused_before_anything_is_changed(
     assert "another-join-token" not in failed.value.text
 
 
-def test_switching_ssh_off_contacts_nobody_and_a_new_machine_needs_none(
+def test_disabling_ssh_connects_to_nothing_and_a_new_machine_needs_none(
     rpc: Rpc, machine: FakeMachine, node_inputs: MakeInputs
 ) -> None:
     before = node_inputs()

@@ -14,7 +14,7 @@ from tests.provider.rpc import FastClock, plugin
 
 NODE = "k3s:index:Node"
 NAME = "demo-agents-1a2b3c4d"
-LEARNED = {
+COMPUTED = {
     "bootReport": {"state": "done"},
     "kubeletVersion": "v1.36.5+k3s1",
     "architecture": "x86_64",
@@ -42,7 +42,7 @@ def changed(
     old, new = node_inputs(nodeConfig=before), node_inputs(nodeConfig=after)
     machine.will_report_after_boot(report(), report("done", ("start-k3s", 2.0)))
     with plugin(FastClock(), BOOT_PROGRAM) as rpc:
-        rpc.update(NODE, {**old, **LEARNED}, old, new)
+        rpc.update(NODE, {**old, **COMPUTED}, old, new)
     return api.nodes[NAME]
 
 
@@ -80,7 +80,7 @@ def test_taints_change_and_those_of_others_stay(
     ]
 
 
-def test_a_change_of_somebody_else_at_the_same_time_is_no_failure(
+def test_a_concurrent_change_of_the_node_is_no_failure(
     machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
 ) -> None:
     standing(api, {}, [])
@@ -98,7 +98,7 @@ def test_a_change_of_somebody_else_at_the_same_time_is_no_failure(
     assert found["metadata"]["labels"] == {"a": "1"}
 
 
-def test_the_same_marks_change_nothing(
+def test_the_same_labels_and_taints_change_nothing(
     machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
 ) -> None:
     standing(api, {"a": "1"}, [])

@@ -35,7 +35,7 @@ def test_a_refresh_after_up_changes_nothing_and_uses_no_ssh(
 
     assert rpc.read(NODE, known, node_inputs()) == known
     assert machine.connections == connections
-    assert rpc.said.warnings == []
+    assert rpc.reported.warnings == []
 
 
 def test_a_kubelet_upgraded_by_hand_is_seen(
@@ -71,6 +71,6 @@ def test_an_api_that_does_not_answer_changes_nothing(
         read = rpc.read(NODE, away, node_inputs())
 
     assert unwrap_secrets(read) == unwrap_secrets(away)
-    assert rpc.said.warnings == [
-        f'node "{NAME}" was not looked at, its state stays as it was: no result after 5 s'
+    assert rpc.reported.warnings == [
+        f'node "{NAME}" could not be read, its state stays as it was: no result after 5 s'
     ]

@@ -21,8 +21,8 @@ NODE = "k3s:index:Node"
 NAME = "demo-agents-1a2b3c4d"
 NEWER = copy.deepcopy(NODE_CONFIG)
 NEWER["pool"]["k3s"]["version"] = "v1.36.6+k3s1"
-VERSION = "nodeConfig.pool.k3s.version"
-LEARNED = {
+VERSION = ["nodeConfig", "pool", "k3s", "version"]
+COMPUTED = {
     "bootReport": {"state": "done"},
     "kubeletVersion": "v1.36.4+k3s1",
     "architecture": "x86_64",
@@ -41,7 +41,7 @@ def test_another_node_configuration_is_installed_and_run(
     api.nodes[NAME] = node(NAME)
 
     with plugin(FastClock(), BOOT_PROGRAM) as rpc:
-        outputs = rpc.update(NODE, {**old, **LEARNED}, old, new)
+        outputs = rpc.update(NODE, {**old, **COMPUTED}, old, new)
 
     assert json.loads(machine.content_of("etc/k3s-aws/node.json")) == {
         **NEWER,
@@ -66,7 +66,7 @@ def test_no_module_of_the_previous_boot_program_stays(
     machine.put("opt/k3s-aws/boot.old/__main__.py", "")
 
     with plugin(FastClock(), BOOT_PROGRAM) as rpc:
-        rpc.update(NODE, {**old, **LEARNED}, old, new)
+        rpc.update(NODE, {**old, **COMPUTED}, old, new)
 
     folder = machine.root / "opt/k3s-aws"
     assert [each.name for each in folder.iterdir()] == ["boot"]
@@ -84,7 +84,7 @@ def test_what_is_installed_is_never_readable_by_others_not_even_for_a_moment(
     machine.put("bin/chmod", noting).chmod(0o755)
 
     with plugin(FastClock(), BOOT_PROGRAM) as rpc:
-        rpc.update(NODE, {**old, **LEARNED}, old, new)
+        rpc.update(NODE, {**old, **COMPUTED}, old, new)
 
     assert machine.content_of("modes.log").splitlines() == [
         f"600 {machine.root}/{path}.new"
@@ -101,7 +101,7 @@ def test_a_boot_program_that_fails_is_an_error_with_its_cause(
     )
 
     with plugin(FastClock(), BOOT_PROGRAM) as rpc, pytest.raises(Failed) as caught:
-        rpc.update(NODE, {**old, **LEARNED}, old, new)
+        rpc.update(NODE, {**old, **COMPUTED}, old, new)
 
     assert caught.value.code == "FAILED_PRECONDITION"
     assert f'agent "{NAME}" (127.0.0.1) failed to boot in configure: unknown key' in str(
@@ -114,7 +114,7 @@ def test_what_a_failed_change_left_is_changed_back(
 ) -> None:
     """The engine keeps the inputs of before: to whom takes the change back, nothing changed."""
     old, new = node_inputs(), node_inputs(nodeConfig=NEWER)
-    known = {**old, **LEARNED, "secrets": Secret(old["secrets"])}
+    known = {**old, **COMPUTED, "secrets": Secret(old["secrets"])}
     machine.will_report_after_boot(report(), report("failed", ("configure", 1.0)))
 
     with plugin(FastClock(), BOOT_PROGRAM) as rpc, pytest.raises(Failed) as caught:
@@ -162,14 +162,14 @@ def test_an_update_that_fails_again_stays_incomplete(
     machine: FakeMachine, node_inputs: MakeInputs
 ) -> None:
     old = node_inputs()
-    known = {**old, **LEARNED, "__incompleteUpdate": [VERSION]}
+    known = {**old, **COMPUTED, "__incompleteUpdate": [VERSION]}
     new = node_inputs(drainSeconds=7)
     machine.will_report_after_boot(report(), report("failed", ("configure", 1.0)))
 
     with plugin(FastClock(), BOOT_PROGRAM) as rpc, pytest.raises(Failed) as caught:
         rpc.update(NODE, known, old, new)
 
-    assert caught.value.left == {**known, "__incompleteUpdate": ["drainSeconds", VERSION]}
+    assert caught.value.left == {**known, "__incompleteUpdate": [["drainSeconds"], VERSION]}
 
 
 def test_a_boot_program_that_leaves_no_result_is_an_error(
@@ -180,7 +180,7 @@ def test_a_boot_program_that_leaves_no_result_is_an_error(
     machine.will_report_after_boot(report(), unfinished)
 
     with plugin(FastClock(), BOOT_PROGRAM) as rpc, pytest.raises(Failed) as caught:
-        rpc.update(NODE, {**old, **LEARNED}, old, new)
+        rpc.update(NODE, {**old, **COMPUTED}, old, new)
 
     assert "the boot program ended with status 0 and left no result" in str(caught.value)
 
@@ -195,7 +195,7 @@ def test_the_report_of_the_run_before_is_no_result(
         plugin(FastClock(), {"__main__.py": "raise SystemExit(1)"}) as rpc,
         pytest.raises(Failed) as caught,
     ):
-        rpc.update(NODE, {**old, **LEARNED}, old, new)
+        rpc.update(NODE, {**old, **COMPUTED}, old, new)
 
     assert "the boot program ended with status 1 and left no result" in str(caught.value)
 
@@ -206,7 +206,7 @@ def test_the_new_version_of_the_kubelet_is_waited_for(
     old, new = node_inputs(), node_inputs(nodeConfig=NEWER)
     machine.will_report_after_boot(report(), report())
     expired_outputs = node(NAME)
-    expired_outputs["status"]["nodeInfo"]["kubeletVersion"] = LEARNED["kubeletVersion"]
+    expired_outputs["status"]["nodeInfo"]["kubeletVersion"] = COMPUTED["kubeletVersion"]
     api.nodes[NAME] = expired_outputs
 
     def tell_the_new_one_at_the_third_time(calls: int) -> None:
@@ -215,7 +215,7 @@ def test_the_new_version_of_the_kubelet_is_waited_for(
 
     api.before_answer = tell_the_new_one_at_the_third_time
     with plugin(FastClock(), BOOT_PROGRAM) as rpc:
-        outputs = rpc.update(NODE, {**old, **LEARNED}, old, new)
+        outputs = rpc.update(NODE, {**old, **COMPUTED}, old, new)
 
     assert outputs["kubeletVersion"] == "v1.36.6+k3s1"
 
@@ -232,7 +232,7 @@ def test_behind_another_server_k3s_starts_again_to_register_there(
 
     api.before_answer = registers_once_it_was_restarted
     with plugin(FastClock(), BOOT_PROGRAM) as rpc:
-        outputs = rpc.update(NODE, {**old, **LEARNED}, old, new)
+        outputs = rpc.update(NODE, {**old, **COMPUTED}, old, new)
 
     assert machine.systemctl_calls == ["restart --no-block k3s-agent"]
     assert outputs["datastoreId"] == "another"
@@ -245,7 +245,7 @@ def test_a_node_that_has_joined_the_other_server_is_not_restarted_once_more(
     machine.will_report_after_boot(report(), report())
     api.nodes[NAME] = node(NAME)
 
-    rpc.update(NODE, {**old, **LEARNED}, old, new)
+    rpc.update(NODE, {**old, **COMPUTED}, old, new)
 
     assert machine.systemctl_calls == []
 
@@ -268,7 +268,7 @@ def test_what_a_node_said_before_its_machine_restarted_does_not_count(
 
     api.before_answer = reports_at_the_third_time
     with plugin(FastClock(), BOOT_PROGRAM) as rpc:
-        outputs = rpc.update(NODE, {**old, **LEARNED}, old, new)
+        outputs = rpc.update(NODE, {**old, **COMPUTED}, old, new)
 
     assert max(calls) >= 3
     assert outputs["instanceType"] == "t3.medium"
@@ -281,7 +281,7 @@ def test_what_was_not_remembered_yet_is_no_change_of_the_machine(
     new = node_inputs()
     old = {name: value for name, value in new.items() if name != key}
 
-    outputs = rpc.update(NODE, {**old, **LEARNED}, old, new)
+    outputs = rpc.update(NODE, {**old, **COMPUTED}, old, new)
 
     assert outputs[key] == new[key]
     assert machine.connections == 0
@@ -290,14 +290,14 @@ def test_what_was_not_remembered_yet_is_no_change_of_the_machine(
 @pytest.mark.parametrize(
     "change", [{"deadlineSeconds": 5}, {"drainSeconds": 1}, {"role": "server"}]
 )
-def test_other_changes_contact_nobody(
+def test_other_changes_connect_to_nothing(
     rpc: Rpc, machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs, change: Mapping[str, Any]
 ) -> None:
     old, new = node_inputs(), node_inputs(**change)
 
-    outputs = rpc.update(NODE, {**old, **LEARNED}, old, new)
+    outputs = rpc.update(NODE, {**old, **COMPUTED}, old, new)
 
-    assert {key: outputs[key] for key in LEARNED} == LEARNED
+    assert {key: outputs[key] for key in COMPUTED} == COMPUTED
     assert {key: outputs[key] for key in change} == change
     assert machine.connections == 0
     assert api.calls == []
@@ -308,7 +308,7 @@ def test_the_preview_of_a_change_in_place_connects_to_nothing(
 ) -> None:
     old, new = node_inputs(), node_inputs(nodeConfig=NEWER)
 
-    outputs = rpc.update(NODE, {**old, **LEARNED}, old, new, preview=True)
+    outputs = rpc.update(NODE, {**old, **COMPUTED}, old, new, preview=True)
 
     assert outputs["kubeletVersion"] is UNKNOWN
     assert outputs["architecture"] == "x86_64"
