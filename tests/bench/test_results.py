@@ -1,4 +1,4 @@
-"""What `make bench` tells of its measurements."""
+"""The report of `make bench`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_ratio_is_of_medians_so_that_one_slow_run_does_not_decide() -> None:
     assert START.ratio == 7.0 / 5.0
 
 
-def test_what_is_told_names_floor_goal_and_stand_ins() -> None:
+def test_the_report_names_floor_goal_and_stand_ins() -> None:
     assert str(RESULTS) == (
         "k3s         the stand-in, v1.36.4+standin1\n"
         "aws plugin  the stand-in for the aws plugin, 7.0.0\n"
