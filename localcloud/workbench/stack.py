@@ -14,7 +14,7 @@ from localcloud.errors import LocalCloudError
 from localcloud.workbench import orphans
 from localcloud.workbench.environment import write_private
 from localcloud.workbench.folder import Folder
-from recovery.interrupted import begun
+from recovery.interrupted import pending_creations
 from toolchain.progress import Say
 
 OUTPUT_SECONDS = 60
@@ -131,7 +131,7 @@ def resources(folder: Folder) -> int:
 def interrupted(folder: Folder) -> bool:
     """Whether a creation had begun when a run was killed."""
     try:
-        return bool(begun(_latest(folder)))
+        return bool(pending_creations(_latest(folder)))
     except (ValueError, KeyError):
         return False
 
