@@ -132,7 +132,7 @@ class Session:
         keys = f"{fingerprint_of(offered)}, expected {fingerprint_of(self.login.host_key)}"
         if owner is None:
             return (
-                f"another machine answers at {place}: its SSH host key is {keys}\n"
+                f"another machine responds at {place}: its SSH host key is {keys}\n"
                 "    the address may belong to another instance now, or the connection is "
                 "intercepted; nothing was sent\n"
                 "    compare with the host key in the instance's console output; if it is the "
@@ -147,7 +147,7 @@ class Session:
                 "pulumi up"
             )
         return (
-            f"another machine of this cluster answers at {place}: its SSH host key is that of "
+            f"another machine of this cluster responds at {place}: its SSH host key is that of "
             f'"{owner}", {keys}\n'
             "    the address leads to the wrong machine, or a machine has another's key; nothing "
             "was sent\n"

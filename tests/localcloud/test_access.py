@@ -397,9 +397,9 @@ def test_every_other_host_key_is_refused_with_its_own_message(stack: Stack) -> N
     assert right != previous
     for deadline, (key, output) in enumerate(
         {
-            shell(stack, other, f"cat {HOST_KEY}"): "another machine of this cluster answers at",
+            shell(stack, other, f"cat {HOST_KEY}"): "another machine of this cluster responds at",
             previous: "had before it was replaced or its key rotated",
-            new_key(): "another machine answers at",
+            new_key(): "another machine responds at",
         }.items()
     ):
         put_host_key(stack, one, key)

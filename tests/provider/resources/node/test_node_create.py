@@ -133,7 +133,7 @@ def test_another_host_key_is_an_error_that_shows_both_fingerprints(
 
     assert failed.code == "FAILED_PRECONDITION"
     assert failed.text.startswith(
-        f"another machine answers at 127.0.0.1 port {machine.port}: its SSH host key is "
+        f"another machine responds at 127.0.0.1 port {machine.port}: its SSH host key is "
         f"{host_key['fingerprint']}, expected {login_key['fingerprint']}\n"
     )
     assert machine.commands == []

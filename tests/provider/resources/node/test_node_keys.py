@@ -61,7 +61,7 @@ def test_the_key_of_another_node_of_the_cluster_is_refused_with_that_nodes_name(
     machine.close()
 
     assert message.startswith(
-        f"another machine of this cluster answers at 127.0.0.1 port {machine.port}: its SSH host "
+        f"another machine of this cluster responds at 127.0.0.1 port {machine.port}: its SSH host "
         f'key is that of "demo-agents-1", {others["fingerprint"]}, expected {ours["fingerprint"]}\n'
     )
     assert machine.commands == []
@@ -216,7 +216,7 @@ def test_a_previous_host_key_counts_only_while_the_host_key_changes(
     with pytest.raises(Failed) as failed:
         rotated.up()
 
-    assert "another machine answers at" in failed.value.text
+    assert "another machine responds at" in failed.value.text
     assert rotated.machine.commands == []
 
 
@@ -259,7 +259,7 @@ def test_a_machine_with_a_third_host_key_is_an_error_while_keys_change(
     with pytest.raises(Failed) as failed:
         rotated.up()
 
-    assert "another machine answers at" in failed.value.text
+    assert "another machine responds at" in failed.value.text
     assert rotated.machine.commands == []
 
 
@@ -379,7 +379,7 @@ def test_the_keys_from_before_count_for_nothing_once_a_change_is_finished(
     with pytest.raises(Failed) as failed:
         rotated.up()
 
-    assert "another machine answers at" in failed.value.text
+    assert "another machine responds at" in failed.value.text
     assert rotated.machine.commands == []
 
 
