@@ -13,11 +13,19 @@ from components import plugin
 
 
 def existing_machines() -> pulumi.Output[dict[str, int]]:
-    """How many machines of each pool the stack's own last successful update left."""
+    """
+    How many machines of each pool the stack's own last successful update left.
+
+    None in a preview, which changes nothing, so that nothing has to come after something else.
+    """
+    if pulumi.runtime.is_dry_run():
+        return pulumi.Output.from_input({})
     # In full: a bare name belongs to the default organization of whoever runs Pulumi.
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    outputs = pulumi.StackReference("last-update", name).get_output("nodes")
-    return outputs.apply(rollout.existing_machines)
+    # What a StackReference calls. That resource would save all outputs in state once more, and
+    # every preview would show them.
+    found = pulumi.runtime.invoke_output("pulumi:pulumi:readStackOutputs", {"name": name})
+    return found.apply(lambda stack: rollout.existing_machines(stack["outputs"].get("nodes")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +53,7 @@ class Turn:
         return pulumi.Output(set(), asyncio.ensure_future(self._wait(dependencies)), _known())
 
     async def _wait(self, dependencies: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
-        # A preview changes nothing, so nothing has to come after something else.
-        existing = 0 if pulumi.runtime.is_dry_run() else await self.existing.future() or 0
+        existing = await self.existing.future() or 0
         index = len(self.pool)
         if index < existing:
             previous = rollout.predecessor(index, self.max_unavailable)

@@ -61,25 +61,43 @@ def test_the_turn_is_no_dependency_in_state() -> None:
     assert dependencies(build(configuration)) == dependencies(in_turn)
 
 
-def test_the_stacks_own_last_outputs_list_the_machines_that_exist() -> None:
-    asked: list[str | None] = []
+class LastUpdate(pulumi.runtime.Mocks):
+    """A backend with the outputs of an earlier update."""
 
-    class LastUpdate(pulumi.runtime.Mocks):
-        def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, object]]:
-            asked.append(args.resource_id)
-            nodes = [{"pool": "servers"}, {"pool": "agents"}]
-            return args.resource_id, {**args.inputs, "outputs": {"nodes": nodes}}
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, object]]] = []
 
-        def call(self, args: MockCallArgs) -> tuple[dict[object, object], list[tuple[str, str]]]:
-            raise AssertionError(args.token)
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, object]]:
+        raise AssertionError(args.typ)
 
-    pulumi.runtime.set_mocks(LastUpdate(), project="k3s-aws", stack="dev", organization="acme")
-    seen: list[dict[str, int]] = []
+    def call(self, args: MockCallArgs) -> tuple[dict[object, object], list[tuple[str, str]] | None]:
+        self.calls.append((args.token, args.args))
+        return {"outputs": {"nodes": [{"pool": "servers"}, {"pool": "agents"}]}}, None
+
+
+@pytest.mark.parametrize(
+    ("preview", "expected", "calls"),
+    [
+        (
+            False,
+            {"servers": 1, "agents": 1},
+            [("pulumi:pulumi:readStackOutputs", {"name": "acme/k3s-aws/dev"})],
+        ),
+        (True, {}, []),
+    ],
+)
+def test_the_stacks_own_last_outputs_have_the_machines_that_exist_but_not_in_a_preview(
+    preview: bool, expected: dict[str, int], calls: list[tuple[str, dict[str, object]]]
+) -> None:
+    mocks = LastUpdate()
+    pulumi.runtime.set_mocks(
+        mocks, project="k3s-aws", stack="dev", preview=preview, organization="acme"
+    )
+    found: list[dict[str, int]] = []
 
     @pulumi.runtime.test  # type: ignore[untyped-decorator]
     def run() -> pulumi.Output[None]:
-        return rollout.existing_machines().apply(seen.append)
+        return rollout.existing_machines().apply(found.append)
 
     run()
-    assert asked == ["acme/k3s-aws/dev"]
-    assert seen == [{"servers": 1, "agents": 1}]
+    assert (found, mocks.calls) == ([expected], calls)
