@@ -80,11 +80,11 @@ def _remove(lines: list[str], first: TokenInfo, last: TokenInfo, instead: str = 
 def _variables(tokens: Sequence[TokenInfo]) -> Iterator[_Span]:
     """The annotations of fields and variables, without the colon."""
     for statement in _statements(tokens):
-        texts = [token.string for token in statement]
-        colon = texts.index(":") if ":" in texts else 0
-        target = texts[:colon]
+        words = [token.string for token in statement]
+        colon = words.index(":") if ":" in words else 0
+        target = words[:colon]
         if target and all(each == "." or _is_name(each) for each in target):
-            end = next(i for i, text in enumerate(texts) if i > colon and text in ("=", ""))
+            end = next(i for i, text in enumerate(words) if i > colon and text in ("=", ""))
             first, last = statement[colon + 1], statement[end - 1]
             # Without its brackets, what is left of it would not be one statement.
             if first.start[0] == last.end[0]:

@@ -13,12 +13,11 @@ import logging
 import os
 import random
 import signal
-import socket
 import threading
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 from localcloud import architectures
 from localcloud.aws_api import addresses, moto_patches, public_images, server
@@ -30,19 +29,13 @@ from localcloud.instance import servers
 from localcloud.instance.authority import Authority
 from localcloud.instance.services import MachineServices
 from localcloud.machines import MachineSpec
-from localcloud.reconciler import Host, Pace, Reconciler
+from localcloud.machines.host import Host
+from localcloud.reconciler import Pace, Reconciler
 
 log = logging.getLogger("localcloud")
 
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
-
-
-class ListeningHost(Host, Protocol):
-    """The machines, as the daemon uses them (localcloud.machines.Machines)."""
-
-    def listen(self, instance_id: str, address: str, port: int) -> socket.socket: ...
-    def remove_everything(self) -> list[str]: ...
 
 
 class Daemon:
@@ -52,7 +45,7 @@ class Daemon:
         self,
         home: Path,
         cloud_id: str,
-        machines: ListeningHost,
+        machines: Host,
         artifact: servers.Artifact,
         port: int,
         pace: Pace,
@@ -172,9 +165,7 @@ class Daemon:
         }
 
 
-def serve(
-    home: Path, cloud_id: str, machines: ListeningHost, artifact: servers.Artifact, port: int
-) -> None:
+def serve(home: Path, cloud_id: str, machines: Host, artifact: servers.Artifact, port: int) -> None:
     """The daemon's process, from start to end."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -15,25 +15,13 @@ from localcloud.aws_api.instances import Ec2Instance
 from localcloud.aws_api.moto_state import MotoState
 from localcloud.errors import MachineError
 from localcloud.machines import Ingress, MachineSpec
+from localcloud.machines.host import Host
 
 log = logging.getLogger("localcloud.reconciler")
 
 AT_ONCE = 8
 # A machine's address is free only when the one that had it before is gone.
 RETRIES = 3
-
-
-class Host(Protocol):
-    """The machines, as the reconciler uses them (localcloud.machines.Machines)."""
-
-    def create(self, spec: MachineSpec) -> None: ...
-    def start(self, instance_id: str) -> None: ...
-    def stop(self, instance_id: str, grace_seconds: int = 10) -> None: ...
-    def remove(self, instance_id: str) -> None: ...
-    def running(self) -> dict[str, int]: ...
-    def all(self) -> set[str]: ...
-    def admit(self, instance_id: str, rules: Sequence[Ingress]) -> None: ...
-    def publish(self, addresses: Mapping[str, str]) -> None: ...
 
 
 class Services(Protocol):

@@ -38,6 +38,8 @@ SLOW_PLACES = (
     *("localcloud", "recovery"),  # moto, and servers around it
     # Hundreds of requests to simulated AWS services. Others of cloud_init/ boot machines too.
     *(f"cloud_init/test_{each}.py" for each in ("download", "k3s", "readiness", "tokens")),
+    # A whole cluster for each test; tests/golden/state/ has one of each example in `make check`.
+    *(f"components/test_{each}.py" for each in ("changes", "rollout", "variants")),
 )
 SLOW_FIXTURES = {"provider": "machine"}  # an SSH server with a shell for each command
 # What takes seconds to load or to start is used by one of the processes that run the tests.

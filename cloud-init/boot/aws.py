@@ -38,7 +38,7 @@ class Aws:
                 header = {"X-aws-ec2-metadata-token": token.decode()}
                 status, _, body = fetch(f"{url}/meta-data/{path}", header)
             if status != 200:
-                raise Retry(f"it answered {status}")
+                raise Retry(f"it returned {status}")
             return body.decode().strip()
 
         value: str = self.wait.until(attempt, f"no {path} from the instance metadata service")
@@ -93,7 +93,7 @@ class Aws:
         return values
 
     def parameter(self, name: str) -> str | None:
-        """The value of an SSM parameter that is no secret, or None where there is none."""
+        """The value of an SSM parameter that is not secret, or None where it does not exist."""
         return self._get_parameters([name]).get(name)
 
     def _get_parameters(self, names: Sequence[str]) -> dict[str, str]:
@@ -111,7 +111,7 @@ class Aws:
             if status == 200:
                 return json.loads(text)
             reason = self.report.redact(text.decode(errors="replace"))[:300]
-            rejection = f"SSM answered {status}: {reason}"
+            rejection = f"SSM returned {status}: {reason}"
             if status >= 500 or status == 429 or "Throttl" in rejection:
                 raise Retry(rejection)
             self.correct_clock(received)

@@ -27,7 +27,7 @@ class Download:
     part: Path
 
     def from_first(self, sources: Sequence[str], what: str) -> None:
-        """Tries the sources in order until one has the file; BootError when none can have it."""
+        """Tries the sources in order until one has the file; BootError when no source has it."""
 
         def attempt(source: str) -> None:
             try:
@@ -51,20 +51,20 @@ class Download:
             return
         self.part.unlink()
         if resumed:
-            raise Retry(f"{source} did not continue the same file; beginning again")
+            raise Retry(f"{source} did not continue the same file; starting again")
         raise BootError(f"{source} has SHA-256 {digest.hexdigest()}, expected {self.sha256}")
 
     def _require_content(self, source: str, response: Any) -> None:
         status = response.status
         if status == 403 and source.startswith("s3://"):
             self.machine.aws.correct_clock(response.headers)
-            raise Retry(f"{source} answered 403", IAM_SECONDS)
+            raise Retry(f"{source} returned 403", IAM_SECONDS)
         if status == 416:
             self.part.unlink()
-            raise Retry(f"{source} is not longer than what was received; beginning again")
+            raise Retry(f"{source} is not longer than what was received; starting again")
         if status not in (200, 206):
             retryable = status >= 500 or status in (408, 429)
-            raise (Retry if retryable else BootError)(f"{source} answered {status}")
+            raise (Retry if retryable else BootError)(f"{source} returned {status}")
 
     def _copy(self, source: str, response: Any, digest: Any) -> None:
         length, received = int(response.headers["Content-Length"] or 0), 0

@@ -43,15 +43,15 @@ WantedBy=multi-user.target
 
 @dataclass(frozen=True)
 class Configuration:
-    """The texts that k3s and systemd read; `registries` is empty where node.json has none."""
+    """The files that k3s and systemd read; `registries` is empty where node.json has none."""
 
     config: str
     unit: str
     registries: str
 
     def hash(self, machine: Machine) -> str:
-        """Another one requires another start of k3s."""
-        # An agent that has joined needs its token no more; a server takes others at its start.
+        """A hash of the files, the binary and a server's tokens; k3s restarts when it changes."""
+        # An agent that has joined no longer needs its token; a server reads its own at the start.
         used = tokens.read(machine).values() if machine.role == "server" else ()
         parts = [machine.node.k3s["sha256"], self.config, self.unit, self.registries, *used]
         return hashlib.sha256("\n".join(filter(None, parts)).encode()).hexdigest()
@@ -67,8 +67,8 @@ def install(machine: Machine) -> None:
         part.chmod(0o755)
         part.replace(target)
         # k3s unpacks itself when any of its programs is called first: now, while an agent waits
-        # for its server, or before a running k3s is stopped. What fails here fails at the start
-        # again, with k3s's own message.
+        # for its server, or before a running k3s is stopped. What fails here fails again at
+        # the start, with k3s's own message.
         machine.environment.run([str(target), "kubectl", "version", "--client"])
     machine.report.content["k3s"] = {"version": wanted["version"], "sha256": wanted["sha256"]}
     if not target.with_name("kubectl").exists():
@@ -76,7 +76,7 @@ def install(machine: Machine) -> None:
 
 
 def configuration(machine: Machine) -> Configuration:
-    """What node.json and the secrets make of k3s's files."""
+    """Renders k3s's files from node.json and the secrets."""
     return Configuration(
         config=json.dumps(config(machine), indent=1) + "\n",
         unit=UNIT.format(role=machine.role),
@@ -113,18 +113,18 @@ def config(machine: Machine) -> dict[str, Any]:
 
 def configure(machine: Machine) -> None:
     """Writes the configuration and the unit."""
-    texts, folder = configuration(machine), machine.path("etc/rancher/k3s")
-    files.write(folder / "config.yaml", texts.config, 0o600)
-    if texts.registries or (folder / "registries.yaml").exists():
-        files.write(folder / "registries.yaml", texts.registries, 0o600)
+    content, folder = configuration(machine), machine.path("etc/rancher/k3s")
+    files.write(folder / "config.yaml", content.config, 0o600)
+    if content.registries or (folder / "registries.yaml").exists():
+        files.write(folder / "registries.yaml", content.registries, 0o600)
     unit = machine.path(f"etc/systemd/system/{machine.k3s_unit}.service")
-    files.write(unit, texts.unit, 0o644)
-    # Here, so that an agent has done it when its server is ready.
+    files.write(unit, content.unit, 0o644)
+    # In this phase, so that an agent does not do it after its server is ready.
     systemd.systemctl(machine, "daemon-reload")
 
 
 def set_server(machine: Machine, url: str) -> None:
-    """The server to join, in a file of its own: another one is no reason to start k3s again."""
+    """Writes the server to join to a file of its own: its change does not restart k3s."""
     files.write(_server_file(machine), json.dumps({"server": url}) + "\n", 0o600)
 
 
@@ -155,13 +155,13 @@ def _manifests(machine: Machine) -> Path:
 
 
 def has_manifests(machine: Machine) -> bool:
-    """Whether there are some, or were: those removed from node.json are not to be applied again."""
+    """Whether there are some, or were: k3s must not apply those removed from node.json again."""
     configured = machine.node.manifests is not None or _manifests(machine).exists()
     return machine.role == "server" and configured
 
 
 def install_manifests(machine: Machine) -> None:
-    """Makes the folder hold exactly the configured ones, the large ones from their sources."""
+    """Writes exactly the configured manifests, the large ones from their sources."""
     wanted = machine.node.manifests or {}
     for old in _manifests(machine).glob("*"):
         if old.name not in wanted:

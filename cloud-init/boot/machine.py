@@ -1,4 +1,4 @@
-"""This machine: what node.json and the metadata service report of it, and who it asks."""
+"""This machine: node.json, the instance id, and the clients of its services."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def read_node(root: Path) -> Node:
 
 def parse_node(content: Mapping[str, Any]) -> Node:
     if content["schema"] != SCHEMA:
-        raise ValueError(f"schema {content['schema']} is not known")
+        raise ValueError(f"schema {content['schema']} is not supported")
     pool, own = content["pool"], content["own"]
     return Node(
         role=pool["role"],
@@ -74,7 +74,7 @@ def parse_node(content: Mapping[str, Any]) -> Node:
 
 @dataclass(frozen=True)
 class Machine:
-    """What the phases after `identity` get: frozen facts, and the clients that use them."""
+    """What the phases after `identity` get: frozen values and clients."""
 
     environment: Environment
     node: Node

@@ -34,7 +34,7 @@ def wait_for_server(machine: Machine) -> None:
     def attempt(url: str) -> None:
         status, _, authority = fetch(f"{url}/cacerts", {}, unverified)
         if status != 200:
-            raise Retry(f"the server {url} answered {status} for /cacerts")
+            raise Retry(f"the server {url} returned {status} for /cacerts")
         if hashlib.sha256(authority).hexdigest() != ca_hash:
             raise BootError(f"the server {url} has another authority than the join token names")
         ours = ssl.create_default_context(cadata=authority.decode())
@@ -97,7 +97,7 @@ def require_ready(machine: Machine, state: Mapping[str, str]) -> None:
     for a while when its kubelet is gone.
     """
     if state["MainPID"] == "0":
-        # Between two tries of systemd there is no start to compare with.
+        # Between two restarts by systemd there is no start to compare with.
         raise Retry(f"{machine.k3s_unit}.service has no process")
     ready = _ready_condition(machine)
     if ready.get("status") != "True":
@@ -118,7 +118,7 @@ def _ready_condition(machine: Machine) -> dict[str, str]:
     if status == 404:
         raise Retry("its kubelet has not registered")
     if status != 200:
-        raise Retry(f"the API at {url} answered {status}")
+        raise Retry(f"the API at {url} returned {status}")
     conditions = json.loads(body)["status"].get("conditions", ())
     return next((each for each in conditions if each["type"] == "Ready"), {})
 

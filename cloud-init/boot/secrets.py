@@ -29,7 +29,7 @@ def load(machine: Machine, keys: Sequence[str] = ()) -> dict[str, str]:
 
 
 def install_authority(machine: Machine) -> None:
-    """On a server until k3s has run: it does not start with another authority than it has."""
+    """Writes the authority until k3s has run; BootError when files of another one exist."""
     if machine.path("var/lib/k3s-aws/running").exists():
         return
     parameter = machine.node.parameters["authority"]
@@ -39,6 +39,6 @@ def install_authority(machine: Machine) -> None:
         if not path.exists():
             files.write(path, content, 0o600)
         elif files.read(path).strip() != content.strip():
-            shown = f"/{path.relative_to(machine.environment.root)}"
-            raise BootError(f"{shown} belongs to another cluster")
+            absolute = f"/{path.relative_to(machine.environment.root)}"
+            raise BootError(f"{absolute} belongs to another cluster")
     machine.server_data.chmod(0o700)

@@ -6,7 +6,7 @@ from boot import files, secrets, systemd
 from boot.machine import Machine
 from boot.waiting import BootError
 
-# Keys in a home, of an EC2 key pair or of Instance Connect let nobody in.
+# Keys in a home, of an EC2 key pair or of Instance Connect are not accepted.
 CONFIG = """\
 HostKey /etc/ssh/ssh_host_ed25519_key
 AuthenticationMethods publickey
@@ -21,7 +21,7 @@ def install(machine: Machine) -> None:
     """
     Writes the host key and the login keys, and restarts sshd where its own files changed.
 
-    sshd has no host key before, so nobody ever sees another one.
+    sshd has no host key before, so no client ever receives another host key.
     """
     found = secrets.load(machine, ("hostKey", "authorizedKeys"))
     allowed = machine.path("etc/ssh/k3s-aws/authorized_keys")
@@ -48,7 +48,7 @@ def restart(machine: Machine) -> None:
     """Restarts sshd, whatever its unit is called here."""
     for unit in UNITS:
         if systemd.unit_state(machine, unit)["LoadState"] == "loaded":
-            # Without a key it may have failed often enough to be refused another start.
+            # Without a key it may have failed so often that systemd refuses to start it.
             machine.environment.run(["systemctl", "reset-failed", unit])
             # In the first boot it starts after cloud-init has made the login user.
             machine.environment.run(["systemctl", "restart", "--no-block", unit])

@@ -8,7 +8,7 @@ from boot import datastore, files, k3s, readiness, systemd, tokens
 from boot.machine import Machine
 from boot.waiting import Retry
 
-# What would change the machine by itself; a newer image is how it gets newer packages.
+# Units that update packages; a newer image is how a machine gets newer packages.
 UNATTENDED = (
     "apt-daily.timer", "apt-daily.service", "apt-daily-upgrade.timer", "apt-daily-upgrade.service",
     "unattended-upgrades.service", "dnf-automatic.timer", "dnf-automatic-install.timer",
@@ -16,7 +16,7 @@ UNATTENDED = (
 
 
 def is_current(machine: Machine) -> bool:
-    """Whether k3s runs with this very binary and configuration."""
+    """Whether k3s runs with exactly this binary and configuration."""
     wanted = k3s.configuration(machine).hash(machine)
     return files.read(_hash_file(machine)) == wanted and readiness.is_active(machine)
 
@@ -28,7 +28,7 @@ def start(machine: Machine) -> None:
     if machine.role == "server":
         _prepare_tokens(machine, datastore_exists)
     previous = systemd.unit_state(machine, unit)["MainPID"]
-    # How often systemd started one that fell over before; refused where none ever ran.
+    # Resets systemd's count of restarts; fails where the unit never ran.
     run(["systemctl", "reset-failed", unit])
     systemd.systemctl(machine, "restart", "--no-block", unit)
     # While k3s starts.
@@ -39,7 +39,7 @@ def start(machine: Machine) -> None:
     )
     if machine.role == "server" and not tokens.are_recorded(machine):
         if datastore_exists:
-            # Once more: it has the datastore keep who may join, so that k3s starts again.
+            # After the start as well: it stores who may join, without which k3s cannot restart.
             tokens.rotate_server_token(machine, tokens.read(machine)["token"])
         tokens.record(machine)
     files.write(_hash_file(machine), k3s.configuration(machine).hash(machine), 0o600)
@@ -47,9 +47,9 @@ def start(machine: Machine) -> None:
 
 def _prepare_tokens(machine: Machine, datastore_exists: bool) -> None:
     """
-    Gives other tokens to k3s and its datastore; a moment before it starts with them.
+    Writes changed tokens to the datastore and to k3s's files, right before the restart.
 
-    What fails between the two leaves a k3s that runs with others than it has.
+    A failure in between leaves k3s running with other tokens than its files have.
     """
     if not tokens.are_recorded(machine):
         # k3s writes the token of its datastore there at once.
@@ -58,7 +58,7 @@ def _prepare_tokens(machine: Machine, datastore_exists: bool) -> None:
         if datastore_exists and tokens.password_of(in_datastore) != tokens.password_of(wanted):
             tokens.rotate_server_token(machine, files.read(installed).strip())
         if datastore_exists and not readiness.is_active(machine):
-            # Or systemd starts it once more meanwhile, with what is replaced here.
+            # Otherwise systemd may restart it meanwhile, with the files that are replaced here.
             systemd.systemctl(machine, "stop", machine.k3s_unit)
         # A run that was cut off after its start left passwords that the datastore does not have,
         # with which k3s would not start. It makes this file again.
@@ -77,7 +77,7 @@ def _require_process(machine: Machine, previous: str) -> None:
 
 def _stop_unattended_updates(machine: Machine) -> None:
     run = machine.environment.run
-    # Units that an image does not have are masked all the same.
+    # Units that an image does not have are masked as well.
     run(["systemctl", "mask", "--now", "--no-block", *UNATTENDED])
     if machine.path("usr/bin/snap").exists():
         # Beside the boot: it waits for snapd, which may still be unpacking what it has.

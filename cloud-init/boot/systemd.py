@@ -10,7 +10,7 @@ PROPERTIES = {
     "LoadState": "", "ActiveState": "", "NRestarts": "0", "MainPID": "0",
     "ExecMainStartTimestampMonotonic": "0",
 }  # fmt: skip
-# What begins or marks a line that gives a cause.
+# What marks a line of the journal that has a cause.
 ERRORS = ("level=fatal", "level=error", "fatal", "panic:", "Error:")
 
 

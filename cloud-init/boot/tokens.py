@@ -44,18 +44,18 @@ def write(machine: Machine) -> None:
 
 
 def record(machine: Machine) -> None:
-    """Notes that k3s and its datastore have these tokens."""
+    """Records that k3s and its datastore have these tokens."""
     files.write(_hash_file(machine), _hash(machine), 0o600)
 
 
 def are_recorded(machine: Machine) -> bool:
-    """Whether k3s and its datastore have these very tokens."""
+    """Whether k3s and its datastore have exactly these tokens."""
     return files.read(_hash_file(machine)) == _hash(machine)
 
 
 def rotate_server_token(machine: Machine, started_with: str) -> None:
     """
-    Has a running server keep the server token, and who may join, in its datastore.
+    Stores the server token, and who may join, in the datastore of a running server.
 
     k3s starts with no other server token than its datastore has, and no second time with another
     agent token; it accepts the password it was started with until it starts again.
@@ -74,7 +74,7 @@ def rotate_server_token(machine: Machine, started_with: str) -> None:
             raise Retry("k3s refused the token it was started with", REJECTION_SECONDS)
         if status != 200:
             limit = None if status >= 500 else REJECTION_SECONDS
-            raise Retry(f"k3s answered {status} to the server token", limit)
+            raise Retry(f"k3s returned {status} for the server token", limit)
 
     machine.wait.until(attempt, "k3s did not store the server token")
 

@@ -42,7 +42,7 @@ class Wait:
             elif now - limited_since >= last.for_seconds:
                 raise BootError(str(last))
             if now + pause > self.deadline:
-                raise BootError(f"{what}: waited {now - began:.0f} s, last answer: {last}")
+                raise BootError(f"{what}: waited {now - began:.0f} s, last error: {last}")
             self.clock.sleep(pause)
             pause = min(pause * growth, 5.0)
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime
-import socket
 import threading
 from pathlib import Path
-from typing import Protocol
 
 from localcloud.aws_api.instances import Role
 from localcloud.aws_api.moto_state import MotoState
@@ -15,12 +13,7 @@ from localcloud.instance.authority import Authority
 from localcloud.instance.authorization import Caller
 from localcloud.instance.credentials import Issuer
 from localcloud.instance.metadata import MetadataService
-
-
-class Host(Protocol):
-    """The machines, as far as sockets in them are concerned (localcloud.machines.Machines)."""
-
-    def listen(self, instance_id: str, address: str, port: int) -> socket.socket: ...
+from localcloud.machines.host import Host
 
 
 class MachineServices:

@@ -1,8 +1,8 @@
 """
-What surrounds the boot program on a machine, on loopback and in a temporary folder.
+The environment of the boot program on a machine, on loopback and in a temporary folder.
 
-The metadata service, SSM, download places and the server's supervisor answer on real sockets;
-systemd and the clock are simulated. Each has the faults a test may ask for.
+The metadata service, SSM, download servers and the server's supervisor respond on real sockets;
+systemd and the clock are simulated. Each has the faults that a test may need.
 """
 
 from __future__ import annotations
@@ -173,10 +173,10 @@ class SimulatedMachine:
         self.readiness: list[int] = []
         self.cacerts = authority.certificate
         self.sent_to_server: list[tuple[str, str | None]] = []
-        # k3s takes the password it was started with until it starts again.
+        # k3s accepts the password it was started with until it starts again.
         self.server_password = SERVER_PASSWORD
         self.rotated_to: list[str] = []
-        # What k3s says to another token before it takes it.
+        # The statuses that k3s returns for another token before it accepts it.
         self.rotation_statuses: list[int] = []
         self.systemd.on_k3s_start = self._start_k3s
         self.requested_parameters: list[list[str]] = []
@@ -225,7 +225,7 @@ class SimulatedMachine:
         (agent / "client-kubelet.key").write_text(self.authority.kubelet_key)
 
     def close(self) -> None:
-        """Ends everything that listens; nobody answers any more."""
+        """Stops every server of the machine."""
         while self._servers:
             server = self._servers.pop()
             server.shutdown()
@@ -326,7 +326,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are not logged."""
 
-    def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+    def respond(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response_only(status)
         for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
             self.send_header(name, value)
@@ -338,7 +338,7 @@ class _Aws(_Handler):
     """The metadata service, SSM and the download places."""
 
     def do_PUT(self) -> None:
-        self.answer(200, b"metadata-session-token")
+        self.respond(200, b"metadata-session-token")
 
     def do_GET(self) -> None:
         if self.path in self.machine.downloads:
@@ -346,7 +346,7 @@ class _Aws(_Handler):
         elif self.path.startswith("/the-bucket/"):
             self._object()
         elif self.headers["X-aws-ec2-metadata-token"] != "metadata-session-token":
-            self.answer(401, b"")
+            self.respond(401, b"")
         else:
             self._metadata(self.path.removeprefix("/latest/meta-data/"))
 
@@ -358,19 +358,19 @@ class _Aws(_Handler):
         stamp = self.headers["X-Amz-Date"]
         if self.machine.rejected_objects > 0:
             self.machine.rejected_objects -= 1
-            self.answer(403, b"")
+            self.respond(403, b"")
         elif self.headers["Authorization"] != botocore_signature(signed, "s3", stamp):
-            self.answer(403, b"SignatureDoesNotMatch")
+            self.respond(403, b"SignatureDoesNotMatch")
         elif self.path not in self.machine.objects:
-            self.answer(404, b"NoSuchKey")
+            self.respond(404, b"NoSuchKey")
         else:
-            self.answer(200, self.machine.objects[self.path])
+            self.respond(200, self.machine.objects[self.path])
 
     def _metadata(self, path: str) -> None:
         roles = "iam/security-credentials/"
         if path.startswith(roles) and self.machine.role_delay > 0:
             self.machine.role_delay -= 1
-            self.answer(404, b"")
+            self.respond(404, b"")
             return
         credentials = {
             "Code": "Success",
@@ -385,7 +385,7 @@ class _Aws(_Handler):
             roles: "demo-role",
             f"{roles}demo-role": json.dumps(credentials),
         }
-        self.answer(200 if path in values else 404, values.get(path, "").encode())
+        self.respond(200 if path in values else 404, values.get(path, "").encode())
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -393,9 +393,9 @@ class _Aws(_Handler):
         date = {"Date": format_datetime(datetime.fromtimestamp(now, UTC), usegmt=True)}
         if self.machine.rejections:
             status, kind = self.machine.rejections.pop(0)
-            self.answer(status, json.dumps({"__type": kind, "message": "no"}).encode(), date)
+            self.respond(status, json.dumps({"__type": kind, "message": "no"}).encode(), date)
         elif not self._is_signed(body, now):
-            self.answer(400, b'{"__type": "InvalidSignatureException"}', date)
+            self.respond(400, b'{"__type": "InvalidSignatureException"}', date)
         else:
             asked = json.loads(body)
             self.machine.requested_parameters.append(asked["Names"])
@@ -405,7 +405,7 @@ class _Aws(_Handler):
                 for name in asked["Names"]
                 if name in self.machine.parameters
             ]
-            self.answer(200, json.dumps({"Parameters": found}).encode(), date)
+            self.respond(200, json.dumps({"Parameters": found}).encode(), date)
 
     def _is_signed(self, body: bytes, now: float) -> bool:
         """Whether botocore, given the time of the request, signs it the same way."""
@@ -422,11 +422,11 @@ class _Aws(_Handler):
         asked = self.headers["Range"]
         file.ranges.append(asked)
         if file.status is not None:
-            self.answer(file.status, b"")
+            self.respond(file.status, b"")
             return
         start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and file.resumable else 0
         if asked and start >= len(file.content):
-            self.answer(416, b"")
+            self.respond(416, b"")
             return
         self.send_response_only(206 if start else 200)
         self.send_header("Content-Length", str(len(file.content) - start))
@@ -444,15 +444,15 @@ class _Supervisor(_Handler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         login = base64.b64encode(f"server:{self.machine.server_password}".encode()).decode()
         if self.machine.rotation_statuses:
-            self.answer(self.machine.rotation_statuses.pop(0), b"")
+            self.respond(self.machine.rotation_statuses.pop(0), b"")
             return
         if self.path != "/v1-k3s/token" or self.headers["Authorization"] != f"Basic {login}":
-            self.answer(401, b"")
+            self.respond(401, b"")
             return
         self.machine.rotated_to.append(body["newToken"])
         noted = self.machine.root / "var/lib/rancher/k3s/server/token"
         noted.write_text(f"K10ab::server:{body['newToken']}\n")
-        self.answer(200, b"")
+        self.respond(200, b"")
 
     def do_GET(self) -> None:
         if self.path.startswith("/api"):
@@ -460,18 +460,18 @@ class _Supervisor(_Handler):
             return
         self.machine.sent_to_server.append((self.path, self.headers["Authorization"]))
         if self.path == "/cacerts":
-            self.answer(200, self.machine.cacerts.encode())
+            self.respond(200, self.machine.cacerts.encode())
         else:
-            self.answer(self.machine.readiness.pop(0) if self.machine.readiness else 200, b"ok")
+            self.respond(self.machine.readiness.pop(0) if self.machine.readiness else 200, b"ok")
 
     def _api(self) -> None:
-        """The Node of the kubelet whose certificate is shown."""
+        """The Node of the kubelet whose certificate the client presents."""
         kubelet, name = self.machine.kubelet, self.path.removeprefix("/api/v1/nodes/")
         subject = self.connection.getpeercert().get("subject", ())
         if (("commonName", f"system:node:{name}"),) not in subject:
-            self.answer(401, b"")
+            self.respond(401, b"")
         elif not kubelet.registered:
-            self.answer(404, b"")
+            self.respond(404, b"")
         else:
             now = self.machine.clock.time() if kubelet.heartbeat is None else kubelet.heartbeat
             ready = {
@@ -480,7 +480,7 @@ class _Supervisor(_Handler):
                 "message": kubelet.message,
                 "lastHeartbeatTime": f"{datetime.fromtimestamp(now, UTC):%Y-%m-%dT%H:%M:%SZ}",
             }
-            self.answer(200, json.dumps({"status": {"conditions": [ready]}}).encode())
+            self.respond(200, json.dumps({"status": {"conditions": [ready]}}).encode())
 
 
 def botocore_signature(request: AWSRequest, service: str, stamp: str) -> str:

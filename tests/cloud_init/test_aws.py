@@ -34,7 +34,7 @@ def test_a_lasting_rejection_is_the_cause_long_before_the_deadline(
     machine.configure("server")
     began = machine.clock.now
     assert machine.boot() == 1
-    expected = 'SSM answered 400: {"__type": "AccessDeniedException", "message": "no"}'
+    expected = 'SSM returned 400: {"__type": "AccessDeniedException", "message": "no"}'
     assert ("ssh", expected) == machine.cause()
     assert 60 <= machine.clock.now - began < 75
 
@@ -53,7 +53,7 @@ def test_a_missing_parameter_is_named(machine: SimulatedMachine) -> None:
     assert machine.cause() == ("secrets", "SSM has no parameter /demo/authority")
 
 
-def test_a_metadata_service_that_does_not_answer_ends_with_the_deadline(
+def test_a_metadata_service_that_does_not_respond_fails_at_the_deadline(
     machine: SimulatedMachine,
 ) -> None:
     machine.configure("server", deadlineSeconds=20)

@@ -1,4 +1,4 @@
-"""What cloud-init's network stage does with the boothook: once for an instance, all or nothing."""
+"""The boothook of cloud-init's network stage: once for an instance, and again after a failure."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ START = [
 
 
 class Machine:
-    """Its disk, and the commands that ran on it."""
+    """A machine: its disk, and the commands that ran on it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.commands: list[Sequence[str]] = []
         self.fails = False
 
-    def boots(self, hook: ModuleType, instance: str) -> None:
+    def boot(self, hook: ModuleType, instance: str) -> None:
         hook.prepare(f"{self.root}/", instance, self._run)
 
     def _run(self, words: Sequence[str]) -> None:
@@ -49,7 +49,7 @@ def machine(tmp_path: Path) -> Machine:
 def test_it_writes_the_files_with_their_modes_and_starts_the_unit(
     hook: ModuleType, machine: Machine
 ) -> None:
-    machine.boots(hook, "i-1")
+    machine.boot(hook, "i-1")
     node = machine.root / "etc/k3s-aws/node.json"
     program = machine.root / "opt/k3s-aws/boot/__main__.py"
     assert (node.read_text(), node.stat().st_mode & 0o777) == ('{"schema": 1}', 0o600)
@@ -61,32 +61,32 @@ def test_it_writes_the_files_with_their_modes_and_starts_the_unit(
 
 
 def test_at_the_next_boots_it_changes_nothing(hook: ModuleType, machine: Machine) -> None:
-    machine.boots(hook, "i-1")
+    machine.boot(hook, "i-1")
     (machine.root / "etc/k3s-aws/node.json").write_text("changed by the provider")
-    machine.boots(hook, "i-1")
+    machine.boot(hook, "i-1")
     assert (machine.root / "etc/k3s-aws/node.json").read_text() == "changed by the provider"
     assert machine.commands == START
 
 
-def test_on_another_instance_of_the_same_disk_it_begins_anew(
+def test_on_another_instance_of_the_same_disk_it_runs_again(
     hook: ModuleType, machine: Machine
 ) -> None:
-    machine.boots(hook, "i-1")
-    (machine.root / "etc/k3s-aws/node.json").write_text("of the instance the image was made from")
+    machine.boot(hook, "i-1")
+    (machine.root / "etc/k3s-aws/node.json").write_text("of another instance")
     module = machine.root / "opt/k3s-aws/boot/of_another_release.py"
     module.touch()
-    machine.boots(hook, "i-2")
+    machine.boot(hook, "i-2")
     assert (machine.root / "etc/k3s-aws/node.json").read_text() == '{"schema": 1}'
     assert not module.exists()
     assert machine.commands == [*START, *START]
 
 
-def test_what_was_cut_off_is_done_at_the_next_boot(hook: ModuleType, machine: Machine) -> None:
+def test_after_a_failure_it_runs_again_at_the_next_boot(hook: ModuleType, machine: Machine) -> None:
     machine.fails = True
     with pytest.raises(subprocess.CalledProcessError):
-        machine.boots(hook, "i-1")
+        machine.boot(hook, "i-1")
     machine.fails = False
-    machine.boots(hook, "i-1")
+    machine.boot(hook, "i-1")
     assert machine.commands == START
 
 
@@ -98,5 +98,5 @@ def test_the_host_keys_of_the_image_are_gone_before_sshd_starts(
     for name in ("ssh_host_rsa_key", "ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"):
         (keys / name).write_text("of the image")
     (keys / "sshd_config").write_text("kept")
-    machine.boots(hook, "i-1")
+    machine.boot(hook, "i-1")
     assert [file.name for file in keys.iterdir()] == ["sshd_config"]

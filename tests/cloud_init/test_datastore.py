@@ -42,7 +42,7 @@ def test_a_server_without_data_does_not_create_a_second_cluster(
     assert machine.systemd.restarts("k3s") == 0
 
 
-def test_a_server_with_data_does_not_ask_who_has_it(machine: SimulatedMachine) -> None:
+def test_a_server_with_data_does_not_read_the_parameter(machine: SimulatedMachine) -> None:
     machine.configure("server")
     machine.boot()
     machine.create_datastore()

@@ -117,7 +117,7 @@ def test_another_place_serves_when_the_bucket_has_a_wrong_file(machine: Simulate
     ],
     ids=["address", "bucket", "bucket-twice", "both-kinds"],
 )
-def test_a_wrong_file_stops_the_boot_whatever_place_it_comes_from(
+def test_a_wrong_file_from_any_source_stops_the_boot(
     machine: SimulatedMachine, places: list[str]
 ) -> None:
     sources = [each.format(url=machine.url) for each in places]
@@ -149,7 +149,7 @@ def test_a_wrong_manifest_of_the_bucket_stops_the_boot(machine: SimulatedMachine
 def test_every_place_is_named_when_none_has_the_file(machine: SimulatedMachine) -> None:
     use(machine, first=Download(status=404), second=Download(status=403))
     assert machine.boot() == 1
-    expected = f"{machine.url}/first/k3s answered 404; {machine.url}/second/k3s answered 403"
+    expected = f"{machine.url}/first/k3s returned 404; {machine.url}/second/k3s returned 403"
     assert ("download-k3s", expected) == machine.cause()
 
 
@@ -160,7 +160,7 @@ def test_a_place_that_stays_down_ends_with_the_deadline(machine: SimulatedMachin
     phase, cause = machine.cause()
     assert phase == "download-k3s"
     assert cause.startswith("k3s was not downloaded: waited 29")
-    assert cause.endswith(f"last answer: {machine.url}/first/k3s answered 503")
+    assert cause.endswith(f"last error: {machine.url}/first/k3s returned 503")
     assert machine.clock.now - began <= 300
 
 
@@ -181,5 +181,5 @@ def test_a_bucket_that_stays_closed_is_named_after_a_minute(machine: SimulatedMa
     )
     began = machine.clock.now
     assert machine.boot() == 1
-    assert machine.cause() == ("download-k3s", "s3://the-bucket/k3s/y/k3s answered 403")
+    assert machine.cause() == ("download-k3s", "s3://the-bucket/k3s/y/k3s returned 403")
     assert 60 <= machine.clock.now - began < 80

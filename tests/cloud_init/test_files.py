@@ -18,7 +18,7 @@ def test_a_second_run_leaves_equal_files_untouched(machine: SimulatedMachine) ->
     assert unit.stat().st_ino == before
 
 
-def test_a_secret_with_too_wide_a_mode_is_put_right(machine: SimulatedMachine) -> None:
+def test_a_secret_with_too_wide_a_mode_is_corrected(machine: SimulatedMachine) -> None:
     machine.configure("server")
     machine.boot()
     token = machine.root / "etc/rancher/k3s/token"

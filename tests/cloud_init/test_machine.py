@@ -12,7 +12,7 @@ from tests.cloud_init.simulated_machine import (
 @pytest.mark.parametrize(
     ("change", "cause"),
     [
-        ({"schema": 1}, "ValueError('schema 1 is not known')"),
+        ({"schema": 1}, "ValueError('schema 1 is not supported')"),
         ({"deadlineSeconds": "soon"}, "could not convert string to float: 'soon'"),
     ],
 )

@@ -82,7 +82,7 @@ def test_the_unit_of_the_first_boot_is_disabled_when_it_is_done_and_not_before(
     assert machine.systemd.commands.count(disable) == 1
 
 
-def test_a_bug_ends_in_the_report_too(machine: SimulatedMachine) -> None:
+def test_an_unexpected_error_is_in_the_report(machine: SimulatedMachine) -> None:
     machine.parameters["/demo/authority"] = "not JSON at all"
     machine.configure("server")
     assert machine.boot() == 1

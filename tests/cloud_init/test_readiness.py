@@ -14,7 +14,7 @@ from tests.cloud_init.simulated_machine import (
 )
 
 
-def test_a_server_that_is_late_is_asked_twice_a_second(machine: SimulatedMachine) -> None:
+def test_a_server_that_is_late_is_polled_twice_a_second(machine: SimulatedMachine) -> None:
     machine.readiness = [503] * 10
     machine.configure("agent")
     assert machine.boot() == 0
@@ -22,7 +22,7 @@ def test_a_server_that_is_late_is_asked_twice_a_second(machine: SimulatedMachine
     assert waited["seconds"] == 5.0
 
 
-def test_a_refused_join_token_is_the_cause(machine: SimulatedMachine) -> None:
+def test_a_rejected_join_token_is_the_cause(machine: SimulatedMachine) -> None:
     machine.readiness = [401] * 200
     machine.configure("agent")
     assert machine.boot() == 1
@@ -31,13 +31,13 @@ def test_a_refused_join_token_is_the_cause(machine: SimulatedMachine) -> None:
     assert machine.systemd.restarts("k3s-agent") == 0
 
 
-def test_a_token_refused_only_while_the_server_starts_is_good(machine: SimulatedMachine) -> None:
+def test_a_token_rejected_only_while_the_server_starts_is_valid(machine: SimulatedMachine) -> None:
     machine.readiness = [503, 401, 401, 503, 403, 200]
     machine.configure("agent")
     assert machine.boot() == 0
 
 
-def test_a_server_with_another_authority_never_sees_the_token(
+def test_a_server_with_another_authority_never_receives_the_token(
     machine: SimulatedMachine, other_authority: Authority
 ) -> None:
     machine.cacerts = other_authority.certificate
@@ -48,7 +48,7 @@ def test_a_server_with_another_authority_never_sees_the_token(
     assert machine.sent_to_server == [("/cacerts", None)]
 
 
-def test_a_server_that_only_repeats_our_authority_never_sees_the_token(
+def test_a_server_that_only_repeats_our_authority_never_receives_the_token(
     machine: SimulatedMachine, other_authority: Authority
 ) -> None:
     """An impostor can copy /cacerts, but its certificate does not chain to it."""
@@ -91,7 +91,7 @@ def test_another_list_of_servers_does_not_restart_an_agent_that_runs(
     assert machine.systemd.restarts("k3s-agent") == 1
 
 
-def test_an_agent_proves_itself_as_the_user_node(machine: SimulatedMachine) -> None:
+def test_an_agent_authenticates_as_the_user_node(machine: SimulatedMachine) -> None:
     machine.configure("agent")
     machine.boot()
     login = base64.b64encode(f"node:{AGENT_PASSWORD}".encode()).decode()
@@ -117,7 +117,7 @@ def test_an_activating_agent_whose_node_is_ready_is_not_started_again(
     assert machine.systemd.restarts("k3s-agent") == 1
     machine.kubelet.ready = "Unknown"
     machine.clock.sleep(60)
-    # It ran with this very configuration, but nobody hears of its node any more.
+    # It ran with exactly this configuration, but its node no longer reports to the API.
     machine.configure("agent", deadlineSeconds=8)
     assert machine.boot() == 1
     assert machine.systemd.restarts("k3s-agent") == 2
@@ -136,7 +136,7 @@ def test_a_node_that_the_api_does_not_report_ready_is_the_cause(
     assert phase == "node-ready"
     assert cause.startswith(f"node {name} is not Ready: waited ")
     assert cause.endswith(
-        " s, last answer: cni plugin not initialized; its journal: level=info msg=started"
+        " s, last error: cni plugin not initialized; its journal: level=info msg=started"
     )
 
 
@@ -144,7 +144,7 @@ def test_a_node_that_the_api_does_not_report_ready_is_the_cause(
     ("registered", "seen"),
     [(False, "its kubelet has not registered"), (True, "has not reported since its start")],
 )
-def test_a_ready_node_of_an_earlier_start_is_no_proof_of_this_one(
+def test_a_node_that_was_ready_before_this_start_does_not_count(
     machine: SimulatedMachine, registered: bool, seen: str
 ) -> None:
     """The Node object stays Ready for a while when its kubelet is gone."""
@@ -155,7 +155,7 @@ def test_a_ready_node_of_an_earlier_start_is_no_proof_of_this_one(
     assert seen in machine.cause()[1]
 
 
-def test_a_node_that_is_still_ready_between_two_starts_of_its_k3s_is_no_proof(
+def test_a_node_that_is_still_ready_between_two_starts_of_its_k3s_does_not_count(
     machine: SimulatedMachine,
 ) -> None:
     """systemd has no time of a start then; seen with a wrong argument of the kubelet."""
@@ -166,7 +166,7 @@ def test_a_node_that_is_still_ready_between_two_starts_of_its_k3s_is_no_proof(
     assert machine.cause()[1].startswith("k3s-agent.service does not start")
 
 
-def test_an_agent_that_falls_over_after_its_kubelet_started_is_explained(
+def test_an_agent_that_ends_after_its_kubelet_started_is_explained(
     machine: SimulatedMachine,
 ) -> None:
     """Its network fails, for example: the kubelet is healthy for a moment in each round."""

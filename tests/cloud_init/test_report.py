@@ -1,4 +1,4 @@
-"""The boot report and the boot log, and that neither has a secret."""
+"""The boot report and the boot log, without any secret."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_report_names_the_machine_and_its_k3s(machine: SimulatedMachine) -> 
     assert mode(machine.root / "var/lib/k3s-aws/report.json") == 0o644
 
 
-def test_the_report_is_the_one_the_provider_reads(machine: SimulatedMachine) -> None:
+def test_the_provider_can_parse_the_report(machine: SimulatedMachine) -> None:
     machine.configure("server")
     machine.boot()
     text = (machine.root / "var/lib/k3s-aws/report.json").read_text()
@@ -45,7 +45,7 @@ def test_the_report_is_the_one_the_provider_reads(machine: SimulatedMachine) -> 
 
 
 @pytest.mark.parametrize("role", ["server", "agent"])
-def test_no_secret_is_shown_anywhere(machine: SimulatedMachine, role: str) -> None:
+def test_no_secret_is_in_any_output(machine: SimulatedMachine, role: str) -> None:
     key_line = machine.authority.key.splitlines()[1]
     machine.systemd.starts = False
     machine.systemd.journal = [
@@ -53,18 +53,18 @@ def test_no_secret_is_shown_anywhere(machine: SimulatedMachine, role: str) -> No
     ]
     machine.configure(role)
     machine.boot()
-    shown = "\n".join(
+    output = "\n".join(
         [json.dumps(machine.report), *machine.log_lines, *map(" ".join, machine.systemd.commands)]
     )
     secrets = [AGENT_PASSWORD, SECRET_KEY, SESSION_TOKEN, "host-key-body"]
     if role == "server":
         secrets += [SERVER_PASSWORD, key_line]
-    assert [secret for secret in secrets if secret in shown] == []
-    assert ACCESS_KEY not in shown
+    assert [secret for secret in secrets if secret in output] == []
+    assert ACCESS_KEY not in output
     assert "[secret]" in machine.cause()[1]
 
 
-def test_previous_secrets_are_not_shown_either(machine: SimulatedMachine) -> None:
+def test_no_changed_secret_is_in_any_output(machine: SimulatedMachine) -> None:
     machine.configure("server")
     machine.boot()
     machine.create_datastore()
@@ -74,7 +74,7 @@ def test_previous_secrets_are_not_shown_either(machine: SimulatedMachine) -> Non
     machine.systemd.journal = [f"level=fatal {OTHER} {agents} other-host-key-body"]
     machine.boot()
     assert machine.cause()[1].endswith("level=fatal [secret] [secret] [secret]")
-    shown = "\n".join(
+    output = "\n".join(
         [json.dumps(machine.report), *machine.log_lines, *map(" ".join, machine.systemd.commands)]
     )
-    assert [each for each in (OTHER, agents, "other-host-key-body") if each in shown] == []
+    assert [each for each in (OTHER, agents, "other-host-key-body") if each in output] == []

@@ -88,7 +88,7 @@ def test_keys_of_instance_connect_do_not_log_in(
     assert machine.systemd.restarts("ssh.service") == 1
 
 
-def test_nobody_logs_in_but_with_the_keys_the_boot_program_installs(
+def test_only_the_keys_that_the_boot_program_installs_can_log_in(
     machine: SimulatedMachine,
 ) -> None:
     machine.configure("agent")
@@ -101,7 +101,7 @@ def test_nobody_logs_in_but_with_the_keys_the_boot_program_installs(
         "AuthorizedKeysCommand none",
         "PermitRootLogin no",
     }
-    # A machine from before had another one.
+    # A machine of an earlier release had another key.
     config.write_text("HostKey /etc/ssh/ssh_host_ed25519_key\n")
     restarts = machine.systemd.restarts("ssh.service")
     machine.boot()

@@ -1,4 +1,4 @@
-"""The start of k3s, and what ends instead of starting."""
+"""The start of k3s, and its failures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_k3s_that_does_not_start_is_explained_by_its_journal(machine: Simulate
     assert ("start-k3s", expected) == machine.cause()
 
 
-def test_what_fell_over_before_is_not_taken_for_the_k3s_that_starts_now(
+def test_restarts_of_an_earlier_start_are_not_counted(
     machine: SimulatedMachine,
 ) -> None:
     """A wrong key was corrected in the configuration; systemd has tried for hours."""
@@ -46,7 +46,7 @@ def test_a_k3s_that_never_gets_ready_ends_with_the_deadline(machine: SimulatedMa
     machine.configure("server", deadlineSeconds=60)
     assert machine.boot() == 1
     expected = (
-        "k3s.service is not up: waited 60 s, last answer: k3s.service is activating; "
+        "k3s.service is not up: waited 60 s, last error: k3s.service is activating; "
         "its journal: waiting for datastore"
     )
     assert ("start-k3s", expected) == machine.cause()

@@ -39,7 +39,7 @@ def test_another_server_token_is_in_the_datastore_before_k3s_starts_with_it(
     assert machine.systemd.restarts("k3s") == 2
 
 
-def test_the_token_is_rotated_once_more_after_the_start_so_that_k3s_starts_again(
+def test_the_token_is_rotated_again_after_the_start_so_that_k3s_can_restart(
     machine: SimulatedMachine,
 ) -> None:
     """Another agent token stands in a file that k3s compares with its datastore at each start."""
@@ -136,7 +136,7 @@ def test_passwords_the_datastore_does_not_have_are_removed_before_k3s_starts(
     assert there_at_start == [False, True]
 
 
-def test_a_k3s_that_falls_over_is_not_started_while_its_passwords_go(
+def test_a_k3s_that_keeps_ending_is_not_started_while_its_passwords_are_removed(
     machine: SimulatedMachine,
 ) -> None:
     machine.configure("server")
@@ -175,19 +175,19 @@ def test_a_change_of_tokens_that_was_cut_off_before_the_start_is_completed(
     machine.change_secrets(token=OTHER)
     machine.systemd.active.clear()
     machine.systemd.activating_polls = 20
-    machine.server_password = "nobody answers"
+    machine.server_password = "no-response"
     assert machine.boot() == 0, machine.cause()
     assert (machine.root / "etc/rancher/k3s/token").read_text() == f"{OTHER}\n"
     assert machine.rotated_to == [OTHER]
 
 
-def test_a_token_k3s_will_not_change_is_the_cause_and_the_old_one_stays(
+def test_a_token_that_k3s_refuses_to_change_is_the_cause_and_the_old_one_stays(
     machine: SimulatedMachine,
 ) -> None:
     machine.configure("server")
     machine.boot()
     machine.create_datastore()
-    machine.server_password = "somebody-else-was-here"
+    machine.server_password = "changed-by-another-client"
     machine.change_secrets(token=OTHER)
     assert machine.boot() == 1
     assert machine.cause() == ("start-k3s", "k3s refused the token it was started with")
@@ -198,7 +198,7 @@ def test_a_token_k3s_will_not_change_is_the_cause_and_the_old_one_stays(
     ("status", "cause"),
     [
         (403, "k3s refused the token it was started with"),
-        (400, "k3s answered 400 to the server token"),
+        (400, "k3s returned 400 for the server token"),
     ],
 )
 def test_a_lasting_rejection_of_a_token_is_the_cause_long_before_the_deadline(
@@ -218,13 +218,13 @@ def test_a_k3s_that_fails_for_a_while_gets_the_token_afterwards(machine: Simulat
     machine.boot()
     machine.create_datastore()
     machine.change_secrets(token=OTHER)
-    # Every half second: longer than a refusal is borne with.
+    # Every half second: longer than REJECTION_SECONDS.
     machine.rotation_statuses = [503] * 30
     assert machine.boot() == 0, machine.cause()
     assert machine.rotated_to == [OTHER, OTHER]
 
 
-def test_an_impostor_of_k3s_never_sees_a_token(
+def test_an_impostor_of_k3s_never_receives_a_token(
     machine: SimulatedMachine, other_authority: Authority
 ) -> None:
     machine.configure("server", deadlineSeconds=5)
@@ -248,9 +248,9 @@ def test_a_server_whose_first_start_failed_is_not_waited_for_before_its_second(
     machine.configure("server")
     machine.boot()
     machine.create_datastore()
-    # Until it is started again it does not answer.
+    # It does not respond until it is started again.
     machine.systemd.starts, machine.systemd.activating_polls = True, 20
-    machine.server_password = "nobody"
+    machine.server_password = "no-response"
     assert machine.boot() == 0, machine.cause()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ NOT_FOR_OPERATORS = {
 }
 
 
+@cache
 def commands() -> list[str]:
     """The module of every command, as `python -m` takes it."""
     found = []
