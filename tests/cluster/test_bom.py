@@ -1,4 +1,4 @@
-"""The bill of materials tells what the machines run on and what made them."""
+"""The bill of materials: k3s, images, the program and its tools."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def bill(
     )
 
 
-def test_only_the_k3s_of_architectures_in_use_is_told() -> None:
+def test_it_has_only_the_k3s_of_architectures_in_use() -> None:
     version = releases.DEFAULT_VERSION
     place = f"{releases.DOWNLOAD_URL}/{version.replace('+', '%2B')}"
     pinned = releases.PINNED[version]
@@ -62,7 +62,7 @@ def test_a_bucket_is_named_as_the_source_where_machines_use_it() -> None:
     assert found == {"arm64": f"s3://files/k3s/{sha256}/k3s-arm64"}
 
 
-def test_each_image_is_told_once_with_the_pools_that_run_on_it() -> None:
+def test_each_image_is_listed_once_with_the_pools_that_run_on_it() -> None:
     pools = [{"name": "agents", "count": 3}, {"name": "others"}]
     images = ["ami-new", "ami-old", "ami-new", "ami-gone", "ami-new"]
     assert bill(load(pools=pools), *images)["images"] == [

@@ -1,4 +1,4 @@
-"""A machine's boot report, told in one line."""
+"""A machine's boot report, formatted in one line."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def text(**changes: Any) -> str:
 BROKEN = [text(state="sleeping"), text(phases=[{}]), text(phases=None), text(error=7)]
 
 
-def test_a_running_phase_is_told_with_its_seconds() -> None:
+def test_a_running_phase_is_formatted_with_its_seconds() -> None:
     assert boot_report.parse(text()).describe(NOW) == "download-k3s, 3.2 s"
 
 
-def test_without_a_clock_a_running_phase_is_told_by_its_name() -> None:
+def test_without_a_clock_a_running_phase_is_formatted_as_its_name() -> None:
     assert boot_report.parse(text()).describe() == "download-k3s"
 
 
-def test_a_machine_whose_clock_is_ahead_does_not_tell_negative_seconds() -> None:
+def test_a_machine_whose_clock_is_ahead_has_no_negative_seconds() -> None:
     early = datetime(2026, 11, 24, 2, tzinfo=UTC)
     assert boot_report.parse(text()).describe(early) == "download-k3s, 0.0 s"
 
@@ -50,13 +50,13 @@ def test_a_boot_before_its_first_phase_is_starting() -> None:
     assert boot_report.parse(text(phases=[])).describe(NOW) == "starting"
 
 
-def test_a_finished_boot_is_told_with_the_seconds_of_all_phases() -> None:
+def test_a_finished_boot_is_formatted_with_the_seconds_of_all_phases() -> None:
     report = boot_report.parse(text(state="done", phases=[IDENTITY, DOWNLOAD | {"seconds": 3.0}]))
     assert report.describe() == "done, 3.2 s"
     assert report.seconds == 3.25
 
 
-def test_a_failure_is_told_with_its_phase_and_cause() -> None:
+def test_a_failure_is_formatted_with_its_phase_and_cause() -> None:
     report = boot_report.parse(text(state="failed", error={"phase": "secrets", "cause": "no role"}))
     assert report.describe(NOW) == "failed in secrets: no role"
     assert (report.error_phase, report.error_cause) == ("secrets", "no role")
@@ -79,16 +79,16 @@ def test_the_report_is_kept_as_the_machine_wrote_it() -> None:
         text(error=7),
     ],
 )
-def test_what_is_no_report_is_refused(broken: str) -> None:
-    with pytest.raises(BootReportError) as refusal:
+def test_an_invalid_report_is_rejected(broken: str) -> None:
+    with pytest.raises(BootReportError) as rejection:
         boot_report.parse(broken)
-    assert str(refusal.value).startswith("the boot report cannot be read: ")
+    assert str(rejection.value).startswith("the boot report cannot be read: ")
 
 
-def test_a_report_of_another_schema_says_so() -> None:
-    with pytest.raises(BootReportError) as refusal:
+def test_a_report_of_another_schema_is_rejected_with_both_versions() -> None:
+    with pytest.raises(BootReportError) as rejection:
         boot_report.parse(text(schema=2))
-    assert str(refusal.value).splitlines() == [
+    assert str(rejection.value).splitlines() == [
         "the boot report has schema 2, this program reads 1",
         "    replace the machine, or use the program that made it",
     ]

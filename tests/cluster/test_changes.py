@@ -199,7 +199,7 @@ def strongest(plan: Plan) -> Effect:
 
 
 def observed(before: Cluster, after: Cluster) -> dict[str, Effect]:
-    """What the rendered machines say, by node: compared without any declaration."""
+    """The effects by node, from the rendered machines alone, without any declaration."""
     old = {node.suffix: node for node in before.nodes}
     pairs = [(old[new.suffix], new) for new in after.nodes if new.suffix in old]
     found = {new.logical_name: _observed(before, one, after, new) for one, new in pairs}

@@ -1,4 +1,4 @@
-"""What a valid configuration becomes; the wrong ones are in tests/invalid/."""
+"""Valid configurations and their models; invalid ones are in tests/invalid/."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_everything_left_out_has_its_default() -> None:
     assert (cluster.node_deadline_seconds, cluster.drain_seconds) == (600, 120)
 
 
-def test_an_open_api_has_to_be_spelled_out() -> None:
+def test_an_open_api_must_be_configured_explicitly() -> None:
     network = CLOSED | {"apiAllowedCidrs": ["0.0.0.0/0"]}
     assert load(network=network).network.api_allowed_cidrs == ("0.0.0.0/0",)
 
@@ -54,19 +54,19 @@ def test_a_stacks_name_that_cannot_name_a_cluster_is_made_into_one_that_can(
     assert config.load({"network": CLOSED}, stack=stack).name == name
 
 
-def test_a_hash_of_ones_own_makes_any_version_usable() -> None:
+def test_a_configured_hash_makes_any_version_usable() -> None:
     digest = "ab" * 32
     cluster = load(k3s={"version": "v1.40.0-rc1+own2", "sha256": {"arm64": digest}})
     assert cluster.k3s.sha256 == {"arm64": digest}
 
 
-def test_a_hash_of_ones_own_completes_a_pinned_version() -> None:
+def test_a_configured_hash_completes_a_pinned_version() -> None:
     digest = "ab" * 32
     cluster = load(k3s={"version": "v1.36.5+k3s1", "sha256": {"arm64": digest}})
     assert cluster.k3s.sha256 == {**releases.PINNED["v1.36.5+k3s1"], "arm64": digest}
 
 
-def test_a_slash_behind_the_download_place_does_not_count() -> None:
+def test_a_slash_at_the_end_of_the_download_url_is_removed() -> None:
     cluster = load(k3s={"downloadUrl": "https://example.com/k3s/"})
     assert cluster.k3s.download_url == "https://example.com/k3s"
 
@@ -91,7 +91,7 @@ def test_more_than_256_nodes_need_a_wider_range_of_pods() -> None:
 @pytest.mark.parametrize(
     "url", ["http://10.0.0.5:8080", "https://artifacts.example.com/a/b", "https://localhost/k3s"]
 )
-def test_any_http_place_may_serve_k3s(url: str) -> None:
+def test_any_http_url_may_serve_k3s(url: str) -> None:
     assert load(k3s={"downloadUrl": url}).k3s.download_url == url
 
 
@@ -99,21 +99,21 @@ def test_any_http_place_may_serve_k3s(url: str) -> None:
     "url",
     ["", "example.com/k3s", "https://", "https:///k3s", "ftp://a/b", "https://a b/", "http://a:x/"],
 )
-def test_what_is_no_http_place_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError) as refusal:
+def test_an_invalid_http_url_is_rejected(url: str) -> None:
+    with pytest.raises(ConfigError) as rejection:
         load(k3s={"downloadUrl": url})
-    assert [problem.what for problem in refusal.value.problems] == [
+    assert [problem.what for problem in rejection.value.problems] == [
         f'"{url}" is not a valid http or https URL'
     ]
 
 
-def test_no_problem_ever_shows_a_password() -> None:
-    with pytest.raises(ConfigError) as refusal:
+def test_no_problem_quotes_a_password() -> None:
+    with pytest.raises(ConfigError) as rejection:
         load(k3s={"downloadUrl": "https://ci:hunter2@example.com:port/k3s"})
-    assert "hunter2" not in str(refusal.value)
+    assert "hunter2" not in str(rejection.value)
 
 
-def test_everything_is_made_for_the_first_time_unless_more_is_asked() -> None:
+def test_every_rotation_is_the_first_unless_configured() -> None:
     assert load().rotation == Rotation()
     assert load(rotation={"hostKeys": 3}).rotation == Rotation(host_keys=3)
 

@@ -1,4 +1,4 @@
-"""Who gets a kubeconfig; wrong ones are in tests/invalid/."""
+"""Identities with a kubeconfig; invalid ones are in tests/invalid/."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def one(**keys: Any) -> Identity:
     return identity
 
 
-def test_unless_told_otherwise_there_is_a_deployer_for_one_namespace_and_no_administrator() -> None:
+def test_the_default_is_a_deployer_for_one_namespace_and_no_administrator() -> None:
     cluster = load()
     assert cluster.identities == (
         Identity(
@@ -39,7 +39,7 @@ def test_unless_told_otherwise_there_is_a_deployer_for_one_namespace_and_no_admi
     assert cluster.warnings == ()
 
 
-def test_an_empty_list_gives_nobody_a_kubeconfig() -> None:
+def test_an_empty_list_creates_no_kubeconfig() -> None:
     assert load(identities=[]).identities == ()
 
 
@@ -68,7 +68,9 @@ def test_a_cluster_role_is_taken_as_it_is() -> None:
         {"clusterRole": "admin", "namespaces": ["kube-system"]},
     ],
 )
-def test_who_deploys_into_the_systems_namespace_is_warned_of(keys: dict[str, Any]) -> None:
+def test_an_identity_that_deploys_into_the_systems_namespace_is_a_warning(
+    keys: dict[str, Any],
+) -> None:
     (warning,) = load(identities=[{"name": "ci", **keys}]).warnings
     assert str(warning) == (
         "cluster.identities[0].namespaces: who deploys into kube-system can become administrator: "

@@ -1,4 +1,4 @@
-"""Every wrong configuration of tests/invalid/ fails with exactly the message beside it."""
+"""Every invalid configuration of tests/invalid/ fails with exactly the message beside it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ FAULTS = sorted(path.stem for path in INVALID.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_wrong_configuration_is_refused_with_its_message(fault: str) -> None:
+def test_an_invalid_configuration_is_rejected_with_its_message(fault: str) -> None:
     raw = yaml.safe_load((INVALID / f"{fault}.yaml").read_text())
-    with pytest.raises(ClusterError) as refusal:
+    with pytest.raises(ClusterError) as rejection:
         resolved(raw)
-    assert f"{refusal.value}\n" == (INVALID / f"{fault}.txt").read_text()
+    assert f"{rejection.value}\n" == (INVALID / f"{fault}.txt").read_text()
 
 
 def resolved(raw: object) -> Cluster:
@@ -39,9 +39,9 @@ def test_every_expected_message_has_its_configuration() -> None:
 
 
 def kinds(fault: str) -> set[Kind]:
-    with pytest.raises(ConfigError) as refusal:
+    with pytest.raises(ConfigError) as rejection:
         resolved(yaml.safe_load((INVALID / f"{fault}.yaml").read_text()))
-    return {problem.kind for problem in refusal.value.problems}
+    return {problem.kind for problem in rejection.value.problems}
 
 
 KINDS = {

@@ -58,7 +58,7 @@ def test_names_for_the_certificate_come_on_top_of_the_programs_own() -> None:
     assert server["tls-san"] == ["198.51.100.10", "10.64.0.10", "k3s.example.com"]
 
 
-def test_labels_and_taints_are_lists_as_k3s_spells_them() -> None:
+def test_labels_and_taints_are_lists_in_the_format_of_k3s() -> None:
     pool = {
         "name": "agents",
         "labels": {"example.com/a": "b"},

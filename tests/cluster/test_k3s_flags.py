@@ -33,7 +33,7 @@ def test_no_two_flags_share_a_name() -> None:
     assert len({*names, *aliases}) == len(names) + len(aliases)
 
 
-def test_the_program_speaks_only_of_keys_that_k3s_has_or_had() -> None:
+def test_the_program_names_only_keys_that_k3s_has_or_had() -> None:
     names = {flag.name for flag in k3s_flags.FLAGS}
     assert {*OWNED, *OLD, *SECRET} - names == GIVEN_UP
     assert set(OLD.values()) <= names

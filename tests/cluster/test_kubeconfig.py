@@ -79,10 +79,10 @@ def test_our_own_authority_is_accepted_however_its_lines_are_broken() -> None:
 
 
 @pytest.mark.parametrize("other", [pem(b"another"), CA + pem(b"another"), ""])
-def test_another_authority_is_refused(other: str) -> None:
-    with pytest.raises(KubeconfigError) as refusal:
+def test_another_authority_is_rejected(other: str) -> None:
+    with pytest.raises(KubeconfigError) as rejection:
         kubeconfig.verify(K3S, server_ca_certificate=other)
-    assert str(refusal.value).startswith(
+    assert str(rejection.value).startswith(
         "the kubeconfig trusts another certificate authority than the cluster's own\n"
     )
 
@@ -105,12 +105,12 @@ def test_another_authority_is_refused(other: str) -> None:
         (K3S.replace("client-key-data", "client-key"), "the kubeconfig has no client-key-data"),
     ],
 )
-def test_what_is_no_kubeconfig_is_refused_without_being_quoted(text: str, message: str) -> None:
-    with pytest.raises(KubeconfigError) as refusal:
+def test_an_invalid_kubeconfig_is_rejected_without_being_quoted(text: str, message: str) -> None:
+    with pytest.raises(KubeconfigError) as rejection:
         kubeconfig.parse(text)
-    assert str(refusal.value) == message
-    assert refusal.value.__cause__ is None
+    assert str(rejection.value) == message
+    assert rejection.value.__cause__ is None
 
 
-def test_printing_the_parts_shows_no_key() -> None:
+def test_printing_the_parts_prints_no_key() -> None:
     assert repr(PARTS) == "Parts(server='https://127.0.0.1:6443', ...)"

@@ -18,10 +18,10 @@ def test_without_one_there_is_none() -> None:
     assert login_key.check(None, is_secret=False) is None
 
 
-def test_a_login_key_in_plain_text_that_is_none_is_refused_twice_and_never_printed() -> None:
-    with pytest.raises(ConfigError) as refusal:
+def test_an_invalid_login_key_in_plain_text_has_two_problems_and_is_never_printed() -> None:
+    with pytest.raises(ConfigError) as rejection:
         login_key.check("ssh-rsa body-of-a-key", is_secret=False)
-    assert str(refusal.value) == (
+    assert str(rejection.value) == (
         "the configuration has 2 problems\n\n"
         "loginKey: is set in plain text\n"
         "    pulumi config set --secret k3s-aws:loginKey < ~/.ssh/id_ed25519\n"

@@ -80,17 +80,17 @@ def test_a_chart_of_a_registry_needs_no_repository() -> None:
     }
 
 
-def test_a_file_that_is_not_there_is_named_with_where_it_is_looked_for() -> None:
-    with pytest.raises(ConfigError) as refusal:
+def test_a_missing_file_is_named_with_the_folder_it_is_searched_in() -> None:
+    with pytest.raises(ConfigError) as rejection:
         load(manifests=[{"name": "a", "file": "m/a.yaml"}])
-    assert [str(each) for each in refusal.value.problems] == [
+    assert [str(each) for each in rejection.value.problems] == [
         'cluster.manifests[0].file: "m/a.yaml" cannot be read: No such file or directory\n'
         "    name a file that is there, from the project's folder"
     ]
 
 
 def manifest(name: str, size: int) -> dict[str, str]:
-    """One that hardly gets smaller than so many bytes."""
+    """A manifest that compresses to hardly less than so many bytes."""
     noise = random.Random(size).randbytes(size).hex()
     return {"name": name, "content": f"{NAMESPACE}# {noise}\n"}
 
@@ -135,16 +135,16 @@ def test_only_what_does_not_fit_is_stored_the_largest_first() -> None:
         ),
     ],
 )
-def test_wrong_passwords_of_registries_are_refused_without_being_shown(
+def test_invalid_passwords_of_registries_are_rejected_without_being_quoted(
     raw: Any, secret: bool, problems: list[str]
 ) -> None:
-    with pytest.raises(ConfigError) as refusal:
+    with pytest.raises(ConfigError) as rejection:
         registry_auth.check(raw, is_secret=secret)
-    assert [f"{each.path}: {each.what}" for each in refusal.value.problems] == problems
-    assert "hunter2" not in str(refusal.value)
+    assert [f"{each.path}: {each.what}" for each in rejection.value.problems] == problems
+    assert "hunter2" not in str(rejection.value)
 
 
-def test_right_passwords_of_registries_are_handed_on() -> None:
+def test_valid_passwords_of_registries_are_returned_unchanged() -> None:
     raw = {"ghcr.io": {"username": "ci", "password": "hunter2"}}
     assert registry_auth.check(raw, is_secret=True) == raw
     assert registry_auth.check(None, is_secret=False) == {}

@@ -1,4 +1,4 @@
-"""Names, architectures and what makes a machine another machine."""
+"""Names, architectures and the generation of a machine."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def test_a_node_name_carries_the_end_of_the_instance_id() -> None:
     assert node.name_on("i-0123456789abcdef0") == "demo-agents-9abcdef0"
 
 
-def test_the_architecture_is_what_ec2_says_not_what_the_name_suggests() -> None:
+def test_the_architecture_is_what_ec2_returns_not_what_the_name_suggests() -> None:
     cluster = load(servers={"instanceType": "t1.micro"}, pools=[{"name": "agents"}])
     assert [node.architecture for node in cluster.nodes] == ["x86_64", "arm64"]
 
 
-def test_each_instance_type_is_asked_for_once() -> None:
+def test_each_instance_type_is_listed_once() -> None:
     pools = [{"name": "a"}, {"name": "b", "instanceType": "t3.small"}]
     assert load(pools=pools).instance_types == ("t4g.small", "t3.small")
 
@@ -91,7 +91,7 @@ def test_what_a_running_machine_can_take_leaves_the_generation(change: dict[str,
     assert generation(**change) == generation()
 
 
-def test_only_a_spot_instance_is_made_anew_for_another_type() -> None:
+def test_only_a_spot_instance_is_replaced_for_another_type() -> None:
     def agents(**pool: Any) -> str:
         return load(pools=[{"name": "agents", **pool}]).nodes[1].generation
 

@@ -11,7 +11,7 @@ from cluster import network
 from tests.golden import rendering
 
 Port = tuple[str, str, int | None, str]
-"""Who lets in, the protocol, the port (None: all), and from whom."""
+"""The role that allows it, the protocol, the port (None: all), and the source."""
 
 FROM_OUTSIDE: set[Port] = {
     ("server", "tcp", 6443, "api"),

@@ -1,4 +1,4 @@
-"""What holds for every input: ranges, names, and texts on their way to a machine."""
+"""Properties of every input: ranges, names, and strings that reach a machine."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ CONTEXT = NodeContext(server_private_ips=("10.64.0.10",))
 # Pulumi's own rule for the name of a stack.
 STACKS = st.from_regex(r"[A-Za-z0-9._-]{1,100}", fullmatch=True)
 NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", fullmatch=True)
-# Whatever can stand in a YAML file that Pulumi hands on as JSON.
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+# Every string that a YAML file can have and Pulumi passes as JSON.
+STRINGS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
 def vpcs() -> st.SearchStrategy[IPv4Network]:
@@ -74,8 +74,8 @@ def test_every_range_in_its_usual_form_is_accepted(vpc: IPv4Network) -> None:
     assert cidr(str(vpc)) is None
 
 
-@given(TEXTS)
-def test_whatever_is_no_range_has_a_fault_and_a_fix(text: str) -> None:
+@given(STRINGS)
+def test_an_invalid_range_has_a_fault_and_a_fix(text: str) -> None:
     fault = cidr(text)
     if fault is None:
         assert str(IPv4Network(text)) == text
@@ -117,13 +117,13 @@ def test_names_fit_the_limits_of_aws_whatever_the_stack_is_called(
     assert all(len(key) <= 128 and len(value) <= 256 for key, value in cluster.tags.items())
 
 
-@given(st.dictionaries(TEXTS, TEXTS, max_size=4), TEXTS)
-def test_hostile_texts_survive_the_way_to_the_machine(keys: dict[str, str], text: str) -> None:
+@given(st.dictionaries(STRINGS, STRINGS, max_size=4), STRINGS)
+def test_arbitrary_strings_reach_the_machine_unchanged(keys: dict[str, str], text: str) -> None:
     mirrors = {"docker.io": {"endpoint": [text], "rewrite": keys}}
     cluster = resolved(k3s={"registries": {"mirrors": mirrors}, "server": {"cluster-domain": text}})
-    told = on_the_machine(rendered(cluster))
-    assert told["pool"]["registries"] == {"mirrors": mirrors}
-    assert told["pool"]["config"]["cluster-domain"] == text
+    node = on_the_machine(rendered(cluster))
+    assert node["pool"]["registries"] == {"mirrors": mirrors}
+    assert node["pool"]["config"]["cluster-domain"] == text
 
 
 @given(st.lists(st.sampled_from(["vxlan", "host-gw", "none"]), min_size=1), st.integers(0, 3))
@@ -135,14 +135,14 @@ def test_the_same_configuration_renders_to_the_same_bytes(backends: list[str], c
     assert rendered(resolved(**keys)) == rendered(resolved(**json.loads(json.dumps(keys))))
 
 
-SCALARS = st.none() | st.booleans() | st.integers() | TEXTS
+SCALARS = st.none() | st.booleans() | st.integers() | STRINGS
 ANYTHING = st.recursive(
-    SCALARS, lambda each: st.lists(each) | st.dictionaries(TEXTS, each), max_leaves=12
+    SCALARS, lambda each: st.lists(each) | st.dictionaries(STRINGS, each), max_leaves=12
 )
 
 
 @given(ANYTHING)
-def test_no_configuration_whatever_ends_in_a_stack_trace(raw: Any) -> None:
+def test_no_configuration_ends_in_a_stack_trace(raw: Any) -> None:
     below = {"network": raw, "k3s": raw, "pools": raw, "charts": raw, "manifests": raw, "tags": raw}
     for given_as in (raw, below):
         problems = problems_of(given_as)
@@ -158,17 +158,19 @@ def problems_of(raw: Any) -> tuple[Problem, ...]:
     return ()
 
 
-@given(st.lists(TEXTS | st.integers(0, 9), min_size=1, max_size=4))
-def test_two_paths_are_never_spelled_the_same(path: list[str | int]) -> None:
+@given(st.lists(STRINGS | st.integers(0, 9), min_size=1, max_size=4))
+def test_two_paths_are_never_formatted_the_same(path: list[str | int]) -> None:
     other = [*path[:-1], f"{path[-1]}x"]
     assert format_path(tuple(path)) != format_path(tuple(other))
 
 
-@given(st.sampled_from(["server", "agent"]), st.dictionaries(NAMES, TEXTS, max_size=3))
-def test_what_passes_through_is_told_as_it_was_written(role: str, extra: dict[str, str]) -> None:
-    """Of a version whose keys are not listed, anything does."""
+@given(st.sampled_from(["server", "agent"]), st.dictionaries(NAMES, STRINGS, max_size=3))
+def test_keys_that_pass_through_reach_the_machine_unchanged(
+    role: str, extra: dict[str, str]
+) -> None:
+    """A version whose keys are not listed accepts any key."""
     keys = {f"future-{key}": value for key, value in extra.items()}
     release = {"version": "v1.99.0+k3s1", "sha256": {"arm64": "0" * 64, "x86_64": "1" * 64}}
     cluster = resolved(k3s={**release, role: keys}, pools=[{"name": "agents"}])
-    told = config_yaml(node_file(cluster, 0 if role == "server" else 1))
-    assert {key: told[f"future-{key}"] for key in extra} == extra
+    written = config_yaml(node_file(cluster, 0 if role == "server" else 1))
+    assert {key: written[f"future-{key}"] for key in extra} == extra

@@ -1,4 +1,4 @@
-"""Docs, schema and validator agree: all three follow reading/keys/."""
+"""Docs, schema and validator agree: all three are generated from reading/keys/."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 INVALID = Path(__file__).parents[1] / "invalid"
 OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
 SCHEMA = json.loads(reference.stack_schema())
-# A list where none is meant is wrong for every type but lists, a number for those.
+# A list is the wrong type for every key but lists, a number for those.
 WRONG: tuple[Any, ...] = ([], 7)
 
 
@@ -41,7 +41,7 @@ ALL = list(declared(TOP.keys, ()))
 
 
 def with_value(path: tuple[str | int, ...], value: Any) -> Any:
-    """A sound configuration but for the value at the path."""
+    """A valid configuration except for the value at the path."""
     raw: Any = {"network": dict(OPEN), "pools": [{"name": "agents"}], "servers": {}}
     here = raw
     for step, following in itertools.pairwise(path):
@@ -77,13 +77,13 @@ def test_the_schema_refuses_the_same_wrong_types(path: tuple[str | int, ...]) ->
     assert not all(jsonschema.Draft7Validator(SCHEMA).is_valid(stack) for stack in stacks)
 
 
-def test_the_page_and_the_schema_in_docs_are_as_the_keys_are(tmp_path: Path) -> None:
+def test_the_page_and_the_schema_in_docs_are_up_to_date(tmp_path: Path) -> None:
     for name in ("configuration.md", "stack.schema.json"):
         (tmp_path / name).write_text((DOCS / name).read_text())
     assert rewrite.rewrite_reference(tmp_path) == []
 
 
-def test_the_page_has_a_section_for_every_mapping() -> None:
+def test_the_page_has_a_section_for_every_object() -> None:
     marks = re.findall(r"^<!-- keys of (.+) -->$", (DOCS / "configuration.md").read_text(), re.M)
     assert sorted(marks) == sorted(path for path, _ in table.sections())
 
@@ -95,7 +95,7 @@ def test_the_page_has_a_row_for_every_key() -> None:
     assert len(names) <= len(rows)
 
 
-def test_every_key_says_what_it_is() -> None:
+def test_every_key_has_a_description() -> None:
     assert [path for path, key in _leaves() if len(key.description) < 4] == []
 
 
@@ -140,14 +140,14 @@ def test_what_has_the_wrong_shape_fails_the_schema_too(fault: str) -> None:
     assert not jsonschema.Draft7Validator(SCHEMA).is_valid(stack)
 
 
-def test_a_table_that_was_changed_by_hand_is_brought_back() -> None:
+def test_a_table_that_was_changed_by_hand_is_restored() -> None:
     page = (DOCS / "configuration.md").read_text()
     changed = page.replace("| `drainSeconds` |", "| `drainMinutes` |")
     assert changed != page
     assert reference.with_tables(changed) == page
 
 
-def test_reading_changes_nothing_of_what_it_reads() -> None:
+def test_reading_does_not_change_its_input() -> None:
     raw = rendering.configuration("prod")
     before = copy.deepcopy(raw)
     config.load(raw, stack="prod")

@@ -29,7 +29,7 @@ def test_never_are_more_machines_changed_at_a_time_than_may_be(
 ) -> None:
     done: set[int] = set()
     while len(done) < count:
-        # Whatever is not done and has no predecessor left may be changed now.
+        # A node that is not done and has no predecessor left may be changed now.
         changing = {
             index
             for index in set(range(count)) - done

@@ -69,11 +69,11 @@ def test_real_user_data_is_far_below_the_limit(example: str) -> None:
     assert max(sizes) < 12 * 1024
 
 
-def test_too_much_user_data_is_refused_with_its_size() -> None:
+def test_too_much_user_data_is_rejected_with_its_size() -> None:
     noise = random.Random(1).randbytes(20_000).hex()
-    with pytest.raises(UserDataTooLarge) as refusal:
+    with pytest.raises(UserDataTooLarge) as rejection:
         user_data.encode(noise)
-    first, second = str(refusal.value).splitlines()
+    first, second = str(rejection.value).splitlines()
     assert first.startswith("the user data of a machine is 2")
     assert first.endswith("over the limit of 14336")
     assert second.startswith("    shorten cluster.k3s.registries, the k3s keys")

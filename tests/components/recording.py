@@ -1,7 +1,7 @@
 """
 A recording engine: the whole cluster is built once under Pulumi's mocks, every resource kept.
 
-It answers as AWS and the plugin would, with values made from the resource's name. It does not
+It returns what AWS and the plugin would, with values made from the resource's name. It does not
 prove that AWS accepts the inputs; the local cloud's tests do that.
 """
 
@@ -24,7 +24,7 @@ from cluster.spec import Architecture
 from components import lookups
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
 
-# Where in the source a resource is created is nothing to these tests, and a third of the time.
+# These tests do not need where a resource is created in the source; it is a third of the time.
 pulumi.runtime.resource._get_stack_trace = source_pb2.StackTrace
 
 SECRET_MARK = "4dabf18193072939515e22adb298388d"
@@ -98,7 +98,7 @@ class Monitor(MockMonitor):
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
     def _qualify(self, request: Any) -> str:
-        """As the engine does: the stack is no part of the types of its resources."""
+        """As the engine does: the stack is not part of the types of its resources."""
         above = self._qualified_types.get(request.parent, "")
         qualified = f"{above}${request.type}" if above else request.type
         if request.type != "pulumi:pulumi:Stack":
@@ -109,7 +109,7 @@ class Monitor(MockMonitor):
 
 @dataclass
 class Engine(pulumi.runtime.Mocks):
-    """Answers as AWS and the plugin would."""
+    """Returns what AWS and the plugin would."""
 
     looked_up: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 

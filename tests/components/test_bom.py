@@ -1,4 +1,4 @@
-"""The bill of materials of what the program makes."""
+"""The bill of materials as an output of the program."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.components.recording import CONFIGURATION, Built, build
 GET_AMI = "aws:ec2/getAmi:getAmi"
 
 
-class Refusal(grpc.RpcError):
-    """What the engine says when a provider refuses a look-up."""
+class Rejection(grpc.RpcError):
+    """The error that the engine returns when a provider rejects a lookup."""
 
     def code(self) -> grpc.StatusCode:
         return grpc.StatusCode.UNKNOWN
@@ -33,25 +33,25 @@ def names(built: Built) -> dict[str, str | None]:
     return {each["id"]: each["name"] for each in built.outputs["bom"]["images"]}
 
 
-def refuse(monkeypatch: pytest.MonkeyPatch, ami: str, text: str) -> None:
-    """Lets AWS refuse to tell of one image."""
-    known = recording.FOUND[GET_AMI]
+def reject(monkeypatch: pytest.MonkeyPatch, ami: str, text: str) -> None:
+    """Makes AWS reject the lookup of one image."""
+    found = recording.FOUND[GET_AMI]
 
     def look_up(args: Mapping[str, Any]) -> dict[str, Any]:
         if args["filters"][0]["values"] == [ami]:
-            raise Refusal(text)
-        return known(args)
+            raise Rejection(text)
+        return found(args)
 
     monkeypatch.setattr(recording, "FOUND", {**recording.FOUND, GET_AMI: look_up})
 
 
-def test_it_is_an_output_for_everybody(built: Built) -> None:
+def test_it_is_an_output_that_is_not_secret(built: Built) -> None:
     assert built.outputs["bomIsSecret"] is False
     assert set(built.outputs["bom"]) == {"program", "k3s", "images", "tools"}
     assert built.outputs["bom"]["program"]["name"] == "k3s-aws"
 
 
-def test_every_image_is_told_with_its_name_and_looked_up_once(built: Built) -> None:
+def test_every_image_is_listed_with_its_name_and_looked_up_once(built: Built) -> None:
     assert built.outputs["bom"]["images"] == [
         {
             "id": "ami-arm64",
@@ -73,10 +73,10 @@ def test_every_image_is_told_with_its_name_and_looked_up_once(built: Built) -> N
     ]
 
 
-def test_a_machine_that_remembers_an_older_image_is_told_with_that(
+def test_a_machine_of_an_older_image_is_listed_with_that_image(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    older = {"k3s:index:MachineTemplate": remembered}
+    older = {"k3s:index:MachineTemplate": with_older_image}
     monkeypatch.setattr(recording, "MADE", {**recording.MADE, **older})
     found = build(CONFIGURATION).outputs["bom"]["images"]
     assert [(each["id"], each["pools"]) for each in found] == [
@@ -86,14 +86,14 @@ def test_a_machine_that_remembers_an_older_image_is_told_with_that(
     ]
 
 
-def remembered(name: str) -> dict[str, Any]:
+def with_older_image(name: str) -> dict[str, Any]:
     return {"imageId": "ami-older"} if name == "demo-agents-1" else {}
 
 
-def test_an_image_that_aws_no_longer_has_is_told_without_a_name(
+def test_an_image_that_aws_no_longer_has_is_listed_without_a_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    refuse(monkeypatch, "ami-arm64", "Your query returned no results.")
+    reject(monkeypatch, "ami-arm64", "Your query returned no results.")
     warned: list[str] = []
     monkeypatch.setattr(pulumi.log, "warn", warned.append)
     built = build(CONFIGURATION)
@@ -102,8 +102,8 @@ def test_an_image_that_aws_no_longer_has_is_told_without_a_name(
     assert warned == []
 
 
-def test_a_refusal_is_a_warning_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    refuse(monkeypatch, "ami-amd64", "UnauthorizedOperation: ec2:DescribeImages")
+def test_a_rejected_lookup_is_a_warning_and_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    reject(monkeypatch, "ami-amd64", "UnauthorizedOperation: ec2:DescribeImages")
     warned: list[str] = []
     monkeypatch.setattr(pulumi.log, "warn", warned.append)
     assert names(build(CONFIGURATION)) == {"ami-arm64": "image of ami-arm64", "ami-amd64": None}
@@ -112,7 +112,7 @@ def test_a_refusal_is_a_warning_and_ends_nothing(monkeypatch: pytest.MonkeyPatch
     assert "UnauthorizedOperation" in warning
 
 
-def test_the_tools_are_python_and_what_the_program_asks_for(built: Built) -> None:
+def test_the_tools_are_python_and_the_requirements_of_the_program(built: Built) -> None:
     found = built.outputs["bom"]["tools"]
     assert found == bom.tools()
     assert found.pop("python") == platform.python_version()
@@ -120,10 +120,10 @@ def test_the_tools_are_python_and_what_the_program_asks_for(built: Built) -> Non
     assert {"pulumi", "pulumi-aws", "paramiko"} < set(found)
 
 
-def test_a_package_that_is_not_there_has_no_version(
+def test_a_package_that_is_not_installed_has_no_version(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    asked_for = tmp_path / "requirements.in"
-    asked_for.write_text("no-such-package==1.0\n")
-    monkeypatch.setattr(bom, "REQUIREMENTS", asked_for)
+    requirements = tmp_path / "requirements.in"
+    requirements.write_text("no-such-package==1.0\n")
+    monkeypatch.setattr(bom, "REQUIREMENTS", requirements)
     assert bom.tools()["no-such-package"] is None

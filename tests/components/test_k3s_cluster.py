@@ -1,4 +1,4 @@
-"""What the whole program asks the engine for."""
+"""The resources and outputs of the whole program."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PARAMETER = "aws:ssm/parameter:Parameter"
 
 
 def user_data(built: Built, name: str) -> dict[str, str]:
-    """The files that come with it."""
+    """The files in the user data of a machine, by path."""
     template = built.of("k3s:index:MachineTemplate")[name]
     return files_of(unpacked(template.inputs["userData"]))
 
@@ -93,7 +93,7 @@ def test_an_instance_waits_for_its_address_its_parameters_and_its_policy(built: 
         assert f"{PARAMETER} demo-{role}-token" in waits
 
 
-def test_what_needs_a_new_machine_replaces_it_whether_its_user_data_tells_or_not(
+def test_another_generation_replaces_a_machine_whatever_its_user_data(
     built: Built,
 ) -> None:
     templates = built.of("k3s:index:MachineTemplate")
@@ -157,7 +157,7 @@ def test_agents_boot_without_waiting_for_the_servers_node(built: Built) -> None:
 
 
 def secrets(built: Built) -> dict[str, Recorded]:
-    """All parameters but the record of the datastore."""
+    """All parameters except the one that records the datastore."""
     return {name: each for name, each in built.of(PARAMETER).items() if name != "demo-datastore"}
 
 
@@ -280,7 +280,7 @@ def test_user_data_holds_no_key_and_no_secret(built: Built) -> None:
         assert "serverCaKey" not in text
 
 
-def test_every_node_holds_what_its_machine_was_given_at_boot_but_the_authority(
+def test_every_node_has_the_secrets_of_its_machine_except_the_authority(
     built: Built,
 ) -> None:
     for name, role in NODES.items():
@@ -298,7 +298,7 @@ def test_every_node_holds_what_its_machine_was_given_at_boot_but_the_authority(
         }
 
 
-def test_a_raised_number_makes_its_own_kind_of_secret_anew_and_no_machine() -> None:
+def test_a_raised_number_regenerates_its_own_kind_of_secret_and_replaces_no_machine() -> None:
     def generations(**rotation: int) -> dict[str, str]:
         built = build({**CONFIGURATION, "rotation": rotation})
         kinds = ("k3s:index:SshKey", "k3s:index:Token", "k3s:index:MachineTemplate")
@@ -355,7 +355,7 @@ def test_only_listed_addresses_reach_the_api_and_ssh(built: Built) -> None:
     ]
 
 
-def test_a_node_is_told_of_the_keys_before_the_last_change(built: Built) -> None:
+def test_a_node_has_the_previous_keys_as_inputs(built: Built) -> None:
     for name, node in built.of("k3s:index:Node").items():
         assert node.inputs["ssh"]["enabled"] is True
         assert node.inputs["ssh"]["previousHostKey"] == f"ssh-ed25519 previous-{name}-host-key"
@@ -369,7 +369,7 @@ def test_private_keys_are_secret_inputs_of_the_nodes(built: Built) -> None:
         assert SECRET_MARK in json.dumps(node.inputs["api"])
 
 
-def test_without_a_wish_there_is_a_deployer_and_no_administrators_kubeconfig(built: Built) -> None:
+def test_the_default_is_a_deployer_and_no_administrators_kubeconfig(built: Built) -> None:
     (identity,) = built.of("k3s:index:Identity").values()
     assert {key: each for key, each in identity.inputs.items() if key != "api"} == {
         "datastoreId": "demo-id",
@@ -402,6 +402,6 @@ def test_kubeconfigs_are_secret_outputs_and_the_endpoint_is_not(built: Built) ->
     assert built.outputs["apiEndpointIsSecret"] is False
 
 
-def test_the_outputs_tell_of_every_node(built: Built) -> None:
+def test_every_node_is_in_the_outputs(built: Built) -> None:
     assert [node["role"] for node in built.outputs["nodes"]] == list(NODES.values())
     assert set(built.outputs["bootReport"]) == set(NODES)

@@ -45,7 +45,7 @@ def _place(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(aws, name, lambda: place)
 
 
-def refuse(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def reject(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def get_instance_type(**_: Any) -> NoReturn:
         raise error
 
@@ -57,7 +57,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
 def test_an_error_of_aws_has_its_cause_and_what_to_do(
     spec: ClusterSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refuse(monkeypatch, Exception("invoke failed: ExpiredToken: the token has expired"))
+    reject(monkeypatch, Exception("invoke failed: ExpiredToken: the token has expired"))
     with pytest.raises(LookupFailed) as failed:
         lookups.resolve(spec)
     assert str(failed.value) == (
@@ -70,32 +70,33 @@ def test_an_error_of_aws_has_its_cause_and_what_to_do(
 def test_a_type_that_ec2_does_not_have_is_a_problem_of_the_configuration(
     spec: ClusterSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refuse(monkeypatch, Exception("invoke failed: InvalidInstanceType: t4g.small"))
+    reject(monkeypatch, Exception("invoke failed: InvalidInstanceType: t4g.small"))
     with pytest.raises(ConfigError):
         lookups.resolve(spec)
 
 
 def test_a_bug_keeps_its_own_traceback(spec: ClusterSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    refuse(monkeypatch, AttributeError("no such attribute"))
+    reject(monkeypatch, AttributeError("no such attribute"))
     with pytest.raises(AttributeError):
         lookups.resolve(spec)
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"), [("198.51.100.9\n", "198.51.100.9/32"), (" 127.0.0.1 ", "127.0.0.1/32")]
+    ("response", "expected"),
+    [("198.51.100.9\n", "198.51.100.9/32"), (" 127.0.0.1 ", "127.0.0.1/32")],
 )
 def test_the_caller_is_the_one_address_it_is_seen_from(
-    tmp_path: Path, answer: str, expected: str
+    tmp_path: Path, response: str, expected: str
 ) -> None:
-    (tmp_path / "ip").write_text(answer)
+    (tmp_path / "ip").write_text(response)
     assert lookups.caller(f"file://{tmp_path}/ip") == expected
 
 
-@pytest.mark.parametrize("answer", ["<html>", "2001:db8::1", ""])
+@pytest.mark.parametrize("response", ["<html>", "2001:db8::1", ""])
 def test_a_response_that_is_not_an_ipv4_address_is_an_error_with_what_to_do(
-    tmp_path: Path, answer: str
+    tmp_path: Path, response: str
 ) -> None:
-    (tmp_path / "ip").write_text(answer)
+    (tmp_path / "ip").write_text(response)
     with pytest.raises(LookupFailed) as failed:
         lookups.caller(f"file://{tmp_path}/ip")
     assert 'was asked for the address behind "caller"' in str(failed.value)
@@ -126,9 +127,9 @@ def test_an_image_and_a_subnet_that_aws_does_not_have_are_problems_of_the_config
     zones = SimpleNamespace(names=["eu-central-1a"])
     monkeypatch.setattr(aws, "get_availability_zones", lambda **_: zones)
     monkeypatch.setattr(pulumi.log, "debug", lambda _: None)
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(ConfigError) as rejection:
         lookups.resolve(config.load(raw, stack="dev"))
-    assert [each.path for each in refused.value.problems] == [
+    assert [each.path for each in rejection.value.problems] == [
         "cluster.servers.image.id",
         "cluster.network.subnetIds[0]",
     ]
@@ -150,7 +151,7 @@ def test_only_the_regions_own_zones_count_and_those_with_each_type_are_asked_for
     monkeypatch.setattr(aws.ec2, "get_instance_type", lambda **_: ARM)
     monkeypatch.setattr(aws.ec2, "get_instance_type_offerings", lambda **_: offers)
     pools = [{"name": "agents", "instanceType": "m7i.large"}]
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(ConfigError) as rejection:
         lookups.resolve(config.load({**CONFIGURATION, "pools": pools}, stack="dev"))
     assert asked == [("available", [("zone-type", ["availability-zone"])])]
-    assert [each.path for each in refused.value.problems] == ["cluster.pools[0].instanceType"]
+    assert [each.path for each in rejection.value.problems] == ["cluster.pools[0].instanceType"]

@@ -56,14 +56,14 @@ def test_a_kept_file_that_was_changed_is_fetched_again(tmp_path: Path) -> None:
     assert path.read_bytes() == CONTENT
 
 
-def test_another_file_than_the_pinned_one_is_refused_and_not_kept(tmp_path: Path) -> None:
+def test_another_file_than_the_pinned_one_is_rejected_and_not_kept(tmp_path: Path) -> None:
     with pytest.raises(LookupFailed) as failed:
         release_files.provide(cluster(tmp_path, b"what was expected"))
     assert f"got {hashlib.sha256(CONTENT).hexdigest()}" in str(failed.value)
     assert list((tmp_path / "kept").iterdir()) == []
 
 
-def test_a_place_that_has_none_is_named_with_the_way_out(tmp_path: Path) -> None:
+def test_a_url_without_the_file_is_named_with_what_to_do(tmp_path: Path) -> None:
     wanted = cluster(tmp_path)
     (tmp_path / "v1.36.4+own1" / "k3s-arm64").unlink()
     with pytest.raises(LookupFailed) as failed:

@@ -61,7 +61,7 @@ def test_the_turn_is_no_dependency_in_state() -> None:
     assert dependencies(build(configuration)) == dependencies(in_turn)
 
 
-def test_the_stacks_own_last_outputs_say_which_machines_exist() -> None:
+def test_the_stacks_own_last_outputs_list_the_machines_that_exist() -> None:
     asked: list[str | None] = []
 
     class LastUpdate(pulumi.runtime.Mocks):

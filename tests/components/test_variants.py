@@ -1,4 +1,4 @@
-"""What the program makes of less common configurations."""
+"""Resources of less common configurations."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_in_an_existing_vpc_only_security_groups_are_made(private: Built) -> Non
     assert {group.inputs["vpcId"] for group in groups} == {"vpc-0a"}
 
 
-def test_machines_stand_in_the_existing_subnets_in_turn(private: Built) -> None:
+def test_machines_are_in_the_existing_subnets_in_turn(private: Built) -> None:
     found = {name: each.inputs["subnetId"] for name, each in private.of(INTERFACE).items()}
     assert found == {
         "demo-servers-0": "subnet-aaaaaaaaaaaaaaaaa",
@@ -65,12 +65,12 @@ def test_machines_stand_in_the_existing_subnets_in_turn(private: Built) -> None:
     }
 
 
-def test_private_machines_are_reached_and_told_by_their_private_addresses(private: Built) -> None:
+def test_private_machines_have_only_their_private_addresses(private: Built) -> None:
     assert private.of("aws:ec2/eip:Eip") == {}
     assert private.outputs["apiEndpoint"] == "https://private-demo-servers-0:6443"
-    told = config_yaml(node_file(private, "demo-servers-0"))
-    assert "node-external-ip" not in told
-    assert told["tls-san"] == ["private-demo-servers-0"]
+    written = config_yaml(node_file(private, "demo-servers-0"))
+    assert "node-external-ip" not in written
+    assert written["tls-san"] == ["private-demo-servers-0"]
     nodes = private.of("k3s:index:Node")
     assert nodes["demo-agents-0"].inputs["ssh"]["host"] == "private-demo-agents-0"
 
@@ -93,7 +93,7 @@ def test_only_host_gw_switches_the_source_destination_check_off(built: Built) ->
     assert [i.inputs["sourceDestCheck"] for i in routed.of(INTERFACE).values()] == [False] * 4
 
 
-def test_spot_machines_are_asked_for_once_and_at_the_price() -> None:
+def test_spot_machines_are_one_time_requests_with_the_price() -> None:
     pools = [{"name": "agents", "count": 1, "spot": True, "spotMaxPrice": "0.01"}]
     instances = build({**CONFIGURATION, "pools": pools}).of(INSTANCE)
     assert "instanceMarketOptions" not in instances["demo-servers-0"].inputs
@@ -138,7 +138,7 @@ def test_an_object_of_the_bucket_has_no_more_tags_than_s3_takes() -> None:
     assert many.items() <= bucket.inputs["tags"].items()
 
 
-def test_an_own_image_is_used_without_a_look_up_of_its_id() -> None:
+def test_an_own_image_is_used_without_a_lookup_of_its_id() -> None:
     image = {"id": "ami-0123456789abcdef0", "loginUser": "core"}
     built = build({**CONFIGURATION, "image": image, "pools": []})
     template = built.of("k3s:index:MachineTemplate")["demo-servers-0"]
@@ -155,7 +155,7 @@ def test_an_own_image_that_became_deprecated_is_still_found() -> None:
     assert {args.get("includeDeprecated") for args in asked} == {True}
 
 
-def test_without_need_there_is_no_bucket(built: Built) -> None:
+def test_without_stored_files_there_is_no_bucket(built: Built) -> None:
     small = build({**CONFIGURATION, "manifests": [manifest("small", "x")]})
     for each in (built, small):
         assert not [one for one in each.resources if one.type.startswith("aws:s3")]
@@ -173,9 +173,9 @@ def test_a_manifest_too_big_for_user_data_goes_through_the_bucket_by_its_hash() 
     given = [manifest("small", "x"), manifest("big", NOISE)]
     built = build({**CONFIGURATION, "manifests": given})
     (stored,) = built.of(OBJECT).values()
-    told = pool_part(built, "demo-servers-0")["manifests"]
-    assert list(told["k3s-aws-small.yaml"]) == ["content"]
-    big = told["k3s-aws-big.yaml"]
+    manifests = pool_part(built, "demo-servers-0")["manifests"]
+    assert list(manifests["k3s-aws-small.yaml"]) == ["content"]
+    big = manifests["k3s-aws-big.yaml"]
     assert stored.inputs["key"] == f"manifests/{big['sha256']}/k3s-aws-big.yaml"
     assert big["source"] == f"s3://demo-files/{stored.inputs['key']}"
     assert stored.inputs["content"] == given[1]["content"]
@@ -233,9 +233,9 @@ def test_passwords_of_registries_travel_as_secret_parameters_only() -> None:
             name.endswith(f"/{role}/registry-auth")
             for name in statements(built, f"demo-{role}")[0]["Resource"]
         )
-    told = pool_part(built, "demo-agents-0")
-    assert told["parameters"]["registryAuth"] == "/k3s-aws/dev/demo/agent/registry-auth"
-    assert "hunter2" not in json.dumps(told)
+    pool = pool_part(built, "demo-agents-0")
+    assert pool["parameters"]["registryAuth"] == "/k3s-aws/dev/demo/agent/registry-auth"
+    assert "hunter2" not in json.dumps(pool)
     held = json.loads(built.of("k3s:index:Node")["demo-agents-0"].plain("secrets"))
     assert json.loads(held["registryAuth"]) == auth
 
@@ -259,9 +259,9 @@ def test_each_identity_has_a_kubeconfig_and_the_administrator_only_when_asked() 
     assert made.outputs["adminKubeconfigIsSecret"] is True
 
 
-def test_an_identity_is_valid_as_long_and_made_anew_as_often_as_it_is_told() -> None:
-    told = {"name": "ci", "role": "viewer", "expiryDays": 30, "generation": 2}
-    made = build({**CONFIGURATION, "pools": [], "identities": [told]})
+def test_an_identity_has_the_configured_expiry_and_generation() -> None:
+    configured = {"name": "ci", "role": "viewer", "expiryDays": 30, "generation": 2}
+    made = build({**CONFIGURATION, "pools": [], "identities": [configured]})
     (identity,) = made.of("k3s:index:Identity").values()
     assert (identity.inputs["expiryDays"], identity.inputs["generation"]) == (30, 2)
 
