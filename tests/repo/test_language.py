@@ -11,46 +11,17 @@ from tests.repo import language
 from tests.repo.test_promises import TEXT, tracked
 
 ROOT = Path(__file__).parents[2]
-# Files that have refused words still. It only gets shorter: whatever changes a file may take it
-# off, and nothing is added.
-NOT_DONE = Path(__file__).with_name("language_not_done.txt")
 
 
-def python_files() -> dict[str, list[str]]:
-    """The faults of every Python file of the project, by its path."""
-    return {
-        str(file.relative_to(ROOT)): language.faults(
-            file, messages=file.relative_to(ROOT).parts[0] != "tests"
-        )
+def test_names_and_messages_are_in_plain_technical_english() -> None:
+    found = [
+        f"{file.relative_to(ROOT)}:{each}"
         for file in tracked()
         if file.suffix == ".py"
-    }
-
-
-@pytest.fixture(scope="module")
-def found() -> dict[str, list[str]]:
-    return {name: faults for name, faults in python_files().items() if faults}
-
-
-def not_done() -> list[str]:
-    return NOT_DONE.read_text().split()
-
-
-def test_names_and_messages_are_in_plain_technical_english(found: dict[str, list[str]]) -> None:
-    listed = not_done()
-    new = [f"{name}:{each}" for name in found if name not in listed for each in found[name]]
-    if new:
-        pytest.fail("\n".join(["words that CONTRIBUTING.md refuses:", *new]), pytrace=False)
-
-
-def test_a_file_that_is_done_leaves_the_list(found: dict[str, list[str]]) -> None:
-    if done := [name for name in not_done() if name not in found]:
-        lines = [f"take these lines out of {NOT_DONE.relative_to(ROOT)}:", *done]
-        pytest.fail("\n".join(lines), pytrace=False)
-
-
-def test_the_list_is_sorted_and_has_each_file_once() -> None:
-    assert not_done() == sorted(set(not_done()))
+        for each in language.faults(file, messages=file.relative_to(ROOT).parts[0] != "tests")
+    ]
+    if found:
+        pytest.fail("\n".join(["words that CONTRIBUTING.md refuses:", *found]), pytrace=False)
 
 
 def test_every_refused_word_is_in_the_glossary() -> None:
