@@ -165,8 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length)) if length else None
         api: FakeApi = self.server.api  # type: ignore[attr-defined]
-        shown: Any = cast("ssl.SSLSocket", self.connection).getpeercert()
-        api.callers += [value for ((key, value),) in shown["subject"] if key == "commonName"]
+        certificate: Any = cast("ssl.SSLSocket", self.connection).getpeercert()
+        api.callers += [value for ((key, value),) in certificate["subject"] if key == "commonName"]
         status, content = api.answer(self.command, parts.path, parse_qs(parts.query), body)
         text = (content if isinstance(content, str) else json.dumps(content)).encode()
         self.send_response(status)

@@ -75,7 +75,7 @@ class Recorder:
         self.warnings: list[str] = []
 
     @property
-    def progress_texts(self) -> list[str]:
+    def progress_lines(self) -> list[str]:
         return [text for _, text in self.rows]
 
     def progress(self, urn: str, text: str) -> None:

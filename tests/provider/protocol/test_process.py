@@ -53,7 +53,7 @@ def _started(cwd: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
         process.stderr.close()
 
 
-def test_the_executable_answers_on_the_port_it_prints_and_ends_on_sigint(tmp_path: Path) -> None:
+def test_the_executable_responds_on_the_port_it_prints_and_ends_on_sigint(tmp_path: Path) -> None:
     (tmp_path / "provider.py").write_text("raise SystemExit('shadowed')")
     with _started(tmp_path) as (process, port):
         with _stub(port) as stub:
@@ -66,7 +66,7 @@ def test_the_executable_answers_on_the_port_it_prints_and_ends_on_sigint(tmp_pat
     assert code == 0
 
 
-def test_sigint_ends_a_wait_for_a_machine_that_never_answers(
+def test_sigint_ends_a_wait_for_a_machine_that_never_responds(
     tmp_path: Path, node_inputs: Callable[..., dict[str, Any]]
 ) -> None:
     inputs = node_inputs()

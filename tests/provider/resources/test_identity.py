@@ -104,7 +104,7 @@ def test_the_request_asks_for_a_client_certificate_of_the_wished_life_and_is_rem
         "usages": ["digital signature", "client auth"],
     }
     assert not [path for path in api.objects.by_path if path.startswith(REQUESTS)]
-    assert "waiting for the cluster to sign the certificate" in rpc.reported.progress_texts
+    assert "waiting for the cluster to sign the certificate" in rpc.reported.progress_lines
 
 
 def test_rights_are_bound_to_the_user_in_the_namespaces_which_are_made(
@@ -148,7 +148,7 @@ def test_a_role_that_comes_a_moment_later_is_waited_for(
     api.before_answer = come
     rpc.create(IDENTITY, {**inputs, "clusterRole": "own"})
 
-    assert 'the cluster has no ClusterRole "own"' in rpc.reported.progress_texts
+    assert 'the cluster has no ClusterRole "own"' in rpc.reported.progress_lines
 
 
 def test_a_role_that_does_not_come_is_an_error_that_names_it(
@@ -181,7 +181,7 @@ def test_a_certificate_that_is_not_signed_is_an_error_with_the_clusters_reason(
     assert not [path for path in api.objects.by_path if path.startswith(REQUESTS)]
 
 
-def test_the_new_user_calls_until_the_api_answers_before_it_gets_permissions(
+def test_the_new_user_calls_until_the_api_responds_before_it_gets_permissions(
     rpc: Rpc, api: FakeApi, inputs: Inputs
 ) -> None:
     def unready_twice(calls: int) -> int | None:
@@ -195,7 +195,7 @@ def test_the_new_user_calls_until_the_api_answers_before_it_gets_permissions(
     assert {caller for call, caller in calls if call != PROOF} == {"k3s-aws-admin"}
     first_put = next(index for index, (call, _) in enumerate(calls) if call.startswith("PUT"))
     assert PROOF not in api.calls[first_put:]
-    assert "the API responds 503 Service Unavailable" in rpc.reported.progress_texts
+    assert "the API responds 503 Service Unavailable" in rpc.reported.progress_lines
 
 
 def test_a_new_user_who_may_not_call_readyz_is_accepted(
@@ -351,7 +351,7 @@ def test_a_namespace_that_is_being_deleted_is_waited_for(
     rpc.create(IDENTITY, inputs)
 
     assert api.objects.by_path[path] != ending
-    assert 'namespace "shop" is being deleted' in rpc.reported.progress_texts
+    assert 'namespace "shop" is being deleted' in rpc.reported.progress_lines
 
 
 @pytest.mark.parametrize(
@@ -428,7 +428,7 @@ def test_another_name_is_another_identity(rpc: Rpc, inputs: Inputs, key: str) ->
     assert list(diff.replaces) == [key]
 
 
-def test_in_two_thirds_of_its_life_nothing_is_stale(
+def test_in_two_thirds_of_its_life_nothing_is_expired(
     rpc: Rpc, clock: AheadClock, inputs: Inputs
 ) -> None:
     _, known = rpc.create(IDENTITY, inputs)
@@ -669,7 +669,7 @@ def test_deleting_without_an_api_succeeds_and_warns_of_what_is_left(
     ]
 
 
-def test_an_api_that_never_answers_is_not_waited_for_until_the_deadline(
+def test_an_api_that_never_responds_is_not_waited_for_until_the_deadline(
     rpc: Rpc, clock: AheadClock, inputs: Inputs
 ) -> None:
     """A destroy must not be held up by a cluster that is away."""
@@ -703,7 +703,7 @@ def test_no_message_and_no_row_holds_the_key(rpc: Rpc, api: FakeApi, inputs: Inp
     _, outputs = rpc.create(IDENTITY, inputs)
 
     key = parts_of(outputs).client_key.splitlines()[1]
-    reported = "\n".join([*rpc.reported.progress_texts, *rpc.reported.warnings, *api.calls])
+    reported = "\n".join([*rpc.reported.progress_lines, *rpc.reported.warnings, *api.calls])
     assert key not in reported
     assert all(key not in str(each) for each in api.objects.requests)
 

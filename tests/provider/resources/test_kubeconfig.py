@@ -114,7 +114,7 @@ def test_a_kubeconfig_that_is_not_there_yet_is_waited_for(
     rpc: Rpc, machine: FakeMachine, inputs: Inputs, k3s_yaml: Callable[..., str]
 ) -> None:
     def write_when_missed() -> None:
-        while "k3s has not written /etc/rancher/k3s/k3s.yaml" not in rpc.reported.progress_texts:
+        while "k3s has not written /etc/rancher/k3s/k3s.yaml" not in rpc.reported.progress_lines:
             time.sleep(0.01)
         machine.put(FILE, k3s_yaml())
 

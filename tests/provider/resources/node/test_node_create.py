@@ -74,7 +74,7 @@ def test_a_machine_that_refuses_connections_at_first_is_waited_for(
     relay = _Relay(machine.port)
 
     def open_when_refused() -> None:
-        while f"agent {NAME}: SSH is refused" not in rpc.reported.progress_texts:
+        while f"agent {NAME}: SSH is refused" not in rpc.reported.progress_lines:
             time.sleep(0.01)
         relay.open()
 
@@ -241,7 +241,7 @@ def test_the_report_of_the_instance_before_is_not_taken_for_ours(
 
     rpc.create(NODE, node_inputs())
 
-    assert f'agent {NAME}: instance "i-before" still has the address' in rpc.reported.progress_texts
+    assert f'agent {NAME}: instance "i-before" still has the address' in rpc.reported.progress_lines
 
 
 def test_the_deadline_reports_what_is_missing_since_when_and_where_to_look(
@@ -259,7 +259,7 @@ def test_the_deadline_reports_what_is_missing_since_when_and_where_to_look(
     ) == failed.text
 
 
-def test_a_machine_that_never_answers_ends_at_the_deadline(
+def test_a_machine_that_never_responds_ends_at_the_deadline(
     rpc: Rpc, node_inputs: MakeInputs
 ) -> None:
     inputs = node_inputs(deadlineSeconds=5)
@@ -365,7 +365,9 @@ def test_cancelling_ends_the_wait_within_two_seconds(
     assert results[0].text.startswith("cancelled after ")
 
 
-def test_cancelling_does_not_wait_for_a_machine_that_never_answers(node_inputs: MakeInputs) -> None:
+def test_cancelling_does_not_wait_for_a_silent_machine(
+    node_inputs: MakeInputs,
+) -> None:
     inputs = node_inputs()
     with socket.create_server(("127.0.0.1", 0)) as silent, plugin(SystemClock()) as rpc:
         port = silent.getsockname()[1]

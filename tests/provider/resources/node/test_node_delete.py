@@ -40,7 +40,7 @@ def test_a_node_is_cordoned_then_drained_then_removed(
     ]
     assert api.nodes == {}
     assert rpc.reported.warnings == []
-    assert rpc.reported.progress_texts == [
+    assert rpc.reported.progress_lines == [
         f"{NAME}: cordon",
         f"{NAME}: drain, 1 pods left",
         f"{NAME}: delete the Node object",
@@ -143,7 +143,7 @@ def test_an_api_that_is_gone_leaves_a_warning_and_succeeds(
     ]
 
 
-def test_an_api_that_never_answers_leaves_a_warning_and_succeeds(
+def test_an_api_that_never_responds_leaves_a_warning_and_succeeds(
     rpc: Rpc, node_inputs: MakeInputs
 ) -> None:
     inputs = node_inputs()

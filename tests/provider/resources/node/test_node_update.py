@@ -209,11 +209,11 @@ def test_the_new_version_of_the_kubelet_is_waited_for(
     expired_outputs["status"]["nodeInfo"]["kubeletVersion"] = COMPUTED["kubeletVersion"]
     api.nodes[NAME] = expired_outputs
 
-    def tell_the_new_one_at_the_third_time(calls: int) -> None:
+    def report_the_new_one_at_the_third_time(calls: int) -> None:
         if calls == 3:
             expired_outputs["status"]["nodeInfo"]["kubeletVersion"] = "v1.36.6+k3s1"
 
-    api.before_answer = tell_the_new_one_at_the_third_time
+    api.before_answer = report_the_new_one_at_the_third_time
     with plugin(FastClock(), BOOT_PROGRAM) as rpc:
         outputs = rpc.update(NODE, {**old, **COMPUTED}, old, new)
 
@@ -250,7 +250,7 @@ def test_a_node_that_has_joined_the_other_server_is_not_restarted_once_more(
     assert machine.systemctl_calls == []
 
 
-def test_what_a_node_said_before_its_machine_restarted_does_not_count(
+def test_what_a_node_reported_before_its_machine_restarted_does_not_count(
     machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
 ) -> None:
     old, new = node_inputs(), node_inputs(instanceType="t3.medium")
