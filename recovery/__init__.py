@@ -1,7 +1,7 @@
 """
-What a `pulumi up` that was killed left behind, found and removed.
+Finds and removes the resources in AWS that a killed `pulumi up` did not record in its state.
 
-The engine remembers that a creation had begun, not what came of it: the thing may exist in AWS and
-stand in no state, keep an interface, a rule or a name that the next run needs, and cost money.
-`python -m recovery` looks for it, asks, and removes it.
+The state records that a creation was pending, not its result: the resource may exist in AWS
+and in no state, hold an interface, a rule or a name that the next run needs, and cost money.
+`python -m recovery` searches for it, asks the operator, and removes it.
 """

@@ -16,11 +16,13 @@ ROOT = Path(__file__).parents[1]
 
 
 def agree(left: Sequence[Leftover]) -> bool:
-    """Asks the operator."""
+    """Lists the leftovers and asks the operator whether to remove them."""
     for each in left:
         print(f"  {each}")
     if not sys.stdin.isatty():
-        raise RecoveryError("nobody can be asked here\n    --yes removes them without asking")
+        raise RecoveryError(
+            "standard input is not a terminal\n    --yes removes them without asking"
+        )
     return input("These are in AWS and in no state. Remove them? [yes/no] ").strip() == "yes"
 
 

@@ -2,4 +2,4 @@
 
 
 class RecoveryError(Exception):
-    """Something the operator can mend; the message says how."""
+    """An error that the operator can correct; the message has how."""

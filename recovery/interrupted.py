@@ -1,4 +1,4 @@
-"""The creations that were under way when `pulumi` was killed, as its stack export has them."""
+"""The creations that a killed `pulumi` left incomplete, read from the stack's export."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STACK_TYPE = "pulumi:pulumi:Stack"
 
 @dataclass(frozen=True)
 class Creation:
-    """One resource whose creation was under way: its type, as in its URN, and its inputs."""
+    """One resource whose creation is incomplete: its type, as in its URN, and its inputs."""
 
     kind: str
     inputs: Mapping[str, Any]
@@ -21,22 +21,22 @@ class Creation:
 
 @dataclass(frozen=True)
 class Interrupted:
-    """The interrupted creations of a stack, next to everything the stack knows."""
+    """The interrupted creations of a stack, and the ids of all resources in its state."""
 
     creations: Sequence[Creation]
-    known: frozenset[str]
+    recorded_ids: frozenset[str]
     stack_urn: str
 
 
 def read(export: Mapping[str, Any]) -> Interrupted | None:
     """
-    What was interrupted; None when nothing was.
+    The interrupted creations; None when there are none.
 
-    Takes the document of `pulumi stack export`. Raises RecoveryError when it is another one.
+    Takes the document of `pulumi stack export`. Raises RecoveryError for another version of it.
     """
     if export.get("version") not in (3, 4):
         raise RecoveryError(
-            f"the stack's export has version {export.get('version')!r}, known are 3 and 4\n"
+            f"the stack's export has version {export.get('version')!r}, supported are 3 and 4\n"
             "    use the Pulumi CLI that last updated the stack"
         )
     deployment = export.get("deployment") or {}
@@ -46,13 +46,13 @@ def read(export: Mapping[str, Any]) -> Interrupted | None:
     resources = deployment.get("resources") or []
     return Interrupted(
         creations=creations,
-        known=frozenset(each["id"] for each in resources if each.get("id")),
+        recorded_ids=frozenset(each["id"] for each in resources if each.get("id")),
         stack_urn=next(each["urn"] for each in resources if each["type"] == STACK_TYPE),
     )
 
 
 def interrupted_creations(deployment: Mapping[str, Any]) -> list[Creation]:
-    """The creations a deployment (or the checkpoint of a file backend) has as under way."""
+    """The pending creations of a deployment, or of the checkpoint of a file backend."""
     return [
         Creation(each["resource"]["type"], each["resource"].get("inputs") or {})
         for each in deployment.get("pending_operations") or []

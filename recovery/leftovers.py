@@ -1,9 +1,9 @@
 """
 What an interrupted creation may have left in AWS, kind by kind.
 
-A leftover is told by what the creation had asked for: the interface, network or group it belongs
+A leftover is identified by the inputs of the creation: the interface, network or group it belongs
 to, which is in the state, or its name. A VPC, an Elastic IP or a gateway that belongs to nothing
-yet is told by its tags, and can be removed only because nothing uses it.
+yet is identified by its tags, and can be removed only because nothing uses it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WAIT_SECONDS = 300
 
 @dataclass(frozen=True)
 class Leftover:
-    """One thing that exists in AWS and in no state."""
+    """A resource that exists in AWS and in no state."""
 
     what: str
     id: str
@@ -41,17 +41,17 @@ def find(interrupted: Interrupted, client: Client) -> list[Leftover]:
     """
     found: dict[str, Leftover] = {}
     # What uses something comes before what it uses.
-    for kind, look in KINDS.items():
+    for kind, search in KINDS.items():
         for creation in interrupted.creations:
             if creation.kind == kind:
-                for leftover in look(client, creation.inputs):
-                    if leftover.id not in interrupted.known:
+                for leftover in search(client, creation.inputs):
+                    if leftover.id not in interrupted.recorded_ids:
                         found.setdefault(leftover.id, leftover)
     return list(found.values())
 
 
 def unknown_kinds(interrupted: Interrupted) -> list[str]:
-    """The AWS types among the interrupted creations that nothing here can look for."""
+    """The AWS types among the interrupted creations that cannot be searched for here."""
     kinds = {each.kind for each in interrupted.creations if each.kind.startswith("aws:")}
     return sorted(kinds - KINDS.keys() - REPEATABLE)
 
@@ -59,7 +59,7 @@ def unknown_kinds(interrupted: Interrupted) -> list[str]:
 def _instances(client: Client, inputs: Inputs) -> Iterator[Leftover]:
     ec2 = client("ec2")
     interface = inputs["primaryNetworkInterface"]["networkInterfaceId"]
-    # The interface stands in the state, and holds the one instance that was made on it.
+    # The interface is in the state, and attached to the one instance that was created with it.
     found = ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])["NetworkInterfaces"]
     for attachment in (each["Attachment"] for each in found if each.get("Attachment")):
         name = attachment["InstanceId"]
@@ -79,7 +79,7 @@ def _terminate(ec2: Any, name: str) -> None:
 
 def _addresses(client: Client, inputs: Inputs) -> Iterator[Leftover]:
     ec2 = client("ec2")
-    # Allocated first, tags and all, and given to the interface in a second call.
+    # Allocated with its tags first, and associated with the interface in a second call.
     for address in ec2.describe_addresses(Filters=_tag_filters(inputs))["Addresses"]:
         interface = address.get("NetworkInterfaceId")
         if not interface or interface == inputs["networkInterface"]:
@@ -138,7 +138,7 @@ def _routes(client: Client, inputs: Inputs) -> Iterator[Leftover]:
     for each in ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"]:
         if destination in [route.get("DestinationCidrBlock") for route in each["Routes"]]:
             remove = partial(ec2.delete_route, RouteTableId=table, DestinationCidrBlock=destination)
-            # As the provider writes the id.
+            # The provider's format of the id.
             name = f"r-{table}{zlib.crc32(destination.encode())}"
             yield Leftover("route", name, remove)
 
@@ -155,7 +155,7 @@ def _gateways(client: Client, inputs: Inputs) -> Iterator[Leftover]:
     ec2 = client("ec2")
     filters = _tag_filters(inputs)
     for gateway in _pages(ec2, "describe_internet_gateways", "InternetGateways", filters):
-        # Made first, tags and all, and attached in a second call.
+        # Created with its tags first, and attached in a second call.
         vpcs = [attachment["VpcId"] for attachment in gateway["Attachments"]]
         if not vpcs or vpcs == [inputs["vpcId"]]:
             name = gateway["InternetGatewayId"]
@@ -180,7 +180,7 @@ def _vpcs(client: Client, inputs: Inputs) -> Iterator[Leftover]:
     ec2 = client("ec2")
     for vpc in _pages(ec2, "describe_vpcs", "Vpcs", _tag_filters(inputs)):
         name = vpc["VpcId"]
-        # One with a subnet is somebody's: the subnet was to come after the VPC was in the state.
+        # A VPC with a subnet is in use: subnets are created after the VPC is in the state.
         subnets = ec2.describe_subnets(Filters=_filters(**{"vpc-id": [name]}))["Subnets"]
         if not subnets:
             yield Leftover("VPC", name, partial(ec2.delete_vpc, VpcId=name))
@@ -215,7 +215,7 @@ def _policies(client: Client, inputs: Inputs) -> Iterator[Leftover]:
     iam, role, name = client("iam"), inputs["role"], inputs["name"]
     if name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         remove = partial(iam.delete_role_policy, RoleName=role, PolicyName=name)
-        # As the provider writes the id.
+        # The provider's format of the id.
         yield Leftover("role policy", f"{role}:{name}", remove)
 
 
@@ -273,4 +273,4 @@ REPEATABLE = {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
     "aws:s3/bucketObjectv2:BucketObjectv2",
 }
-"""What is simply put in its place once more."""
+"""Types whose creation the next update repeats with the same effect."""

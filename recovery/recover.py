@@ -1,4 +1,4 @@
-"""Recovering a stack: what was left is found, shown, removed, and forgotten, in this order."""
+"""The recovery of a stack: remove what is left in AWS, then clear the creations in the state."""
 
 from __future__ import annotations
 
@@ -14,53 +14,53 @@ from recovery.leftovers import Client, Leftover
 from recovery.stack import Stack
 
 Agree = Callable[[Sequence[Leftover]], bool]
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
-def recover(stack: Stack, agree: Agree, say: Say) -> None:
+def recover(stack: Stack, agree: Agree, report: Report) -> None:
     """
     Removes what interrupted creations left in AWS, and takes them out of the stack's state.
 
-    `agree` is asked before anything is removed. May be repeated: what could not be removed is
+    Calls `agree` before it removes anything. May be repeated: what could not be removed is
     found again. Raises RecoveryError, also while another run holds the stack's lock.
     """
     found = interrupted.read(stack.export())
     if found:
         stack.require_unlocked(found.stack_urn)
-        # A run that was alive may have ended in between: what it made is known only now.
+        # Another run may have ended in between: what it created is recorded only now.
         found = interrupted.read(stack.export())
     if not found:
-        say("no creation was interrupted: nothing to recover")
+        report("no creation was interrupted: nothing to recover")
         return
-    _require_known(found)
+    _require_searchable(found)
     try:
         client = account.clients(stack.aws_config(), os.environ)
-        if not _remove(found, client, agree, say):
+        if not _remove(found, client, agree, report):
             return
     except (BotoCoreError, ClientError) as error:
         raise RecoveryError(
-            f"AWS refused: {error}\n    mend it and run this again; nothing is forgotten yet"
+            f"AWS refused: {error}\n    correct it and run this again; the state is unchanged"
         ) from None
-    stack.forget_creations(found.stack_urn)
-    say("the interrupted creations are out of the state: run pulumi up again")
+    stack.clear_creations(found.stack_urn)
+    report("the interrupted creations are out of the state: run pulumi up again")
 
 
-def _require_known(found: Interrupted) -> None:
+def _require_searchable(found: Interrupted) -> None:
     unknown = leftovers.unknown_kinds(found)
     if unknown:
         raise RecoveryError(
-            f"cannot look for {', '.join(unknown)}\n"
-            "    `pulumi refresh` asks for each interrupted creation what became of it"
+            f"cannot search for {', '.join(unknown)}\n"
+            "    `pulumi refresh` asks for the result of each interrupted creation"
         )
 
 
-def _remove(found: Interrupted, client: Client, agree: Agree, say: Say) -> bool:
+def _remove(found: Interrupted, client: Client, agree: Agree, report: Report) -> bool:
     left = leftovers.find(found, client)
-    say(f"interrupted creations: {len(found.creations)}, left in AWS: {len(left)}")
+    report(f"interrupted creations: {len(found.creations)}, left in AWS: {len(left)}")
     if left and not agree(left):
-        say("nothing was removed, nothing forgotten")
+        report("nothing was removed, the state is unchanged")
         return False
     for each in left:
-        say(f"removing {each}")
+        report(f"removing {each}")
         each.remove()
     return True

@@ -11,9 +11,9 @@ from typing import Any
 from recovery.errors import RecoveryError
 
 COMMAND_SECONDS = 120
-# How Pulumi says that the `.attrs` beside a state in a folder is empty (fileblob's `getAttrs`).
-TORN_STATE = "failed to load checkpoint: EOF"
-MEND_TORN_STATE = """the kill came between two files of a state in a folder: remove the empty
+# Pulumi's error when the `.attrs` beside a state in a folder is empty (fileblob's `getAttrs`).
+EMPTY_ATTRS = "failed to load checkpoint: EOF"
+EMPTY_ATTRS_FIX = """the run was killed between two writes to a state in a folder: remove the empty
     .json.attrs beside the stack's .json, and end the backend's URL with ?metadata=skip,
     with which Pulumi writes no such file"""
 
@@ -44,15 +44,15 @@ class Stack:
         }
 
     def require_unlocked(self, stack_urn: str) -> None:
-        """Takes the stack's lock for a moment: an `up` that is alive must not be recovered."""
+        """Takes the stack's lock for a moment: an `up` that still runs must not be recovered."""
         self._refresh(stack_urn, "--skip-pending-creates")
 
-    def forget_creations(self, stack_urn: str) -> None:
-        """Takes the interrupted creations out of the state."""
+    def clear_creations(self, stack_urn: str) -> None:
+        """Removes the interrupted creations from the state."""
         self._refresh(stack_urn, "--clear-pending-creates")
 
     def _refresh(self, stack_urn: str, pending: str) -> None:
-        # Of the stack alone: what it holds need not answer for this.
+        # Of the stack alone: its resources need not be reachable for this.
         words = ["--target", stack_urn, "--yes", "--skip-preview", "--suppress-outputs"]
         self._pulumi("refresh", pending, *words)
 
@@ -75,11 +75,11 @@ class Stack:
             ) from None
         except subprocess.TimeoutExpired:
             raise RecoveryError(
-                f"`pulumi {' '.join(words[:2])}` was not done within {COMMAND_SECONDS} s"
+                f"`pulumi {' '.join(words[:2])}` did not end within {COMMAND_SECONDS} s"
             ) from None
         if done.returncode != 0:
             output = (done.stderr or done.stdout).strip()
-            if TORN_STATE in output:
-                output += f"\n    {MEND_TORN_STATE}"
+            if EMPTY_ATTRS in output:
+                output += f"\n    {EMPTY_ATTRS_FIX}"
             raise RecoveryError(f"`pulumi {' '.join(words[:2])}` failed\n{output}")
         return done.stdout

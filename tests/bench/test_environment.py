@@ -1,4 +1,4 @@
-"""What a measurement leaves, and what one that was killed has left, is removed."""
+"""The files and clouds of a measurement are removed, also those of one that was killed."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from toolchain.places import Places
 
 
 @dataclass
-class Stopping:
-    """A local cloud that is stopped, or cannot be."""
+class FakeCloud:
+    """A local cloud that records its stop, or fails to stop."""
 
     error: str = ""
     stopped: list[bool] = field(default_factory=list)
@@ -33,14 +33,14 @@ class Stopping:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    """What a run that was killed in the middle has left in a checkout."""
+    """A checkout with the files of a run that was killed in the middle."""
     made = Folder(Places(tmp_path), "bench")
     (tmp_path / "bench" / "plain").mkdir(parents=True)
     made.state.mkdir(parents=True)
     for name in ("Pulumi.bench.yaml", "Pulumi.bench-many100.yaml"):
         (tmp_path / name).touch()
         (tmp_path / "bench" / "plain" / name).touch()
-    # Somebody's own.
+    # Not of the measurement.
     (tmp_path / "Pulumi.benchmark.yaml").touch()
     other = tmp_path / "other"
     other.mkdir()
@@ -51,7 +51,7 @@ def folder(tmp_path: Path) -> Folder:
     return made
 
 
-def end(folder: Folder, cloud: Stopping, by_hand: Stopping) -> None:
+def end(folder: Folder, cloud: FakeCloud, by_hand: FakeCloud) -> None:
     environment._end(folder, cloud, by_hand)  # type: ignore[arg-type]
 
 
@@ -60,25 +60,25 @@ def left(folder: Folder) -> list[str]:
     return sorted(str(each.relative_to(root)) for each in root.rglob("*") if each.is_file())
 
 
-OTHERS = ["Pulumi.benchmark.yaml", "other/pulumi-resource-aws"]
+NOT_OF_THE_MEASUREMENT = ["Pulumi.benchmark.yaml", "other/pulumi-resource-aws"]
 
 
-def test_everything_of_it_goes_and_nothing_of_others(folder: Folder) -> None:
-    cloud, by_hand = Stopping(), Stopping()
+def test_everything_of_the_measurement_is_removed_and_nothing_else(folder: Folder) -> None:
+    cloud, by_hand = FakeCloud(), FakeCloud()
     end(folder, cloud, by_hand)
     assert cloud.stopped == by_hand.stopped == [True]
-    assert left(folder) == OTHERS
+    assert left(folder) == NOT_OF_THE_MEASUREMENT
     assert not folder.state.exists()
     assert list((folder.pulumi_home / "plugins").iterdir()) == []
     end(folder, cloud, by_hand)
 
 
 def test_a_step_that_fails_stops_no_other_and_is_reported(folder: Folder) -> None:
-    cloud, by_hand = Stopping("the daemon does not end"), Stopping()
+    cloud, by_hand = FakeCloud("the daemon does not end"), FakeCloud()
     with pytest.raises(LocalCloudError, match="the daemon does not end"):
         end(folder, cloud, by_hand)
     assert by_hand.stopped == [True]
-    assert left(folder) == OTHERS
+    assert left(folder) == NOT_OF_THE_MEASUREMENT
 
 
 def test_an_interrupted_start_up_ends_its_pulumi_and_stays_an_interruption(
@@ -112,11 +112,11 @@ def test_an_interrupted_start_up_ends_its_pulumi_and_stays_an_interruption(
     started: list[subprocess.Popen[bytes]] = []
     start = program.start
 
-    def noted(_: Program, *words: str) -> subprocess.Popen[bytes]:
+    def recorded(_: Program, *words: str) -> subprocess.Popen[bytes]:
         started.append(start(*words))
         return started[-1]
 
-    monkeypatch.setattr(Program, "start", noted)
+    monkeypatch.setattr(Program, "start", recorded)
     with pytest.raises(KeyboardInterrupt):
         startup.StartUps(bench).by_program(leave=False)
     assert started[0].returncode == -9

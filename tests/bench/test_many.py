@@ -22,7 +22,7 @@ def test_the_memory_of_each_part_is_summed_over_the_processes_of_the_run(tmp_pat
     process(tmp_path, 12, 10, "python -m provider", 30)
     process(tmp_path, 13, 12, "python -m provider child", 5)
     process(tmp_path, 14, 10, "something else", 7)
-    process(tmp_path, 20, 1, "python -m provider of somebody else", 999)
+    process(tmp_path, 20, 1, "python -m provider of another run", 999)
     found = many.used_by_part(10, tmp_path)
     assert found == {"engine": 100, "program": 200, "k3s provider": 35}
 

@@ -1,4 +1,4 @@
-"""Running a Pulumi program: timed to its end, its last words when it fails."""
+"""Running a Pulumi program: its time to the end, its last output when it fails."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_run_is_timed_to_its_end_on_its_own_stack(tmp_path: Path) -> None:
     assert calls == "preview --expect-no-changes --non-interactive --stack bench\n"
 
 
-def test_a_run_that_fails_is_no_measurement(tmp_path: Path) -> None:
+def test_a_run_that_fails_is_an_error_and_not_a_measurement(tmp_path: Path) -> None:
     with pytest.raises(LocalCloudError) as failed:
         program(tmp_path, "echo 'error: no changes were expected'; exit 255").seconds("up")
     assert str(failed.value) == (
@@ -33,11 +33,11 @@ def test_a_run_that_fails_is_no_measurement(tmp_path: Path) -> None:
     )
 
 
-def test_an_answer_is_what_was_printed(tmp_path: Path) -> None:
+def test_standard_output_is_returned_without_standard_error(tmp_path: Path) -> None:
     assert program(tmp_path, "echo '{}'; echo noise >&2").answer("stack", "export").endswith("{}\n")
 
 
-def test_the_stack_itself_and_its_providers_are_no_resources() -> None:
+def test_the_stack_itself_and_its_providers_are_not_counted_as_resources() -> None:
     types = ["pulumi:pulumi:Stack", "pulumi:providers:aws", "aws:ec2/vpc:Vpc", "k3s:aws:Network"]
     content = ", ".join(f'{{"type": "{each}"}}' for each in types)
     assert _resources(f'{{"deployment": {{"resources": [{content}]}}}}') == 2

@@ -1,4 +1,4 @@
-"""Watching a cluster from outside: Docker gives the kubeconfig, the API the nodes."""
+"""Watching a cluster from outside: the kubeconfig by Docker, the nodes by the API."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KUBECONFIG = kubeconfig.render(
 
 
 class Container:
-    """A machine that runs; only a server has a kubeconfig."""
+    """A running machine; only a server has a kubeconfig."""
 
     def __init__(self, address: str, started: str, kubeconfig: str | None = None) -> None:
         networks = {"a network": {"IPAddress": address}}
@@ -59,17 +59,17 @@ AGENT = Container("10.0.0.2", "2026-11-24T12:00:01.5Z")
 SERVER = Container("10.0.0.1", "2026-11-24T12:00:00.123456789Z", KUBECONFIG)
 
 
-class NodesOneAfterTheOther:
-    """An API with two nodes of which so many are Ready, each time it is asked."""
+class FakeApi:
+    """An API with two nodes; each response is how many of them are Ready, or an error."""
 
     def __init__(self, *responses: int | Exception) -> None:
         self._responses = list(responses)
 
     def nodes(self) -> dict[str, NodeState]:
-        answer = self._responses.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return {name: state(ready=number < answer) for number, name in enumerate("ab")}
+        response = self._responses.pop(0)
+        if isinstance(response, Exception):
+            raise response
+        return {name: state(ready=number < response) for number, name in enumerate("ab")}
 
 
 def state(*, ready: bool) -> NodeState:
@@ -80,11 +80,11 @@ def state(*, ready: bool) -> NodeState:
 
 @pytest.fixture
 def reached(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """At which addresses an API was looked for; it has one node Ready, fails, then has two."""
+    """The addresses of the API; it has one node Ready, then fails, then has two."""
     addresses: list[str] = []
-    responses = NodesOneAfterTheOther(1, ApiError("the API does not answer"), 2)
+    responses = FakeApi(1, ApiError("the API does not answer"), 2)
 
-    def client(_: str, address: str) -> NodesOneAfterTheOther:
+    def client(_: str, address: str) -> FakeApi:
         addresses.append(address)
         return responses
 
@@ -96,10 +96,10 @@ def reached(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_the_server_is_the_machine_with_a_kubeconfig_and_all_nodes_count(
     reached: list[str],
 ) -> None:
-    asked = iter([True, True, True])
-    Watch(engine(AGENT, SERVER), CLOUD, 2).until_ready(lambda: next(asked))
+    polls = iter([True, True, True])
+    Watch(engine(AGENT, SERVER), CLOUD, 2).until_ready(lambda: next(polls))
     assert reached == ["10.0.0.1"]
-    assert list(asked) == [], "one node Ready, then no answer, was not enough"
+    assert list(polls) == [], "it returned before both nodes were Ready"
 
 
 def test_the_start_is_that_of_the_first_machine() -> None:
@@ -107,32 +107,32 @@ def test_the_start_is_that_of_the_first_machine() -> None:
     assert watch.started == pytest.approx(1795521600.123456)
 
 
-def test_without_a_server_the_deadline_ends_it(reached: list[str]) -> None:
+def test_without_a_server_the_wait_fails_at_the_deadline(reached: list[str]) -> None:
     with pytest.raises(LocalCloudError) as ended:
         Watch(engine(AGENT), CLOUD, 2, deadline_seconds=0.05).until_ready()
     assert str(ended.value) == "0 of 2 nodes were Ready after 0 s\n    last seen: no kubeconfig"
     assert reached == []
 
 
-def test_what_no_longer_goes_on_is_not_waited_for(reached: list[str]) -> None:
+def test_the_wait_fails_when_the_run_ended(reached: list[str]) -> None:
     with pytest.raises(LocalCloudError) as ended:
         Watch(engine(SERVER), CLOUD, 2).until_ready(lambda: False)
     assert str(ended.value) == "it ended with 1 of 2 nodes Ready"
 
 
-def test_the_api_is_asked_at_the_machines_own_address_as_the_kubeconfigs_user(
+def test_the_api_is_reached_at_the_machines_own_address_as_the_kubeconfigs_user(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[kubeconfig.Parts] = []
-    monkeypatch.setattr(provider_api, "_trust", asked.append)
+    trusted: list[kubeconfig.Parts] = []
+    monkeypatch.setattr(provider_api, "_trust", trusted.append)
     readiness.api(KUBECONFIG, "10.0.0.1")
-    (access,) = asked
+    (access,) = trusted
     assert access.server == "https://10.0.0.1:6443"
     assert access.certificate_authority == "an authority"
     assert (access.client_certificate, access.client_key) == ("a certificate", "a key")
 
 
-def test_a_kubeconfig_that_is_never_whole_is_the_cause_at_the_deadline() -> None:
+def test_a_kubeconfig_that_stays_invalid_is_the_cause_at_the_deadline() -> None:
     server = Container("10.0.0.1", "2026-11-24T12:00:00Z", "")
     with pytest.raises(LocalCloudError) as ended:
         Watch(engine(server), CLOUD, 2, deadline_seconds=0.05).until_ready()

@@ -1,4 +1,4 @@
-"""What `make bench` tells of its measurements."""
+"""The report of `make bench`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetching k3s when the network or a download place misbehaves."""
+"""Fetching k3s when the network or a source fails."""
 
 from __future__ import annotations
 

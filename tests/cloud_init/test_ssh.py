@@ -28,7 +28,7 @@ def test_ssh_is_restarted_with_our_key_before_anything_else_is_fetched(
     assert (machine.root / "etc/ssh/ssh_host_ed25519_key.pub").read_text() == "ssh-ed25519 AAAA\n"
 
 
-def test_a_machine_whose_unit_is_called_sshd_is_served_too(machine: SimulatedMachine) -> None:
+def test_a_machine_whose_unit_is_called_sshd_is_supported(machine: SimulatedMachine) -> None:
     machine.systemd.ssh_units = ("sshd.service",)
     machine.configure("server")
     assert machine.boot() == 0

@@ -48,7 +48,7 @@ def test_an_open_api_must_be_configured_explicitly() -> None:
         ("_", "k3s-d2e2ad"),
     ],
 )
-def test_a_stacks_name_that_cannot_name_a_cluster_is_made_into_one_that_can(
+def test_a_stacks_name_that_cannot_name_a_cluster_is_converted_to_one_that_can(
     stack: str, name: str
 ) -> None:
     assert config.load({"network": CLOSED}, stack=stack).name == name

@@ -26,7 +26,7 @@ def test_any_text_reaches_the_machine_unchanged() -> None:
 
 
 def test_cloud_init_makes_no_host_key_and_deletes_none() -> None:
-    """The boothook has deleted those of the image, the boot program brings the one that counts."""
+    """The boothook has deleted the image's, and the boot program installs the configured one."""
     parsed = cloud_config_of(user_data.render("{}", {}))
     assert (parsed["ssh_deletekeys"], parsed["ssh_keys"]) == (False, {})
     assert "ssh_authorized_keys" not in parsed
@@ -45,7 +45,9 @@ def test_user_data_is_ascii_and_begins_with_the_part_that_runs_first() -> None:
     ("template", "expected"),
     [(user_data.TEMPLATE, {"boothook"}), (user_data.BOOTHOOK, {"files"})],
 )
-def test_a_template_asks_for_what_the_renderer_gives(template: Path, expected: set[str]) -> None:
+def test_a_template_has_the_variables_that_the_renderer_sets(
+    template: Path, expected: set[str]
+) -> None:
     tree = user_data.environment().parse(template.read_text())
     assert jinja2.meta.find_undeclared_variables(tree) == expected
 

@@ -113,7 +113,7 @@ def _observed(before: Built, after: Built, name: str) -> Iterator[Effect]:
         ({"network": {**OPEN, "sshAllowedCidrs": []}}, {}),
     ],
 )
-def test_the_plan_is_what_the_engine_is_asked_for(
+def test_the_plan_equals_the_changes_of_the_resources(
     before: dict[str, Any], after: dict[str, Any]
 ) -> None:
     old, new = cluster(**before), cluster(**after)

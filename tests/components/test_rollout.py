@@ -52,7 +52,7 @@ def test_only_the_new_machines_of_a_larger_pool_boot_at_once() -> None:
     assert order.index((NODE, AGENTS[0])) < order.index((INSTANCE, AGENTS[1]))
 
 
-def test_the_turn_is_no_dependency_in_state() -> None:
+def test_the_order_is_not_a_dependency_in_state() -> None:
     def dependencies(built: Built) -> dict[str, frozenset[str]]:
         return {name: each.depends_on for name, each in built.of(INSTANCE).items()}
 

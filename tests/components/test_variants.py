@@ -211,7 +211,7 @@ def test_a_role_with_objects_in_the_bucket_may_still_decrypt_its_parameters() ->
         assert found["kms:Decrypt"] == [key]
 
 
-def test_the_bucket_is_closed_to_the_public_and_goes_with_its_content() -> None:
+def test_the_bucket_is_closed_to_the_public_and_is_deleted_with_its_content() -> None:
     built = build({**CONFIGURATION, "manifests": [manifest("big", NOISE)]})
     (bucket,) = built.of("aws:s3/bucket:Bucket").values()
     assert bucket.inputs["forceDestroy"] is True
@@ -240,7 +240,7 @@ def test_passwords_of_registries_travel_as_secret_parameters_only() -> None:
     assert json.loads(held["registryAuth"]) == auth
 
 
-def test_each_identity_has_a_kubeconfig_and_the_administrator_only_when_asked() -> None:
+def test_each_identity_has_a_kubeconfig_and_the_administrator_only_when_configured() -> None:
     identities = [
         {"name": "viewer", "role": "viewer"},
         {"name": "metrics", "clusterRole": "system:monitoring", "namespaces": ["kube-system"]},
@@ -266,7 +266,7 @@ def test_an_identity_has_the_configured_expiry_and_generation() -> None:
     assert (identity.inputs["expiryDays"], identity.inputs["generation"]) == (30, 2)
 
 
-def test_no_identity_is_made_of_an_empty_list() -> None:
+def test_an_empty_list_creates_no_identity() -> None:
     made = build({**CONFIGURATION, "identities": []})
     assert made.of("k3s:index:Identity") == {}
     assert made.outputs["kubeconfigs"] == {}

@@ -1,4 +1,4 @@
-"""What the demo refuses before it starts anything, and what it tells."""
+"""The preconditions of the demo, its clean-up and its output."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RUNNING = {"id": "0a1b2c3d", "pid": 41, "endpoint": "http://127.0.0.1:4566"}
 BINARY = K3s(Path("/k3s"), "v1.36.4+standin1", "the stand-in", "ab" * 32)
 
 
-def test_what_cannot_work_is_reported_before_anything_is_prepared(
+def test_a_missing_precondition_is_reported_before_anything_is_prepared(
     machine: Machine, folder: Folder
 ) -> None:
     machine.is_now(root=False)
@@ -41,7 +41,7 @@ def test_a_cluster_whose_cloud_runs_may_be_updated(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize("running", [None, {**RUNNING, "pid": 42}])
-def test_a_cluster_whose_cloud_has_ended_can_only_be_forgotten(
+def test_a_cluster_whose_cloud_has_ended_is_an_error_with_what_to_do(
     folder: Folder, running: dict[str, object] | None
 ) -> None:
     has_state(folder, state_of("aws:ec2/vpc:Vpc"))
@@ -54,7 +54,7 @@ def test_a_cluster_whose_cloud_has_ended_can_only_be_forgotten(
     )
 
 
-def test_a_stack_without_resources_fits_any_cloud(folder: Folder) -> None:
+def test_a_stack_without_resources_may_be_updated_on_any_cloud(folder: Folder) -> None:
     has_state(folder, state_of("pulumi:pulumi:Stack"))
     require_same_cloud(folder, RUNNING)
 
@@ -66,7 +66,7 @@ def test_where_nothing_was_started_there_is_nothing_to_destroy(
     assert machine.messages == ["there is no demo, and Docker does not run"]
 
 
-def test_nothing_is_destroyed_under_a_pulumi_that_works(
+def test_nothing_is_destroyed_while_another_pulumi_runs(
     machine: Machine, folder: Folder, working_pulumi: int
 ) -> None:
     has_lock(folder, working_pulumi)
@@ -77,7 +77,7 @@ def test_nothing_is_destroyed_under_a_pulumi_that_works(
     assert machine.messages == []
 
 
-def test_every_stage_of_the_demo_is_in_the_list_of_what_comes_next() -> None:
+def test_every_stage_of_the_demo_is_in_the_list_of_stages() -> None:
     files = [Path(each.__code__.co_filename) for each in (set_up, up)]
     text = "".join(each.read_text() for each in files)
     assert tuple(re.findall(r'stages\.stage\("([^"]+)"\)', text)) == STAGES
@@ -96,7 +96,7 @@ def test_nodes_that_cannot_be_listed_are_an_error(machine: Machine, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("kind", "answer", "expected"),
+    ("kind", "status", "expected"),
     [
         ("the stand-in", 401, "nodes run no containers"),
         ("K3S_BINARY", None, "no registry can be reached from here; the nodes are Ready"),
@@ -105,8 +105,8 @@ def test_nodes_that_cannot_be_listed_are_an_error(machine: Machine, tmp_path: Pa
     ],
 )
 def test_the_reason_why_the_packaged_components_do_not_run_is_reported(
-    monkeypatch: pytest.MonkeyPatch, kind: str, answer: int | None, expected: str | None
+    monkeypatch: pytest.MonkeyPatch, kind: str, status: int | None, expected: str | None
 ) -> None:
-    monkeypatch.setattr(download, "status_of", lambda url: answer)
+    monkeypatch.setattr(download, "status_of", lambda url: status)
     notice = system_pods.notice(dataclasses.replace(BINARY, kind=kind))
     assert (notice is None) if expected is None else expected in str(notice)

@@ -1,4 +1,4 @@
-"""An AWS account, moto's, with a network in it that the stack's state knows."""
+"""An AWS account of moto, with a network that is in the stack's state."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def tagged(kind: str, tags: dict[str, str]) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Account:
-    """What stood before, in the state of the stack."""
+    """The resources that are in the state of the stack."""
 
     endpoint: str
     ec2: Any
@@ -58,13 +58,15 @@ class Account:
         return client(self.endpoint, service)
 
     @property
-    def known(self) -> frozenset[str]:
+    def recorded_ids(self) -> frozenset[str]:
         return frozenset([self.vpc, self.subnet, self.group, self.table, self.gateway])
 
-    def left_by(self, kind: str, inputs: dict[str, Any], *known: str) -> list[Leftover]:
+    def left_by(self, kind: str, inputs: dict[str, Any], *recorded: str) -> list[Leftover]:
         """What recovery finds of one interrupted creation."""
         creations = [Creation(kind, inputs)]
-        return find(Interrupted(creations, self.known | frozenset(known), "urn"), self.client)
+        return find(
+            Interrupted(creations, self.recorded_ids | frozenset(recorded), "urn"), self.client
+        )
 
 
 @pytest.fixture
@@ -76,11 +78,11 @@ def account(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Account:
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16", TagSpecifications=tagged("vpc", TAGS))
     vpc_id = vpc["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
-    group = ec2.create_security_group(VpcId=vpc_id, GroupName="known", Description="k3s")
+    group = ec2.create_security_group(VpcId=vpc_id, GroupName="recorded", Description="k3s")
     table = ec2.create_route_table(VpcId=vpc_id)["RouteTable"]["RouteTableId"]
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     interface = ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]
-    iam.create_role(RoleName="known", AssumeRolePolicyDocument=TRUST)
+    iam.create_role(RoleName="recorded", AssumeRolePolicyDocument=TRUST)
     return Account(
         *(endpoint, ec2, iam, ssm, vpc_id, subnet, group["GroupId"], table, gateway),
         interface["NetworkInterfaceId"],

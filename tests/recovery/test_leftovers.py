@@ -1,4 +1,4 @@
-"""What interrupted creations leave is found, and nothing that is somebody's is."""
+"""Leftovers of interrupted creations are found, and no resource in use is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recovery.leftovers import KINDS, REPEATABLE, find, unknown_kinds
 from tests.recovery.conftest import OTHER_TAGS, POLICY, TAGS, TRUST, Account, tagged
 
 Inputs = dict[str, Any]
-# Makes what the creation was to make, as the provider does; its id in the state, and the inputs.
+# Creates the resource as the provider does; returns its id in the state, and the inputs.
 Make = Callable[[Account], tuple[str, Inputs]]
 
 
@@ -123,18 +123,18 @@ def vpc(account: Account) -> tuple[str, Inputs]:
 
 def profile(account: Account) -> tuple[str, Inputs]:
     account.iam.create_instance_profile(InstanceProfileName="blue-9f8e7d6")
-    return "blue-9f8e7d6", {"name": "blue-9f8e7d6", "role": "known"}
+    return "blue-9f8e7d6", {"name": "blue-9f8e7d6", "role": "recorded"}
 
 
 def profile_with_its_role(account: Account) -> tuple[str, Inputs]:
     made, inputs = profile(account)
-    account.iam.add_role_to_instance_profile(InstanceProfileName=made, RoleName="known")
+    account.iam.add_role_to_instance_profile(InstanceProfileName=made, RoleName="recorded")
     return made, inputs
 
 
 def policy(account: Account) -> tuple[str, Inputs]:
-    account.iam.put_role_policy(RoleName="known", PolicyName="blue-5", PolicyDocument=POLICY)
-    return "known:blue-5", {"role": "known", "name": "blue-5"}
+    account.iam.put_role_policy(RoleName="recorded", PolicyName="blue-5", PolicyDocument=POLICY)
+    return "recorded:blue-5", {"role": "recorded", "name": "blue-5"}
 
 
 def role(account: Account) -> tuple[str, Inputs]:
@@ -191,7 +191,7 @@ def test_what_is_in_no_state_is_found_and_can_be_removed(
     assert account.left_by(kind, inputs) == []
 
 
-def test_every_kind_the_program_creates_can_be_looked_for() -> None:
+def test_every_kind_the_program_creates_can_be_searched_for() -> None:
     # The stand-in of the provider has these and no more.
     assert set(KINDS) | REPEATABLE == set(resources.KINDS)
 
@@ -200,46 +200,46 @@ def test_every_kind_is_tried_here() -> None:
     assert {kind for kind, _ in MADE} == set(KINDS)
 
 
-def test_an_address_of_another_interface_is_somebodys(account: Account) -> None:
+def test_an_address_of_another_interface_is_in_use(account: Account) -> None:
     made, inputs = elastic_ip(account)
     other = account.ec2.create_network_interface(SubnetId=account.subnet)["NetworkInterface"]
     account.ec2.associate_address(AllocationId=made, NetworkInterfaceId=other["NetworkInterfaceId"])
     assert account.left_by("aws:ec2/eip:Eip", inputs) == []
 
 
-def test_the_tags_of_another_stack_are_somebodys(account: Account) -> None:
+def test_a_resource_with_the_tags_of_another_stack_is_in_use(account: Account) -> None:
     _, inputs = elastic_ip(account)
     assert account.left_by("aws:ec2/eip:Eip", {**inputs, "tags": OTHER_TAGS}) == []
 
 
-def test_a_vpc_with_a_subnet_is_somebodys(account: Account) -> None:
+def test_a_vpc_with_a_subnet_is_in_use(account: Account) -> None:
     made, inputs = vpc(account)
     account.ec2.create_subnet(VpcId=made, CidrBlock="10.9.3.0/24")
     assert account.left_by("aws:ec2/vpc:Vpc", inputs) == []
 
 
-def test_a_gateway_of_another_vpc_is_somebodys(account: Account) -> None:
+def test_a_gateway_of_another_vpc_is_in_use(account: Account) -> None:
     made, inputs = gateway(account)
     other = account.ec2.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
     account.ec2.attach_internet_gateway(InternetGatewayId=made, VpcId=other)
     assert account.left_by("aws:ec2/internetGateway:InternetGateway", inputs) == []
 
 
-def test_an_instance_that_has_ended_is_no_leftover(account: Account) -> None:
+def test_a_terminated_instance_is_not_a_leftover(account: Account) -> None:
     made, inputs = instance(account)
     account.ec2.terminate_instances(InstanceIds=[made])
     assert account.left_by("aws:ec2/instance:Instance", inputs) == []
 
 
-def test_what_uses_something_goes_before_what_it_uses(account: Account) -> None:
+def test_a_resource_is_removed_before_those_that_it_uses(account: Account) -> None:
     kinds = dict(MADE)
     wanted = ["aws:ec2/networkInterface:NetworkInterface", "aws:ec2/instance:Instance"]
     creations = [Creation(kind, kinds[kind](account)[1]) for kind in wanted]
-    found = find(Interrupted(creations, account.known, "urn"), account.client)
+    found = find(Interrupted(creations, account.recorded_ids, "urn"), account.client)
     assert [each.what for each in found] == ["instance", "network interface"]
 
 
-def test_kinds_nobody_can_look_for_are_named() -> None:
+def test_kinds_that_cannot_be_searched_for_are_named() -> None:
     kinds = [
         "k3s:index:Node",
         "aws:rds/instance:Instance",
@@ -250,7 +250,7 @@ def test_kinds_nobody_can_look_for_are_named() -> None:
     assert unknown_kinds(found) == ["aws:rds/instance:Instance"]
 
 
-def test_what_is_put_once_more_is_nothing_to_look_for(account: Account) -> None:
+def test_a_creation_that_can_be_repeated_is_not_searched_for(account: Account) -> None:
     creations = [Creation(kind, {"bucket": "demo"}) for kind in sorted(REPEATABLE)]
     assert unknown_kinds(Interrupted(creations, frozenset(), "urn")) == []
     assert find(Interrupted(creations, frozenset(), "urn"), account.client) == []

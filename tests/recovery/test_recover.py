@@ -1,4 +1,4 @@
-"""Recovery in its order: nothing is removed under a living run, nothing forgotten too early."""
+"""Recovery in its order: not while another run is active, and the state is cleared last."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def endpoints(account: Account) -> list[dict[str, str]]:
 
 
 def exported(account: Account, *creations: tuple[str, dict[str, Any]]) -> dict[str, Any]:
-    known = [{"type": "x", "urn": "u", "id": name} for name in account.known]
+    recorded = [{"type": "x", "urn": "u", "id": name} for name in account.recorded_ids]
     return {
         "version": 3,
         "deployment": {
-            "resources": [{"type": "pulumi:pulumi:Stack", "urn": URN}, *known],
+            "resources": [{"type": "pulumi:pulumi:Stack", "urn": URN}, *recorded],
             "pending_operations": [
                 {"type": "creating", "resource": {"type": kind, "inputs": inputs}}
                 for kind, inputs in creations
@@ -43,7 +43,7 @@ def exported(account: Account, *creations: tuple[str, dict[str, Any]]) -> dict[s
 
 @pytest.fixture
 def pulumi(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pulumi:
-    """A `pulumi` that answers from a file and writes down what it was asked."""
+    """A `pulumi` that prints a file and records its calls."""
 
     def make(export: dict[str, Any], *, refresh: str = "true") -> Stack:
         (tmp_path / "export.json").write_text(json.dumps(export))
@@ -70,7 +70,7 @@ def calls(tmp_path: Path) -> list[str]:
     return [" ".join(line.split()[:2]) for line in (tmp_path / "calls").read_text().splitlines()]
 
 
-def test_a_stack_nobody_interrupted_is_left_alone(
+def test_a_stack_without_interrupted_creations_is_not_changed(
     account: Account, pulumi: Pulumi, tmp_path: Path
 ) -> None:
     reported: list[str] = []
@@ -79,7 +79,7 @@ def test_a_stack_nobody_interrupted_is_left_alone(
     assert calls(tmp_path) == ["stack export"]
 
 
-def test_leftovers_are_removed_before_the_creations_are_forgotten(
+def test_leftovers_are_removed_before_the_creations_are_cleared(
     account: Account, pulumi: Pulumi, tmp_path: Path
 ) -> None:
     made, inputs = instance(account)
@@ -101,7 +101,7 @@ def test_leftovers_are_removed_before_the_creations_are_forgotten(
     assert f"--target {URN} " in (tmp_path / "calls").read_text()
 
 
-def test_who_does_not_agree_keeps_everything(
+def test_without_consent_nothing_is_removed(
     account: Account, pulumi: Pulumi, tmp_path: Path
 ) -> None:
     kind = "aws:ec2/networkInterface:NetworkInterface"
@@ -118,7 +118,7 @@ def test_who_does_not_agree_keeps_everything(
     assert "refresh --clear-pending-creates" not in calls(tmp_path)
 
 
-def test_under_a_run_that_is_alive_nothing_is_removed(account: Account, pulumi: Pulumi) -> None:
+def test_while_another_run_is_active_nothing_is_removed(account: Account, pulumi: Pulumi) -> None:
     kind = "aws:ec2/networkInterface:NetworkInterface"
     _, inputs = interface(account)
     stack = pulumi(
@@ -129,7 +129,7 @@ def test_under_a_run_that_is_alive_nothing_is_removed(account: Account, pulumi: 
     assert len(account.left_by(kind, inputs)) == 1
 
 
-def test_a_state_that_the_kill_tore_apart_is_named(
+def test_a_state_with_empty_attributes_is_an_error_with_its_fix(
     account: Account, pulumi: Pulumi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pulumi(exported(account))
@@ -141,7 +141,7 @@ def test_a_state_that_the_kill_tore_apart_is_named(
     assert "beside the stack's .json, and end the backend's URL with ?metadata=skip" in printed
 
 
-def test_what_a_run_that_just_ended_has_made_is_no_leftover(
+def test_a_resource_of_a_run_that_just_ended_is_not_a_leftover(
     account: Account, pulumi: Pulumi, tmp_path: Path
 ) -> None:
     kind = "aws:ec2/networkInterface:NetworkInterface"
@@ -156,20 +156,20 @@ def test_what_a_run_that_just_ended_has_made_is_no_leftover(
     assert [left.id for left in account.left_by(kind, inputs)] == [made]
 
 
-def test_a_creation_nobody_can_look_for_is_named_and_nothing_forgotten(
+def test_a_creation_that_cannot_be_searched_for_is_named_and_nothing_is_cleared(
     account: Account, pulumi: Pulumi, tmp_path: Path
 ) -> None:
     stack = pulumi(exported(account, ("aws:rds/instance:Instance", {})))
     with pytest.raises(RecoveryError) as caught:
         recover(stack, lambda _: True, print)
     assert str(caught.value) == (
-        "cannot look for aws:rds/instance:Instance\n"
-        "    `pulumi refresh` asks for each interrupted creation what became of it"
+        "cannot search for aws:rds/instance:Instance\n"
+        "    `pulumi refresh` asks for the result of each interrupted creation"
     )
     assert "refresh --clear-pending-creates" not in calls(tmp_path)
 
 
-def test_what_aws_refuses_is_an_error_and_nothing_is_forgotten(
+def test_an_error_of_aws_is_reported_and_nothing_is_cleared(
     account: Account, pulumi: Pulumi, tmp_path: Path
 ) -> None:
     gone = {"primaryNetworkInterface": {"networkInterfaceId": "eni-0123456789abcdef0"}}
@@ -179,8 +179,10 @@ def test_what_aws_refuses_is_an_error_and_nothing_is_forgotten(
     assert "refresh --clear-pending-creates" not in calls(tmp_path)
 
 
-def test_an_export_of_an_unknown_version_is_refused() -> None:
-    with pytest.raises(RecoveryError, match="the stack's export has version 9, known are 3 and 4"):
+def test_an_export_of_another_version_is_rejected() -> None:
+    with pytest.raises(
+        RecoveryError, match="the stack's export has version 9, supported are 3 and 4"
+    ):
         read({"version": 9})
 
 
