@@ -72,7 +72,7 @@ class LastUpdate(pulumi.runtime.Mocks):
 
     def call(self, args: MockCallArgs) -> tuple[dict[object, object], list[tuple[str, str]] | None]:
         self.calls.append((args.token, args.args))
-        return {"outputs": {"nodes": [{"pool": "servers"}, {"pool": "agents"}]}}, None
+        return {"outputs": {"nodes": [{"pool": "servers"}, {"pool": "agents"}]}}, []
 
 
 @pytest.mark.parametrize(
