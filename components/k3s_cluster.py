@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pulumi
 
-from cluster import bucket, network, node_config, parameters, policies
+from cluster import bucket, network, node_config, parameters
 from cluster.machine_files import NodeConfig
 from cluster.model import Cluster, Node
 from cluster.model import NodePool as PoolPlan
 from cluster.node_config import Addresses, NodeContext
-from cluster.spec import Architecture, Identity, Role
-from components import bom, endpoint, plugin
+from cluster.spec import Architecture
+from components import bom, endpoint
 from components.address import Address, AddressArgs
 from components.bucket import Bucket, BucketArgs
 from components.control_plane import ControlPlane, ControlPlaneArgs
 from components.credentials import Credentials, CredentialsArgs
 from components.datastore import Datastore, DatastoreArgs
+from components.kubeconfigs import Kubeconfigs
 from components.machine import Access, Machine, MachineArgs
-from components.machine_role import MachineRole, MachineRoleArgs
+from components.machine_roles import MachineRoles
 from components.network import Network, NetworkArgs
 from components.node_pool import NodePool, NodePoolArgs
 from components.parameter import SecretParameters
@@ -82,24 +83,33 @@ class K3sCluster(pulumi.ComponentResource):
             self._child,
         )
         self._bucket = self._create_bucket()
-        self._roles = self._create_roles()
+        self._roles = MachineRoles(
+            name, cluster, self._bucket, self._child, registry_auth=bool(args.registry_auth)
+        )
         self._addresses = {node.suffix: self._create_address(node) for node in cluster.nodes}
         first = self._addresses[cluster.nodes[0].suffix]
         self.api_endpoint = endpoint.at_address(first).url
         self._access = self._grant_access()
 
         machines = self._create_machines()
-        self._deny_parameters(machines)
+        self._roles.deny_parameters(
+            (node, machine.node) for node, machine in zip(cluster.nodes, machines, strict=True)
+        )
         self.nodes = pulumi.Output.all(*[machine.summary for machine in machines])
         self.boot_report = pulumi.Output.all(
             *[machine.node.bootReport for machine in machines]
         ).apply(lambda reports: {report["node"]: report for report in reports})
         self.bom = bom.of(cluster, machines, args.boot_program, self._bucket)
-        server = machines[0]
-        self.kubeconfigs = {
-            each.name: self._create_identity(each, server) for each in cluster.identities
-        }
-        self.admin_kubeconfig = self._read_kubeconfig(server) if cluster.admin_kubeconfig else None
+        kubeconfigs = Kubeconfigs(
+            parent=self,
+            name=name,
+            cluster=cluster,
+            api=self._access.api,
+            server=machines[0],
+            datastore=self._datastore,
+        )
+        self.kubeconfigs = {each.name: kubeconfigs.of_identity(each) for each in cluster.identities}
+        self.admin_kubeconfig = kubeconfigs.of_administrator() if cluster.admin_kubeconfig else None
         self.register_outputs({"apiEndpoint": self.api_endpoint, "kubeconfigs": self.kubeconfigs})
 
     def _create_network(self) -> Network:
@@ -127,52 +137,6 @@ class K3sCluster(pulumi.ComponentResource):
             objects[bucket.k3s_key(cluster, architecture)] = pulumi.FileAsset(str(path))
         args = BucketArgs(objects=objects, tags=self._tags, object_tags=cluster.short_tags)
         return Bucket(f"{self._name}-files", args, self._child)
-
-    def _readable_objects(self, role: Role) -> list[pulumi.Input[str]]:
-        if self._bucket is None:
-            return []
-        folders = bucket.READABLE[role]
-        return [pulumi.Output.concat(self._bucket.arn, f"/{each}/*") for each in folders]
-
-    def _create_roles(self) -> dict[str, MachineRole]:
-        """The role of each node, by its suffix: one for the servers, one for so many agents."""
-        found: dict[str, MachineRole] = {}
-        for role in network.ROLES:
-            nodes = [node for node in self._args.cluster.nodes if node.role == role]
-            size = policies.MACHINES_OF_A_ROLE
-            for first in range(0, max(len(nodes), 1), size):
-                suffix = f"-{first // size + 1}" if first else ""
-                made = self._create_role(f"{self._name}-{role}{suffix}", role)
-                found |= {node.suffix: made for node in nodes[first : first + size]}
-        return found
-
-    def _create_role(self, name: str, role: Role) -> MachineRole:
-        cluster, auth = self._args.cluster, self._args.registry_auth
-        readable = parameters.readable_by(cluster, role, registries=bool(auth))
-        return MachineRole(
-            name,
-            MachineRoleArgs(
-                parameter_arns=list(map(self._parameter_arn, readable)),
-                all_parameters=self._parameter_arn(parameters.everything(cluster)),
-                key_arn=cluster.parameter_key_arn,
-                object_arns=self._readable_objects(role),
-                tags=self._tags,
-            ),
-            self._child,
-        )
-
-    def _parameter_arn(self, name: str) -> str:
-        cluster = self._args.cluster
-        return parameters.arn(
-            name, partition=cluster.partition, region=cluster.region, account_id=cluster.account_id
-        )
-
-    def _deny_parameters(self, machines: Sequence[Machine]) -> None:
-        of_role: dict[MachineRole, list[plugin.Node]] = {}
-        for node, machine in zip(self._args.cluster.nodes, machines, strict=True):
-            of_role.setdefault(self._roles[node.suffix], []).append(machine.node)
-        for role, nodes in of_role.items():
-            role.deny_parameters(nodes)
 
     def _create_address(self, node: Node) -> Address:
         return Address(
@@ -250,7 +214,7 @@ class K3sCluster(pulumi.ComponentResource):
                 cluster=self._args.cluster,
                 node=node,
                 address=self._addresses[node.suffix],
-                profile_name=self._roles[node.suffix].profile_name,
+                profile_name=self._roles.of(node).profile_name,
                 image_id=node.pool.image_id,
                 boot_program=self._args.boot_program,
                 node_config=self._node_config(node),
@@ -259,7 +223,7 @@ class K3sCluster(pulumi.ComponentResource):
                 secrets=self._credentials.secrets[node.role],
                 parameters=self._parameters,
                 ready_to_boot=[
-                    self._roles[node.suffix].policy,
+                    self._roles.of(node).policy,
                     *self._credentials.parameters[node.role],
                     *(self._bucket.objects if self._bucket else ()),
                 ],
@@ -289,46 +253,3 @@ class K3sCluster(pulumi.ComponentResource):
             ],
             bucket=self._bucket.bucket_name if self._bucket else None,
         ).apply(build)
-
-    def _create_identity(self, identity: Identity, server: Machine) -> pulumi.Output[str]:
-        made = plugin.Identity(
-            f"{self._name}-{identity.name}",
-            {
-                "api": self._access.api,
-                "datastoreId": self._datastore.id,
-                "clusterName": self._args.cluster.name,
-                "name": identity.name,
-                "clusterRole": identity.cluster_role,
-                "namespaces": list(identity.namespaces),
-                "clusterReads": list(identity.cluster_reads),
-                "expiryDays": identity.expiry_days,
-                "generation": identity.generation,
-                "deadlineSeconds": self._args.cluster.node_deadline_seconds,
-            },
-            pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[server.node],
-                # Rights are objects in the datastore of the first server.
-                deleted_with=server.instance,
-                # They are found by the identity's name, also those of one that takes its place.
-                delete_before_replace=True,
-            ),
-        )
-        return pulumi.Output.secret(made.kubeconfig)
-
-    def _read_kubeconfig(self, server: Machine) -> pulumi.Output[str]:
-        kubeconfig = plugin.Kubeconfig(
-            self._name,
-            {
-                "ssh": server.ssh,
-                "api": self._access.api,
-                "instanceId": server.instance.id,
-                "clusterName": self._args.cluster.name,
-                "deadlineSeconds": self._args.cluster.node_deadline_seconds,
-            },
-            # The file is there once k3s has started, which is what the node waits for.
-            pulumi.ResourceOptions(
-                parent=self, depends_on=[server.node], deleted_with=server.instance
-            ),
-        )
-        return pulumi.Output.secret(kubeconfig.kubeconfig)

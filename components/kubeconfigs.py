@@ -1,0 +1,72 @@
+"""The kubeconfigs of a cluster: of each identity, and the administrator's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from cluster.model import Cluster
+from cluster.spec import Identity
+from components import plugin
+from components.datastore import Datastore
+from components.machine import Machine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kubeconfigs:
+    """Creates kubeconfigs below `parent`, once the first server is Ready."""
+
+    parent: pulumi.Resource
+    name: str
+    cluster: Cluster
+    api: plugin.ApiConnection
+    server: Machine
+    datastore: Datastore
+
+    def of_identity(self, identity: Identity) -> pulumi.Output[str]:
+        """The kubeconfig of a client certificate with permissions of its own; secret."""
+        created = plugin.Identity(
+            f"{self.name}-{identity.name}",
+            {
+                "api": self.api,
+                "datastoreId": self.datastore.id,
+                "clusterName": self.cluster.name,
+                "name": identity.name,
+                "clusterRole": identity.cluster_role,
+                "namespaces": list(identity.namespaces),
+                "clusterReads": list(identity.cluster_reads),
+                "expiryDays": identity.expiry_days,
+                "generation": identity.generation,
+                "deadlineSeconds": self.cluster.node_deadline_seconds,
+            },
+            pulumi.ResourceOptions(
+                parent=self.parent,
+                depends_on=[self.server.node],
+                # Its permissions are objects in the datastore of the first server.
+                deleted_with=self.server.instance,
+                # They are found by the identity's name, also those of one that replaces it.
+                delete_before_replace=True,
+            ),
+        )
+        return pulumi.Output.secret(created.kubeconfig)
+
+    def of_administrator(self) -> pulumi.Output[str]:
+        """The kubeconfig that k3s wrote on the first server; secret."""
+        created = plugin.Kubeconfig(
+            self.name,
+            {
+                "ssh": self.server.ssh,
+                "api": self.api,
+                "instanceId": self.server.instance.id,
+                "clusterName": self.cluster.name,
+                "deadlineSeconds": self.cluster.node_deadline_seconds,
+            },
+            # The file exists once k3s has started, which is what the node waits for.
+            pulumi.ResourceOptions(
+                parent=self.parent,
+                depends_on=[self.server.node],
+                deleted_with=self.server.instance,
+            ),
+        )
+        return pulumi.Output.secret(created.kubeconfig)

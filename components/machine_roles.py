@@ -1,0 +1,82 @@
+"""The roles of a cluster's machines: one for the servers, one for so many agents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pulumi
+
+from cluster import bucket, network, parameters, policies
+from cluster.model import Cluster, Node
+from cluster.spec import Role
+from components import plugin
+from components.bucket import Bucket
+from components.machine_role import MachineRole, MachineRoleArgs
+
+
+class MachineRoles:
+    """
+    Creates the roles of all machines, below the component of `opts`.
+
+    `registry_auth`: whether there are passwords of image registries, which machines may read.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        cluster: Cluster,
+        files: Bucket | None,
+        opts: pulumi.ResourceOptions,
+        *,
+        registry_auth: bool,
+    ) -> None:
+        self._cluster, self._files, self._opts = cluster, files, opts
+        self._registry_auth = registry_auth
+        self._of_node: dict[str, MachineRole] = {}
+        for role in network.ROLES:
+            nodes = [node for node in cluster.nodes if node.role == role]
+            size = policies.MACHINES_OF_A_ROLE
+            for first in range(0, max(len(nodes), 1), size):
+                suffix = f"-{first // size + 1}" if first else ""
+                created = self._create(f"{name}-{role}{suffix}", role)
+                self._of_node |= {node.suffix: created for node in nodes[first : first + size]}
+
+    def of(self, node: Node) -> MachineRole:
+        """The role of one machine."""
+        return self._of_node[node.suffix]
+
+    def deny_parameters(self, joined: Iterable[tuple[Node, plugin.Node]]) -> None:
+        """Denies the parameters to the machines of these nodes, once they have joined."""
+        of_role: dict[MachineRole, list[plugin.Node]] = {}
+        for node, resource in joined:
+            of_role.setdefault(self.of(node), []).append(resource)
+        for role, nodes in of_role.items():
+            role.deny_parameters(nodes)
+
+    def _create(self, name: str, role: Role) -> MachineRole:
+        cluster = self._cluster
+        readable = parameters.readable_by(cluster, role, registries=self._registry_auth)
+        return MachineRole(
+            name,
+            MachineRoleArgs(
+                parameter_arns=list(map(self._parameter_arn, readable)),
+                all_parameters=self._parameter_arn(parameters.everything(cluster)),
+                key_arn=cluster.parameter_key_arn,
+                object_arns=self._readable_objects(role),
+                tags=cluster.tags,
+            ),
+            self._opts,
+        )
+
+    def _parameter_arn(self, name: str) -> str:
+        cluster = self._cluster
+        return parameters.arn(
+            name, partition=cluster.partition, region=cluster.region, account_id=cluster.account_id
+        )
+
+    def _readable_objects(self, role: Role) -> list[pulumi.Input[str]]:
+        if self._files is None:
+            return []
+        return [
+            pulumi.Output.concat(self._files.arn, f"/{each}/*") for each in bucket.READABLE[role]
+        ]
