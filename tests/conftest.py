@@ -41,7 +41,8 @@ SLOW_PLACES = (
     # A whole cluster for each test; tests/golden/state/ has one of each example in `make check`.
     *(f"components/test_{each}.py" for each in ("changes", "rollout", "variants")),
 )
-SLOW_FIXTURES = {"provider": "machine"}  # an SSH server with a shell for each command
+# In tests/provider: an SSH server with a shell for each command, and an HTTPS server with keys.
+SLOW_FIXTURES = [("provider", "machine"), ("provider", "api")]
 # What takes seconds to load or to start is used by one of the processes that run the tests.
 IN_ONE_PROCESS = {
     "localcloud/aws_plugin": "moto's server",
@@ -68,7 +69,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def is_slow(test: str, fixtures: Collection[str]) -> bool:
     """Whether a test is slow by its place or by its fixtures."""
     return _is_in(SLOW_PLACES, test) or any(
-        _is_in([folder], test) and fixture in fixtures for folder, fixture in SLOW_FIXTURES.items()
+        _is_in([folder], test) and fixture in fixtures for folder, fixture in SLOW_FIXTURES
     )
 
 

@@ -84,12 +84,14 @@ def test_make_test_runs_all_of_them_and_make_check_the_fast_ones() -> None:
     assert re.search(r"\$\(MAKE\) .* lint types unit$", recipe, re.M)
 
 
-@pytest.mark.parametrize("place", [*SLOW_PLACES, *SLOW_FIXTURES, *IN_ONE_PROCESS, *ONE_BY_ONE])
+@pytest.mark.parametrize(
+    "place", [*SLOW_PLACES, *dict(SLOW_FIXTURES), *IN_ONE_PROCESS, *ONE_BY_ONE]
+)
 def test_a_place_that_the_configuration_of_the_tests_names_exists(place: str) -> None:
     assert (ROOT / "tests" / place).exists()
 
 
-@pytest.mark.parametrize(("folder", "fixture"), SLOW_FIXTURES.items())
+@pytest.mark.parametrize(("folder", "fixture"), SLOW_FIXTURES)
 def test_a_slow_fixture_exists(folder: str, fixture: str) -> None:
     assert f"def {fixture}(" in (ROOT / "tests" / folder / "conftest.py").read_text()
 
