@@ -48,6 +48,7 @@ test: ## everything: check, slow, the Go tests, then the tests on the local clou
 	$(TOOLCHAIN) prepare test; \
 	(cd $(STANDIN) && export CGO_ENABLED=0 && go vet -trimpath ./... && go test -trimpath ./...); \
 	$(IN_VENV) -m pytest -m localcloud
+	@echo "make test took $$(( ($$(date +%s) - $(BEGAN) + 30) / 60 )) min on $$(nproc) processors"
 
 .PHONY: bench
 bench: ## measure start-up, preview and up against their floors; writes bench/results.json

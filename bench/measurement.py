@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from bench import many, results
+from bench import checks, many, results
 from bench.environment import prepare
 from bench.startup import StartUps
 from bench.unchanged import unchanged
@@ -15,6 +15,7 @@ from toolchain.progress import Say
 # A third more or less from one to the next is usual on two processors.
 START_UPS = 5
 REPEATS = 5
+CHECKS = 3
 # Agents.
 LARGE = 100
 LARGE_REPEATS = 3
@@ -23,6 +24,8 @@ VERY_LARGE = 1000
 
 def measure(folder: Folder, host: Host, say: Say) -> results.Results:
     """Measures everything, floor and program in turn. Raises LocalCloudError, ToolchainError."""
+    say("==> make check")
+    check_seconds = checks.seconds(folder.places.root, CHECKS)
     with prepare(folder, host, say) as bench:
         starts = StartUps(bench)
         for number in range(1, START_UPS + 1):
@@ -42,4 +45,5 @@ def measure(folder: Folder, host: Host, say: Say) -> results.Results:
             boot=starts.boot,
             up_seconds=starts.up_seconds,
             memory=memory,
+            check_seconds=check_seconds,
         )
