@@ -46,7 +46,8 @@ class Datastore(pulumi.ComponentResource):
             f"{name}-datastore",
             name=args.record_name,
             type="String",
-            value=args.storage_id,
+            # No secret, unlike `value`, which is always one in state.
+            insecure_value=args.storage_id,
             tags=dict(args.tags),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[args.first_server]),
         )

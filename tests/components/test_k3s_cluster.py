@@ -113,7 +113,7 @@ def test_the_datastore_is_recorded_once_the_first_server_is_ready(built: Built) 
     record = built.of(PARAMETER)["demo-datastore"]
     assert record.inputs["name"] == "/k3s-aws/dev/demo/server/datastore"
     assert record.inputs["type"] == "String"
-    assert record.plain("value") == "demo-servers-0-id"
+    assert record.inputs["insecureValue"] == "demo-servers-0-id"
     assert any(each.endswith("k3s:index:Node::demo-servers-0") for each in record.depends_on)
 
 

@@ -201,7 +201,7 @@ def test_what_was_given_to_machines_is_rotated_and_no_node_is_lost(stack: Stack)
 
 def _has_nothing_to_read_once_it_has_joined(stack: Stack) -> None:
     names = stack.parameters()
-    assert len(names) == 9
+    assert len(names) == 10
     for node in stack.nodes():
         output = json.loads(on_machine(stack, node, "python3", "-c", ASK_SSM, *names))
         assert set(output.values()) == {"AccessDeniedException"}
@@ -222,7 +222,7 @@ def _reads_its_own_and_nothing_else_before(stack: Stack) -> None:
         home = f"/k3s-aws/{stack.name}/{stack.name}/{node['role']}"
         shared = {"token", "authorized-keys"}
         if node["role"] == "server":
-            shared |= {"agent-token", "certificate-authority"}
+            shared |= {"agent-token", "certificate-authority", "datastore"}
         own = {f"{home}/{each}" for each in shared} | {f"{home}/host-keys/{node['privateIp']}"}
         assert read == own
         assert {output[f"GetParameters {name}"] for name in names if name not in own} == {

@@ -207,6 +207,35 @@ def test_the_value_of_a_parameter_is_marked_secret(engine: Engine) -> None:
     engine.delete(PARAMETER, name, state)
 
 
+def test_an_insecure_value_of_a_parameter_is_not_marked_secret_and_is_found_again(
+    engine: Engine,
+) -> None:
+    inputs = {"name": "/x/plain", "type": "String", "insecureValue": "i-1"}
+    name, state = engine.create(PARAMETER, inputs)
+    assert decode(state)["insecureValue"] == "i-1"
+    assert "value" not in load(state)
+    changed = {**inputs, "insecureValue": "i-2"}
+    engine.update(PARAMETER, name, inputs, changed)
+    assert load(engine.read(PARAMETER, name, changed).inputs) == changed
+    engine.delete(PARAMETER, name, state)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"type": "SecureString", "insecureValue": "a"},
+        {"type": "String", "value": "a", "insecureValue": "a"},
+        {"type": "String"},
+    ],
+)
+def test_a_parameter_without_exactly_one_fitting_value_is_refused(
+    engine: Engine, values: dict[str, str]
+) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        engine.create(PARAMETER, {"name": "/x/values", **values})
+    assert "must have value or insecureValue" in refusal(caught)[1]
+
+
 def test_a_parameter_moves_to_another_key_in_place_and_stays_there(engine: Engine) -> None:
     """As terraform-provider-aws: key_id is optional and computed, and updated in place."""
 
