@@ -137,6 +137,14 @@ class Stack:
         content["config"][CLUSTER] = {key: each for key, each in kept.items() if each is not None}
         self.config_file.write_text(yaml.safe_dump(content))
 
+    def label_nodes(self, value: str | None, *, servers: bool = True) -> None:
+        """A change in place, for which the provider connects to every machine, or every agent."""
+        cluster = yaml.safe_load(self.config_file.read_text())["config"][CLUSTER]
+        labels = {} if value is None else {"example.com/change": value}
+        if servers:
+            self.configure(servers={**cluster["servers"], "labels": labels})
+        self.configure(pools=[{**each, "labels": labels} for each in cluster["pools"]])
+
 
 @dataclass
 class Stacks:

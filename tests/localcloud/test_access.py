@@ -286,10 +286,8 @@ def _goes_on_where_a_change_of_tokens_was_cut_off(stack: Stack) -> None:
     until(lambda: refusal in shell(stack, server, journal), "k3s started with what it was not told")
     restarts = "systemctl show --property=NRestarts --value k3s"
     until(lambda: int(shell(stack, server, restarts)) >= 3, "systemd does not start k3s again")
-    # Whatever is brought to the machine sets it right.
-    stack.configure(nodeDeadlineSeconds=299)
-    stack.pulumi(*UP)
-    stack.configure(nodeDeadlineSeconds=None)
+    # Any change in place sets it right.
+    stack.label_nodes("a")
     stack.pulumi(*UP)
     shell(stack, server, "systemctl restart k3s")
     stack.kubectl("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=40s")
@@ -354,12 +352,10 @@ def test_a_drop_in_of_instance_connect_lets_nobody_in(stack: Stack) -> None:
         "systemctl daemon-reload; systemctl restart ssh",
     )
     assert not login_is_refused(stack, server, guest)
-    stack.configure(nodeDeadlineSeconds=298)
+    stack.label_nodes("b")
     stack.pulumi(*UP)
     assert login_is_refused(stack, server, guest)
     shell(stack, server, f"rm {drop_in} /etc/guest")
-    stack.configure(nodeDeadlineSeconds=None)
-    stack.pulumi(*UP)
 
 
 def test_the_parameters_move_to_a_key_of_ones_own_and_back(stack: Stack) -> None:
@@ -384,7 +380,7 @@ def kms_keys(stack: Stack) -> set[str]:
         each["KeyId"]
         for page in pages
         for each in page["Parameters"]
-        if each["Name"].startswith("/k3s-aws/")
+        if each["Name"].startswith("/k3s-aws/") and each["Type"] == "SecureString"
     }
 
 
@@ -395,7 +391,7 @@ def test_every_other_host_key_is_refused_with_its_own_message(stack: Stack) -> N
     stack.pulumi(*UP)
     right = shell(stack, one, f"cat {HOST_KEY}")
     assert right != previous
-    for deadline, (key, output) in enumerate(
+    for change, (key, output) in enumerate(
         {
             shell(stack, other, f"cat {HOST_KEY}"): "another machine of this cluster responds at",
             previous: "had before it was replaced or its key rotated",
@@ -403,8 +399,7 @@ def test_every_other_host_key_is_refused_with_its_own_message(stack: Stack) -> N
         }.items()
     ):
         put_host_key(stack, one, key)
-        # Whatever is brought to a machine makes the provider connect.
-        stack.configure(nodeDeadlineSeconds=301 + deadline)
+        stack.label_nodes(f"c{change}", servers=False)
         assert output in stack.pulumi(*UP, fails=True)
     shell(stack, one, f"rm {HOST_KEY}; systemctl restart ssh || true")
     stack.configure(nodeDeadlineSeconds=60)

@@ -301,7 +301,7 @@ def secrets_of(stack: Stack, machine: Machine) -> set[str]:
     """What must not be seen: the parameters' values and what k3s made itself, line by line."""
     ssm = stack.client("ssm")
     strings = []
-    public = "/authorized-keys"
+    public = ("/authorized-keys", "/datastore")
     for name in (each for each in stack.parameters() if not each.endswith(public)):
         value = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
         held = json.loads(value) if name.endswith("/certificate-authority") else {"": value}
