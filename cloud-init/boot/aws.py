@@ -25,9 +25,10 @@ class Aws:
     def __init__(self, environment: Environment, wait: Wait, report: Report) -> None:
         self.environment, self.wait, self.report = environment, wait, report
         self.skew_seconds = 0.0
+        self.received: dict[str, str] = {}
 
     def metadata(self, path: str) -> str:
-        """A value of the metadata service, by its path below `meta-data`."""
+        """A value of the metadata service, by its path below `meta-data`; requested once."""
         url = f"{self.environment.metadata_url}/latest"
 
         def attempt() -> str:
@@ -41,29 +42,31 @@ class Aws:
                 raise Retry(f"it returned {status}")
             return body.decode().strip()
 
-        value: str = self.wait.until(attempt, f"no {path} from the instance metadata service")
-        return value
+        if path not in self.received:
+            what = f"no {path} from the instance metadata service"
+            self.received[path] = self.wait.until(attempt, what)
+        return self.received[path]
 
     def credentials(self) -> dict[str, str]:
         """The temporary credentials of the instance's role."""
         roles = "iam/security-credentials/"
         found: dict[str, str] = json.loads(self.metadata(roles + self.metadata(roles)))
         if "SecretAccessKey" not in found:
+            self.received.clear()
             raise Retry(f"the instance role has no credentials: {found.get('Code')}")
         self.report.add_secret(found["SecretAccessKey"])
         self.report.add_secret(found["Token"])
         return found
 
     def sign(
-        self, url: str, headers: Mapping[str, str], body: bytes, method: str, region: str,
-        service: str,
-    ) -> dict[str, str]:  # fmt: skip
+        self, url: str, headers: Mapping[str, str], body: bytes, method: str, service: str
+    ) -> dict[str, str]:
         """The headers of the request, with those of its signature."""
         now = self.environment.clock.time() + self.skew_seconds
         when = datetime.fromtimestamp(now, timezone.utc)  # noqa: UP017
         return sign(
-            url, headers, body, method=method, when=when, region=region, service=service,
-            credentials=self.credentials(),
+            url, headers, body, method=method, when=when, service=service,
+            region=self.metadata("placement/region"), credentials=self.credentials(),
         )  # fmt: skip
 
     def correct_clock(self, headers: Any) -> None:
@@ -77,10 +80,9 @@ class Aws:
         if not source.startswith("s3://"):
             return source, headers
         bucket, _, key = source[len("s3://") :].partition("/")
-        region, domain = self._place()
-        url = self.environment.s3_url.format(bucket=bucket, region=region, domain=domain) + key
+        url = self._url(self.environment.s3_url, bucket=bucket) + key
         empty = {**headers, "X-Amz-Content-SHA256": hashlib.sha256(b"").hexdigest()}
-        return url, self.sign(url, empty, b"", "GET", region, "s3")
+        return url, self.sign(url, empty, b"", "GET", "s3")
 
     def parameters(self, names: Sequence[str]) -> dict[str, str]:
         """The decrypted values of SSM parameters, by name; all of them are redacted from now on."""
@@ -97,8 +99,7 @@ class Aws:
         return self._get_parameters([name]).get(name)
 
     def _get_parameters(self, names: Sequence[str]) -> dict[str, str]:
-        region, domain = self._place()
-        url = self.environment.ssm_url.format(region=region, domain=domain)
+        url = self._url(self.environment.ssm_url)
         body = json.dumps({"Names": list(names), "WithDecryption": True}).encode()
         headers = {
             "Content-Type": "application/x-amz-json-1.1",
@@ -106,7 +107,7 @@ class Aws:
         }
 
         def attempt() -> Any:
-            signed = self.sign(url, headers, body, "POST", region, "ssm")
+            signed = self.sign(url, headers, body, "POST", "ssm")
             status, received, text = fetch(url, signed, body=body)
             if status == 200:
                 return json.loads(text)
@@ -120,6 +121,7 @@ class Aws:
         found = self.wait.until(attempt, f"no secrets from {url}", growth=1.5)
         return {each["Name"]: each["Value"] for each in found["Parameters"]}
 
-    def _place(self) -> tuple[str, str]:
-        """The region, and the domain of its services."""
-        return self.metadata("placement/region"), self.metadata("services/domain")
+    def _url(self, pattern: str, **names: str) -> str:
+        """The URL of a service in the region of the instance."""
+        region, domain = self.metadata("placement/region"), self.metadata("services/domain")
+        return pattern.format(region=region, domain=domain, **names)

@@ -22,8 +22,7 @@ def require(machine: Machine) -> None:
         return
     if not machine.node.may_create_cluster:
         raise BootError("this server may not create the cluster, and has no other server to join")
-    holder = machine.aws.parameter(machine.node.datastore_parameter)
-    is_lost = holder is not None and holder.startswith("i-") and holder != machine.instance_id
-    if holder is not None and not is_lost:
-        where = f"{holder} holds its data by {machine.node.datastore_parameter}"
-        raise BootError(f"the cluster exists: {where}, and this machine has none")
+    parameter = machine.node.datastore_parameter
+    holder = machine.aws.parameter(parameter)
+    if holder and (not holder.startswith("i-") or holder == machine.instance_id):
+        raise BootError(f"{holder} has the cluster's data by {parameter}, this machine has none")

@@ -180,6 +180,7 @@ class SimulatedMachine:
         self.rotation_statuses: list[int] = []
         self.systemd.on_k3s_start = self._start_k3s
         self.requested_parameters: list[list[str]] = []
+        self.requested_metadata: list[str] = []
         ca_hash = hashlib.sha256(authority.certificate.encode()).hexdigest()
         self.server_token = f"K10{ca_hash}::server:{SERVER_PASSWORD}"
         self.agent_token = f"K10{ca_hash}::node:{AGENT_PASSWORD}"
@@ -367,6 +368,7 @@ class _Aws(_Handler):
             self.respond(200, self.machine.objects[self.path])
 
     def _metadata(self, path: str) -> None:
+        self.machine.requested_metadata.append(path)
         roles = "iam/security-credentials/"
         if path.startswith(roles) and self.machine.role_delay > 0:
             self.machine.role_delay -= 1

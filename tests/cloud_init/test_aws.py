@@ -46,6 +46,13 @@ def test_a_clock_that_is_an_hour_off_is_corrected(machine: SimulatedMachine, hou
     assert machine.boot() == 0
 
 
+def test_each_value_of_the_metadata_service_is_requested_once(machine: SimulatedMachine) -> None:
+    machine.configure("server")
+    assert machine.boot() == 0
+    assert len(machine.requested_parameters) > 1
+    assert len(set(machine.requested_metadata)) == len(machine.requested_metadata) == 5
+
+
 def test_a_missing_parameter_is_named(machine: SimulatedMachine) -> None:
     del machine.parameters["/demo/authority"]
     machine.configure("server")

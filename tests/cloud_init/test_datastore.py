@@ -36,9 +36,7 @@ def test_a_server_without_data_does_not_create_a_second_cluster(
     assert machine.boot() == 1
     phase, cause = machine.cause()
     assert phase == "datastore"
-    assert cause == (
-        f"the cluster exists: {holder} holds its data by {PARAMETER}, and this machine has none"
-    )
+    assert cause == f"{holder} has the cluster's data by {PARAMETER}, this machine has none"
     assert machine.systemd.restarts("k3s") == 0
 
 

@@ -44,7 +44,7 @@ for name in sys.argv[1:]:
         headers = {
             "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"AmazonSSM.{action}"
         }
-        signed = aws.sign(url, headers, body, "POST", region, "ssm")
+        signed = aws.sign(url, headers, body, "POST", "ssm")
         status, _, text = fetch(url, signed, body=body)
         found = json.loads(text)
         said[f"{action} {name}"] = found.get("__type", "answered").rpartition("#")[2]
