@@ -91,11 +91,6 @@ def render(parts: Parts, *, endpoint: str, name: str, namespace: str | None = No
     return yaml.safe_dump(content, sort_keys=False)
 
 
-def for_operator(text: str, *, endpoint: str, name: str) -> str:
-    """k3s's kubeconfig with our endpoint and names."""
-    return render(parse(text), endpoint=endpoint, name=name)
-
-
 def verify(text: str, *, server_ca_certificate: str) -> None:
     """Raises KubeconfigError unless the kubeconfig trusts exactly our server CA."""
     if _der(parse(text).certificate_authority) != _der(server_ca_certificate):

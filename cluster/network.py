@@ -11,6 +11,7 @@ from cluster.model import Cluster
 from cluster.model import Network as Ranges
 from cluster.spec import Role
 
+API_PORT = 6443
 SUBNET_PREFIX = 20
 SMALLEST_SUBNET_PREFIX = 28
 # EC2 keeps the first four addresses and the last one of a subnet to itself.
@@ -67,7 +68,7 @@ def ingress_rules(cluster: Cluster) -> tuple[IngressRule, ...]:
 
 def _from_outside(ranges: Ranges) -> Iterator[IngressRule]:
     for cidr in ranges.api_allowed_cidrs:
-        yield _from_cidr("server", "api", 6443, cidr)
+        yield _from_cidr("server", "api", API_PORT, cidr)
     for role in ROLES:
         for cidr in ranges.ssh_allowed_cidrs:
             yield _from_cidr(role, "ssh", 22, cidr)
@@ -92,7 +93,7 @@ def source_dest_check(cluster: Cluster) -> bool:
 
 def _between_nodes(cluster: Cluster) -> Iterator[IngressRule]:
     for source in ROLES:
-        yield _from_role("server", "api", "tcp", 6443, source)
+        yield _from_role("server", "api", "tcp", API_PORT, source)
     backend = cluster.k3s.flannel_backend
     for role in ROLES:
         if backend == "host-gw":

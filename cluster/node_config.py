@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cluster import bucket, k3s_config, machine_files, parameters
+from cluster import bucket, k3s_config, machine_files, network, parameters
 from cluster.machine_files import Manifest, NodeConfig, OwnPart, PoolPart
 from cluster.model import Cluster, Node
 
@@ -77,7 +77,9 @@ def _pool(cluster: Cluster, node: Node, context: NodeContext) -> PoolPart:
     if cluster.k3s.registries or context.registry_auth:
         content["registries"] = dict(cluster.k3s.registries)
     if node.role == "agent":
-        content["join"] = {"urls": [f"https://{each}:6443" for each in context.server_private_ips]}
+        content["join"] = {
+            "urls": [f"https://{each}:{network.API_PORT}" for each in context.server_private_ips]
+        }
         return content
     content["datastoreParameter"] = parameters.datastore(cluster)
     if cluster.manifests:

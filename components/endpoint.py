@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import pulumi
 
+from cluster import network
 from components.address import Address
-
-API_PORT = 6443
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +23,7 @@ class Endpoint:
 
     @property
     def url(self) -> pulumi.Output[str]:
-        return pulumi.Output.format("https://{0}:{1}", self.host, API_PORT)
+        return pulumi.Output.format("https://{0}:{1}", self.host, network.API_PORT)
 
 
 def at_address(address: Address) -> Endpoint:

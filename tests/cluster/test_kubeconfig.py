@@ -29,12 +29,14 @@ ENDPOINT = "https://203.0.113.7:6443"
 
 
 def test_the_endpoint_is_ours() -> None:
-    text = kubeconfig.for_operator(K3S, endpoint=ENDPOINT, name="demo")
+    text = kubeconfig.render(kubeconfig.parse(K3S), endpoint=ENDPOINT, name="demo")
     assert kubeconfig.parse(text).server == ENDPOINT
 
 
 def test_everything_in_it_is_named_after_the_cluster() -> None:
-    parsed = yaml.safe_load(kubeconfig.for_operator(K3S, endpoint=ENDPOINT, name="demo"))
+    parsed = yaml.safe_load(
+        kubeconfig.render(kubeconfig.parse(K3S), endpoint=ENDPOINT, name="demo")
+    )
     names = [parsed[kind][0]["name"] for kind in ("clusters", "contexts", "users")]
     assert names == ["demo", "demo", "demo"]
     assert parsed["current-context"] == "demo"
@@ -48,7 +50,9 @@ def test_a_namespace_is_where_kubectl_looks() -> None:
 
 
 def test_certificates_and_key_are_kept() -> None:
-    parts = kubeconfig.parse(kubeconfig.for_operator(K3S, endpoint=ENDPOINT, name="demo"))
+    parts = kubeconfig.parse(
+        kubeconfig.render(kubeconfig.parse(K3S), endpoint=ENDPOINT, name="demo")
+    )
     assert (parts.certificate_authority, parts.client_certificate, parts.client_key) == (
         CA,
         PARTS.client_certificate,
@@ -64,7 +68,9 @@ def test_the_word_default_elsewhere_is_left_alone() -> None:
         client_key="127.0.0.1",
     )
     text = kubeconfig.render(parts, endpoint=parts.server, name="default")
-    again = kubeconfig.parse(kubeconfig.for_operator(text, endpoint=ENDPOINT, name="demo"))
+    again = kubeconfig.parse(
+        kubeconfig.render(kubeconfig.parse(text), endpoint=ENDPOINT, name="demo")
+    )
     assert (again.client_certificate, again.client_key) == ("default", "127.0.0.1")
 
 
