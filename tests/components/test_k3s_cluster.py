@@ -380,6 +380,7 @@ def test_the_default_is_a_deployer_and_no_administrators_kubeconfig(built: Built
         "clusterReads": ["nodes", "namespaces"],
         "expiryDays": 90,
         "generation": 1,
+        "podSecurity": "baseline",
         "deadlineSeconds": 600,
     }
     assert built.of("k3s:index:Kubeconfig") == {}
