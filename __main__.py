@@ -9,7 +9,7 @@ import pulumi
 from cluster import boot_program, config, node_config, user_data
 from cluster.errors import ClusterError
 from cluster.reading import login_key, registry_auth
-from components import lookups, release_files, rollout
+from components import lookups, project_files, release_files, rollout
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
 
 given = pulumi.Config()
@@ -28,7 +28,7 @@ try:
         config.load(
             given.get_object("cluster"),
             stack=pulumi.get_stack(),
-            read_file=lambda name: Path(name).read_text(),
+            read_file=project_files.reader(Path.cwd()),
         )
     )
     user_data.require_room(node_config.longest(cluster), program)
