@@ -65,7 +65,9 @@ class K3sCluster(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: K3sClusterArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("k3s:aws:K3sCluster", name, None, opts)
+        # Where everything is, in the state before there is anything: recovery compares it.
+        place = {"accountId": args.cluster.account_id, "region": args.cluster.region}
+        super().__init__("k3s:aws:K3sCluster", name, place, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self._name, self._args = name, args
         cluster = args.cluster
@@ -82,6 +84,7 @@ class K3sCluster(pulumi.ComponentResource):
             ),
             self._child,
         )
+        self._parameters = self._parameters.of(self._credentials.authority)
         self._bucket = self._create_bucket()
         self._roles = MachineRoles(
             name, cluster, self._bucket, self._child, registry_auth=bool(args.registry_auth)
@@ -198,7 +201,7 @@ class K3sCluster(pulumi.ComponentResource):
                 storage_id=server.instance.id,
                 first_server=server.node,
                 record_name=parameters.datastore(self._args.cluster),
-                tags=self._tags,
+                tags=self._parameters.tags,
             ),
             self._child,
         )

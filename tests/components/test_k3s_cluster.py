@@ -406,3 +406,16 @@ def test_kubeconfigs_are_secret_outputs_and_the_endpoint_is_not(built: Built) ->
 def test_every_node_is_in_the_outputs(built: Built) -> None:
     assert [node["role"] for node in built.outputs["nodes"]] == list(NODES.values())
     assert set(built.outputs["bootReport"]) == set(NODES)
+
+
+def test_every_parameter_has_a_tag_that_no_other_cluster_has(built: Built) -> None:
+    parameters = built.of(PARAMETER)
+    assert len(parameters) > 5
+    for each in parameters.values():
+        assert each.inputs["tags"]["k3s-aws:authority"] == "ab" * 8
+        assert each.inputs["tags"]["k3s-aws:cluster"] == "demo"
+
+
+def test_the_cluster_records_where_it_is(built: Built) -> None:
+    (cluster,) = built.of("k3s:aws:K3sCluster").values()
+    assert cluster.inputs == {"accountId": "123456789012", "region": "eu-central-1"}

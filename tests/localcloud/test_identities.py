@@ -97,8 +97,8 @@ def _may_do_what_they_should_and_nothing_else(stack: Stack) -> None:
     assert refused(stack, deployer, "delete", "node", nodes.pop().removeprefix("node/"))
     assert refused(stack, deployer, "create", "rolebinding", "x", "--clusterrole=edit", "--user=x")
     assert refused(stack, deployer, "label", "namespace", "shop", "a=b")
-    for each in ("shop", "shop-preview"):
-        assert _starts_no_privileged_pod(stack, deployer, each)
+    for namespace in ("shop", "shop-preview"):
+        assert _starts_no_privileged_pod(stack, deployer, namespace)
     assert not refused(stack, viewer, "get", "deployment", "web", "-n", "shop")
     assert refused(stack, viewer, "get", "secrets", "-n", "shop")
     assert refused(stack, viewer, "create", "configmap", "x", "-n", "shop")
