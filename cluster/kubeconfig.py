@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from cluster import untrusted_text
 from cluster.errors import KubeconfigError
 
 
@@ -34,7 +35,7 @@ def parse(text: str) -> Parts:
     """The current context of a kubeconfig; raises KubeconfigError, which never quotes the text."""
     try:
         content = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         # PyYAML's message would quote the line, which may be the key.
         raise KubeconfigError("the kubeconfig is not YAML") from None
     try:
@@ -42,14 +43,14 @@ def parse(text: str) -> Parts:
         cluster = _named(content, "clusters", context["cluster"])["cluster"]
         user = _named(content, "users", context["user"])["user"]
         return Parts(
-            server=cluster["server"],
+            server=untrusted_text.one_line(str(cluster["server"])),
             certificate_authority=_text(cluster["certificate-authority-data"]),
             client_certificate=_text(user["client-certificate-data"]),
             client_key=_text(user["client-key-data"]),
         )
     except KeyError as missing:
         raise KubeconfigError(f"the kubeconfig has no {missing.args[0]}") from None
-    except TypeError:
+    except (TypeError, AttributeError, RecursionError):
         raise KubeconfigError("the kubeconfig does not have the shape of one") from None
     except (binascii.Error, ValueError):
         raise KubeconfigError("the kubeconfig holds a certificate that is not base64") from None
@@ -106,7 +107,7 @@ def _named(content: Mapping[str, Any], kind: str, name: str) -> Mapping[str, Any
     for entry in entries:
         if entry["name"] == name:
             return entry
-    raise KeyError(f'"{name}" under {kind}')
+    raise KeyError(f'"{untrusted_text.one_line(str(name), 64)}" under {kind}')
 
 
 def _text(data: str) -> str:

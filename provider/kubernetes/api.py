@@ -146,7 +146,8 @@ def _trust(parts: kubeconfig.Parts) -> ssl.SSLContext:
             # OpenSSL takes a pair from files only; the folder is the user's own, 0700.
             pair = Path(folder) / "pair.pem"
             pair.write_text(f"{parts.client_certificate}\n{parts.client_key}", "ascii")
-            context.load_cert_chain(pair)
+            # Without a password OpenSSL would ask the terminal for that of an encrypted key.
+            context.load_cert_chain(pair, password="")
     except (ssl.SSLError, ValueError):
         raise InvalidCredentialsError(
             "the certificates and the key for the API cannot be used together"

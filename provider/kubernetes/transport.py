@@ -8,6 +8,7 @@ a server can neither keep a thread of the plugin nor fill its memory.
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import ssl
 import time
@@ -25,6 +26,11 @@ _RESPONSE_SECONDS: Final = 60.0
 # The list of the 250 pods of a full node has a few MB.
 _LONGEST_RESPONSE: Final = 64 * 1024 * 1024
 _BLOCK: Final = 64 * 1024
+
+# urllib3 logs headers that it cannot read, as the server sent them.
+logging.getLogger("urllib3").addHandler(logging.NullHandler())
+logging.getLogger("urllib3").propagate = False
+
 # The errors of OpenSSL for a chain that does not end in our authority:
 # https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
 _UNTRUSTED_CHAIN: Final = {7, 18, 19, 20, 21}
