@@ -18,6 +18,9 @@ from typing import Any, Final
 
 import paramiko
 
+from provider.errors import OperationFailed
+from provider.keys import ed25519
+
 # For one attempt; the wait around it has the deadline.
 _CONNECT_SECONDS: Final = 5.0
 _BANNER_SECONDS: Final = 10.0
@@ -124,7 +127,11 @@ class Connection:
 
 
 def connect(login: Login) -> Connection:
-    """Connects and logs in; raises ConnectionFailed, WrongHostKey or AuthenticationFailed."""
+    """
+    Connects and logs in; raises ConnectionFailed, WrongHostKey or AuthenticationFailed, and
+    OperationFailed where the login key is not a key.
+    """
+    key = _login_key(login)
     with _translate_errors():
         raw = socket.create_connection((login.host, login.port), _CONNECT_SECONDS)
         # Many small packets back and forth: none of them is to wait for the next.
@@ -134,13 +141,22 @@ def connect(login: Login) -> Connection:
         try:
             with _translate_missing_host_key():
                 _check_host_key(transport, login)
-            transport.auth_publickey(
-                login.user, paramiko.Ed25519Key.from_private_key(io.StringIO(login.private_key))
-            )
+            transport.auth_publickey(login.user, key)
         except BaseException:
             transport.close()
             raise
         return Connection(transport)
+
+
+def _login_key(login: Login) -> paramiko.Ed25519Key:
+    try:
+        private = ed25519.rewritten(login.private_key)
+        return paramiko.Ed25519Key.from_private_key(io.StringIO(private))
+    except (ValueError, paramiko.SSHException):
+        raise OperationFailed(
+            f'the login key of user "{login.user}" cannot be used\n'
+            "    give an Ed25519 key in OpenSSH's form, without a passphrase"
+        ) from None
 
 
 def _check_host_key(transport: paramiko.Transport, login: Login) -> None:
