@@ -77,8 +77,7 @@ def _chunks(text: str) -> Iterator[tuple[str, int]]:
             continue
         behind = line.removeprefix(_SEPARATOR).strip()
         if behind and not behind.startswith("#"):
-            reason = "has something behind --- in the same line, which Kubernetes refuses"
-            raise InvalidYaml(reason, number + 1)
+            raise InvalidYaml("has text behind ---", number + 1)
         if lines:
             yield "\n".join(lines), first
             lines, first = [], number + 1
@@ -103,9 +102,8 @@ def _json(text: str, line: int) -> Any:
             text, object_pairs_hook=_entries, parse_constant=_refuse_constant, parse_int=_number
         )
     except json.JSONDecodeError as error:
-        reason = "begins with {, which k3s reads as JSON, and is not valid JSON"
-        fix = "write JSON, or YAML without braces around the object"
-        raise InvalidYaml(reason, line + error.lineno, fix) from None
+        fix = "k3s reads what begins with { as JSON: write JSON, or YAML without braces around it"
+        raise InvalidYaml("is not valid JSON", line + error.lineno, fix) from None
     except RecursionError:
         raise InvalidYaml(f"is nested deeper than {MOST_LEVELS} levels") from None
 
@@ -137,7 +135,9 @@ def _yaml(text: str, line: int) -> Any:
         raise InvalidYaml(error.reason, error.line and error.line + line) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        raise InvalidYaml("is not valid YAML", mark and line + mark.line + 1) from None
+        # At the end of the text it is behind the last line.
+        where = mark and line + min(mark.line, text.rstrip("\n").count("\n")) + 1
+        raise InvalidYaml("is not valid YAML", where) from None
     except ValueError:
         raise InvalidYaml("is not valid YAML") from None
 
@@ -152,7 +152,7 @@ class _Composer:
         self._open: set[str] = set()
 
     def document(self) -> Any:
-        value = None
+        value = event = None
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if event.version and event.version != (1, 1):
@@ -160,9 +160,19 @@ class _Composer:
                 value = self._value(next(self._events), 0)
             elif isinstance(event, yaml.DocumentEndEvent):
                 break
-        if any(isinstance(event, yaml.DocumentStartEvent) for event in self._events):
-            raise InvalidYaml("has a document that does not begin with a line ---")
+        self._require_end(_line(event))
         return value
+
+    def _require_end(self, line: int) -> None:
+        """Kubernetes would ignore what comes behind the end of a document."""
+        try:
+            ended = not any(isinstance(each, yaml.DocumentStartEvent) for each in self._events)
+        except yaml.YAMLError:
+            ended = False
+        if not ended:
+            raise InvalidYaml(
+                "has a document without --- before it, behind the one that ends", line
+            )
 
     def _value(self, event: Any, level: int) -> Any:
         if isinstance(event, yaml.AliasEvent):

@@ -16,8 +16,8 @@ from cluster import yaml_scalars
 
 # Go and PyYAML agree on plain scalars of these; all else is escaped where it has to be.
 _PRINTABLE = re.compile(r"[ -~]*")
-# Go's JSON has floats below this one in digits: as an integer where it is one.
-_FIRST_IN_SCIENTIFIC_NOTATION = 1e21
+# What Go reads as an integer.
+_INTEGERS = 2.0**64
 
 
 class _Dumper(yaml.SafeDumper):
@@ -30,7 +30,7 @@ class _Dumper(yaml.SafeDumper):
 
     def number(self, number: float) -> yaml.ScalarNode:
         # Pulumi writes a large integer that passed through a float as 1.2321123131e+10.
-        if number.is_integer() and abs(number) < _FIRST_IN_SCIENTIFIC_NOTATION:
+        if number.is_integer() and abs(number) < _INTEGERS:
             return self.represent_int(int(number))
         return self.represent_float(number)
 

@@ -61,8 +61,8 @@ def _scalar_fault(value: Any) -> Fault | None:
     if value is None or isinstance(value, str | bool):
         return None
     fix = "put the value in quotes"
-    if not isinstance(value, int | float):
+    if not isinstance(value, int | float) or value - value != 0:
         return Fault(f"{quoted(value)} is not a valid value of JSON", fix, Kind.TYPE)
-    if not abs(value) <= _MOST_EXACT and (isinstance(value, int) or value - value != 0):
-        return Fault(f"{quoted(value)} is a number that programs round", fix, Kind.LIMIT)
+    if isinstance(value, int) and abs(value) > _MOST_EXACT:
+        return Fault(f"{value} has more digits than other programs keep", fix, Kind.LIMIT)
     return None

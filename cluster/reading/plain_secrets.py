@@ -96,15 +96,19 @@ def in_text(text: str) -> bool:
 
 def in_values(content: Any) -> Iterator[tuple[Path, Fault]]:
     """Secrets in a chart's values, by path; those that only may be one have Kind.WARNING."""
+    secrets: list[Path] = []
     for path, value in walk(content):
-        if isinstance(value, Mapping):
-            if is_secret_with_data(value):
-                yield path, Fault(_SECRET_OBJECT, _INSTEAD, Kind.SECRET)
-            elif (kind := _kind_of(value.get("name"), value.get("value"))) is not None:
+        if any(path[: len(each)] == each for each in secrets):
+            continue
+        if isinstance(value, Mapping) and is_secret_with_data(value):
+            secrets.append(path)
+            yield path, Fault(_SECRET_OBJECT, _INSTEAD, Kind.SECRET)
+        elif isinstance(value, Mapping):
+            if kind := _kind_of(value.get("name"), value.get("value")):
                 yield (*path, "value"), _fault(kind)
         elif isinstance(value, str) and (in_text(value) or _is_secret_text(value)):
             yield path, _fault(Kind.SECRET)
-        elif path and (kind := _kind_of(path[-1], value)) is not None:
+        elif path and (kind := _kind_of(path[-1], value)):
             yield path, _fault(kind)
 
 

@@ -76,13 +76,11 @@ def _in_k3s(path: Path, value: Any) -> Iterator[tuple[Path, Fault]]:
 
 
 def _is_in_registries(below: Path, value: Any) -> bool:
-    is_auth = below[-1] == "auth" and len(below) > 1
-    at_its_place = len(below) == 4 and below[1] == "configs"
-    if is_auth:
-        return not at_its_place and bool(value)
+    if below[-1] == "auth":
+        # k3s.py reports it where k3s looks for it.
+        return len(below) > 1 and bool(value) and not (len(below) == 4 and below[1] == "configs")
     named = isinstance(below[-1], str) and plain_secrets.is_secret_name(below[-1])
-    under_auth = len(below) == 5 and below[1] == "configs" and below[3] == "auth"
-    return named and not under_auth and isinstance(value, str | int) and bool(value)
+    return named and "auth" not in below and isinstance(value, str | int) and bool(value)
 
 
 def _is_in_keys(name: str, value: str | int) -> bool:
