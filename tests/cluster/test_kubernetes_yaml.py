@@ -78,13 +78,18 @@ class Kubernetes:
         assert process.stdout is not None
         process.stdin.write(json.dumps({"as": what, "text": text}) + "\n")
         process.stdin.flush()
-        reply = json.loads(process.stdout.readline())
+        reply = json.loads(process.stdout.readline(), parse_int=_number)
         if "error" in reply:
             raise Refused(reply["error"])
         return reply["value"]
 
     def end(self) -> None:
         self._process.communicate()
+
+
+def _number(digits: str) -> int | float:
+    """A number of JSON as Go has it, which rounds what is longer."""
+    return int(digits) if len(digits) <= 16 else float(digits)
 
 
 class Refused(Exception):  # noqa: N818 - reads as the fact it states
@@ -178,7 +183,7 @@ def _compare(kubernetes: Kubernetes, text: str, what: str) -> None:
         # What is no object, and what JSON has no number for, are not the reader's business.
         assert re.search("Kind|cannot unmarshal|json:|unsupported value", str(refused))
     elif what == "values" or not any(isinstance(each, dict) and "items" in each for each in found):
-        assert found == expected
+        assert json.loads(json.dumps(found), parse_int=_number) == expected
 
 
 def _outcome(read: Callable[[], Any], refusal: type[Exception]) -> tuple[Any, Exception | None]:
