@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from cluster import k3s_flags
 from cluster.errors import Kind
-from cluster.reading import checks, identities, k3s, manifests, network, pools, tags
+from cluster.reading import checks, identities, k3s, manifests, network, pools, secret_check, tags
 from cluster.reading.faults import Fault, not_an_object
 from cluster.reading.keys import TOP
 from cluster.reading.section import Problems, Section
@@ -39,6 +39,7 @@ def load(raw: object, *, stack: str, read_file: manifests.ReadFile = _no_files) 
     problems.raise_if_any()
     top = Section(raw, (), problems, TOP)
     spec = _read(top, stack, read_file)
+    secret_check.check(top.content, problems)
     network.check_room(top["network"], spec.all_pools, spec.network)
     problems.raise_if_any()
     return dataclasses.replace(spec, warnings=problems.warnings)
@@ -49,6 +50,9 @@ def _read(top: Section, stack: str, read_file: manifests.ReadFile) -> ClusterSpe
     wanted = k3s.read(top["k3s"])
     minor = k3s_flags.minor_of(wanted.version)
     image = pools.read_image(top["image"], None)
+    applied = manifests.read(top, wanted, read_file)
+    allowed = identities.read(top, name)
+    identities.check_charts(top, allowed, applied)
     return ClusterSpec(
         name=name,
         stack=stack,
@@ -58,8 +62,8 @@ def _read(top: Section, stack: str, read_file: manifests.ReadFile) -> ClusterSpe
         network=network.read(top["network"], wanted),
         node_deadline_seconds=top["nodeDeadlineSeconds"],
         drain_seconds=top["drainSeconds"],
-        manifests=manifests.read(top, wanted, read_file),
-        identities=identities.read(top, name),
+        manifests=applied,
+        identities=allowed,
         admin_kubeconfig=top["adminKubeconfig"],
         own_tags=tags.read(top),
         rotation=Rotation(**top["rotation"].arguments()),

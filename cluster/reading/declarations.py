@@ -14,6 +14,7 @@ from typing import Any
 
 from cluster.effect import Effect
 from cluster.errors import Kind
+from cluster.reading import json_values
 from cluster.reading.faults import Fault, listed_twice, quoted, suggestion, wrong_type
 
 Path = tuple[str | int, ...]
@@ -198,11 +199,7 @@ class FreeObject(Key):
         if not isinstance(value, Mapping):
             yield (), wrong_type("an object", value, "write keys and values")
             return
-        for name in value:
-            if not isinstance(name, str):
-                # PyYAML reads `on` as true, Pulumi as a string; in quotes it is the same for both.
-                what = f"the key must be a string, found {quoted(name)}"
-                yield (str(name),), Fault(what, "put the key in quotes", Kind.TYPE)
+        yield from json_values.faults(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,8 +210,10 @@ class StringMap(FreeObject):
     check: Callable[[Mapping[str, str]], Iterator[tuple[Path, Fault]]]
 
     def faults(self, value: Any) -> Iterator[tuple[Path, Fault]]:
-        yield from super().faults(value)
-        if isinstance(value, Mapping):
+        if not isinstance(value, Mapping):
+            yield from super().faults(value)
+        else:
+            yield from json_values.key_faults(value)
             named = {name: each for name, each in value.items() if isinstance(name, str)}
             found = {name: self.value.fault(each) for name, each in named.items()}
             yield from (((name,), fault) for name, fault in found.items() if fault)

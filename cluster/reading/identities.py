@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from cluster.errors import Kind
+from cluster.reading import kube_objects
 from cluster.reading.faults import quoted
+from cluster.reading.manifests import chart_namespace
 from cluster.reading.section import Section, format_path
-from cluster.spec import Identity
+from cluster.spec import Identity, Manifest
 
 # What each role is in Kubernetes' own words:
 # https://kubernetes.io/docs/reference/access-authn-authz/rbac/#user-facing-roles
@@ -18,6 +20,7 @@ _READABLE = ("nodes", "namespaces")
 _START_PODS = ("edit", "admin")
 # Bound to a namespace, it may also change the labels of the namespace itself.
 _CHANGES_LABELS = "cluster-admin"
+_START_PODS_IN_A_NAMESPACE = (*_START_PODS, _CHANGES_LABELS)
 _NOT_ENFORCED = "privileged"
 _SYSTEM = "kube-system"
 # The certificate's common name, `k3s-aws:<cluster>:<identity>:<8 digits>`, has 64 characters:
@@ -129,3 +132,36 @@ def _warn_of_pods(section: Section) -> None:
             "are root on their node, a server's too",
             'leave it out, or use "restricted"',
         )
+
+
+def check_charts(
+    top: Section, identities: Sequence[Identity], manifests: Sequence[Manifest]
+) -> None:
+    """
+    Warns of charts in a namespace in which an identity may start pods.
+
+    A pod may run as each ServiceAccount of its namespace, and charts often have one that reads
+    Secrets everywhere. Identities of the whole cluster have a warning of their own.
+    """
+    for section, key, namespace in _chart_namespaces(top, manifests):
+        for each in identities:
+            may_start_pods = each.cluster_role in _START_PODS_IN_A_NAMESPACE
+            if may_start_pods and namespace in each.namespaces:
+                section.warn(
+                    key,
+                    f"identity {quoted(each.name)} may start pods in the chart's namespace "
+                    f"{quoted(namespace)}, with the rights of each ServiceAccount in it",
+                    "give the chart a namespace of its own, or the identity another one",
+                )
+
+
+def _chart_namespaces(
+    top: Section, manifests: Sequence[Manifest]
+) -> Iterator[tuple[Section, str, str]]:
+    for section in top["charts"]:
+        yield section, "namespace", chart_namespace(section)
+    given = [each for each in manifests if not each.of_chart]
+    for section, manifest in zip(top["manifests"], given, strict=True):
+        if kube_objects.fault(manifest.content) is None:
+            for namespace in kube_objects.chart_namespaces(manifest.content):
+                yield section, section.given("content", "file")[0], namespace

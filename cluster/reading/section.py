@@ -9,7 +9,7 @@ from typing import Any
 
 from cluster.errors import ConfigError, Kind, Problem
 from cluster.reading.declarations import Key, Object, Objects, Path
-from cluster.reading.faults import Fault, not_an_object, quoted, unknown_key
+from cluster.reading.faults import Fault, not_an_object, quoted, unknown_key, without_credentials
 
 ROOT = "cluster"
 _PLAIN = re.compile(r"[\w-]+")
@@ -29,6 +29,10 @@ class Problems:
     def warn(self, path: Path, what: str, fix: str) -> None:
         """What is allowed, and perhaps not intended."""
         self._warned.append((path, Fault(what, fix, Kind.WARNING)))
+
+    def has_problem(self, path: Path) -> bool:
+        """Whether something was found at the path."""
+        return any(where == path for where, _ in self._found)
 
     def raise_if_any(self) -> None:
         if self._found:
@@ -111,6 +115,11 @@ class Section:
     def __contains__(self, key: str) -> bool:
         return key in self._content
 
+    @property
+    def content(self) -> Mapping[Any, Any]:
+        """The object as the file has it."""
+        return self._content
+
     def __getitem__(self, key: str) -> Any:
         return self._values[key]
 
@@ -159,7 +168,7 @@ class Section:
 
 def format_path(path: Path) -> str:
     """The path as `pulumi config set --path` takes it: `cluster.pools[1].count`."""
-    return ROOT + "".join(map(_step, path))
+    return ROOT + without_credentials("".join(map(_step, path)))
 
 
 def _step(step: str | int) -> str:

@@ -20,6 +20,8 @@ from typing import Any, Final
 
 import paramiko
 
+from provider.errors import OperationFailed
+from provider.keys import ed25519
 from provider.ssh.errors import (
     ConnectionFailed,
     OutputTooLong,
@@ -157,7 +159,11 @@ class Connection:
 
 
 def connect(login: Login) -> Connection:
-    """Connects and logs in; raises ConnectionFailed, WrongHostKey or AuthenticationFailed."""
+    """
+    Connects and logs in; raises ConnectionFailed, WrongHostKey or AuthenticationFailed, and
+    OperationFailed where the login key is not a key.
+    """
+    key = _login_key(login)
     with translate_errors():
         raw = socket.create_connection((login.host, login.port), _CONNECT_SECONDS)
         # Many small packets back and forth: none of them is to wait for the next.
@@ -168,9 +174,7 @@ def connect(login: Login) -> Connection:
         try:
             with translate_missing_host_key():
                 _check_host_key(transport, login)
-            transport.auth_publickey(
-                login.user, paramiko.Ed25519Key.from_private_key(io.StringIO(login.private_key))
-            )
+            transport.auth_publickey(login.user, key)
         except BaseException:
             transport.close()
             raw.close()
@@ -188,6 +192,17 @@ def _read(channel: paramiko.Channel, longest: int) -> bytes:
         if time.monotonic() > end:
             raise ConnectionFailed("the machine does not end a command")
     return bytes(output)
+
+
+def _login_key(login: Login) -> paramiko.Ed25519Key:
+    try:
+        private = ed25519.rewritten(login.private_key)
+        return paramiko.Ed25519Key.from_private_key(io.StringIO(private))
+    except (ValueError, paramiko.SSHException):
+        raise OperationFailed(
+            f'the login key of user "{login.user}" cannot be used\n'
+            "    give an Ed25519 key in OpenSSH's form, without a passphrase"
+        ) from None
 
 
 def _check_host_key(transport: paramiko.Transport, login: Login) -> None:

@@ -97,12 +97,12 @@ def test_another_authority_is_rejected(other: str) -> None:
     ("text", "message"),
     [
         ("", "the kubeconfig does not have the shape of one"),
-        ("{a: [", "the kubeconfig is not YAML"),
+        ("{a: [", "the kubeconfig is not valid YAML"),
         ("{}", "the kubeconfig has no current-context"),
         ("current-context: x\ncontexts: []", 'the kubeconfig has no "x" under contexts'),
         (
             K3S.replace("client-key-data: ", "client-key-data: %secret%"),
-            "the kubeconfig is not YAML",
+            "the kubeconfig is not valid YAML",
         ),
         (
             K3S.replace("client-key-data: ", "client-key-data: secret!"),

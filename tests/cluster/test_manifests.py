@@ -75,7 +75,7 @@ def test_a_chart_of_a_registry_needs_no_repository() -> None:
     (manifest,) = load(charts=[{"name": "a", "chart": "oci://example.com/a"}]).manifests
     assert yaml.safe_load(manifest.content)["spec"] == {
         "chart": "oci://example.com/a",
-        "targetNamespace": "default",
+        "targetNamespace": "a",
         "createNamespace": True,
     }
 

@@ -43,7 +43,7 @@ IDENTITIES = Objects(
             example="admin",
             noun="ClusterRole name",
             hint="write a name such as {}",
-            pattern=r"[A-Za-z0-9]([A-Za-z0-9.:_-]*[A-Za-z0-9])?",
+            pattern=r"[A-Za-z0-9]([A-Za-z0-9.:_-]{0,251}[A-Za-z0-9])?",
         ),
         "namespaces": Strings(
             "where it has its role; must be given for a `deployer`",
