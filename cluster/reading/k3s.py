@@ -11,6 +11,7 @@ import yaml
 
 from cluster import k3s_flags, releases
 from cluster.errors import Kind
+from cluster.reading import component_arguments
 from cluster.reading.faults import Fault, quoted, suggestion, wrong_type
 from cluster.reading.section import Section
 from cluster.spec import Architecture, K3s, Role
@@ -28,9 +29,6 @@ _EXPECTED: Mapping[k3s_flags.Type, str] = {
     "duration": 'a duration such as "10m"',
 }
 _INTEGER = re.compile(r"[+-]?\d+")
-# What Go's time.ParseDuration takes.
-_DURATION = re.compile(r"[+-]?(0|((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)")
-_ARGUMENTS = "-arg"
 _READABLE = "is a secret and would be readable in user data and state"
 
 
@@ -88,7 +86,10 @@ def check_k3s_keys(section: Section, key: str, role: Role, minor: str) -> None:
     for name, value in section[key].items():
         if _is_known(name, minor):
             for fault in _faults(name, value, role, minor):
-                section.report(key, *fault, below=(name,))
+                if fault.kind is Kind.WARNING:
+                    section.warn(key, fault.what, fault.fix, below=(name,))
+                else:
+                    section.report(key, *fault, below=(name,))
         else:
             _report_unknown(section, key, name, role, minor)
 
@@ -140,7 +141,7 @@ def _faults(name: str, value: Any, role: Role, minor: str) -> Iterator[Fault]:
         )
         yield Fault(_READABLE, fix, Kind.SECRET)
     elif name in flags:
-        yield from _type_faults(name, value, flags[name].type)
+        yield from _type_faults(name, value, flags[name].type, minor)
     elif role == "agent":
         what = "is a key of k3s server only, and k3s agent does not start with it"
         yield Fault(what, "set it below cluster.k3s.server or cluster.servers.k3s")
@@ -149,23 +150,22 @@ def _faults(name: str, value: Any, role: Role, minor: str) -> Iterator[Fault]:
         yield Fault(what, "set it below cluster.k3s.agent or the k3s of a pool")
 
 
-def _type_faults(name: str, value: Any, kind: k3s_flags.Type) -> Iterator[Fault]:
+def _type_faults(
+    name: str, value: Any, kind: k3s_flags.Type, minor: str
+) -> Iterator[Fault]:
     values = value if isinstance(value, list) else [value]
     right = {
         "string": isinstance(value, str | int | float) and not isinstance(value, bool),
         "strings": bool(values) and all(isinstance(each, str) for each in values),
         "boolean": isinstance(value, bool),
         "integer": not isinstance(value, bool) and bool(_INTEGER.fullmatch(str(value))),
-        "duration": isinstance(value, str) and bool(_DURATION.fullmatch(value)),
+        "duration": isinstance(value, str) and bool(component_arguments.DURATION.fullmatch(value)),
     }[kind]
     if not right:
         example = "true or false" if kind == "boolean" else _EXPECTED[kind]
         yield wrong_type(_EXPECTED[kind], value, f"write {example}")
-    elif name.endswith(_ARGUMENTS):
-        for each in values:
-            if each.startswith("-"):
-                what = f"{quoted(each)} begins with a hyphen"
-                yield Fault(what, "write name=value without hyphens")
+    elif name.endswith(component_arguments.SUFFIX):
+        yield from component_arguments.faults(name, values, minor)
 
 
 def _check_registries(section: Section) -> None:
