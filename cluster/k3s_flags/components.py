@@ -6,9 +6,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal
-
-from cluster.k3s_flags import minor_of
+from typing import Any, Literal
 
 Type = Literal["string", "boolean", "integer", "number", "duration", "address", "ports"]
 
@@ -16,23 +14,18 @@ _FILE = Path(__file__).parent / "components.json"
 
 
 @cache
-def _content() -> Mapping[str, object]:
-    content: Mapping[str, object] = json.loads(_FILE.read_text())
+def _content() -> Mapping[str, Any]:
+    content: Mapping[str, Any] = json.loads(_FILE.read_text())
     return content
 
 
 @cache
 def flags_of(component: str) -> Mapping[str, Type]:
     """The type of each flag of a component by its name; empty for one that is not listed."""
-    components = _content()["components"]
-    assert isinstance(components, Mapping)
-    return {
-        name: kind
-        for kind, names in components.get(component, {}).items()
-        for name in names.split()
-    }
+    kinds = _content()["components"].get(component, {})
+    return {name: kind for kind, names in kinds.items() for name in names.split()}
 
 
-def is_listed(release: str) -> bool:
-    """Whether these are the flags of the components in this k3s release, or minor version."""
-    return minor_of(release) == _content()["minor"]
+def is_listed(minor: str) -> bool:
+    """Whether these are the flags of the components in this minor version."""
+    return bool(minor == _content()["minor"])

@@ -36,7 +36,6 @@ def read(section: Section) -> K3s:
     minor = k3s_flags.minor_of(section["version"])
     for role in ("server", "agent"):
         check_k3s_keys(section, role, role, minor)
-    _check_registries(section)
     return K3s(
         **section.arguments(without=("bucket",)),
         from_bucket=section["bucket"],
@@ -150,9 +149,7 @@ def _faults(name: str, value: Any, role: Role, minor: str) -> Iterator[Fault]:
         yield Fault(what, "set it below cluster.k3s.agent or the k3s of a pool")
 
 
-def _type_faults(
-    name: str, value: Any, kind: k3s_flags.Type, minor: str
-) -> Iterator[Fault]:
+def _type_faults(name: str, value: Any, kind: k3s_flags.Type, minor: str) -> Iterator[Fault]:
     values = value if isinstance(value, list) else [value]
     right = {
         "string": isinstance(value, str | int | float) and not isinstance(value, bool),
@@ -166,24 +163,3 @@ def _type_faults(
         yield wrong_type(_EXPECTED[kind], value, f"write {example}")
     elif name.endswith(component_arguments.SUFFIX):
         yield from component_arguments.faults(name, values, minor)
-
-
-def _check_registries(section: Section) -> None:
-    for name, content in section["registries"].items():
-        if name not in ("mirrors", "configs"):
-            what = "is not a key of registries.yaml"
-            fix, kind = "use mirrors or configs", Kind.UNKNOWN_KEY
-            section.report("registries", what, fix, kind, below=(name,))
-        elif not isinstance(content, Mapping):
-            fault = wrong_type("an object", content, "write registries by name")
-            section.report("registries", *fault, below=(name,))
-        elif name == "configs":
-            hosts = [host for host, each in content.items() if isinstance(each, Mapping)]
-            for host in (each for each in hosts if "auth" in content[each]):
-                # Not quoted: it may be a password.
-                fix = (
-                    "pulumi config set --secret --path "
-                    f"'k3s-aws:registryAuth[{quoted(str(host))}].password'"
-                )
-                below = (name, str(host), "auth")
-                section.report("registries", _READABLE, fix, Kind.SECRET, below=below)

@@ -117,13 +117,14 @@ def test_names_fit_the_limits_of_aws_whatever_the_stack_is_called(
     assert all(len(key) <= 128 and len(value) <= 256 for key, value in cluster.tags.items())
 
 
-@given(st.dictionaries(STRINGS, STRINGS, max_size=4), STRINGS)
-def test_arbitrary_strings_reach_the_machine_unchanged(keys: dict[str, str], text: str) -> None:
-    mirrors = {"docker.io": {"endpoint": [text], "rewrite": keys}}
-    cluster = resolved(k3s={"registries": {"mirrors": mirrors}, "server": {"cluster-domain": text}})
+@given(STRINGS, STRINGS)
+def test_arbitrary_strings_reach_the_machine_unchanged(replacement: str, text: str) -> None:
+    mirrors = {"docker.io": {"rewrite": {"^library/(.*)": replacement}}}
+    server = {"node-external-dns": [text]}
+    cluster = resolved(k3s={"registries": {"mirrors": mirrors}, "server": server})
     node = on_the_machine(rendered(cluster))
     assert node["pool"]["registries"] == {"mirrors": mirrors}
-    assert node["pool"]["config"]["cluster-domain"] == text
+    assert node["pool"]["config"]["node-external-dns"] == [text]
 
 
 @given(st.lists(st.sampled_from(["vxlan", "host-gw", "none"]), min_size=1), st.integers(0, 3))
