@@ -13,7 +13,20 @@ from collections.abc import Mapping
 
 from cluster import k3s_flags
 from cluster.errors import Kind
-from cluster.reading import checks, identities, k3s, manifests, network, pools, tags
+from cluster.reading import (
+    checks,
+    identities,
+    ingress,
+    k3s,
+    listeners,
+    machine_needs,
+    manifests,
+    network,
+    numbers,
+    pools,
+    settings,
+    tags,
+)
 from cluster.reading.faults import Fault, not_an_object
 from cluster.reading.keys import TOP
 from cluster.reading.section import Problems, Section
@@ -39,9 +52,20 @@ def load(raw: object, *, stack: str, read_file: manifests.ReadFile = _no_files) 
     problems.raise_if_any()
     top = Section(raw, (), problems, TOP)
     spec = _read(top, stack, read_file)
-    network.check_room(top["network"], spec.all_pools, spec.network)
+    _check_together(top, spec)
     problems.raise_if_any()
     return dataclasses.replace(spec, warnings=problems.warnings)
+
+
+def _check_together(top: Section, spec: ClusterSpec) -> None:
+    """Reports what is right alone, and not with the rest."""
+    passed = settings.read(top, spec)
+    prefix = numbers.node_prefix(spec, passed)
+    network.check_room(top["network"], spec.all_pools, spec.network, prefix)
+    ingress.check_rules(top["network"], spec)
+    numbers.check(spec, passed)
+    listeners.check(spec, passed)
+    machine_needs.check(top, spec, passed)
 
 
 def _read(top: Section, stack: str, read_file: manifests.ReadFile) -> ClusterSpec:
@@ -55,7 +79,7 @@ def _read(top: Section, stack: str, read_file: manifests.ReadFile) -> ClusterSpe
         k3s=wanted,
         servers=pools.read_servers(top["servers"], image, minor),
         pools=pools.read_pools(top, image, minor),
-        network=network.read(top["network"], wanted),
+        network=network.read(top["network"], wanted, agents=bool(top["pools"])),
         node_deadline_seconds=top["nodeDeadlineSeconds"],
         drain_seconds=top["drainSeconds"],
         manifests=manifests.read(top, wanted, read_file),

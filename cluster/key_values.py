@@ -100,6 +100,7 @@ def of_no_node(cluster: Cluster) -> dict[str, Any]:
         "cluster.network.apiAllowedCidrs": cluster.network.api_allowed_cidrs,
         "cluster.network.sshAllowedCidrs": cluster.network.ssh_allowed_cidrs,
         "cluster.network.callerAddressUrl": cluster.network.caller_address_url,
+        "cluster.network.ingress": cluster.network.ingress,
         "cluster.identities": cluster.identities,
         "cluster.adminKubeconfig": cluster.admin_kubeconfig,
         "cluster.nodeDeadlineSeconds": cluster.node_deadline_seconds,

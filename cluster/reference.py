@@ -25,6 +25,7 @@ from cluster.reading.declarations import (
 )
 from cluster.reading.keys import TOP, table
 from cluster.reading.nested import NestedObject, ObjectsByName
+from cluster.reading.ports import PortRange
 from cluster.reading.section import ROOT
 
 PROJECT = "k3s-aws"
@@ -125,7 +126,8 @@ def _shape(declared: Key) -> dict[str, Any]:
             percentage = {"type": "string", "pattern": f"^({declared.pattern})$"}
             shape = {"anyOf": [number, percentage]}
         case Strings():
-            shape |= {"items": {"type": "string"}, "minItems": 1 if declared.empty else 0}
+            items = ["string", "integer"] if isinstance(declared.item, PortRange) else "string"
+            shape |= {"items": {"type": items}, "minItems": 1 if declared.empty else 0}
         case StringMap():
             shape["additionalProperties"] = {"type": "string"}
         case Objects(keys=keys):

@@ -69,5 +69,8 @@ def _network(ranges: NetworkSpec, caller: str | None) -> Network:
     fields = _fields(ranges) | {
         "api_allowed_cidrs": resolved(ranges.api_allowed_cidrs),
         "ssh_allowed_cidrs": resolved(ranges.ssh_allowed_cidrs),
+        "ingress": tuple(
+            dataclasses.replace(each, sources=resolved(each.sources)) for each in ranges.ingress
+        ),
     }
     return Network(**fields)

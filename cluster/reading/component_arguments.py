@@ -109,7 +109,7 @@ def _unknown(argument: Argument, minor: str) -> Fault | None:
         fix = suggestion(argument.name, known, f"see {argument.component} --help", cutoff=0.8)
         return Fault(f"{what}, which does not start with it", fix, Kind.UNKNOWN_KEY)
     fix = f"see whether {argument.component} of Kubernetes {minor} has it"
-    return Fault(f"{what} in the versions that this program knows", fix, Kind.WARNING)
+    return Fault(f"{what} of the listed version", fix, Kind.WARNING)
 
 
 def _wrong_value(argument: Argument) -> Fault | None:
