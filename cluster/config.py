@@ -66,6 +66,8 @@ def _check_together(top: Section, spec: ClusterSpec) -> None:
     numbers.check(spec, passed)
     listeners.check(spec, passed)
     machine_needs.check(top, spec, passed)
+    pools.check_taints(top, spec)
+    pools.check_number(top, spec)
 
 
 def _read(top: Section, stack: str, read_file: manifests.ReadFile) -> ClusterSpec:

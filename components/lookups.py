@@ -168,15 +168,21 @@ def _instance_type(name: str) -> InstanceType | None:
 
 
 def caller(url: str) -> str:
-    """The range of the one address this program's requests come from. Raises LookupFailed."""
+    """
+    The range of the one address this program's connections come from. Raises LookupFailed.
+
+    No proxy of the environment is used: the SSH and API connections, which the range is for, are
+    made without one.
+    """
     request = urllib.request.Request(url)  # noqa: S310 - the configuration's, http or https
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(request, timeout=CALLER_SECONDS) as response:  # noqa: S310
+        with direct.open(request, timeout=CALLER_SECONDS) as response:
             text = response.read(256).decode(errors="replace").strip()
         return f"{ipaddress.IPv4Address(text)}/32"
     except (OSError, ValueError) as error:
         raise LookupFailed(
-            f'{url} was asked for the address behind "caller": {error}\n'
+            f'{url} was asked for the address behind "caller", without a proxy: {error}\n'
             "    write the range itself into the allow-lists, or set "
             "cluster.network.callerAddressUrl to a service that returns an IPv4 address"
         ) from None

@@ -34,6 +34,7 @@ _READABLE = "is a secret and would be readable in user data and state"
 
 def read(section: Section) -> K3s:
     minor = k3s_flags.minor_of(section["version"])
+    _check_version(section)
     for role in ("server", "agent"):
         check_k3s_keys(section, role, role, minor)
     return K3s(
@@ -42,6 +43,21 @@ def read(section: Section) -> K3s:
         sha256=_sha256(section),
         disabled=_disabled(section["components"]),
     )
+
+
+def _check_version(section: Section) -> None:
+    version, listed = section["version"], k3s_flags.VERSIONS
+    if not section.valid("version"):
+        return
+    if not k3s_flags.is_at_least(version, listed[0]):
+        what = f"{version} is older than {listed[0]}, the oldest version that is supported"
+        fix = f"choose one of {', '.join(releases.PINNED)}"
+        section.report("version", what, fix, Kind.UNAVAILABLE)
+    elif k3s_flags.minor_of(version) not in listed:
+        what = f"{version} is newer than {listed[-1]}, the newest version whose keys are checked"
+        section.warn("version", what, "compare your keys with k3s server --help of the release")
+    if "-rc" in version:
+        section.warn("version", f"{version} is a release candidate", "choose a release")
 
 
 def _sha256(section: Section) -> Mapping[Architecture, str]:

@@ -58,7 +58,7 @@ OTHER: Mapping[str, Any] = {
     "cluster.owner": "me",
     "cluster.expiry": "2027-01-31",
     "cluster.tags": {"a": "b"},
-    "cluster.parameterKmsKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d",
+    "cluster.parameterKmsKeyArn": f"arn:aws:kms:eu-central-1:123456789012:key/mrk-{'0a' * 16}",
     "cluster.adminKubeconfig": True,
     "cluster.nodeDeadlineSeconds": 900,
     "cluster.drainSeconds": 60,

@@ -61,7 +61,8 @@ _KEYS: dict[str, Key] = {
         noun="ARN of a KMS key",
         # A policy names keys by their own ARN; it does not follow an alias.
         hint="write the ARN of the key itself, not of an alias, such as {}",
-        pattern=r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-z0-9-]+",
+        pattern=r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/"
+        r"(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})",
     ),
     "rotation": Object("raise a number to renew that secret, on running machines", keys=_ROTATION),
     "image": Object("the image of all machines", default_text="Debian 12", keys=IMAGE),

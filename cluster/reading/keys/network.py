@@ -103,7 +103,7 @@ _KEYS: dict[str, Key] = {
             example="subnet-0123456789abcdef0",
             noun="subnet id",
             hint="write it as EC2 does, such as {}",
-            pattern=r"subnet-[0-9a-f]{8,17}",
+            pattern=r"subnet-([0-9a-f]{8}|[0-9a-f]{17})",
         ),
     ),
     "publicAddresses": Boolean(
