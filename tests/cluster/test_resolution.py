@@ -227,7 +227,10 @@ def test_what_is_right_warns_of_nothing(keys: dict[str, Any]) -> None:
 def test_entries_of_registries_without_content_are_empty_ones() -> None:
     """k3s takes them so; the boot program adds credentials to them."""
     given = {"mirrors": {"*": None}, "configs": {"m.example.com": None, "n.example.com": {}}}
-    expected = {"mirrors": {"*": {}}, "configs": {"m.example.com": {}, "n.example.com": {}}}
+    expected: dict[str, Any] = {
+        "mirrors": {"*": {}},
+        "configs": {"m.example.com": {}, "n.example.com": {}},
+    }
     assert load(k3s={"registries": given}).k3s.registries == expected
     assert load(k3s={"registries": {"configs": None}}).k3s.registries == {"configs": {}}
 
