@@ -24,6 +24,7 @@ from cluster.reading import (
     network,
     numbers,
     pools,
+    proxy,
     settings,
     tags,
 )
@@ -89,5 +90,6 @@ def _read(top: Section, stack: str, read_file: manifests.ReadFile) -> ClusterSpe
         admin_kubeconfig=top["adminKubeconfig"],
         own_tags=tags.read(top),
         rotation=Rotation(**top["rotation"].arguments()),
+        proxy=proxy.read(top["proxy"]),
         parameter_key_arn=top["parameterKmsKeyArn"],
     )

@@ -15,6 +15,7 @@ def of_node(cluster: Cluster, node: Node) -> dict[str, Any]:
         "cluster.name": cluster.name,
         **_of_k3s(cluster, node),
         **{f"cluster.rotation.{key}": each for key, each in _rotation(cluster).items()},
+        **{f"cluster.proxy.{key}": each for key, each in _proxy(cluster).items()},
         **_of_pool(node),
         **_of_network(cluster, node),
     }
@@ -26,6 +27,17 @@ def _rotation(cluster: Cluster) -> dict[str, int]:
         "joinTokens": rotation.join_tokens,
         "loginKey": rotation.login_key,
         "hostKeys": rotation.host_keys,
+    }
+
+
+def _proxy(cluster: Cluster) -> dict[str, Any]:
+    proxy = cluster.proxy
+    if proxy is None:
+        return {}
+    return {
+        "httpProxy": proxy.http_proxy,
+        "httpsProxy": proxy.https_proxy,
+        "noProxy": proxy.no_proxy,
     }
 
 

@@ -34,6 +34,7 @@ def resolve(spec: ClusterSpec, facts: AwsFacts, find_image: Callable[[str], str]
     return Cluster(
         **fields,
         subnets=facts.subnets_of(spec.network),
+        vpc_ranges=tuple(facts.vpc_ranges) or (spec.network.vpc_cidr,),
         vpc_id=next((each.vpc_id for each in known if each), None),
         region=facts.region,
         account_id=facts.account_id,

@@ -70,6 +70,15 @@ class Ingress:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Proxy:
+    """The URLs of the machines' proxy, and what they reach without it."""
+
+    http_proxy: str | None
+    https_proxy: str | None
+    no_proxy: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
     """
     The address ranges, the zones or subnets, and who may reach which ports of the machines.
@@ -191,6 +200,7 @@ class ClusterSpec:
     admin_kubeconfig: bool = False
     own_tags: Mapping[str, str] = field(default_factory=dict)
     rotation: Rotation = Rotation()
+    proxy: Proxy | None = None
     parameter_key_arn: str | None = None
     """The KMS key of the parameters, where it is not the account's own."""
     warnings: tuple[Problem, ...] = ()

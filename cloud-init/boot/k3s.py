@@ -19,7 +19,7 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
-Type=notify
+{environment}Type=notify
 EnvironmentFile=-/etc/default/%N
 EnvironmentFile=-/etc/sysconfig/%N
 KillMode=process
@@ -80,9 +80,15 @@ def configuration(machine: Machine) -> Configuration:
     """Renders k3s's files from node.json and the secrets."""
     return Configuration(
         config=json.dumps(config(machine), indent=1) + "\n",
-        unit=UNIT.format(role=machine.role),
+        unit=UNIT.format(role=machine.role, environment=_environment(machine)),
         registries=_registries(machine),
     )
+
+
+def _environment(machine: Machine) -> str:
+    """The line of the unit with the variables of k3s, which containerd gets too."""
+    variables = [f"{name}={value}" for name, value in machine.node.environment.items()]
+    return f"Environment={' '.join(variables)}\n" if variables else ""
 
 
 def config(machine: Machine) -> dict[str, Any]:

@@ -85,6 +85,9 @@ OTHER: Mapping[str, Any] = {
     "cluster.network.ingress[].protocol": "udp",
     "cluster.network.ingress[].from": ["nodes"],
     "cluster.network.ingress[].machines": "all",
+    "cluster.proxy.httpProxy": "http://other.example.com:3128",
+    "cluster.proxy.httpsProxy": "http://other.example.com:3128",
+    "cluster.proxy.noProxy": [".example.com"],
     "cluster.k3s.version": "v1.37.1+k3s1",
     "cluster.k3s.downloadUrl": "https://example.com/k3s",
     "cluster.k3s.bucket": True,
@@ -117,6 +120,7 @@ OTHER: Mapping[str, Any] = {
 }
 # What the configuration has before, where the key needs more than BASE.
 NEEDS: Mapping[str, Mapping[str, Any]] = {
+    "cluster.proxy.noProxy": {"cluster.proxy.httpProxy": "http://proxy.example.com:3128"},
     "cluster.image.loginUser": {"cluster.image.id": OWN_IMAGE},
     "cluster.servers.image.loginUser": {"cluster.servers.image.id": OWN_IMAGE},
     "cluster.pools[].image.loginUser": {"cluster.pools[].image.id": OWN_IMAGE},

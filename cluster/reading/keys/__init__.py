@@ -10,6 +10,7 @@ from cluster.reading.keys.k3s import K3S
 from cluster.reading.keys.machines import IMAGE, POOLS, SERVERS
 from cluster.reading.keys.network import NETWORK
 from cluster.reading.keys.objects import CHARTS, MANIFESTS
+from cluster.reading.keys.proxy import PROXY
 
 _ROTATED = {
     "joinTokens": "the servers' and the agents' join token; k3s restarts on the servers",
@@ -69,6 +70,7 @@ _KEYS: dict[str, Key] = {
     "servers": SERVERS,
     "pools": POOLS,
     "network": NETWORK,
+    "proxy": PROXY,
     "manifests": MANIFESTS,
     "charts": CHARTS,
     "identities": IDENTITIES,
