@@ -18,11 +18,11 @@ from cluster.reading import (
     identities,
     ingress,
     k3s,
+    k3s_values,
     listeners,
     machine_needs,
     manifests,
     network,
-    numbers,
     pools,
     proxy,
     settings,
@@ -61,10 +61,10 @@ def load(raw: object, *, stack: str, read_file: manifests.ReadFile = _no_files) 
 def _check_together(top: Section, spec: ClusterSpec) -> None:
     """Reports what is right alone, and not with the rest."""
     passed = settings.read(top, spec)
-    prefix = numbers.node_prefix(spec, passed)
+    prefix = k3s_values.node_prefix(spec, passed)
     network.check_room(top["network"], spec.all_pools, spec.network, prefix)
     ingress.check_rules(top["network"], spec)
-    numbers.check(spec, passed)
+    k3s_values.check(spec, passed)
     listeners.check(spec, passed)
     machine_needs.check(top, spec, passed)
     pools.check_taints(top, spec)

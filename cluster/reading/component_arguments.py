@@ -10,20 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from functools import cache
 from ipaddress import AddressValueError, IPv4Address
-from pathlib import Path
-from typing import Any
-
-import yaml
 
 from cluster.errors import Kind
 from cluster.k3s_flags import components
+from cluster.reading import component_table
 from cluster.reading.faults import Fault, quoted, suggestion
 
 SUFFIX = "-arg"
-_TABLE = Path(__file__).parent / "component_arguments.yaml"
 _NODE_RESTRICTION = "NodeRestriction"
 
 # What Go's strconv.ParseBool, ParseInt, ParseFloat and time.ParseDuration take.
@@ -54,13 +48,6 @@ def parse(key: str, text: str) -> Argument:
     return Argument(component, bare, value if equals else None, adds=name.endswith(("+", "-")))
 
 
-@cache
-def table() -> Mapping[str, Any]:
-    """What the program does with the arguments."""
-    content: Mapping[str, Any] = yaml.safe_load(_TABLE.read_text())
-    return content
-
-
 def faults(key: str, values: Sequence[str], minor: str) -> Iterator[Fault]:
     """What is wrong with the arguments of a k3s key; `minor` is that of k3s."""
     for text in values:
@@ -85,16 +72,14 @@ def _fault(key: str, text: str, minor: str) -> Fault | None:
 
 
 def _owned(argument: Argument) -> Fault | None:
-    owned = table()["owned"]
-    for part in (owned.get(argument.component, {}), owned["all"]):
-        for pattern, fix in part.items():
-            if fnmatchcase(argument.name, pattern):
-                return Fault(f"{argument.name} is set by the program or k3s", fix, Kind.FORBIDDEN)
-    return None
+    fix = component_table.owned(argument.component, argument.name)
+    if fix is None:
+        return None
+    return Fault(f"{argument.name} is set by the program or k3s", fix, Kind.FORBIDDEN)
 
 
 def _secret(argument: Argument) -> Fault | None:
-    if argument.name not in table()["secret"]:
+    if argument.name not in component_table.SECRET:
         return None
     what = f"{argument.name} is a secret and would be readable in user data and state"
     return Fault(what, "remove it", Kind.SECRET)

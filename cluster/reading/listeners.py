@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cluster.errors import Kind
-from cluster.reading import component_arguments, ports
+from cluster.reading import component_table, ports
 from cluster.reading.faults import Fault
 from cluster.reading.settings import Setting
 from cluster.spec import ClusterSpec, Role
@@ -37,12 +37,12 @@ def _faults(setting: Setting, spec: ClusterSpec) -> Iterator[Fault]:
     elif setting.name == "enable-pprof" and setting.value is True:
         yield from _closed(spec, "agent", 6443, "k3s serves profiles")
     for each in setting.arguments:
-        port = component_arguments.table()["listen"].get(each.component, {}).get(each.name)
+        port = component_table.LISTEN.get(each.component, {}).get(each.name)
         address = each.value or ""
         if port is None or not address or address.startswith(_LOOPBACK):
             continue
         _, colon, given = address.rpartition(":")
-        wanted = int(given) if colon and given.isdigit() else port
+        wanted = int(given) if colon and given.isdecimal() else port
         yield from _closed(spec, setting.role, wanted, f"{each.component} listens")
 
 

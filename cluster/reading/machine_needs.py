@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cluster.errors import Kind
-from cluster.reading import component_arguments
+from cluster.reading import component_table
 from cluster.reading.faults import Fault, quoted
 from cluster.reading.section import Section
 from cluster.reading.settings import Setting
@@ -63,7 +63,7 @@ def _needs(setting: Setting) -> Iterator[Fault]:
             known_fix = f"use {' or '.join(known)}" if known else "remove it"
             yield Fault(what, f"{known_fix}, or {_OWN_IMAGE}")
     for each in setting.arguments:
-        if each.name in component_arguments.table()["files"] and not _present(each.value or ""):
+        if each.name in component_table.FILES and not _present(each.value or ""):
             yield _file(each.name, each.value or "")
 
 

@@ -61,7 +61,7 @@ class PortRange(String):
 def node_port_range(text: str) -> tuple[int, int] | None:
     """The range of k3s's `service-node-port-range`, where `+` counts from the first port."""
     first, plus, size = text.partition("+")
-    if plus and first.isdigit() and size.isdigit():
+    if plus and first.isdecimal() and size.isdecimal():
         text = f"{first}-{int(first) + int(size)}"
     return parse_range(text)
 

@@ -23,8 +23,8 @@ def cluster_of(network: dict[str, Any] | None = None, **keys: Any) -> Cluster:
 
 
 def test_what_is_in_the_cluster_is_reached_without_the_proxy() -> None:
-    server = {"cluster-domain": "shop.internal"}
-    keys = {
+    server: dict[str, Any] = {"cluster-domain": "shop.internal"}
+    keys: dict[str, Any] = {
         "proxy": {"httpProxy": f"{URL}/", "noProxy": [".amazonaws.com"]},
         "k3s": {"server": server},
     }

@@ -1,7 +1,8 @@
 """
-Checks numbers and ranges of k3s's own keys against those of the configuration.
+Checks values of k3s's own keys: names and addresses, and numbers against the configuration's.
 
-Each is right alone; together they give nodes without addresses, or Services without DNS.
+Numbers and ranges may be right alone, and together give nodes without addresses or Services without
+DNS.
 """
 
 from __future__ import annotations
@@ -19,18 +20,23 @@ from cluster.spec import ClusterSpec, Identity
 
 _MASK = "node-cidr-mask-size"
 _CONTROLLERS = "kube-controller-manager-arg"
+# A node has one address for pods then.
+_LONGEST_PREFIX = 30
 # What the kubelet takes by itself.
 _PODS = 110
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _MODES = ("agent", "cluster", "disabled", "pod")
 _PROVIDERS = ("aescbc", "secretbox")
+# What becomes a part of the names of images.
+_IMAGES = ("airgap-extra-registry", "helm-job-image", "pause-image", "system-default-registry")
 
 
 def node_prefix(spec: ClusterSpec, settings: Sequence[Setting]) -> int:
     """The prefix of the range of pods that each node gets."""
     setting = of_pool(settings, spec.servers, _CONTROLLERS)
     text = setting.argument(_MASK) if setting else None
-    return int(text) if text and re.fullmatch(r"\d{1,2}", text) else network.NODE_PREFIX
+    prefix = int(text) if text and text.isdecimal() else network.NODE_PREFIX
+    return prefix if prefix <= _LONGEST_PREFIX else network.NODE_PREFIX
 
 
 def check(spec: ClusterSpec, settings: Sequence[Setting]) -> None:
@@ -57,6 +63,11 @@ def _faults(setting: Setting, spec: ClusterSpec) -> Iterator[Fault]:
     elif name == "secrets-encryption-provider" and value not in _PROVIDERS:
         fix = f"use {' or '.join(_PROVIDERS)}"
         yield Fault(f"must be one of {', '.join(_PROVIDERS)}, found {quoted(value)}", fix)
+    elif name == "tls-san":
+        yield from _name_faults(setting)
+    elif name in _IMAGES and any("://" in each for each in setting.strings):
+        fix = 'write it without a scheme, such as "registry.example.com"'
+        yield Fault("has a URL, and names of images have no scheme", fix)
     elif name == _CONTROLLERS:
         yield from _controller_faults(setting, spec)
     elif name == "kubelet-arg":
@@ -77,6 +88,14 @@ def _dns_faults(setting: Setting, spec: ClusterSpec) -> Iterator[Fault]:
         elif address in (own[0], own[1], own[-1]):
             what = f"{text} is the address of the API, or the first or last of {own}"
             yield Fault(what, fix, Kind.CONFLICT)
+
+
+def _name_faults(setting: Setting) -> Iterator[Fault]:
+    for text in (each.strip() for value in setting.strings for each in value.split(",")):
+        name = text.removeprefix("*.").lower().replace("_", "-")
+        if not kubernetes.is_domain(name):
+            fix = 'write it without scheme and port, such as "k3s.example.com"'
+            yield Fault(f"{quoted(text)} is not a valid name or IPv4 address", fix)
 
 
 def _node_port_faults(text: str) -> Iterator[Fault]:
@@ -103,8 +122,10 @@ def _port_faults(text: str) -> Iterator[Fault]:
 
 def _controller_faults(setting: Setting, spec: ClusterSpec) -> Iterator[Fault]:
     mask, pods = setting.argument(_MASK), spec.network.cluster_cidr
-    if mask is not None and not (mask.isdigit() and pods.prefixlen <= int(mask) <= 30):
-        what = f"{_MASK} must be from {pods.prefixlen}, the prefix of {pods}, to 30"
+    if mask is not None and not (
+        mask.isdecimal() and pods.prefixlen <= int(mask) <= _LONGEST_PREFIX
+    ):
+        what = f"{_MASK} must be from {pods.prefixlen}, the prefix of {pods}, to {_LONGEST_PREFIX}"
         yield Fault(f"{what}, found {quoted(mask)}", f"write {_MASK}=24", Kind.CONFLICT)
     duration = seconds(setting.argument("cluster-signing-duration") or "")
     for each in spec.identities:
