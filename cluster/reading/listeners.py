@@ -34,6 +34,10 @@ def _faults(setting: Setting, spec: ClusterSpec) -> Iterator[Fault]:
         if found and not _opened(spec, "agent", found) and not _opened(spec, "server", found):
             what = "no port of the range is open: NodePorts are reachable on their own node only"
             yield Fault(what, "open some of them with cluster.network.ingress", Kind.WARNING)
+    elif setting.name == "embedded-registry" and setting.value is True:
+        if not spec.k3s.registries.get("mirrors"):
+            what = "has no effect without a registry below cluster.k3s.registries.mirrors"
+            yield Fault(what, 'name the registries there, or write "*": {}', Kind.WARNING)
     elif setting.name == "enable-pprof" and setting.value is True:
         yield from _closed(spec, "agent", 6443, "k3s serves profiles")
     for each in setting.arguments:

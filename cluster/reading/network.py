@@ -26,9 +26,9 @@ def read(section: Section, k3s: K3s, *, agents: bool) -> NetworkSpec:
             if text == _OPEN:
                 what = f"{quoted(_OPEN)} lets everybody on the internet connect"
                 section.warn(key, what, 'name your own ranges, or "caller"', below=(index,))
-    for key in ("clusterCidr", "serviceCidr"):
+    for key in _OWNERS:
         if section.valid(key) and reserved.is_public(section[key]):
-            what = f"{section[key]} has public addresses, which pods could not reach any more"
+            what = f"{section[key]} has public addresses, which pods could not reach as such"
             fix = f"choose a private range, such as {quoted(section.default(key))}"
             section.warn(key, what, fix)
     _check_overlaps(section)

@@ -141,7 +141,7 @@ TAINT = {"key": "CriticalAddonsOnly", "value": "true", "effect": "NoExecute"}
         (
             {"network": {"clusterCidr": "203.0.0.0/16"}},
             "cluster.network.clusterCidr: 203.0.0.0/16 has public addresses, which pods could not "
-            'reach any more\n    choose a private range, such as "10.42.0.0/16"',
+            'reach as such\n    choose a private range, such as "10.42.0.0/16"',
         ),
         (
             {"network": {"ingress": [{"name": "a", "ports": [80, 8080], "from": ["0.0.0.0/0"]}]}},
@@ -158,6 +158,11 @@ TAINT = {"key": "CriticalAddonsOnly", "value": "true", "effect": "NoExecute"}
             {"k3s": {"server": {"etcd-expose-metrics": True}}},
             "cluster.k3s.server.etcd-expose-metrics: has no effect: the datastore of one server is "
             "SQLite, not etcd\n    remove it",
+        ),
+        (
+            {"k3s": {"server": {"embedded-registry": True}}},
+            "cluster.k3s.server.embedded-registry: has no effect without a registry below "
+            'cluster.k3s.registries.mirrors\n    name the registries there, or write "*": {}',
         ),
         (
             {"k3s": {"server": {"enable-pprof": True}}},
