@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def install(machine: Machine) -> None:
 def configuration(machine: Machine) -> Configuration:
     """Renders k3s's files from node.json and the secrets."""
     return Configuration(
-        config=json.dumps(config(machine), indent=1) + "\n",
+        config=_yaml(json.dumps(config(machine), indent=1) + "\n"),
         unit=UNIT.format(role=machine.role, environment=_environment(machine)),
         registries=_registries(machine),
     )
@@ -152,7 +153,21 @@ def _registries(machine: Machine) -> str:
     passwords = json.loads(secrets.load(machine).get("registryAuth", "{}"))
     for host, auth in passwords.items():
         configs[host] = {**configs.get(host, {}), "auth": auth}
-    return json.dumps({**found, "configs": configs} if configs else found)
+    return _yaml(json.dumps({**found, "configs": configs} if configs else found))
+
+
+def _yaml(text: str) -> str:
+    """
+    JSON as YAML: there an escape is a character, and never half of a pair of surrogates.
+
+    Go's parser rejects a file with such a pair, and k3s does not start.
+    """
+
+    def escape(pair: Any) -> str:
+        quoted = f'"{pair[0]}"'
+        return f"\\U{ord(json.loads(quoted)):08x}"
+
+    return re.sub(r"\\ud[89ab]..\\ud[c-f]..", escape, text)
 
 
 def _manifests(machine: Machine) -> Path:
