@@ -77,6 +77,8 @@ class PoolPart(TypedDict):
     registries: NotRequired[dict[str, Any]]
     """registries.yaml without its passwords."""
     manifests: NotRequired[dict[str, Manifest]]
+    environment: NotRequired[dict[str, str]]
+    """Variables of k3s and of the boot program: those of a proxy."""
     join: NotRequired[Join]
     datastoreParameter: NotRequired[str]
     """On servers: the parameter that names what holds the data of the cluster."""

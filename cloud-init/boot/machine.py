@@ -10,6 +10,7 @@ from typing import Any
 
 from boot.aws import Aws
 from boot.environment import Environment
+from boot.http_client import use_proxy
 from boot.report import Report
 from boot.waiting import BootError, Wait
 
@@ -34,6 +35,7 @@ class Node:
     parameters: Mapping[str, str]
     registries: Mapping[str, Any] | None
     manifests: Mapping[str, Mapping[str, str]] | None
+    environment: Mapping[str, str]
     server_urls: Sequence[str]
     datastore_parameter: str
     may_create_cluster: bool
@@ -64,6 +66,7 @@ def parse_node(content: Mapping[str, Any]) -> Node:
         parameters={**pool["parameters"], "hostKey": own["hostKeyParameter"]},
         registries=pool.get("registries"),
         manifests=pool.get("manifests"),
+        environment=pool.get("environment", {}),
         server_urls=pool["join"]["urls"] if pool["role"] == "agent" else (),
         datastore_parameter=pool["datastoreParameter"] if pool["role"] == "server" else "",
         may_create_cluster=own.get("mayCreateCluster", False),
@@ -106,6 +109,7 @@ class Machine:
 def identify(environment: Environment, started: float, report: Report) -> Machine:
     """Reads node.json, then the instance id from the metadata service; the deadline is set here."""
     node = read_node(environment.root)
+    use_proxy(node.environment)
     wait = Wait(environment.clock, started + node.deadline_seconds)
     aws = Aws(environment, wait, report)
     machine = Machine(environment, node, aws.metadata("instance-id"), wait, report, aws)

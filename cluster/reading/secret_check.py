@@ -33,7 +33,7 @@ def check(raw: Mapping[Any, Any], problems: Problems) -> None:
     for path, fault in _found(raw):
         if fault.kind is Kind.WARNING:
             problems.warn(path, fault.what, fault.fix)
-        elif not problems.has_problem(path):
+        elif not problems.has(path):
             problems.add(path, fault)
 
 

@@ -30,9 +30,9 @@ class Problems:
         """What is allowed, and perhaps not intended."""
         self._warned.append((path, Fault(what, fix, Kind.WARNING)))
 
-    def has_problem(self, path: Path) -> bool:
-        """Whether something was found at the path."""
-        return any(where == path for where, _ in self._found)
+    def has(self, path: Path) -> bool:
+        """Whether a problem was found at the path or below it."""
+        return any(found[: len(path)] == path for found, _ in self._found)
 
     def raise_if_any(self) -> None:
         if self._found:

@@ -258,7 +258,7 @@ def test_the_policies_of_a_role_have_room_for_its_machines(built: Built) -> None
 
 
 def test_the_parameters_are_encrypted_with_the_key_that_is_given() -> None:
-    arn = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d"
+    arn = "arn:aws:kms:eu-central-1:123456789012:key/mrk-0a1b2c3d0a1b2c3d0a1b2c3d0a1b2c3d"
     accounts = {each.inputs["keyId"] for each in secrets(build(CONFIGURATION)).values()}
     assert accounts == {"alias/aws/ssm"}
     built = build({**CONFIGURATION, "parameterKmsKeyArn": arn})
