@@ -82,10 +82,16 @@ class KindResource(Resource):
         self.outputs = {}  # type: ignore[misc]
 
     def default_inputs(self, inputs: Values, previous: Values, name: str, seed: bytes) -> Values:
-        if not self._kind.named or self._kind.named in inputs:
-            return {}
+        named = self._kind.named
         generated = f"{name}-{seed.hex()[:SUFFIX_DIGITS]}"
-        return {self._kind.named: previous.get(self._kind.named) or generated}
+        defaults = {
+            **self._kind.defaults,
+            **({named: previous.get(named) or generated} if named else {}),
+        }
+        return {key: value for key, value in defaults.items() if inputs.get(key) is None}
+
+    def compared_inputs(self, previous: Values, inputs: Values, state: Values) -> Values:
+        return self._kind.compared(previous, inputs, state)
 
     def failures(self, inputs: Values) -> Iterator[Failure]:
         for key in sorted(inputs.keys() - self._kind.inputs - {"__defaults"}):

@@ -60,6 +60,9 @@ class Recorded:
     deleted_with: str
     delete_before_replace: bool
     replacement_trigger: str
+    ignore_changes: frozenset[str]
+    retried: bool
+    """Whether a hook decides about an error of it."""
 
     def plain(self, key: str) -> Any:
         """An input without its secret wrapper."""
@@ -93,6 +96,8 @@ class Monitor(MockMonitor):
                 deleted_with=request.deletedWith,
                 delete_before_replace=request.deleteBeforeReplace,
                 replacement_trigger=request.replacement_trigger.string_value,
+                ignore_changes=frozenset(request.ignoreChanges),
+                retried=bool(request.hooks.on_error),
             )
         )
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]

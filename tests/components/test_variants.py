@@ -93,14 +93,21 @@ def test_only_host_gw_switches_the_source_destination_check_off(built: Built) ->
     assert [i.inputs["sourceDestCheck"] for i in routed.of(INTERFACE).values()] == [False] * 4
 
 
-def test_spot_machines_are_one_time_requests_with_the_price() -> None:
-    pools = [{"name": "agents", "count": 1, "spot": True, "spotMaxPrice": "0.01"}]
+def test_an_instance_leaves_the_source_destination_check_to_its_interface(built: Built) -> None:
+    for instance in built.of(INSTANCE).values():
+        assert instance.ignore_changes == {"sourceDestCheck"}
+        assert "sourceDestCheck" not in instance.inputs
+
+
+@pytest.mark.parametrize(("price", "sent"), [("0.01", "0.01"), ("1", "1.0"), ("10", "10.0")])
+def test_spot_machines_are_one_time_requests_with_the_price(price: str, sent: str) -> None:
+    pools = [{"name": "agents", "count": 1, "spot": True, "spotMaxPrice": price}]
     instances = build({**CONFIGURATION, "pools": pools}).of(INSTANCE)
     assert "instanceMarketOptions" not in instances["demo-servers-0"].inputs
     assert instances["demo-agents-0"].inputs["instanceMarketOptions"] == {
         "marketType": "spot",
         "spotOptions": {
-            "maxPrice": "0.01",
+            "maxPrice": sent,
             "spotInstanceType": "one-time",
             "instanceInterruptionBehavior": "terminate",
         },

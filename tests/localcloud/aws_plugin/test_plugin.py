@@ -292,6 +292,63 @@ def test_a_terminated_instance_is_gone(engine: Engine) -> None:
     assert engine.read(INSTANCE, instance, inputs).id == ""
 
 
+def machine_without_check(engine: Engine) -> tuple[str, str, Any, dict[str, Any]]:
+    """An interface with the check off and an instance on it: their ids, its state and inputs."""
+    _, subnet = network(engine)
+    interface, _ = engine.create(INTERFACE, {"subnetId": subnet, "sourceDestCheck": False})
+    inputs = {
+        "ami": public_images.IMAGES[0].ami,
+        "instanceType": "t3.small",
+        "primaryNetworkInterface": {"networkInterfaceId": interface},
+    }
+    instance, _ = engine.create(INSTANCE, inputs)
+    return interface, instance, engine.read(INSTANCE, instance, inputs).properties, inputs
+
+
+def is_checked(engine: Engine, interface: str) -> bool:
+    found = engine.client("ec2").describe_network_interfaces(NetworkInterfaceIds=[interface])
+    checked: bool = found["NetworkInterfaces"][0]["SourceDestCheck"]
+    return checked
+
+
+def test_the_next_up_switches_the_check_of_the_interface_on_again(engine: Engine) -> None:
+    """https://github.com/hashicorp/terraform-provider-aws/issues/44768"""
+    interface, instance, state, inputs = machine_without_check(engine)
+    assert not is_checked(engine, interface)
+    assert engine.up(INSTANCE, instance, state, inputs) == ["sourceDestCheck"]
+    assert is_checked(engine, interface)
+
+
+def test_an_instance_whose_check_is_ignored_keeps_that_of_its_interface(engine: Engine) -> None:
+    interface, instance, state, inputs = machine_without_check(engine)
+    ignored = ["sourceDestCheck"]
+    assert engine.up(INSTANCE, instance, state, inputs, ignored) == []
+    changed = {**inputs, "tags": {"a": "1"}}
+    assert engine.up(INSTANCE, instance, state, changed, ignored) == ["tags"]
+    assert not is_checked(engine, interface)
+
+
+@pytest.mark.parametrize(
+    ("price", "different"),
+    [("1", True), ("1.0", False), ("0.01", False), ("10", True), ("10.0", False)],
+)
+def test_a_spot_price_is_compared_with_the_six_decimals_of_ec2(
+    engine: Engine, price: str, different: bool
+) -> None:
+    options = {"marketType": "spot", "spotOptions": {"maxPrice": price}}
+    inputs = {
+        "ami": public_images.IMAGES[0].ami,
+        "instanceType": "t3.small",
+        "instanceMarketOptions": options,
+    }
+    instance, state = engine.create(INSTANCE, inputs)
+    about = {"type": INSTANCE, "id": instance, "olds": state, "old_inputs": encode(inputs)}
+    news = engine.check(INSTANCE, inputs).inputs
+    found = engine.stub.Diff(provider_pb2.DiffRequest(**about, news=news))
+    assert list(found.replaces) == (["instanceMarketOptions"] if different else [])
+    engine.delete(INSTANCE, instance, state)
+
+
 def test_another_instance_type_restarts_the_machine_and_keeps_it(engine: Engine) -> None:
     image = engine.invoke("aws:ssm/getParameter:getParameter", {"name": IMAGE})["value"]
     inputs = {"ami": image, "instanceType": "t3.small"}
@@ -366,7 +423,10 @@ def test_a_spot_instance_is_one_and_its_volume_has_the_tags_and_the_size_it_is_g
     assert load(state)["instanceLifecycle"] == "spot"
     changed = {**inputs, "rootBlockDevice": {"volumeSize": 30, "tags": {"owner": "b"}}}
     engine.update(INSTANCE, instance, inputs, changed)
-    assert load(engine.read(INSTANCE, instance, changed).inputs) == changed
+    returned = {"maxPrice": "0.010000", "spotInstanceType": "one-time"}
+    market = {"marketType": "spot", "spotOptions": returned}
+    found = load(engine.read(INSTANCE, instance, changed).inputs)
+    assert found == {**changed, "instanceMarketOptions": market}
     engine.delete(INSTANCE, instance, state)
 
 
