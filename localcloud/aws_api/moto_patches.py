@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from localcloud.aws_api import parameter_store
+
 
 def install() -> None:
     """Makes moto do as AWS does."""
     from moto.ec2.models.instances import Instance
     from moto.ec2.models.security_groups import SecurityGroupRule
+
+    parameter_store.install()
 
     SecurityGroupRule.description = property(_description)
     Instance.placement = property(_placement)

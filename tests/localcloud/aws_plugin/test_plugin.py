@@ -249,8 +249,10 @@ def test_a_parameter_moves_to_another_key_in_place_and_stays_there(engine: Engin
     own = {**inputs, "keyId": "alias/own"}
     engine.update(PARAMETER, name, inputs, own)
     assert seen() == ("alias/own", "hush")
+    # Another value is another call, and one without a key is under the account's own.
     engine.update(PARAMETER, name, own, {**own, "value": "hush hush"})
-    assert seen() == ("alias/own", "hush hush")
+    assert seen() == ("alias/aws/ssm", "hush hush")
+    engine.update(PARAMETER, name, inputs, own)
     # Not saying it any more is no change: the key stays.
     assert engine.diff(PARAMETER, own, inputs).changes == provider_pb2.DiffResponse.DIFF_NONE
     state = engine.read(PARAMETER, name, own).properties

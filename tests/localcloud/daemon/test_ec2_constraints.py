@@ -90,6 +90,24 @@ def test_an_interface_in_use_stays_and_takes_no_second_instance(cloud: LocalClou
         cloud.run(interface)
 
 
+def test_an_interface_stays_in_use_for_a_moment_after_its_instance(cloud: LocalCloud) -> None:
+    _, subnet = cloud.network()
+    interface = cloud.interface(subnet)["NetworkInterfaceId"]
+    instance_id = cloud.run(interface)
+    cloud.becomes(instance_id, "running")
+    cloud.ec2.terminate_instances(InstanceIds=[instance_id])
+    cloud.becomes(instance_id, "terminated")
+    with pytest.raises(ClientError, match=r"InvalidNetworkInterface\.InUse"):
+        cloud.run(interface)
+
+    def status() -> str:
+        found = cloud.ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])
+        return str(found["NetworkInterfaces"][0]["Status"])
+
+    cloud.until(lambda: status() == "available")
+    cloud.run(interface)
+
+
 def test_an_instance_starts_only_when_it_has_stopped(cloud: LocalCloud) -> None:
     instance_id = cloud.running_instance()
     cloud.machines.failing["stop"] = "Docker does not answer"
