@@ -15,7 +15,7 @@ from cluster.model import Cluster, Node
 from cluster.model import NodePool as PoolPlan
 from cluster.node_config import Addresses, NodeContext
 from cluster.spec import Architecture
-from components import bom, endpoint, retries
+from components import bom, endpoint, parameter, retries
 from components.address import Address, AddressArgs
 from components.bucket import Bucket, BucketArgs
 from components.control_plane import ControlPlane, ControlPlaneArgs
@@ -72,7 +72,13 @@ class K3sCluster(pulumi.ComponentResource):
         cluster = args.cluster
         self._tags = cluster.tags
         self._network = self._create_network()
-        self._parameters = SecretParameters(key_arn=cluster.parameter_key_arn, tags=self._tags)
+        self._parameters = SecretParameters(
+            key_arn=cluster.parameter_key_arn,
+            tags=self._tags,
+            replacement=parameter.replacement(
+                name, cluster.parameter_key_arn, args.existing_machines
+            ),
+        )
         self._credentials = Credentials(
             name,
             CredentialsArgs(

@@ -1,4 +1,4 @@
-"""Parameter Store as AWS has it: the key of a value that is written again, and how many a second."""
+"""Parameter Store as AWS has it: the key of a value written again, and how many a second."""
 
 from __future__ import annotations
 

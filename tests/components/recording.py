@@ -61,6 +61,8 @@ class Recorded:
     delete_before_replace: bool
     replacement_trigger: str
     ignore_changes: frozenset[str]
+    replace_on_changes: frozenset[str]
+    waits_to_be_created: bool
     retried: bool
     """Whether a hook decides about an error of it."""
 
@@ -97,6 +99,8 @@ class Monitor(MockMonitor):
                 delete_before_replace=request.deleteBeforeReplace,
                 replacement_trigger=request.replacement_trigger.string_value,
                 ignore_changes=frozenset(request.ignoreChanges),
+                replace_on_changes=frozenset(request.replaceOnChanges),
+                waits_to_be_created=bool(request.hooks.before_create),
                 retried=bool(request.hooks.on_error),
             )
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 
 from cluster import machine_files, policies
+from components.parameter import wait_for_the_name
 from tests.cluster.parts import files_of, unpacked
 from tests.components.recording import CONFIGURATION, SECRET_MARK, Built, Recorded, build
 
@@ -270,6 +272,32 @@ def test_the_parameters_are_encrypted_with_the_key_that_is_given() -> None:
     own = "${aws:EC2InstanceSourcePrivateIPv4}"
     assert context == [each.replace(own, "*") for each in read["Resource"]]
     assert len([each for each in read["Resource"] if each.endswith(f"/host-keys/{own}")]) == 1
+
+
+def test_another_value_under_an_own_key_is_another_parameter_of_the_same_name() -> None:
+    """Written over the old one it would be under the account's key."""
+    arn = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d"
+    for each in secrets(build({**CONFIGURATION, "parameterKmsKeyArn": arn})).values():
+        assert each.replace_on_changes == {"value"}
+        assert each.delete_before_replace
+        assert each.waits_to_be_created
+    for each in secrets(build(CONFIGURATION)).values():
+        assert each.replace_on_changes == set()
+        assert not each.waits_to_be_created
+
+
+@pytest.mark.parametrize(("machines", "waited"), [({}, []), ({"servers": 1}, [30])])
+def test_a_parameter_that_may_have_been_deleted_is_not_created_at_once(
+    machines: dict[str, int], waited: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    asyncio.run(wait_for_the_name(machines))
+    assert slept == waited
 
 
 def test_user_data_holds_no_key_and_no_secret(built: Built) -> None:

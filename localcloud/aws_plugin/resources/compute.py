@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import botocore.exceptions
 
@@ -40,7 +40,7 @@ class Instance(Ec2Kind):
         "iamInstanceProfile metadataOptions rootBlockDevice instanceMarketOptions sourceDestCheck "
         "tags"
     )
-    defaults = {"sourceDestCheck": True}
+    defaults: ClassVar[Mapping[str, Any]] = {"sourceDestCheck": True}
     replaces = properties(
         "ami primaryNetworkInterface rootBlockDevice.encrypted instanceMarketOptions"
     )
@@ -98,6 +98,7 @@ class Instance(Ec2Kind):
         interface = found["NetworkInterfaces"][0]
         profile = (found.get("IamInstanceProfile") or {}).get("Arn")
         options, given = found.get("MetadataOptions") or {}, known.get("metadataOptions") or {}
+        market = market_options.as_ec2_returns(known.get("instanceMarketOptions"))
         return {
             "arn": f"arn:aws:ec2:{aws.region}:{interface['OwnerId']}:instance/{id_}",
             "availabilityZone": found["Placement"]["AvailabilityZone"],
@@ -106,7 +107,7 @@ class Instance(Ec2Kind):
             "metadataOptions": renamed(options, {METADATA[key]: key for key in given}),
             "primaryNetworkInterface": {"networkInterfaceId": interface["NetworkInterfaceId"]},
             "primaryNetworkInterfaceId": interface["NetworkInterfaceId"],
-            "instanceMarketOptions": market_options.as_ec2_returns(known.get("instanceMarketOptions")),
+            "instanceMarketOptions": market,
             "sourceDestCheck": interface["SourceDestCheck"],
             "rootBlockDevice": _root_volume(aws, found, known.get("rootBlockDevice") or {}),
             "userDataBase64": _user_data(aws, id_),
