@@ -82,13 +82,10 @@ class KindResource(Resource):
         self.outputs = {}  # type: ignore[misc]
 
     def default_inputs(self, inputs: Values, previous: Values, name: str, seed: bytes) -> Values:
-        named = self._kind.named
+        if not self._kind.named or self._kind.named in inputs:
+            return {}
         generated = f"{name}-{seed.hex()[:SUFFIX_DIGITS]}"
-        defaults = {
-            **self._kind.defaults,
-            **({named: previous.get(named) or generated} if named else {}),
-        }
-        return {key: value for key, value in defaults.items() if inputs.get(key) is None}
+        return {self._kind.named: previous.get(self._kind.named) or generated}
 
     def compared_inputs(self, previous: Values, inputs: Values, state: Values) -> Values:
         return self._kind.compared(previous, inputs, state)
@@ -100,6 +97,9 @@ class KindResource(Resource):
                 reason=f"{self._provider.title} does not support {key!r} of {self.token}; it "
                 f"supports {', '.join(self.inputs)}",
             )
+        for key, other in self._kind.conflicts.items():
+            if inputs.get(key) is not None and inputs.get(other) is not None:
+                yield Failure(path=key, reason=f"{key} conflicts with {other}")
 
     def filter_diff(self, differences: Sequence[Difference]) -> Sequence[Difference]:
         # The engine has set inputs under `ignore_changes` to their previous values already.

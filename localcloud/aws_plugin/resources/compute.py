@@ -40,7 +40,7 @@ class Instance(Ec2Kind):
         "iamInstanceProfile metadataOptions rootBlockDevice instanceMarketOptions sourceDestCheck "
         "tags"
     )
-    defaults: ClassVar[Mapping[str, Any]] = {"sourceDestCheck": True}
+    conflicts: ClassVar[Mapping[str, str]] = {"sourceDestCheck": "primaryNetworkInterface"}
     replaces = properties(
         "ami primaryNetworkInterface rootBlockDevice.encrypted instanceMarketOptions"
     )
@@ -61,10 +61,10 @@ class Instance(Ec2Kind):
     )
 
     def compared(self, previous: Inputs, inputs: Inputs, state: Inputs) -> Values:
-        # Of an instance the check is that of its primary interface, whoever set it there:
-        # https://github.com/hashicorp/terraform-provider-aws/issues/44768
-        actual = state.get("sourceDestCheck")
-        checked = {} if actual is None else {"sourceDestCheck": actual}
+        # Left out it is on, and what there is, is that of the primary interface, whoever set it:
+        # https://github.com/hashicorp/terraform-provider-aws/pull/49198
+        off = state.get("sourceDestCheck") is False
+        checked = {"sourceDestCheck": False} if off else {}
         return {**previous, **checked, **market_options.compared(previous, inputs, state)}
 
     def replaced_by(self, path: str, new: Inputs) -> bool:
@@ -123,8 +123,9 @@ class Instance(Ec2Kind):
         if new.get("metadataOptions") != old.get("metadataOptions"):
             options = renamed(new["metadataOptions"], METADATA)
             ec2.modify_instance_metadata_options(InstanceId=id_, **options)
-        if new.get("sourceDestCheck") != old.get("sourceDestCheck"):
-            wanted = {"Value": new.get("sourceDestCheck", True)}
+        checked = new.get("sourceDestCheck", True)
+        if checked != old.get("sourceDestCheck", True):
+            wanted = {"Value": checked}
             ec2.modify_instance_attribute(InstanceId=id_, SourceDestCheck=wanted)
         if new.get("iamInstanceProfile") != old.get("iamInstanceProfile"):
             _change_profile(aws, id_, new["iamInstanceProfile"])

@@ -29,8 +29,8 @@ class Kind(ABC):
     replaces: ClassVar[frozenset[str]] = frozenset()
     computed: ClassVar[frozenset[str]] = frozenset()
     secrets: ClassVar[frozenset[str]] = frozenset()
-    defaults: ClassVar[Mapping[str, Any]] = {}
-    """Inputs that the real plugin sets where they are not given."""
+    conflicts: ClassVar[Mapping[str, str]] = {}
+    """Inputs that exclude each other."""
     named: ClassVar[str | None] = None
     """The property that gets a generated name when the program gives none."""
 

@@ -100,9 +100,7 @@ class Engine:
         ignored: Sequence[str] = (),
     ) -> list[str]:
         """Another `up` with these inputs, as the engine does it; the properties that differ."""
-        old = load(state)
-        kept = {key: old[key] for key in ignored}
-        news = self.check(token, {**inputs, **kept}, old).inputs
+        news = self.check(token, inputs).inputs
         about = {"type": token, "id": id_, "olds": state, "news": news, "ignoreChanges": ignored}
         found = self.stub.Diff(provider_pb2.DiffRequest(**about))
         if found.changes == provider_pb2.DiffResponse.DIFF_SOME:

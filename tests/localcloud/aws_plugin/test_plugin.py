@@ -307,6 +307,13 @@ def machine_without_check(engine: Engine) -> tuple[str, str, Any, dict[str, Any]
     return interface, instance, engine.read(INSTANCE, instance, inputs).properties, inputs
 
 
+def test_the_check_of_an_instance_on_an_interface_cannot_be_given(engine: Engine) -> None:
+    """https://github.com/hashicorp/terraform-provider-aws/pull/49198"""
+    interface = {"networkInterfaceId": "eni-1"}
+    given = {"sourceDestCheck": False, "primaryNetworkInterface": interface}
+    assert [each.property for each in engine.check(INSTANCE, given).failures] == ["sourceDestCheck"]
+
+
 def is_checked(engine: Engine, interface: str) -> bool:
     found = engine.client("ec2").describe_network_interfaces(NetworkInterfaceIds=[interface])
     checked: bool = found["NetworkInterfaces"][0]["SourceDestCheck"]
