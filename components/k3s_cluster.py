@@ -90,10 +90,15 @@ class K3sCluster(pulumi.ComponentResource):
             self._child,
         )
         self._bucket = self._create_bucket()
-        self._roles = MachineRoles(
-            name, cluster, self._bucket, self._child, registry_auth=bool(args.registry_auth)
-        )
         self._addresses = {node.suffix: self._create_address(node) for node in cluster.nodes}
+        self._roles = MachineRoles(
+            name,
+            cluster,
+            self._bucket,
+            self._addresses,
+            self._child,
+            registry_auth=bool(args.registry_auth),
+        )
         first = self._addresses[cluster.nodes[0].suffix]
         self.api_endpoint = endpoint.at_address(first).url
         self._access = self._grant_access()

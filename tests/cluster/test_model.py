@@ -120,11 +120,10 @@ def test_a_host_keys_parameter_is_named_after_the_machines_address() -> None:
     assert name == "/k3s-aws/dev/demo/agent/host-keys/10.64.0.12"
 
 
-def test_agents_may_read_their_own_host_key_and_nothing_of_the_servers() -> None:
+def test_agents_share_nothing_with_the_servers() -> None:
     assert parameters.readable_by(load(pools=[{"name": "agents"}]), "agent") == (
         "/k3s-aws/dev/demo/agent/token",
         "/k3s-aws/dev/demo/agent/authorized-keys",
-        "/k3s-aws/dev/demo/agent/host-keys/${aws:EC2InstanceSourcePrivateIPv4}",
     )
 
 
