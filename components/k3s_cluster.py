@@ -15,7 +15,7 @@ from cluster.model import Cluster, Node
 from cluster.model import NodePool as PoolPlan
 from cluster.node_config import Addresses, NodeContext
 from cluster.spec import Architecture
-from components import bom, endpoint, parameter, retries
+from components import bom, console, endpoint, error_hooks, parameter, retries
 from components.address import Address, AddressArgs
 from components.bucket import Bucket, BucketArgs
 from components.control_plane import ControlPlane, ControlPlaneArgs
@@ -65,7 +65,8 @@ class K3sCluster(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: K3sClusterArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        opts = pulumi.ResourceOptions.merge(opts, retries.options(name))
+        hooks = error_hooks.options({**retries.hooks(name), **console.hooks(name)})
+        opts = pulumi.ResourceOptions.merge(opts, hooks)
         super().__init__("k3s:aws:K3sCluster", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self._name, self._args = name, args

@@ -51,16 +51,6 @@ async def retry(args: pulumi.ErrorHookArgs) -> bool:
     return True
 
 
-def options(name: str) -> pulumi.ResourceOptions:
-    """Options of a component: below it every resource of these types is retried so."""
-    hooks = pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(f"{name}-retry", retry)])
-
-    def bind(
-        args: pulumi.ResourceTransformationArgs,
-    ) -> pulumi.ResourceTransformationResult | None:
-        if args.type_ not in RETRYABLE:
-            return None
-        merged = pulumi.ResourceOptions.merge(args.opts, pulumi.ResourceOptions(hooks=hooks))
-        return pulumi.ResourceTransformationResult(props=args.props, opts=merged)
-
-    return pulumi.ResourceOptions(transformations=[bind])
+def hooks(name: str) -> Mapping[str, pulumi.ErrorHook]:
+    """The hook of each of these types in one cluster; `name` is the cluster's."""
+    return dict.fromkeys(RETRYABLE, pulumi.ErrorHook(f"{name}-retry", retry))

@@ -48,6 +48,8 @@ class Session:
         self._host_keys = host_keys
         self._connection: Connection | None = None
         self._rejected_since: float | None = None
+        self.reached = False
+        """Whether a login has succeeded."""
 
     def __enter__(self) -> Self:
         return self
@@ -95,6 +97,7 @@ class Session:
                 lambda: connect(self._current), discard=Connection.close
             )
             self._rejected_since = None
+            self.reached = True
             return self.wait.run(lambda: act(connection))
         except WrongHostKey as error:
             # All of them are kept: the key may change while the machine is set up.

@@ -63,7 +63,7 @@ class Recorded:
     ignore_changes: frozenset[str]
     replace_on_changes: frozenset[str]
     waits_to_be_created: bool
-    retried: bool
+    hooked: bool
     """Whether a hook decides about an error of it."""
 
     def plain(self, key: str) -> Any:
@@ -101,7 +101,7 @@ class Monitor(MockMonitor):
                 ignore_changes=frozenset(request.ignoreChanges),
                 replace_on_changes=frozenset(request.replaceOnChanges),
                 waits_to_be_created=bool(request.hooks.before_create),
-                retried=bool(request.hooks.on_error),
+                hooked=bool(request.hooks.on_error),
             )
         )
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]

@@ -269,6 +269,10 @@ def test_a_machine_that_never_responds_ends_at_the_deadline(
 
     assert failed.code == "DEADLINE_EXCEEDED"
     assert failed.text.startswith(f'node "{NAME}" (127.0.0.1) is not Ready after 5 s\n')
+    assert failed.text.endswith(
+        "its console output: aws ec2 get-console-output --latest --output text "
+        f"--instance-id {inputs['instanceId']}"
+    )
 
 
 def test_a_node_that_is_not_ready_is_named_with_its_condition(
