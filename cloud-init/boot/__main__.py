@@ -92,7 +92,7 @@ def main(environment: Environment) -> int:
             report.end(cause)
             return 1
         if (environment.root / "etc/systemd/system/multi-user.target.wants" / BOOT_UNIT).exists():
-            environment.run(["systemctl", "disable", BOOT_UNIT])
+            environment.run(["systemctl", "disable", "--no-reload", BOOT_UNIT])
         report.end()
         return 0
 

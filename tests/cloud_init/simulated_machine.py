@@ -71,6 +71,8 @@ class Systemd:
     starts: bool = True
     # k3s ends some time after its start, and systemd starts it again.
     falls_over: bool = False
+    # Whether k3s's unit, or a drop-in of it, is another than the one that systemd has read.
+    needs_reload: bool = False
     # Whether it has ended, and its next start is still to come.
     between_starts: bool = False
     monotonic: Callable[[], float] = lambda: 0.0
@@ -96,6 +98,8 @@ class Systemd:
             return 0, self._show(words[-1])
         if words[1] == "reset-failed" and words[-1].startswith("k3s"):
             self.counted = 0
+        if words[1] == "daemon-reload":
+            self.needs_reload = False
         if words[1] == "stop":
             self.active.discard(words[-1])
             self.process = 0
@@ -129,6 +133,7 @@ class Systemd:
         return (
             f"LoadState=loaded\nActiveState={state}\nNRestarts={restarts}\n"
             f"MainPID={self.process if runs else 0}\n"
+            f"NeedDaemonReload={'yes' if self.needs_reload else 'no'}\n"
             f"ExecMainStartTimestampMonotonic={self.process_started * 1e6 if runs else 0:.0f}\n"
         )
 

@@ -67,7 +67,7 @@ def test_the_unit_of_the_first_boot_is_disabled_when_it_is_done_and_not_before(
 ) -> None:
     """A machine that restarts in the middle goes on with it."""
     link = machine.root / "etc/systemd/system/multi-user.target.wants/k3s-aws-boot.service"
-    disable = ["systemctl", "disable", "k3s-aws-boot.service"]
+    disable = ["systemctl", "disable", "--no-reload", "k3s-aws-boot.service"]
     link.parent.mkdir(parents=True)
     link.touch()
     machine.systemd.starts = False
@@ -91,6 +91,6 @@ def test_an_unexpected_error_is_in_the_report(machine: SimulatedMachine) -> None
     (traceback,) = [line for line in machine.log_lines if "Traceback" in line]
     path, number = re.findall(r'File ".*/boot/(\w+\.py)", line (\d+)', traceback)[-1]
     assert path == "secrets.py"
-    # The line of the source that failed, as it is in the repository.
-    source = (boot_program.SOURCE / path).read_text().splitlines()
+    # The line that failed, as the machine has it.
+    source = boot_program.modules()[path].splitlines()
     assert "json.loads(machine.aws.parameters(" in source[int(number) - 1]
