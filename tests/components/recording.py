@@ -7,10 +7,11 @@ prove that AWS accepts the inputs; the local cloud's tests do that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pulumi
 import pulumi.runtime.resource
@@ -27,6 +28,7 @@ from components.k3s_cluster import K3sCluster, K3sClusterArgs
 # These tests do not need where a resource is created in the source; it is a third of the time.
 pulumi.runtime.resource._get_stack_trace = source_pb2.StackTrace
 
+T = TypeVar("T")
 SECRET_MARK = "4dabf18193072939515e22adb298388d"
 CONFIGURATION: dict[str, Any] = {
     "name": "demo",
@@ -136,6 +138,15 @@ class Engine(pulumi.runtime.Mocks):
     ) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         self.looked_up.append((args.token, args.args))
         return FOUND[args.token](args.args), []
+
+
+def finish(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine, in a loop of its own: asyncio.run would leave the tests none."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(coroutine)
+    finally:
+        loop.close()
 
 
 def _secret(value: str) -> dict[str, str]:

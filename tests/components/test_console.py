@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 
 from components import console
 from provider.resources.node import boot
+from tests.components.recording import finish
 
 SILENT = "node is not Ready after 600 s\n    aws ec2 get-console-output --instance-id i-1"
 
@@ -37,7 +37,7 @@ def logged_by_the_hook(monkeypatch: pytest.MonkeyPatch, error: str, ec2: Ec2) ->
     args = pulumi.ErrorHookArgs(
         "urn", "", "demo-agents-0", console.NODE, {"instanceId": "i-1"}, errors=[error]
     )
-    assert asyncio.run(console.show(args)) is False
+    assert finish(console.show(args)) is False
     return logged
 
 

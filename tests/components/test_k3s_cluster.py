@@ -11,7 +11,14 @@ from cluster import bucket, config, machine_files, parameters, policies
 from cluster.spec import Role
 from components.parameter import wait_for_the_name
 from tests.cluster.parts import files_of, unpacked
-from tests.components.recording import CONFIGURATION, SECRET_MARK, Built, Recorded, build
+from tests.components.recording import (
+    CONFIGURATION,
+    SECRET_MARK,
+    Built,
+    Recorded,
+    build,
+    finish,
+)
 
 NODES = {
     "demo-servers-0": "server",
@@ -322,7 +329,7 @@ def test_a_parameter_that_may_have_been_deleted_is_not_created_at_once(
         slept.append(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    asyncio.run(wait_for_the_name(machines))
+    finish(wait_for_the_name(machines))
     assert slept == waited
 
 

@@ -8,7 +8,7 @@ import pulumi
 import pytest
 
 from components import console, retries
-from tests.components.recording import Built
+from tests.components.recording import Built, finish
 
 INSTANCE = "aws:ec2/instance:Instance"
 PARAMETER = "aws:ssm/parameter:Parameter"
@@ -57,7 +57,7 @@ def test_the_hook_waits_and_asks_for_another_attempt(monkeypatch: pytest.MonkeyP
 
     def ask(*errors: str) -> bool:
         args = pulumi.ErrorHookArgs("urn", "", "demo", INSTANCE, errors=list(errors))
-        return asyncio.run(retries.retry(args))
+        return finish(retries.retry(args))
 
     assert ask(IN_USE)
     assert not ask("UnauthorizedOperation")
