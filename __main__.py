@@ -9,9 +9,10 @@ import pulumi
 from cluster import boot_program, config, node_config, user_data
 from cluster.errors import ClusterError
 from cluster.reading import login_key, registry_auth
-from components import lookups, release_files, rollout
+from components import engine, lookups, release_files, rollout
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
 
+engine.require_version(Path("Pulumi.yaml"))
 given = pulumi.Config()
 program = boot_program.modules()
 

@@ -10,10 +10,12 @@ from typing import TypeVar
 import pulumi
 import pulumi_aws as aws
 
-from cluster import resolution
+from cluster import quotas, resolution
 from cluster.aws_facts import AwsFacts, ExistingSubnet, InstanceType, OwnImage
+from cluster.errors import ConfigError
 from cluster.model import Cluster
 from cluster.spec import ClusterSpec
+from components.account import Account
 
 T = TypeVar("T")
 
@@ -28,10 +30,15 @@ def resolve(spec: ClusterSpec) -> Cluster:
     """
     The cluster that the configuration describes, on this account.
 
-    Raises ConfigError with everything that AWS does not have or that does not fit together,
-    LookupFailed when a lookup fails.
+    Raises ConfigError with everything that AWS does not have or that does not fit together, or that
+    the account may not have so many of, LookupFailed when a lookup fails.
     """
-    return resolution.resolve(spec, look_up(spec), _image_id)
+    facts = look_up(spec)
+    cluster = resolution.resolve(spec, facts, _image_id)
+    vcpus = {name: found.vcpus for name, found in facts.instance_types.items() if found}
+    if found := list(quotas.problems(cluster, vcpus, Account(cluster))):
+        raise ConfigError(found)
+    return cluster
 
 
 def look_up(spec: ClusterSpec) -> AwsFacts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localcloud.aws_api import parameter_store
+from localcloud.aws_api import parameter_store, quotas
 
 
 def install() -> None:
@@ -13,6 +13,7 @@ def install() -> None:
     from moto.ec2.models.security_groups import SecurityGroupRule
 
     parameter_store.install()
+    quotas.install()
 
     SecurityGroupRule.description = property(_description)
     Instance.placement = property(_placement)
