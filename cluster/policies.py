@@ -13,17 +13,21 @@ each machine has a statement of its own.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
 
+# EC2 in trust policies where it has another name:
+# https://docs.amazonaws.cn/en_us/aws/latest/userguide/iam.html
+_EC2 = {"aws-cn": "ec2.amazonaws.com.cn"}
+
 _READ = ("ssm:GetParameter", "ssm:GetParameters")
 
 
-def trust_policy() -> dict[str, Any]:
+def trust_policy(partition: str) -> dict[str, Any]:
     """EC2 instances may take the role."""
     return {
         "Version": "2012-10-17",
         "Statement": [
             {
                 "Effect": "Allow",
-                "Principal": {"Service": "ec2.amazonaws.com"},
+                "Principal": {"Service": _EC2.get(partition, "ec2.amazonaws.com")},
                 "Action": "sts:AssumeRole",
             }
         ],

@@ -10,6 +10,8 @@ from typing import Any
 
 import pulumi
 
+from cluster.model import Network
+
 NODE = "k3s:index:Node"
 MARK = "get-console-output"
 """Part of the errors of a node whose machine reports nothing (provider/resources/node/)."""
@@ -23,19 +25,32 @@ _OBJECTS = ("endpoints", "assumeRole", "assumeRoles")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[^\x20-\x7e]")
 
 
-def hooks(name: str) -> Mapping[str, pulumi.ErrorHook]:
+def hooks(name: str, network: Network) -> Mapping[str, pulumi.ErrorHook]:
     """The hook of the nodes of one cluster; `name` is the cluster's."""
-    return {NODE: pulumi.ErrorHook(f"{name}-console", show)}
+
+    async def hook(args: pulumi.ErrorHookArgs) -> bool:
+        return await show(args, network)
+
+    return {NODE: pulumi.ErrorHook(f"{name}-console", hook)}
 
 
-async def show(args: pulumi.ErrorHookArgs) -> bool:
+async def show(args: pulumi.ErrorHookArgs, network: Network) -> bool:
     """Shows the last lines of the machine's console; never asks for another attempt."""
     inputs = args.new_inputs or {}
     instance_id = inputs.get("instanceId")
     if args.errors and MARK in args.errors[0] and isinstance(instance_id, str):
         text = await asyncio.to_thread(describe, instance_id, _client)
-        pulumi.log.error(f"{args.name}: {text}")
+        pulumi.log.error(f"{args.name}: {text}\n{_open_to(network)}")
     return False
+
+
+def _open_to(network: Network) -> str:
+    """What may be the reason where the machine is well: the program comes from elsewhere."""
+    return (
+        f"    SSH is open to {', '.join(network.ssh_allowed_cidrs) or 'nobody'}, the API to "
+        f"{', '.join(network.api_allowed_cidrs) or 'nobody'}: if EC2 sees this run from another "
+        "address than these, it reaches no machine"
+    )
 
 
 def describe(instance_id: str, client: Callable[[], Any]) -> str:

@@ -65,12 +65,12 @@ class K3sCluster(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: K3sClusterArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        hooks = error_hooks.options({**retries.hooks(name), **console.hooks(name)})
+        cluster = args.cluster
+        hooks = error_hooks.options({**retries.hooks(name), **console.hooks(name, cluster.network)})
         opts = pulumi.ResourceOptions.merge(opts, hooks)
         super().__init__("k3s:aws:K3sCluster", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self._name, self._args = name, args
-        cluster = args.cluster
         self._tags = cluster.tags
         self._network = self._create_network()
         self._parameters = SecretParameters(

@@ -63,7 +63,18 @@ def look_up(spec: ClusterSpec) -> AwsFacts:
 
 
 def _image_id(parameter: str) -> str:
-    found = _lookup(f"the image {parameter}", lambda: aws.ssm.get_parameter(name=parameter))
+    found = _optional(
+        f"the image {parameter}",
+        ("ParameterNotFound", "not found", "couldn't find resource"),
+        lambda: aws.ssm.get_parameter(name=parameter),
+    )
+    if found is None:
+        raise LookupFailed(
+            f"the publisher of the image offers none here: this region has no SSM parameter "
+            f"{parameter}\n"
+            "    set image.id to an AMI of the region, with its login user, or choose another "
+            "image.os"
+        )
     return found.value
 
 

@@ -26,6 +26,7 @@ class MachineRoleArgs:
     parameter_arns: Sequence[str]
     private_ips: Sequence[pulumi.Input[str]]
     own_parameter_arn: Callable[[str], str]
+    partition: str
     all_parameters: str
     key_arn: str | None
     object_arns: Sequence[pulumi.Input[str]]
@@ -52,7 +53,7 @@ class MachineRole(pulumi.ComponentResource):
         self._name, self._args = name, args
         role = aws.iam.Role(
             name,
-            assume_role_policy=json.dumps(policies.trust_policy()),
+            assume_role_policy=json.dumps(policies.trust_policy(args.partition)),
             tags=dict(args.tags),
             opts=child,
         )

@@ -69,6 +69,7 @@ class MachineRoles:
                 own_parameter_arn=lambda address: self._parameter_arn(
                     parameters.host_key(cluster, role, address)
                 ),
+                partition=cluster.partition,
                 all_parameters=self._parameter_arn(parameters.everything(cluster)),
                 key_arn=cluster.parameter_key_arn,
                 object_arns=self._readable_objects(role),

@@ -9,9 +9,11 @@ import botocore.exceptions
 import pulumi
 import pytest
 
+from cluster import config
 from components import console
 from provider.resources.node import boot
-from tests.components.recording import finish
+from tests.cluster import ec2 as account
+from tests.components.recording import CONFIGURATION, finish
 
 SILENT = "node is not Ready after 600 s\n    aws ec2 get-console-output --instance-id i-1"
 
@@ -37,7 +39,8 @@ def logged_by_the_hook(monkeypatch: pytest.MonkeyPatch, error: str, ec2: Ec2) ->
     args = pulumi.ErrorHookArgs(
         "urn", "", "demo-agents-0", console.NODE, {"instanceId": "i-1"}, errors=[error]
     )
-    assert finish(console.show(args)) is False
+    network = account.resolve(config.load({**CONFIGURATION, "pools": []}, stack="dev")).network
+    assert finish(console.show(args, network)) is False
     return logged
 
 
@@ -49,7 +52,9 @@ def test_the_last_lines_of_the_console_are_logged(
     assert logged_by_the_hook(monkeypatch, SILENT, Ec2(output, nitro=nitro)) == [
         "demo-agents-0: the console output of i-1 ends with\n"
         "    [    0.0] Linux\n"
-        "    SSM returned 400: AccessDeniedException"
+        "    SSM returned 400: AccessDeniedException\n"
+        "    SSH is open to 198.51.100.7/32, the API to 203.0.113.0/24: if EC2 sees this run from "
+        "another address than these, it reaches no machine"
     ]
 
 

@@ -72,7 +72,7 @@ def render(example: str) -> dict[str, str]:
                     _arn(parameters.everything(cluster)), _instances(len(mine))
                 )
             )
-    files["policy-trust.json"] = _json(policies.trust_policy())
+    files["policy-trust.json"] = _json(policies.trust_policy("aws"))
     for position, node in enumerate(cluster.nodes):
         if node.index == 0:
             files |= _node(cluster, node, position)

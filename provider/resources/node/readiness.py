@@ -33,6 +33,8 @@ from provider.waiting import Pending, explain_deadline
 # A kubelet registers once, when it starts. When the boot is done for so long and the API has no
 # such Node, it was deleted, and only a restart of k3s registers it again.
 _REGISTRATION_SECONDS: Final = 30.0
+# Some images make host keys beside cloud-init, until the boot program brings the machine's own.
+_HOST_KEY_SECONDS: Final = 90.0
 # A kubelet reports its new version a moment after its restart.
 _VERSION_SECONDS: Final = 15.0
 _WITHOUT_SSH: Final = "SSH is switched off, network.sshAllowedCidrs switches it on"
@@ -75,7 +77,9 @@ class Readiness:
         with self._limited():
             if self._machine is None:
                 return self._ready(None)
+            self._machine.host_key_grace_seconds = _HOST_KEY_SECONDS
             report = self._boot.first()
+            self._machine.host_key_grace_seconds = 0.0
             if report.state == "failed" or not self._machine.runs(self._inputs["nodeConfig"]):
                 report = self._boot.set_up(self._boot_program())
             return self._ready(report)

@@ -29,7 +29,7 @@ EIP = "aws:ec2/eip:Eip"
 TABLE = "aws:ec2/routeTable:RouteTable"
 ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
 PARAMETER = "aws:ssm/parameter:Parameter"
-IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-x86_64"
 
 
 def refusal(caught: pytest.ExceptionInfo[Any]) -> tuple[grpc.StatusCode, str]:

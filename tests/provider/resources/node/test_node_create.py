@@ -139,6 +139,28 @@ def test_another_host_key_is_an_error_that_shows_both_fingerprints(
     assert machine.commands == []
 
 
+def test_a_new_machine_may_have_a_host_key_of_its_image_for_a_while(
+    rpc: Rpc, machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs,
+    host_key: Mapping[str, Any], login_key: Mapping[str, Any],
+) -> None:  # fmt: skip
+    """Some images make host keys beside cloud-init, before the boot program brings the own one."""
+    machine.show(host_key=login_key["privateKey"])
+
+    def bring_its_own() -> None:
+        assert machine.commands == []
+        if machine.connections == 3:
+            machine.show(host_key=host_key["privateKey"])
+            machine.on_connect = lambda: None
+
+    machine.on_connect = bring_its_own
+    machine.will_report(report())
+    api.nodes[NAME] = node(NAME)
+    _, outputs = rpc.create(NODE, node_inputs())
+
+    assert outputs["bootReport"]["state"] == "done"
+    assert any("has another SSH host key so far" in each for each in rpc.reported.progress_lines)
+
+
 def test_a_login_that_stays_refused_is_an_error_after_some_grace(
     rpc: Rpc, machine: FakeMachine, node_inputs: MakeInputs
 ) -> None:
