@@ -8,9 +8,10 @@ import pulumi
 
 from cluster import boot_program, node_config, stack_config, user_data
 from cluster.errors import ClusterError
-from components import lookups, project_files, release_files, rollout
+from components import engine, lookups, project_files, release_files, rollout
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
 
+engine.require_version(Path("Pulumi.yaml"))
 given = pulumi.Config()
 program = boot_program.modules()
 

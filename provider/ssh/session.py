@@ -52,6 +52,11 @@ class Session:
         self._host_keys = host_keys
         self._connection: Connection | None = None
         self._rejected_since: float | None = None
+        self.reached = False
+        """Whether a login has succeeded."""
+        self.host_key_grace_seconds = 0.0
+        """How long a host key that is nobody's may be one that the machine replaces yet."""
+        self._untrusted_since: float | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -112,13 +117,15 @@ class Session:
                 lambda: connect(self._current), discard=Connection.close
             )
             self._rejected_since = None
+            self.reached = True
             return self.wait.run(lambda: act(connection))
         except WrongHostKey as error:
             # All of them are kept: the key may change while the machine is set up.
             known = [login for login in self._logins if login.has_host_key(error.offered)]
-            if not known:
+            if known:
+                self._current = known[0]
+            elif not self._may_replace_host_key(error.offered):
                 raise OperationFailed(self._explain_host_key(error.offered)) from None
-            self._current = known[0]
         except AuthenticationFailed as error:
             self.wait.seen = str(error)
             key = self._current.host_key
@@ -132,6 +139,18 @@ class Session:
             self.wait.seen = str(error)
         self._disconnect()
         return None
+
+    def _may_replace_host_key(self, offered: str) -> bool:
+        """Whether a new machine may still have a host key that its image made."""
+        if self._host_keys.owner_of(offered) is not None:
+            return False
+        if self._untrusted_since is None:
+            self._untrusted_since = self.wait.elapsed
+        self.wait.seen = (
+            f"the machine has another SSH host key so far, {fingerprint_of(offered)}; nothing is "
+            "sent to it"
+        )
+        return self.wait.elapsed - self._untrusted_since < self.host_key_grace_seconds
 
     def _check_grace(self) -> None:
         """Raises when the login has been rejected for too long."""

@@ -282,7 +282,7 @@ def test_without_pulumi_the_command_names_what_to_install(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["--stack", "dev", "--yes"]) == 1
     assert capsys.readouterr().err == (
-        "error: there is no `pulumi` on PATH\n    install the Pulumi CLI, 3.150 or newer\n"
+        "error: there is no `pulumi` on PATH\n    install the Pulumi CLI, 3.219.0 or newer\n"
     )
 
 

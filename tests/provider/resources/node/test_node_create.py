@@ -141,6 +141,28 @@ def test_another_host_key_is_an_error_that_shows_both_fingerprints(
     assert machine.commands == []
 
 
+def test_a_new_machine_may_have_a_host_key_of_its_image_for_a_while(
+    rpc: Rpc, machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs,
+    host_key: Mapping[str, Any], login_key: Mapping[str, Any],
+) -> None:  # fmt: skip
+    """Some images make host keys beside cloud-init, before the boot program brings the own one."""
+    machine.show(host_key=login_key["privateKey"])
+
+    def bring_its_own() -> None:
+        assert machine.commands == []
+        if machine.connections == 3:
+            machine.show(host_key=host_key["privateKey"])
+            machine.on_connect = lambda: None
+
+    machine.on_connect = bring_its_own
+    machine.will_report(report())
+    api.nodes[NAME] = node(NAME)
+    _, outputs = rpc.create(NODE, node_inputs())
+
+    assert outputs["bootReport"]["state"] == "done"
+    assert any("has another SSH host key so far" in each for each in rpc.reported.progress_lines)
+
+
 def test_a_login_that_stays_refused_is_an_error_after_some_grace(
     rpc: Rpc, machine: FakeMachine, node_inputs: MakeInputs
 ) -> None:
@@ -271,6 +293,10 @@ def test_a_machine_that_never_responds_ends_at_the_deadline(
 
     assert failed.code == "DEADLINE_EXCEEDED"
     assert failed.text.startswith(f'node "{NAME}" (127.0.0.1) is not Ready after 5 s\n')
+    assert failed.text.endswith(
+        "its console output: aws ec2 get-console-output --latest --output text "
+        f"--instance-id {inputs['instanceId']}"
+    )
 
 
 def test_a_node_that_is_not_ready_is_named_with_its_condition(
