@@ -26,8 +26,10 @@ class Ec2:
 
     def get_console_output(self, **given: Any) -> Mapping[str, Any]:
         if given.get("Latest") and not self.nitro:
-            error = {"Error": {"Code": "UnsupportedOperation", "Message": "not Nitro"}}
-            raise botocore.exceptions.ClientError(error, "GetConsoleOutput")
+            raise botocore.exceptions.ClientError(
+                {"Error": {"Code": "UnsupportedOperation", "Message": "not Nitro"}},
+                "GetConsoleOutput",
+            )
         return {"InstanceId": given["InstanceId"], "Output": self.output}
 
 

@@ -309,7 +309,7 @@ def test_the_parameters_are_encrypted_with_the_key_that_is_given() -> None:
 
 def test_another_value_under_an_own_key_is_another_parameter_of_the_same_name() -> None:
     """Written over the old one it would be under the account's key."""
-    arn = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d"
+    arn = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f"
     for each in secrets(build({**CONFIGURATION, "parameterKmsKeyArn": arn})).values():
         assert each.replace_on_changes == {"value"}
         assert each.delete_before_replace
