@@ -67,8 +67,8 @@ def _has_url(path: Path, value: Any) -> bool:
     address = "k3s" in path or path[:1] == ("charts",)
     check = plain_secrets.is_login_at_host if address else plain_secrets.has_credentials
     # registry_hosts.py reports the names of registries.
-    texts = (value,) if "registries" in path else (*path[-1:], value)
-    return any(isinstance(each, str) and check(each) for each in texts)
+    strings = (value,) if "registries" in path else (*path[-1:], value)
+    return any(isinstance(each, str) and check(each) for each in strings)
 
 
 def _in_k3s(path: Path, value: Any) -> Iterator[tuple[Path, Fault]]:
