@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -19,6 +19,8 @@ from cluster.errors import BootReportError
 from cluster.machine_files import REPORT_SCHEMA, ReportError, ReportFile, ReportK3s, ReportPhase
 
 State = Literal["running", "done", "failed"]
+Redact = Callable[[str], str]
+"""Removes secrets from a text."""
 
 LONGEST: Final = 256 * 1024
 """The longest report that is read, in bytes; one of a boot with every phase has about 3 KiB."""
@@ -79,10 +81,14 @@ class BootReport:
         return last.name if seconds is None else f"{last.name}, {seconds:.1f} s"
 
 
-def parse(text: str) -> BootReport:
-    """The report; raises BootReportError where the text is not one, or has another schema."""
+def parse(text: str, redact: Redact = str) -> BootReport:
+    """
+    The report, `redact` applied to each of its texts before it is cut.
+
+    Raises BootReportError where the text is not a report, or has another schema.
+    """
     try:
-        content = _content(_object(json.loads(text)))
+        content = _content(_object(json.loads(text)), redact)
     # OverflowError: a time that no calendar has. RecursionError: a text nested too deeply.
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as cause:
         why = untrusted_text.one_line(f"{type(cause).__name__}: {cause}", 200)
@@ -111,7 +117,7 @@ def parse(text: str) -> BootReport:
     )
 
 
-def _content(raw: Mapping[str, Any]) -> ReportFile:
+def _content(raw: Mapping[str, Any], redact: Redact) -> ReportFile:
     schema = raw["schema"]
     if type(schema) is not int or schema != REPORT_SCHEMA:
         raise BootReportError(
@@ -124,11 +130,11 @@ def _content(raw: Mapping[str, Any]) -> ReportFile:
         "schema": schema,
         "node": _name(raw, "node", _NODE_LENGTH),
         "instanceId": _name(raw, "instanceId"),
-        "role": _name(raw, "role"),
+        "role": redact(_name(raw, "role")),
         "state": _state(raw["state"]),
-        "phases": [_phase(_object(each)) for each in phases],
-        "error": None if raw.get("error") is None else _error(_object(raw["error"])),
-        "k3s": None if raw.get("k3s") is None else _k3s(_object(raw["k3s"])),
+        "phases": [_phase(_object(each), redact) for each in phases],
+        "error": None if raw.get("error") is None else _error(_object(raw["error"]), redact),
+        "k3s": None if raw.get("k3s") is None else _k3s(_object(raw["k3s"]), redact),
     }
 
 
@@ -167,14 +173,14 @@ def _state(value: Any) -> State:
     return state
 
 
-def _phase(raw: Mapping[str, Any]) -> ReportPhase:
+def _phase(raw: Mapping[str, Any], redact: Redact) -> ReportPhase:
     started = datetime.fromisoformat(_string(raw, "startedAt"))
     if started.tzinfo is None:
         raise ValueError("startedAt has no time zone")
     # Rendered again: fromisoformat accepts any character between date and time.
     text = started.astimezone(UTC).isoformat(timespec="milliseconds")
     return {
-        "name": _name(raw, "name"),
+        "name": redact(_name(raw, "name")),
         "startedAt": text.replace("+00:00", "Z"),
         "seconds": _seconds(raw["seconds"]),
     }
@@ -191,10 +197,10 @@ def _seconds(value: Any) -> float | None:
     return float(value)
 
 
-def _error(raw: Mapping[str, Any]) -> ReportError:
-    cause = untrusted_text.lines(_string(raw, "cause"), _CAUSE_LENGTH)
-    return {"phase": _name(raw, "phase"), "cause": cause}
+def _error(raw: Mapping[str, Any], redact: Redact) -> ReportError:
+    cause = untrusted_text.lines(redact(_string(raw, "cause")), _CAUSE_LENGTH)
+    return {"phase": redact(_name(raw, "phase")), "cause": cause}
 
 
-def _k3s(raw: Mapping[str, Any]) -> ReportK3s:
-    return {"version": _name(raw, "version"), "sha256": _name(raw, "sha256")}
+def _k3s(raw: Mapping[str, Any], redact: Redact) -> ReportK3s:
+    return {"version": redact(_name(raw, "version")), "sha256": redact(_name(raw, "sha256"))}

@@ -24,6 +24,7 @@ from provider.kubernetes.api_errors import (
     ApiStatusError,
     InvalidCredentialsError,
     UntrustedServerError,
+    check_shape,
     is_retryable,
 )
 from provider.kubernetes.node_state import NodeState
@@ -73,8 +74,9 @@ class Api:
 
     def nodes(self) -> Mapping[str, NodeState]:
         """Every Node, by name."""
-        listed = self.call("GET", "/api/v1/nodes").json()["items"]
-        return {each["metadata"]["name"]: node_state.parse(each) for each in listed}
+        listed = self.call("GET", "/api/v1/nodes").json()
+        with check_shape():
+            return {each["metadata"]["name"]: node_state.parse(each) for each in listed["items"]}
 
     def cordon(self, name: str) -> bool:
         """Makes the Node unschedulable; whether there is one of this name."""
@@ -95,10 +97,11 @@ class Api:
         ApiStatusError with 409 when the Node was changed meanwhile.
         """
         node = self.call("GET", f"/api/v1/nodes/{name}").json()
-        present = node["spec"].get("taints", ())
-        kept = [each for each in present if (each["key"], each["effect"]) not in replaced]
         ours = [{"key": key, "value": value, "effect": effect} for key, value, effect in taints]
-        version = node["metadata"].get("resourceVersion")
+        with check_shape():
+            present = node["spec"].get("taints", ())
+            kept = [each for each in present if (each["key"], each["effect"]) not in replaced]
+            version = node["metadata"].get("resourceVersion")
         patch = {
             "metadata": {"labels": labels, "resourceVersion": version},
             "spec": {"taints": [*kept, *ours]},
@@ -108,10 +111,12 @@ class Api:
     def pods_to_move(self, node: str) -> Sequence[Pod]:
         """The pods to evict: all but those of DaemonSets, of static files, and completed ones."""
         listed = self.call("GET", f"/api/v1/pods?fieldSelector=spec.nodeName%3D{node}").json()
-        found = [each["metadata"] for each in listed["items"] if _has_to_move(each)]
-        return [
-            Pod(namespace=each["namespace"], name=each["name"], uid=each["uid"]) for each in found
-        ]
+        with check_shape():
+            found = [each["metadata"] for each in listed["items"] if _has_to_move(each)]
+            return [
+                Pod(namespace=each["namespace"], name=each["name"], uid=each["uid"])
+                for each in found
+            ]
 
     def evict(self, pod: Pod) -> bool:
         """Evicts a pod; False when a disruption budget does not allow it now."""

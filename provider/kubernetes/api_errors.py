@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 
 class ApiError(Exception):
     """A request failed; where `retryable`, another attempt may succeed."""
@@ -33,3 +36,12 @@ class ApiStatusError(ApiError):
 def is_retryable(error: Exception) -> bool:
     """For `Wait.until`: whether a request that failed so is worth another attempt."""
     return isinstance(error, ApiError) and error.retryable
+
+
+@contextlib.contextmanager
+def check_shape() -> Iterator[None]:
+    """Around reading the content of a response: a field that is missing or of another type."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise ApiError("the response of the API does not have the fields it should") from error

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cluster import untrusted_text
+from provider.kubernetes.api_errors import check_shape
 
 INVALID_VERSION: Final = "invalid"
 """Stands for the version of a kubelet that is not one."""
@@ -38,7 +39,12 @@ class NodeState:
 
 
 def parse(node: Mapping[str, Any]) -> NodeState:
-    """The status of a Node object."""
+    """The status of a Node object; raises ApiError for what is none."""
+    with check_shape():
+        return _parse(node)
+
+
+def _parse(node: Mapping[str, Any]) -> NodeState:
     status = node.get("status", {})
     info = status.get("nodeInfo", {})
     conditions = {each["type"]: each for each in status.get("conditions", ())}

@@ -101,13 +101,14 @@ class _Pool(urllib3.HTTPSConnectionPool):
 
     def _new_conn(self) -> Any:
         connection = super()._new_conn()
-        self._opened.append(connection)
+        still_open = [each for each in self._opened if each.sock is not None]
+        self._opened = [*still_open, connection]
         return connection
 
     def abort(self) -> None:
         for each in self._opened:
-            if (connected := getattr(each, "sock", None)) is not None:
-                _shut_down(connected)
+            if each.sock is not None:
+                _shut_down(each.sock)
         self.close()
 
 

@@ -52,7 +52,7 @@ class Machine(Session):
             self.wait.seen = "waiting for cloud-init"
             return None
         # Its report is an output that is not secret.
-        return boot_report.parse(self.redact(result.output))
+        return boot_report.parse(result.output, self.redact)
 
     def boot_id(self) -> str:
         """The id of the current boot of the machine."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster import untrusted_text
@@ -65,6 +65,7 @@ def test_a_text_is_cut() -> None:
     assert len(untrusted_text.lines("y\n" * 1000, 100)) == 100
 
 
+@settings(max_examples=50)
 @given(st.text())
 def test_whatever_the_text_the_result_is_printable(text: str) -> None:
     line = untrusted_text.one_line(text)

@@ -97,6 +97,11 @@ def _may_do_what_they_should_and_nothing_else(stack: Stack) -> None:
     assert refused(stack, deployer, "delete", "node", nodes.pop().removeprefix("node/"))
     assert refused(stack, deployer, "create", "rolebinding", "x", "--clusterrole=edit", "--user=x")
     assert refused(stack, deployer, "label", "namespace", "shop", "a=b")
+    raw = f"/api/v1/nodes/{stack.nodes()[0]['name']}/proxy/pods"
+    assert refused(stack, deployer, "get", "--raw", raw)
+    system = "--as=system:serviceaccount:kube-system:default"
+    assert refused(stack, deployer, "get", "pods", system)
+    assert refused(stack, viewer, "create", "token", "default", "-n", "shop")
     for namespace in ("shop", "shop-preview"):
         assert _starts_no_privileged_pod(stack, deployer, namespace)
     assert not refused(stack, viewer, "get", "deployment", "web", "-n", "shop")

@@ -149,6 +149,24 @@ def test_a_response_that_is_no_json_is_an_error(
         respond(answer).node("a")
 
 
+@pytest.mark.parametrize("body", ["[]", "7", '{"status": 7}', '{"status": {"conditions": [{}]}}'])
+def test_a_response_of_another_shape_is_an_error(
+    respond: Callable[[Respond], Api], body: str
+) -> None:
+    def answer(tls: ssl.SSLSocket) -> None:
+        tls.sendall(head(f"HTTP/1.1 200 OK\nContent-Length: {len(body)}") + body.encode())
+
+    api = respond(answer)
+    calls: list[Callable[[], Any]] = [
+        lambda: api.node("a"),
+        api.nodes,
+        lambda: api.pods_to_move("a"),
+    ]
+    for call in calls:
+        with pytest.raises(ApiError, match="the response of the API does not have the fields"):
+            call()
+
+
 def test_the_reason_of_a_status_does_nothing_to_a_terminal(
     respond: Callable[[Respond], Api],
 ) -> None:

@@ -72,6 +72,6 @@ def test_what_is_too_short_to_be_a_secret_redacts_nothing(nothing: str) -> None:
     assert redactor(forms(nothing))("a b  c\nab") == "a b  c\nab"
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "{not json at all}"])
+@pytest.mark.parametrize("text", ["[" * 2_000, "{not json at all}"])
 def test_what_looks_like_json_and_is_none_is_redacted_as_a_whole(text: str) -> None:
     assert redactor(forms(text))(f"it is {text}") == "it is [secret]"

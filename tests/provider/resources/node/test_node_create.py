@@ -524,3 +524,16 @@ def test_a_boot_report_is_under_the_name_of_its_node_whatever_it_names(
     _, outputs = rpc.create(NODE, node_inputs())
 
     assert outputs["bootReport"]["node"] == NAME
+
+
+@pytest.mark.parametrize("password", ["done", "seconds", "2026", "null", "schema"])
+def test_a_password_that_is_a_word_of_the_report_breaks_no_report(
+    rpc: Rpc, machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs, password: str
+) -> None:
+    auth = json.dumps({"registry.example": {"username": "puller", "password": password}})
+    machine.will_report(report("done", ("start-k3s", 1.0)))
+    api.nodes[NAME] = node(NAME)
+
+    _, outputs = rpc.create(NODE, node_inputs(secrets=Secret(json.dumps({"registryAuth": auth}))))
+
+    assert outputs["bootReport"] == json.loads(report("done", ("start-k3s", 1.0)))
