@@ -9,20 +9,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from tokenize import TokenInfo
+from typing import NamedTuple
 
 SOURCE = Path(__file__).parent.parent / "cloud-init" / "boot"
 
-# Tokens that are no part of a statement.
-_LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT}
+_NEITHER_TEXT_NOR_END = {
+    tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER,
+}  # fmt: skip
 # They serve annotations alone.
-_UNUSED_IMPORTS = (
-    "from __future__ import annotations",
-    "from collections.abc import ",
-    "from typing import ",
-)
-# From the first token to the end of the last one.
-_Span = tuple[TokenInfo, TokenInfo]
+_UNUSED_IMPORTS = ("__future__", "collections.abc", "typing")
+
+
+class _Token(NamedTuple):
+    """A token of a statement; an f-string is one token."""
+
+    type: int
+    text: str
+
+
+class _Statement(NamedTuple):
+    """The tokens of a logical line, and how many blocks it is in."""
+
+    depth: int
+    tokens: Sequence[_Token]
 
 
 @cache
@@ -33,133 +42,108 @@ def modules() -> Mapping[str, str]:
 
 def compact(source: str) -> str:
     """
-    The Python source without comments, docstrings, annotations and the imports for them, indented
-    by one space for each level, and without other spaces that separate nothing. What marks a field
-    of a dataclass is the annotation `0`.
+    The Python source without comments, docstrings, annotations and the imports for them: each
+    statement on one line, indented by one space for each level, without other spaces that separate
+    nothing. What marks a field of a dataclass is the annotation `0`.
 
-    Each line keeps its number, so that a traceback on a machine fits the source.
+    A traceback on a machine has the lines of the machine's own file.
     """
-    lines = source.splitlines()
-    tokens = _tokens(source)
-    # Backwards, so that the columns of what comes before stay right.
-    removed = [(each, "") for each in _annotations(tokens)]
-    removed += [(each, "0") for each in _variables(tokens)]
-    for (first, last), instead in sorted(removed, key=_start, reverse=True):
-        _remove(lines, first, last, instead)
-    for index, token in enumerate(tokens):
-        row, column = token.start
-        if token.type == tokenize.COMMENT:
-            lines[row - 1] = lines[row - 1].removesuffix(token.string).rstrip()
-        elif _is_docstring(tokens, index):
-            _remove(lines, token, token)
-            if _is_whole_body(tokens, index):
-                lines[row - 1] = " " * column + "pass"
-    _reduce_indentation(lines, tokens)
-    lines = ["" if line.startswith(_UNUSED_IMPORTS) else line for line in lines]
-    _remove_spaces(lines)
+    statements = list(_statements(source))
+    # A block that was a docstring alone.
+    following = [*statements[1:], _Statement(0, ())]
+    lines: list[str] = []
+    for statement, after in zip(statements, following, strict=True):
+        tokens = list(_without_annotations(statement.tokens))
+        if _is_docstring(statement):
+            if not lines or after.depth >= statement.depth:
+                continue
+            tokens = [_Token(tokenize.NAME, "pass")]
+        elif tokens[0].text == "from" and _module(tokens) in _UNUSED_IMPORTS:
+            continue
+        lines.append(" " * statement.depth + _line(tokens))
     return "\n".join(lines) + "\n"
 
 
-def _tokens(source: str) -> list[TokenInfo]:
-    return list(tokenize.generate_tokens(io.StringIO(source).readline))
+def _statements(source: str) -> Iterator[_Statement]:
+    depth, tokens = 0, list[_Token]()
+    for token in _with_whole_f_strings(source):
+        depth += (token.type == tokenize.INDENT) - (token.type == tokenize.DEDENT)
+        if token.type == tokenize.NEWLINE:
+            yield _Statement(depth, tokens)
+            tokens = []
+        elif token.type not in _NEITHER_TEXT_NOR_END:
+            tokens.append(token)
 
 
-def _start(removed: tuple[_Span, str]) -> tuple[int, int]:
-    return removed[0][0].start
+def _with_whole_f_strings(source: str) -> Iterator[_Token]:
+    """The tokens; from Python 3.12 on, what stands in an f-string would be tokens of its own."""
+    lines = source.splitlines(keepends=True)
+    starts: list[tuple[int, int]] = []
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        kind = tokenize.tok_name[token.type]
+        if kind == "FSTRING_START":
+            starts.append(token.start)
+        elif kind == "FSTRING_END":
+            start = starts.pop()
+            if not starts:
+                yield _Token(tokenize.STRING, _between(lines, start, token.end))
+        elif not starts:
+            yield _Token(token.type, token.string)
 
 
-def _remove(lines: list[str], first: TokenInfo, last: TokenInfo, instead: str = "") -> None:
-    """Replaces the text from one token to another; the lines between them stay as empty ones."""
-    (top, left), (bottom, right) = first.start, last.end
-    before, after = lines[top - 1][:left], lines[bottom - 1][right:]
-    lines[top - 1 : bottom] = [""] * (bottom - top + 1)
-    lines[bottom - 1] = after
-    lines[top - 1] = (before if instead else before.rstrip()) + instead + lines[top - 1]
+def _between(lines: Sequence[str], start: tuple[int, int], end: tuple[int, int]) -> str:
+    (top, left), (bottom, right) = start, end
+    if top == bottom:
+        return lines[top - 1][left:right]
+    return "".join([lines[top - 1][left:], *lines[top : bottom - 1], lines[bottom - 1][:right]])
 
 
-def _variables(tokens: Sequence[TokenInfo]) -> Iterator[_Span]:
-    """The annotations of fields and variables, without the colon."""
-    for statement in _statements(tokens):
-        words = [token.string for token in statement]
-        colon = words.index(":") if ":" in words else 0
-        target = words[:colon]
-        if target and all(each == "." or _is_name(each) for each in target):
-            end = next(i for i, text in enumerate(words) if i > colon and text in ("=", ""))
-            first, last = statement[colon + 1], statement[end - 1]
-            # Without its brackets, what is left of it would not be one statement.
-            if first.start[0] == last.end[0]:
-                yield first, last
+def _is_docstring(statement: _Statement) -> bool:
+    return [token.type for token in statement.tokens] == [tokenize.STRING]
+
+
+def _module(tokens: Sequence[_Token]) -> str:
+    """The module of a `from ... import`."""
+    words = [token.text for token in tokens]
+    return "".join(words[1 : words.index("import")])
+
+
+def _without_annotations(tokens: Sequence[_Token]) -> Iterator[_Token]:
+    words = [token.text for token in tokens]
+    if words[0] == "def":
+        return _without_types(tokens)
+    colon = words.index(":") if ":" in words else 0
+    target = words[:colon]
+    if not target or not all(each == "." or _is_name(each) for each in target):
+        return iter(tokens)
+    end = words.index("=") if "=" in words else len(words)
+    return iter([*tokens[: colon + 1], _Token(tokenize.NUMBER, "0"), *tokens[end:]])
+
+
+def _without_types(tokens: Sequence[_Token]) -> Iterator[_Token]:
+    """The definition of a function, none of whose defaults is a lambda."""
+    depth = 0
+    # How many brackets are open around the type that is left out.
+    of_type: int | None = None
+    for token in tokens:
+        text = token.text
+        if depth == of_type and text in ((":",) if depth == 0 else ("=", ",", ")")):
+            of_type = None
+        elif of_type is None and (text == "->" or (depth == 1 and text == ":")):
+            of_type = depth
+        if of_type is None:
+            yield token
+        depth += (text in ("(", "[", "{")) - (text in (")", "]", "}"))
 
 
 def _is_name(text: str) -> bool:
     return text.isidentifier() and not keyword.iskeyword(text)
 
 
-def _statements(tokens: Sequence[TokenInfo]) -> Iterator[list[TokenInfo]]:
-    """The tokens of each statement, an empty one at the end."""
-    statement: list[TokenInfo] = []
-    for token in tokens:
-        if token.type == tokenize.NEWLINE:
-            yield [*statement, token._replace(string="")]
-            statement = []
-        elif token.type not in _LAYOUT:
-            statement.append(token)
-
-
-def _annotations(tokens: Sequence[TokenInfo]) -> Iterator[_Span]:
-    """The annotations of parameters and results, each from its colon or arrow."""
-    written = [token for token in tokens if token.type not in _LAYOUT]
-    # How many brackets are open since a `def`; None outside of one.
-    depth: int | None = None
-    first: TokenInfo | None = None
-    for before, token in pairwise(written):
-        text = token.string
-        if before.string == "def":
-            depth = 0
-        if depth is None or token.type == tokenize.STRING:
-            continue
-        ended = text == ":" and depth == 0
-        if first and (ended or (first.string == ":" and depth == 1 and text in ("=", ",", ")"))):
-            yield first, before
-            first = None
-        depth += (text in ("(", "[", "{")) - (text in (")", "]", "}"))
-        if text == "->" or (text == ":" and depth == 1 and not first):
-            first = token
-        elif ended:
-            depth = None
-
-
-def _reduce_indentation(lines: list[str], tokens: Sequence[TokenInfo]) -> None:
-    """From four spaces to one, but not inside of strings."""
-    kept = {
-        row
-        for token in tokens
-        if token.type == tokenize.STRING
-        for row in range(token.start[0] + 1, token.end[0] + 1)
-    }
-    for row, line in enumerate(lines, 1):
-        if row not in kept:
-            text = line.lstrip(" ")
-            lines[row - 1] = " " * ((len(line) - len(text)) // 4) + text
-
-
-def _remove_spaces(lines: list[str]) -> None:
-    """Around operators, brackets and commas."""
-    for before, token in reversed(list(pairwise(_tokens("\n".join(lines) + "\n")))):
-        row, column = before.end
-        is_apart = before.type not in _LAYOUT and (row, column) < token.start
-        if is_apart and row == token.start[0] and tokenize.OP in (before.type, token.type):
-            lines[row - 1] = lines[row - 1][:column] + lines[row - 1][token.start[1] :]
-
-
-def _is_docstring(tokens: Sequence[TokenInfo], index: int) -> bool:
-    """Whether the token is a string that is a statement by itself."""
-    if tokens[index].type != tokenize.STRING or tokens[index + 1].type != tokenize.NEWLINE:
-        return False
-    before = [token for token in tokens[:index] if token.type not in _LAYOUT]
-    return not before or before[-1].type == tokenize.NEWLINE
-
-
-def _is_whole_body(tokens: Sequence[TokenInfo], index: int) -> bool:
-    after = (each.type for each in tokens[index + 2 :] if each.type != tokenize.NL)
-    return tokens[index - 1].type == tokenize.INDENT and next(after) == tokenize.DEDENT
+def _line(tokens: Sequence[_Token]) -> str:
+    """The tokens, with a space only between two of which each is a word, a number or a string."""
+    line = tokens[0].text
+    for before, token in pairwise(tokens):
+        is_apart = tokenize.OP not in (before.type, token.type)
+        line += " " * is_apart + token.text
+    return line

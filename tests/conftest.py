@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Collection
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -90,7 +91,9 @@ class ByGroupThenFile(LoadScopeScheduling):
         for folder, name in IN_ONE_PROCESS.items():
             if _is_in([folder], nodeid):
                 return name
-        return nodeid if _is_in(ONE_BY_ONE, nodeid) else nodeid.partition("::")[0]
+        file = nodeid.partition("::")[0]
+        shares_cluster = Path(file).parent == Path("tests/localcloud")
+        return nodeid if _is_in(ONE_BY_ONE, nodeid) and not shares_cluster else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:

@@ -73,6 +73,8 @@ def main(environment: Environment) -> int:
     report, started = Report(environment), environment.clock.monotonic()
     path = environment.root / "run/k3s-aws.lock"
     path.parent.mkdir(exist_ok=True)
+    # Whoever may open the file may hold its lock.
+    path.touch(0o600)
     with path.open("w") as file:
         try:
             Wait(environment.clock, started + LOCK_SECONDS).until(
@@ -92,7 +94,7 @@ def main(environment: Environment) -> int:
             report.end(cause)
             return 1
         if (environment.root / "etc/systemd/system/multi-user.target.wants" / BOOT_UNIT).exists():
-            environment.run(["systemctl", "disable", BOOT_UNIT])
+            environment.run(["systemctl", "disable", "--no-reload", BOOT_UNIT])
         report.end()
         return 0
 

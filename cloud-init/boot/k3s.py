@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from boot import files, secrets, systemd, tokens
+from boot import datastore, files, secrets, tokens
 from boot.download import Download
 from boot.machine import Machine
 
@@ -66,10 +67,11 @@ def install(machine: Machine) -> None:
         Download(machine, wanted["sha256"], part).from_first(wanted["sources"], "k3s")
         part.chmod(0o755)
         part.replace(target)
-        # k3s unpacks itself when any of its programs is called first: now, while an agent waits
-        # for its server, or before a running k3s is stopped. What fails here fails again at
-        # the start, with k3s's own message.
-        machine.environment.run([str(target), "kubectl", "version", "--client"])
+        if machine.role == "agent" or datastore.exists(machine):
+            # k3s unpacks itself when any of its programs is called first: now, while an agent
+            # waits for its server, or before a running k3s is stopped. What fails here fails again
+            # at the start, with k3s's own message.
+            machine.environment.run([str(target), "kubectl", "version", "--client"])
     machine.report.content["k3s"] = {"version": wanted["version"], "sha256": wanted["sha256"]}
     if not target.with_name("kubectl").exists():
         target.with_name("kubectl").symlink_to("k3s")
@@ -119,8 +121,6 @@ def configure(machine: Machine) -> None:
         files.write(folder / "registries.yaml", content.registries, 0o600)
     unit = machine.path(f"etc/systemd/system/{machine.k3s_unit}.service")
     files.write(unit, content.unit, 0o644)
-    # In this phase, so that an agent does not do it after its server is ready.
-    systemd.systemctl(machine, "daemon-reload")
 
 
 def set_server(machine: Machine, url: str) -> None:
@@ -146,6 +146,12 @@ def _registries(machine: Machine) -> str:
     configs = dict(found.get("configs", {}))
     passwords = json.loads(secrets.load(machine).get("registryAuth", "{}"))
     for host, auth in passwords.items():
+        login = f"{auth.get('username')}:{auth.get('password')}"
+        sent = base64.b64encode(login.encode()).decode()
+        for value in (*auth.values(), sent):
+            # However short: people choose them.
+            if value != auth.get("username"):
+                machine.report.add_secret(value, 1)
         configs[host] = {**configs.get(host, {}), "auth": auth}
     return json.dumps({**found, "configs": configs} if configs else found)
 

@@ -27,15 +27,17 @@ def start(machine: Machine) -> None:
     datastore_exists = datastore.exists(machine)
     if machine.role == "server":
         _prepare_tokens(machine, datastore_exists)
-    previous = systemd.unit_state(machine, unit)["MainPID"]
+    previous = systemd.unit_state(machine, unit)
+    if previous["NeedDaemonReload"] == "yes":
+        systemd.systemctl(machine, "daemon-reload")
     # Resets systemd's count of restarts; fails where the unit never ran.
     run(["systemctl", "reset-failed", unit])
     systemd.systemctl(machine, "restart", "--no-block", unit)
     # While k3s starts.
-    systemd.systemctl(machine, "enable", unit)
+    systemd.systemctl(machine, "enable", "--no-reload", unit)
     _stop_unattended_updates(machine)
     readiness.wait_for_k3s(
-        machine, lambda: _require_process(machine, previous), f"{unit}.service is not up"
+        machine, lambda: _require_process(machine, previous["MainPID"]), f"{unit}.service is not up"
     )
     if machine.role == "server" and not tokens.are_recorded(machine):
         if datastore_exists:
@@ -78,7 +80,7 @@ def _require_process(machine: Machine, previous: str) -> None:
 def _stop_unattended_updates(machine: Machine) -> None:
     run = machine.environment.run
     # Units that an image does not have are masked as well.
-    run(["systemctl", "mask", "--now", "--no-block", *UNATTENDED])
+    run(["systemctl", "mask", "--now", "--no-block", "--no-reload", *UNATTENDED])
     if machine.path("usr/bin/snap").exists():
         # Beside the boot: it waits for snapd, which may still be unpacking what it has.
         run(["systemd-run", "--no-block", "snap", "refresh", "--hold"])

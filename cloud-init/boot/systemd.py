@@ -8,7 +8,7 @@ from boot.waiting import BootError
 # The properties of a unit that the program reads, and their values where systemd has none.
 PROPERTIES = {
     "LoadState": "", "ActiveState": "", "NRestarts": "0", "MainPID": "0",
-    "ExecMainStartTimestampMonotonic": "0",
+    "ExecMainStartTimestampMonotonic": "0", "NeedDaemonReload": "no",
 }  # fmt: skip
 # What marks a line of the journal that has a cause.
 ERRORS = ("level=fatal", "level=error", "fatal", "panic:", "Error:")

@@ -13,9 +13,7 @@ from cluster import user_data
 from tests.cluster.parts import boothook_of
 
 START = [
-    ["systemctl", "daemon-reload"],
-    ["systemctl", "enable", "k3s-aws-boot.service"],
-    ["systemctl", "start", "--no-block", "k3s-aws-boot.service"],
+    ["systemctl", "enable", "--now", "--no-block", "--no-reload", "k3s-aws-boot.service"],
 ]
 
 

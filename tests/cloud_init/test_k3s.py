@@ -146,7 +146,7 @@ def test_the_unit_runs_k3s_in_its_role_and_is_started_without_blocking(
     assert f"ExecStart=/usr/local/bin/k3s {role}\n" in text
     assert "Type=notify\n" in text
     assert ["systemctl", "restart", "--no-block", unit] in machine.systemd.commands
-    assert ["systemctl", "enable", unit] in machine.systemd.commands
+    assert ["systemctl", "enable", "--no-reload", unit] in machine.systemd.commands
 
 
 def test_k3s_dumps_no_core(machine: SimulatedMachine) -> None:
@@ -190,21 +190,50 @@ def test_a_binary_that_is_on_the_machine_already_is_not_fetched(machine: Simulat
 
 @pytest.mark.parametrize("role", ["server", "agent"])
 def test_a_new_k3s_is_unpacked_before_it_is_started(machine: SimulatedMachine, role: str) -> None:
-    machine.configure(role)
+    if role == "server":
+        machine.configure(role)
+        assert machine.boot() == 0
+        machine.create_datastore()
+    machine.downloads["/newer/k3s"] = Download(K3S + b"newer")
+    sha256 = hashlib.sha256(K3S + b"newer").hexdigest()
+    source = f"{machine.url}/newer/k3s"
+    machine.configure(role, k3s={"version": "v2", "sources": [source], "sha256": sha256})
+    earlier = len(machine.systemd.commands)
     assert machine.boot() == 0
     binary = str(machine.root / "usr/local/bin/k3s")
-    unpack = machine.systemd.commands.index([binary, "kubectl", "version", "--client"])
+    commands = machine.systemd.commands[earlier:]
     unit = "k3s" if role == "server" else "k3s-agent"
-    assert unpack < machine.systemd.commands.index(["systemctl", "restart", "--no-block", unit])
+    assert commands.index([binary, "kubectl", "version", "--client"]) < commands.index(
+        ["systemctl", "restart", "--no-block", unit]
+    )
     machine.boot()
     assert machine.systemd.commands.count([binary, "kubectl", "version", "--client"]) == 1
 
 
-def test_systemd_has_read_the_unit_when_an_agent_begins_to_wait(machine: SimulatedMachine) -> None:
-    machine.readiness = [401] * 200
+def test_a_new_server_starts_k3s_without_unpacking_it_before(machine: SimulatedMachine) -> None:
+    """It would unpack in the same time at its start, for which nothing else waits meanwhile."""
+    machine.configure("server")
+    assert machine.boot() == 0
+    binary = str(machine.root / "usr/local/bin/k3s")
+    assert not [words for words in machine.systemd.commands if words[0] == binary]
+
+
+@pytest.mark.parametrize("changed", [True, False])
+def test_systemd_reads_its_units_again_only_where_k3s_s_has_changed(
+    machine: SimulatedMachine, changed: bool
+) -> None:
+    machine.systemd.needs_reload = changed
     machine.configure("agent")
-    assert machine.boot() == 1
-    assert ["systemctl", "daemon-reload"] in machine.systemd.commands
+    assert machine.boot() == 0
+    commands = machine.systemd.commands
+    reloads = [index for index, words in enumerate(commands) if words[1:] == ["daemon-reload"]]
+    assert len(reloads) == changed
+    started = commands.index(["systemctl", "restart", "--no-block", "k3s-agent"])
+    assert all(each < started for each in reloads)
+    # Those that change no unit of a running system say so: systemd would read all of them again.
+    installed = [words for words in commands if words[1] in ("enable", "mask", "disable")]
+    assert installed
+    assert all("--no-reload" in words for words in installed)
 
 
 def test_labels_and_taints_become_the_lists_of_k3s(machine: SimulatedMachine) -> None:

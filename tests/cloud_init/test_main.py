@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from cluster import boot_program
 from tests.cloud_init.simulated_machine import (
     SimulatedMachine,
+    mode,
 )
 
 PREPARED = ["identity", "ssh", "secrets", "download-k3s", "configure"]
@@ -62,12 +64,22 @@ def test_a_second_run_leaves_the_report_of_the_first_alone(machine: SimulatedMac
     assert "another boot run does not end: waited 600 s" in machine.log_lines[-1]
 
 
+def test_nobody_but_root_can_hold_the_lock(machine: SimulatedMachine) -> None:
+    machine.configure("agent")
+    before = os.umask(0o022)
+    try:
+        assert machine.boot() == 0
+    finally:
+        os.umask(before)
+    assert mode(machine.root / "run/k3s-aws.lock") == 0o600
+
+
 def test_the_unit_of_the_first_boot_is_disabled_when_it_is_done_and_not_before(
     machine: SimulatedMachine,
 ) -> None:
     """A machine that restarts in the middle goes on with it."""
     link = machine.root / "etc/systemd/system/multi-user.target.wants/k3s-aws-boot.service"
-    disable = ["systemctl", "disable", "k3s-aws-boot.service"]
+    disable = ["systemctl", "disable", "--no-reload", "k3s-aws-boot.service"]
     link.parent.mkdir(parents=True)
     link.touch()
     machine.systemd.starts = False
@@ -91,6 +103,6 @@ def test_an_unexpected_error_is_in_the_report(machine: SimulatedMachine) -> None
     (traceback,) = [line for line in machine.log_lines if "Traceback" in line]
     path, number = re.findall(r'File ".*/boot/(\w+\.py)", line (\d+)', traceback)[-1]
     assert path == "secrets.py"
-    # The line of the source that failed, as it is in the repository.
-    source = (boot_program.SOURCE / path).read_text().splitlines()
+    # The line that failed, as the machine has it.
+    source = boot_program.modules()[path].splitlines()
     assert "json.loads(machine.aws.parameters(" in source[int(number) - 1]

@@ -92,7 +92,7 @@ def test_an_interface_in_use_stays_and_takes_no_second_instance(cloud: LocalClou
 
 def test_an_instance_starts_only_when_it_has_stopped(cloud: LocalCloud) -> None:
     instance_id = cloud.running_instance()
-    cloud.machines.failing["stop"] = "Docker does not answer"
+    cloud.machines.failing["stop"] = "Docker does not respond"
     cloud.ec2.stop_instances(InstanceIds=[instance_id])
     assert cloud.state(instance_id) == "stopping"
     assert refused(cloud, "start_instances", InstanceIds=[instance_id]) == "IncorrectInstanceState"
