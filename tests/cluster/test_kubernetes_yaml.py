@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from boot import k3s
 from cluster import charts, kubeconfig, yaml_reader, yaml_writer
 from tests.cluster.test_kubeconfig import PARTS
 
@@ -125,6 +126,14 @@ def test_the_libraries_are_those_of_the_stand_in() -> None:
 def test_values_are_read_as_they_were_meant(kubernetes: Kubernetes, content: Any) -> None:
     text = yaml_writer.write(content)
     assert kubernetes.read(text, "values") == content == yaml_reader.read(text)
+
+
+@RUN
+@given(content=st.dictionaries(STRINGS, VALUES, max_size=4))
+def test_k3s_reads_its_configuration_as_it_was_meant(kubernetes: Kubernetes, content: Any) -> None:
+    """The boot program writes config.yaml and registries.yaml."""
+    text = k3s.as_yaml(content)
+    assert kubernetes.read(text, "values") == content == json.loads(text)
 
 
 @RUN
