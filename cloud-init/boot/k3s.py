@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,7 +80,7 @@ def install(machine: Machine) -> None:
 def configuration(machine: Machine) -> Configuration:
     """Renders k3s's files from node.json and the secrets."""
     return Configuration(
-        config=as_yaml(config(machine)) + "\n",
+        config=json.dumps(config(machine), indent=1) + "\n",
         unit=UNIT.format(role=machine.role),
         registries=_registries(machine),
     )
@@ -154,13 +153,7 @@ def _registries(machine: Machine) -> str:
             if value != auth.get("username"):
                 machine.report.add_secret(value, 1)
         configs[host] = {**configs.get(host, {}), "auth": auth}
-    return as_yaml({**found, "configs": configs} if configs else found, indent=None)
-
-
-def as_yaml(content: dict[str, Any], indent: int | None = 1) -> str:
-    """JSON that is YAML, too, which has no pairs of escapes for characters such as emoji."""
-    text = json.dumps(content, ensure_ascii=False, indent=indent)
-    return re.sub("[^ -~\n\U00010000-\U0010ffff]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    return json.dumps({**found, "configs": configs} if configs else found)
 
 
 def _manifests(machine: Machine) -> Path:
