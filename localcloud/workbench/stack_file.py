@@ -58,6 +58,7 @@ _Loader.add_constructor(_STRING, _Loader.scalar)
 _Dumper.add_representer(str, _Dumper.string)
 _Dumper.add_representer(Plain, _Dumper.plain)
 _Dumper.add_representer(int, _Dumper.plain)
+_Dumper.add_representer(float, _Dumper.plain)
 _Dumper.add_representer(bool, _Dumper.word)
 _Dumper.add_representer(type(None), _Dumper.word)
 
