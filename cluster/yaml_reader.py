@@ -170,9 +170,7 @@ class _Composer:
         except yaml.YAMLError:
             ended = False
         if not ended:
-            raise InvalidYaml(
-                "has a document without --- before it, behind the one that ends", line
-            )
+            raise InvalidYaml("has something behind the end of a document", line)
 
     def _value(self, event: Any, level: int) -> Any:
         if isinstance(event, yaml.AliasEvent):

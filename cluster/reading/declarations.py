@@ -20,6 +20,10 @@ from cluster.reading.faults import Fault, listed_twice, quoted, suggestion, wron
 Path = tuple[str | int, ...]
 
 
+# `pulumi config set --path` makes a boolean of true and a number of 1, in quotes of the shell too.
+_IN_QUOTES = "put the value in quotes; on the command line: pulumi config set --path --type string"
+
+
 @dataclass(frozen=True)
 class Key:
     """
@@ -92,7 +96,7 @@ class String(Key):
         if not isinstance(value, str):
             scalar = isinstance(value, bool | int | float)
             fix = f"write a string such as {quoted(self.example or self.default)}"
-            return wrong_type("a string", value, "put the value in quotes" if scalar else fix)
+            return wrong_type("a string", value, _IN_QUOTES if scalar else fix)
         if self.choices and value not in self.choices:
             what = f"must be one of {', '.join(self.choices)}, found {quoted(value)}"
             return Fault(what, suggestion(value, self.choices, f"use {' or '.join(self.choices)}"))

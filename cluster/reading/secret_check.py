@@ -91,7 +91,13 @@ def _is_in_registries(below: Path, value: Any) -> bool:
         # k3s.py reports it where k3s looks for it.
         return len(below) > 1 and bool(value) and not (len(below) == 4 and below[1] == "configs")
     named = isinstance(below[-1], str) and plain_secrets.is_secret_name(below[-1])
-    return named and "auth" not in below and isinstance(value, str | int) and bool(value)
+    # Keys of `rewrite` are patterns.
+    return (
+        named
+        and not {"auth", "rewrite"} & set(below[:-1])
+        and isinstance(value, str | int)
+        and bool(value)
+    )
 
 
 def _is_in_keys(name: str, value: str | int) -> bool:

@@ -128,6 +128,18 @@ def test_values_are_read_as_they_were_meant(kubernetes: Kubernetes, content: Any
 
 
 @RUN
+@given(content=st.dictionaries(STRINGS, VALUES, max_size=4))
+def test_json_of_the_boot_program_is_yaml_but_for_pairs_of_escapes(
+    kubernetes: Kubernetes, content: Any
+) -> None:
+    """It writes config.yaml and registries.yaml in ASCII: an emoji is two escapes there."""
+    text = json.dumps(content, indent=1)
+    expected = (None, True) if re.search(r"\\ud[89ab]", text) else (content, False)
+    found, refused = _outcome(partial(kubernetes.read, text, "values"), Refused)
+    assert (found, refused is not None) == expected
+
+
+@RUN
 @given(name=STRINGS, namespace=STRINGS, values=st.dictionaries(STRINGS, VALUES, max_size=3))
 def test_a_chart_is_read_as_it_was_meant(
     kubernetes: Kubernetes, name: str, namespace: str, values: Any

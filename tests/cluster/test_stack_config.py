@@ -50,7 +50,7 @@ def test_the_values_are_read_together() -> None:
         "hunter22secret",
     ],
 )
-def test_a_cluster_with_a_secret_anywhere_is_rejected_and_nothing_of_it_is_printed(
+def test_a_secret_anywhere_below_cluster_is_rejected_and_not_printed(
     content: Any,
 ) -> None:
     with pytest.raises(ConfigError) as rejection:
