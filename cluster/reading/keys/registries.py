@@ -2,7 +2,7 @@
 The shape of `k3s.registries`, which is k3s's registries.yaml.
 
 The types are those of github.com/rancher/wharfie, pkg/registries/types.go, which k3s reads the file
-with: a value of another type keeps k3s from starting, and another name is passed over in silence.
+with: with a value of another type the node never joins, and another name is passed over in silence.
 """
 
 from __future__ import annotations
