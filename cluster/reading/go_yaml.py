@@ -1,8 +1,8 @@
 """
 What Go's YAML parser does not take of JSON, which the boot program writes k3s's files in.
 
-A file with such a text is rejected as a whole: k3s does not start, or its node never joins. Seen with
-gopkg.in/yaml.v2, which k3s reads config.yaml and registries.yaml with.
+A file with such a text is rejected as a whole: k3s does not start, or its node never joins. Seen
+with gopkg.in/yaml.v2, which k3s reads config.yaml and registries.yaml with.
 """
 
 from __future__ import annotations
