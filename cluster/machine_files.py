@@ -37,6 +37,8 @@ class K3s(TypedDict):
     version: str
     sources: list[str]
     sha256: str
+    environment: NotRequired[dict[str, str]]
+    """Variables of k3s, its containerd and the boot program: those of a proxy."""
 
 
 class Taint(TypedDict):
@@ -77,8 +79,6 @@ class PoolPart(TypedDict):
     registries: NotRequired[dict[str, Any]]
     """registries.yaml without its passwords."""
     manifests: NotRequired[dict[str, Manifest]]
-    environment: NotRequired[dict[str, str]]
-    """Variables of k3s and of the boot program: those of a proxy."""
     join: NotRequired[Join]
     datastoreParameter: NotRequired[str]
     """On servers: the parameter that names what holds the data of the cluster."""

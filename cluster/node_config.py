@@ -77,7 +77,7 @@ def _pool(cluster: Cluster, node: Node, context: NodeContext) -> PoolPart:
     if cluster.k3s.registries or context.registry_auth:
         content["registries"] = dict(cluster.k3s.registries)
     if variables := proxy.variables(cluster, context.server_private_ips):
-        content["environment"] = variables
+        content["k3s"]["environment"] = variables
     if node.role == "agent":
         content["join"] = {
             "urls": [f"https://{each}:{network.API_PORT}" for each in context.server_private_ips]

@@ -21,7 +21,7 @@ LONGEST_BYTES = 1 << 20
 def use_proxy(variables: Mapping[str, str]) -> None:
     """From now on requests use the proxy of these variables, and no other of the environment."""
     for name in list(os.environ):
-        if name.lower().endswith("_proxy"):
+        if "proxy" in name.lower():
             del os.environ[name]
     os.environ.update(variables)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,17 +79,13 @@ def install(machine: Machine) -> None:
 
 def configuration(machine: Machine) -> Configuration:
     """Renders k3s's files from node.json and the secrets."""
+    variables = machine.node.k3s.get("environment", {})
+    lines = [f"Environment={name}={value}\n" for name, value in variables.items()]
     return Configuration(
-        config=_yaml(json.dumps(config(machine), indent=1) + "\n"),
-        unit=UNIT.format(role=machine.role, environment=_environment(machine)),
+        config=json.dumps(config(machine), indent=1) + "\n",
+        unit=UNIT.format(role=machine.role, environment="".join(lines)),
         registries=_registries(machine),
     )
-
-
-def _environment(machine: Machine) -> str:
-    """The line of the unit with the variables of k3s, which containerd gets too."""
-    variables = [f"{name}={value}" for name, value in machine.node.environment.items()]
-    return f"Environment={' '.join(variables)}\n" if variables else ""
 
 
 def config(machine: Machine) -> dict[str, Any]:
@@ -160,21 +155,7 @@ def _registries(machine: Machine) -> str:
             if value != auth.get("username"):
                 machine.report.add_secret(value, 1)
         configs[host] = {**configs.get(host, {}), "auth": auth}
-    return _yaml(json.dumps({**found, "configs": configs} if configs else found))
-
-
-def _yaml(text: str) -> str:
-    """
-    JSON as YAML: there an escape is a character, and never half of a pair of surrogates.
-
-    Go's parser rejects a file with such a pair, and k3s does not start.
-    """
-
-    def escape(pair: Any) -> str:
-        quoted = f'"{pair[0]}"'
-        return f"\\U{ord(json.loads(quoted)):08x}"
-
-    return re.sub(r"\\ud[89ab]..\\ud[c-f]..", escape, text)
+    return json.dumps({**found, "configs": configs} if configs else found)
 
 
 def _manifests(machine: Machine) -> Path:

@@ -35,7 +35,6 @@ class Node:
     parameters: Mapping[str, str]
     registries: Mapping[str, Any] | None
     manifests: Mapping[str, Mapping[str, str]] | None
-    environment: Mapping[str, str]
     server_urls: Sequence[str]
     datastore_parameter: str
     may_create_cluster: bool
@@ -66,7 +65,6 @@ def parse_node(content: Mapping[str, Any]) -> Node:
         parameters={**pool["parameters"], "hostKey": own["hostKeyParameter"]},
         registries=pool.get("registries"),
         manifests=pool.get("manifests"),
-        environment=pool.get("environment", {}),
         server_urls=pool["join"]["urls"] if pool["role"] == "agent" else (),
         datastore_parameter=pool["datastoreParameter"] if pool["role"] == "server" else "",
         may_create_cluster=own.get("mayCreateCluster", False),
@@ -109,7 +107,7 @@ class Machine:
 def identify(environment: Environment, started: float, report: Report) -> Machine:
     """Reads node.json, then the instance id from the metadata service; the deadline is set here."""
     node = read_node(environment.root)
-    use_proxy(node.environment)
+    use_proxy(node.k3s.get("environment", {}))
     wait = Wait(environment.clock, started + node.deadline_seconds)
     aws = Aws(environment, wait, report)
     machine = Machine(environment, node, aws.metadata("instance-id"), wait, report, aws)

@@ -14,7 +14,7 @@ from ipaddress import AddressValueError, IPv4Address
 
 from cluster.errors import Kind
 from cluster.k3s_flags import components
-from cluster.reading import component_table
+from cluster.reading import component_table, component_values
 from cluster.reading.faults import Fault, quoted, suggestion
 
 SUFFIX = "-arg"
@@ -106,7 +106,7 @@ def _wrong_value(argument: Argument) -> Fault | None:
         return Fault(f"{quoted(name)} has no value", f"write {name}=value")
     expected = _EXPECTED.get(kind or "string")
     if expected is None or _is_a(kind or "string", value):
-        return None
+        return component_values.fault(argument.component, name, value)
     return Fault(f"{name} must be {expected}, found {quoted(value)}", f"write {name}=value")
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from cluster import k3s_flags, releases
 from cluster.errors import Kind
-from cluster.reading import component_arguments
+from cluster.reading import component_arguments, go_yaml
 from cluster.reading.faults import Fault, quoted, suggestion, wrong_type
 from cluster.reading.section import Section
 from cluster.spec import Architecture, K3s, Role
@@ -157,6 +157,9 @@ def _faults(name: str, value: Any, role: Role, minor: str) -> Iterator[Fault]:
         yield Fault(_READABLE, fix, Kind.SECRET)
     elif name in flags:
         yield from _type_faults(name, value, flags[name].type, minor)
+        unreadable = go_yaml.fault(value)
+        if unreadable:
+            yield unreadable
     elif role == "agent":
         what = "is a key of k3s server only, and k3s agent does not start with it"
         yield Fault(what, "set it below cluster.k3s.server or cluster.servers.k3s")

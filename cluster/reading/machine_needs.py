@@ -28,7 +28,8 @@ _FILES = frozenset({
 # The values that k3s's own files are enough for.
 _BUILT_IN = {
     "snapshotter": ("overlayfs", "native"),
-    "default-runtime": ("runc",),
+    # k3s finds no runtime of this name but those that it looks for on the machine.
+    "default-runtime": ("",),
     "container-runtime-endpoint": (),
     "image-service-endpoint": (),
 }
@@ -59,8 +60,8 @@ def _needs(setting: Setting) -> Iterator[Fault]:
     elif setting.name in _BUILT_IN:
         known = _BUILT_IN[setting.name]
         if setting.value not in known:
-            what = f"{quoted(setting.value)} is not part of k3s, and no image of the program has it"
-            known_fix = f"use {' or '.join(known)}" if known else "remove it"
+            what = f"{quoted(setting.value)} is not found by k3s on an image of the program"
+            known_fix = f"use {' or '.join(known)}" if any(known) else "remove it"
             yield Fault(what, f"{known_fix}, or {_OWN_IMAGE}")
     for each in setting.arguments:
         if each.name in component_table.FILES and not _present(each.value or ""):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cluster.errors import ConfigError, Kind, Problem
-from cluster.reading import registry_hosts
+from cluster.reading import go_yaml, registry_hosts
 from cluster.reading.faults import unknown_key
 
 KEY = "registryAuth"
@@ -59,6 +59,6 @@ def _check_host(host: object, fields: object) -> Iterator[Problem]:
             fix = "put the value in quotes"
             yield Problem(f"{path}.{name}", "must be a string", fix, Kind.TYPE)
     if all(name in FIELDS and isinstance(field, str) for name, field in fields.items()):
-        fault = registry_hosts.credentials(fields)
+        fault = registry_hosts.credentials(fields) or go_yaml.fault(fields)
         if fault:
             yield Problem(path, *fault)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.cloud_init.simulated_machine import (
     K3S,
@@ -62,23 +60,6 @@ def test_registries_are_written_for_root_alone_and_another_one_restarts_k3s(
     machine.configure("agent")
     machine.boot()
     assert (path.read_text(), len(machine.systemd.all_restarts())) == ("", before + 1)
-
-
-def test_characters_outside_the_basic_plane_are_escaped_as_yaml_escapes_them(
-    machine: SimulatedMachine,
-) -> None:
-    """JSON's pairs of surrogates are not characters to Go's parser, and k3s does not start."""
-    mirrors = {"mirrors": {"docker.io": {"rewrite": {"^😀": "\\ud83d\\ude00 𝄞"}}}}
-    machine.configure("agent", registries=mirrors, config={"node-external-dns": ["k3s.😀"]})
-    machine.boot()
-    folder = machine.root / "etc/rancher/k3s"
-    for name in ("registries.yaml", "config.yaml"):
-        text = (folder / name).read_text()
-        assert text.isascii()
-        assert "\\U0001f600" in text
-        assert not re.search(r"(?<!\\)\\ud", text)
-    assert yaml.safe_load((folder / "registries.yaml").read_text()) == mirrors
-    assert yaml.safe_load((folder / "config.yaml").read_text())["node-external-dns"] == ["k3s.😀"]
 
 
 def test_passwords_of_registries_come_from_their_parameter_into_the_file_alone(

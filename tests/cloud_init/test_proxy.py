@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -39,13 +40,17 @@ def proxy() -> Iterator[tuple[str, list[str]]]:
         server.shutdown()
 
 
+def k3s_from(source: str, variables: dict[str, str]) -> dict[str, Any]:
+    digest = hashlib.sha256(K3S).hexdigest()
+    return {"version": "v1", "sources": [source], "sha256": digest, "environment": variables}
+
+
 def test_the_boot_program_reaches_what_is_outside_through_the_proxy_and_the_rest_without(
     machine: SimulatedMachine, proxy: tuple[str, list[str]]
 ) -> None:
     url, asked = proxy
     variables = {"HTTP_PROXY": url, "HTTPS_PROXY": url, "NO_PROXY": "localhost,127.0.0.1"}
-    source = {"version": "v1", "sources": [ELSEWHERE], "sha256": hashlib.sha256(K3S).hexdigest()}
-    machine.configure("server", environment=variables, k3s=source)
+    machine.configure("server", k3s=k3s_from(ELSEWHERE, variables))
     assert machine.boot() == 0
     assert asked == [ELSEWHERE]
 
@@ -57,12 +62,11 @@ def test_k3s_gets_the_variables_of_the_proxy_and_loses_them_again(
     machine.configure("server")
     assert machine.boot() == 0
     plain, before = unit.read_text(), len(machine.systemd.all_restarts())
-    machine.configure(
-        "server", environment={"HTTPS_PROXY": "http://p:3128", "NO_PROXY": "127.0.0.1,.svc"}
-    )
+    variables = {"HTTPS_PROXY": "http://p:3128", "NO_PROXY": "127.0.0.1,.svc"}
+    machine.configure("server", k3s=k3s_from(f"{machine.url}/good/k3s", variables))
     assert machine.boot() == 0
-    line = "Environment=HTTPS_PROXY=http://p:3128 NO_PROXY=127.0.0.1,.svc\n"
-    assert unit.read_text() == plain.replace("[Service]\n", f"[Service]\n{line}")
+    lines = "Environment=HTTPS_PROXY=http://p:3128\nEnvironment=NO_PROXY=127.0.0.1,.svc\n"
+    assert unit.read_text() == plain.replace("[Service]\n", f"[Service]\n{lines}")
     machine.configure("server")
     assert machine.boot() == 0
     assert (unit.read_text(), len(machine.systemd.all_restarts())) == (plain, before + 2)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import get_args
 
 import pytest
 
 from cluster.errors import Kind
 from cluster.k3s_flags import components
-from cluster.reading import component_arguments, component_table
+from cluster.reading import component_arguments, component_table, component_values
 from cluster.reading.faults import Fault
 
 LISTED = (
@@ -96,3 +97,13 @@ def test_a_password_of_a_component_is_rejected_without_being_quoted() -> None:
     (fault,) = faults("kubelet-arg", "storage-driver-password=hunter2")
     assert fault.kind is Kind.SECRET
     assert "hunter2" not in f"{fault.what} {fault.fix}"
+
+
+def test_the_limits_are_those_of_arguments_that_a_component_has() -> None:
+    for table in (component_values._RANGES, component_values._CHOICES):
+        for component, limits in table.items():
+            flags = components.flags_of(component)
+            assert all(any(fnmatchcase(flag, each) for flag in flags) for each in limits)
+    for component, limits in component_values._RANGES.items():
+        for name in limits.keys() & components.flags_of(component).keys():
+            assert components.flags_of(component)[name] == "integer"

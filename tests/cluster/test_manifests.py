@@ -159,6 +159,14 @@ def test_only_what_does_not_fit_is_stored_the_largest_first() -> None:
             ],
         ),
         (
+            {"r.example.com": {"username": "ci", "password": "hunter2😀"}},
+            True,
+            [
+                'registryAuth["r.example.com"]: has a character beyond U+FFFF, such as an emoji, '
+                "which k3s cannot read"
+            ],
+        ),
+        (
             {"https://ci:hunter2@r.example.com": {"username": "ci", "password": "hunter2"}},
             True,
             ["registryAuth: credentials in the name of a registry would be readable"],

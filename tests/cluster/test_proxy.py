@@ -50,10 +50,10 @@ def test_a_machine_without_a_proxy_gets_no_variables() -> None:
     here = Addresses(private_ip="10.64.0.10", public_ip=None)
     context = NodeContext(server_private_ips=SERVERS)
     built = node_config.build(cluster, cluster.nodes[0], here, context)
-    assert "environment" not in built["pool"]
+    assert "environment" not in built["pool"]["k3s"]
     with_proxy = cluster_of(proxy={"httpProxy": URL})
     built = node_config.build(with_proxy, with_proxy.nodes[0], here, context)
-    assert built["pool"]["environment"]["HTTP_PROXY"] == URL
+    assert built["pool"]["k3s"]["environment"]["HTTP_PROXY"] == URL
 
 
 @pytest.mark.parametrize(

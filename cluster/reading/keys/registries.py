@@ -2,25 +2,23 @@
 The shape of `k3s.registries`, which is k3s's registries.yaml.
 
 The types are those of github.com/rancher/wharfie, pkg/registries/types.go, which k3s reads the file
-with: a value of another type keeps k3s from starting, and another name is passed over in silence.
+with: with a value of another type the node never joins, and another name is passed over in silence.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cluster.effect import Effect
 from cluster.errors import Kind
-from cluster.reading import registry_hosts
+from cluster.reading import go_yaml, registry_hosts
 from cluster.reading.declarations import Boolean, Path, String, StringMap, Strings
 from cluster.reading.faults import Fault, quoted
 from cluster.reading.nested import NestedObject, ObjectsByName
 
 _ENDPOINT = re.compile(r"(https?://)?([^/?#]+)(/[!-~]*)?")
-_LONGEST_KEY = 1000
 _ENDPOINT_FIX = 'write a URL such as "https://mirror.example.com"'
 
 
@@ -39,10 +37,6 @@ def endpoint(text: str) -> Fault | None:
 def _rewrites(given: Mapping[str, str]) -> Iterator[tuple[Path, Fault]]:
     for pattern in given:
         fix = 'write a regular expression of Go, such as "^library/(.*)"'
-        if len(json.dumps(pattern)) > _LONGEST_KEY:
-            # YAML has no longer keys: https://yaml.org/spec/1.2.2/#742-flow-mappings
-            yield (pattern,), Fault(f"is longer than {_LONGEST_KEY} characters", fix, Kind.LIMIT)
-            continue
         if re.search(r"\(\?(<?[=!])", pattern):
             yield (pattern,), Fault("looks around, which Go's expressions cannot", fix)
             continue
@@ -128,4 +122,5 @@ REGISTRIES = NestedObject(
         "configs": ObjectsByName("TLS by host", name=_mirror_host, value=_CONFIG),
     },
     rejected={"auths": _AUTH},
+    check=go_yaml.fault,
 )
