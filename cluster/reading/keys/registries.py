@@ -108,10 +108,19 @@ _CONFIG = NestedObject(
 )
 
 
-def _mirror_host(text: str) -> Fault | None:
+def _host(text: str) -> Fault | None:
     if text in ("configs", "mirrors", "auths"):
         return Fault("is not the name of a registry", "put it one level higher", Kind.UNKNOWN_KEY)
     return registry_hosts.host_or_any(text)
+
+
+def _mirror_host(text: str) -> Fault | None:
+    fault = _host(text)
+    if fault is None and not re.search(r"[.:*]|^localhost$", text):
+        # https://docs.k3s.io/installation/private-registry#default-endpoint-fallback
+        what = f"{quoted(text)} is a part of an image's name, not a registry: it has no dot or port"
+        return Fault(what, 'write host or host:port, such as "registry.example.com"')
+    return fault
 
 
 REGISTRIES = NestedObject(
@@ -119,7 +128,7 @@ REGISTRIES = NestedObject(
     Effect.IN_PLACE,
     keys={
         "mirrors": ObjectsByName("mirrors by registry", name=_mirror_host, value=_MIRROR),
-        "configs": ObjectsByName("TLS by host", name=_mirror_host, value=_CONFIG),
+        "configs": ObjectsByName("TLS by host", name=_host, value=_CONFIG),
     },
     rejected={"auths": _AUTH},
     check=go_yaml.fault,
