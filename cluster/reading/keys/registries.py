@@ -65,6 +65,14 @@ def _file(text: str) -> Fault | None:
 
 _FILE = String("a file on the machines", example="/etc/ssl/certs/own.pem", check=_file)
 
+_AUTH = Fault(
+    "is a secret and would be readable in user data and state",
+    "pulumi config set --secret --path 'k3s-aws:registryAuth[\"<host>\"].password'",
+    Kind.SECRET,
+)
+# Where people put them, at whatever depth.
+_PASSWORDS = dict.fromkeys(("auth", "password", "identity_token"), _AUTH)
+
 _MIRROR = NestedObject(
     "a registry, or `*` for every one that is not named",
     keys={
@@ -79,15 +87,10 @@ _MIRROR = NestedObject(
         ),
     },
     rejected={
+        **_PASSWORDS,
         "endpoints": Fault("unknown key", 'did you mean "endpoint"?', Kind.UNKNOWN_KEY),
         "rewrites": Fault("unknown key", 'did you mean "rewrite"?', Kind.UNKNOWN_KEY),
     },
-)
-
-_AUTH = Fault(
-    "is a secret and would be readable in user data and state",
-    "pulumi config set --secret --path 'k3s-aws:registryAuth[\"<host>\"].password'",
-    Kind.SECRET,
 )
 
 _CONFIG = NestedObject(
@@ -104,7 +107,7 @@ _CONFIG = NestedObject(
             check=_pair,
         ),
     },
-    rejected={"auth": _AUTH},
+    rejected=_PASSWORDS,
 )
 
 
@@ -130,6 +133,6 @@ REGISTRIES = NestedObject(
         "mirrors": ObjectsByName("mirrors by registry", name=_mirror_host, value=_MIRROR),
         "configs": ObjectsByName("TLS by host", name=_host, value=_CONFIG),
     },
-    rejected={"auths": _AUTH},
+    rejected={**_PASSWORDS, "auths": _AUTH},
     check=go_yaml.fault,
 )
