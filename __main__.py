@@ -8,9 +8,10 @@ import pulumi
 
 from cluster import boot_program, node_config, stack_config, user_data
 from cluster.errors import ClusterError
-from components import lookups, release_files, rollout
+from components import engine, lookups, project_files, release_files, rollout
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
 
+engine.require_version(Path("Pulumi.yaml"))
 given = pulumi.Config()
 program = boot_program.modules()
 
@@ -25,7 +26,7 @@ try:
     configured = stack_config.read(
         {key: stack_value(key) for key in stack_config.KEYS},
         stack=pulumi.get_stack(),
-        read_file=lambda name: Path(name).read_text(),
+        read_file=project_files.reader(Path.cwd()),
     )
     cluster = lookups.resolve(configured.spec)
     user_data.require_room(node_config.longest(cluster), program)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cluster import yaml_reader, yaml_writer
+from cluster import untrusted_text, yaml_reader, yaml_writer
 from cluster.errors import KubeconfigError
 
 
@@ -39,14 +39,14 @@ def parse(text: str) -> Parts:
         cluster = _named(content, "clusters", context["cluster"])["cluster"]
         user = _named(content, "users", context["user"])["user"]
         return Parts(
-            server=_string(cluster["server"]),
+            server=untrusted_text.one_line(_string(cluster["server"])),
             certificate_authority=_text(cluster["certificate-authority-data"]),
             client_certificate=_text(user["client-certificate-data"]),
             client_key=_text(user["client-key-data"]),
         )
     except KeyError as missing:
         raise KubeconfigError(f"the kubeconfig has no {missing.args[0]}") from None
-    except TypeError:
+    except (TypeError, AttributeError, RecursionError):
         raise KubeconfigError("the kubeconfig does not have the shape of one") from None
     except ValueError:
         raise KubeconfigError("the kubeconfig holds a certificate that is not base64") from None
@@ -103,7 +103,7 @@ def _named(content: Mapping[str, Any], kind: str, name: str) -> Mapping[str, Any
     for entry in entries:
         if entry["name"] == name:
             return entry
-    raise KeyError(f'"{name}" under {kind}')
+    raise KeyError(f'"{untrusted_text.one_line(str(name), 64)}" under {kind}')
 
 
 def _string(value: Any) -> str:

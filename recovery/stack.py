@@ -83,7 +83,7 @@ class Stack:
             )
         except FileNotFoundError:
             raise RecoveryError(
-                "there is no `pulumi` on PATH\n    install the Pulumi CLI, 3.150 or newer"
+                "there is no `pulumi` on PATH\n    install the Pulumi CLI, 3.219.0 or newer"
             ) from None
         except subprocess.TimeoutExpired:
             raise RecoveryError(

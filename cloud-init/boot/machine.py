@@ -10,6 +10,7 @@ from typing import Any
 
 from boot.aws import Aws
 from boot.environment import Environment
+from boot.http_client import use_proxy
 from boot.report import Report
 from boot.waiting import BootError, Wait
 
@@ -106,6 +107,7 @@ class Machine:
 def identify(environment: Environment, started: float, report: Report) -> Machine:
     """Reads node.json, then the instance id from the metadata service; the deadline is set here."""
     node = read_node(environment.root)
+    use_proxy(node.k3s.get("environment", {}))
     wait = Wait(environment.clock, started + node.deadline_seconds)
     aws = Aws(environment, wait, report)
     machine = Machine(environment, node, aws.metadata("instance-id"), wait, report, aws)

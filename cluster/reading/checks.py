@@ -9,8 +9,9 @@ from datetime import datetime
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
 
 from cluster.errors import Kind
+from cluster.reading import reserved
 from cluster.reading.faults import Fault, quoted
-from cluster.spec import CALLER
+from cluster.spec import CALLER, NODES
 
 # A Kubernetes node name has 63 characters: <cluster>-<pool>-<8 digits of the instance id>.
 NAME_LENGTH = 32
@@ -115,14 +116,19 @@ def range_check(widest: int, narrowest: int, example: str) -> Callable[[str], Fa
         if fault is None and not widest <= IPv4Network(text).prefixlen <= narrowest:
             fix = f"choose a prefix from /{widest} to /{narrowest}, such as {quoted(example)}"
             fault = Fault(f"{text} is out of range", fix)
-        return fault
+        return fault or reserved.own(IPv4Network(text), example)
 
     return check
 
 
 def allowed_range(text: str) -> Fault | None:
     """An entry of an allow-list."""
-    return None if text == CALLER else cidr(text)
+    return None if text == CALLER else cidr(text) or reserved.source(IPv4Network(text))
+
+
+def source(text: str) -> Fault | None:
+    """A source of an ingress."""
+    return None if text == NODES else allowed_range(text)
 
 
 def cidr(text: str) -> Fault | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from cluster import k3s_flags
@@ -28,16 +28,16 @@ _K3S_NAMES = frozenset({*OWNED, *SECRET, *(flag.name for flag in k3s_flags.FLAGS
 _TEXT_KEYS = ("content", "file")
 
 
-def check(raw: Mapping[Any, Any], problems: Problems) -> None:
+def check(raw: object, problems: Problems) -> None:
     """Adds a problem for each secret, and a warning for what may be one."""
     for path, fault in _found(raw):
         if fault.kind is Kind.WARNING:
             problems.warn(path, fault.what, fault.fix)
-        elif not problems.has_problem(path):
+        else:
             problems.add(path, fault)
 
 
-def _found(raw: Mapping[Any, Any]) -> Iterator[tuple[Path, Fault]]:
+def _found(raw: object) -> Iterator[tuple[Path, Fault]]:
     for path, value in plain_secrets.walk(raw):
         if _is_of_another_check(path):
             continue
@@ -54,25 +54,36 @@ def _found(raw: Mapping[Any, Any]) -> Iterator[tuple[Path, Fault]]:
 
 def _is_of_another_check(path: Path) -> bool:
     is_text = path[:1] == ("manifests",) and path[-1] in _TEXT_KEYS
-    return is_text or (path[:1] == ("charts",) and path[2:3] == ("values",) and len(path) > 3)
+    is_rejected = "k3s" in path and _below_k3s(path)[:1] in [(name,) for name in OWNED]
+    return (
+        is_text
+        or is_rejected
+        or (path[:1] == ("charts",) and path[2:3] == ("values",) and len(path) > 3)
+    )
 
 
 def _has_url(path: Path, value: Any) -> bool:
     """Whether the value, or its key, has credentials in a URL."""
     address = "k3s" in path or path[:1] == ("charts",)
     check = plain_secrets.is_login_at_host if address else plain_secrets.has_credentials
-    return any(isinstance(each, str) and check(each) for each in (*path[-1:], value))
+    # registry_hosts.py reports the names of registries.
+    strings = (value,) if "registries" in path else (*path[-1:], value)
+    return any(isinstance(each, str) and check(each) for each in strings)
 
 
 def _in_k3s(path: Path, value: Any) -> Iterator[tuple[Path, Fault]]:
-    below = path[path.index("k3s") + 1 :]
-    if path[0] == "k3s":
-        below = below[1:] if below[:1] != ("registries",) else below
+    below = _below_k3s(path)
     if below[:1] == ("registries",):
         if _is_in_registries(below, value):
             yield path, _KEY
     elif below and isinstance(value, str | int) and _is_in_keys(str(below[0]), value):
         yield path, _KEY
+
+
+def _below_k3s(path: Path) -> Path:
+    """The path from k3s's own keys on, of a role or of a pool, or from `registries`."""
+    below = path[path.index("k3s") + 1 :]
+    return below[1:] if path[0] == "k3s" and below[:1] != ("registries",) else below
 
 
 def _is_in_registries(below: Path, value: Any) -> bool:

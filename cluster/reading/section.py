@@ -24,15 +24,19 @@ class Problems:
         self._warned: list[tuple[Path, Fault]] = []
 
     def add(self, path: Path, fault: Fault) -> None:
-        self._found.append((path, fault))
+        """Adds the problem; of a secret, which is to be removed anyway, only the last one."""
+        secret = [each for each in self._found if each[0] == path and each[1].kind is Kind.SECRET]
+        if not secret or fault.kind is Kind.SECRET:
+            self._found = [each for each in self._found if each not in secret]
+            self._found.append((path, fault))
 
     def warn(self, path: Path, what: str, fix: str) -> None:
         """What is allowed, and perhaps not intended."""
         self._warned.append((path, Fault(what, fix, Kind.WARNING)))
 
-    def has_problem(self, path: Path) -> bool:
-        """Whether something was found at the path."""
-        return any(where == path for where, _ in self._found)
+    def has(self, path: Path) -> bool:
+        """Whether a problem was found at the path or below it."""
+        return any(found[: len(path)] == path for found, _ in self._found)
 
     def raise_if_any(self) -> None:
         if self._found:

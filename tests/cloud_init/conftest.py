@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -25,5 +27,7 @@ def other_authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture
 def machine(tmp_path: Path, own_authority: Authority) -> Iterator[SimulatedMachine]:
     machine = SimulatedMachine(tmp_path, own_authority)
-    yield machine
+    # The boot program sets the variables of its proxy.
+    with mock.patch.dict(os.environ):
+        yield machine
     machine.close()

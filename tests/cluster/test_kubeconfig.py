@@ -109,6 +109,12 @@ def test_another_authority_is_rejected(other: str) -> None:
             "the kubeconfig holds a certificate that is not base64",
         ),
         (K3S.replace("client-key-data", "client-key"), "the kubeconfig has no client-key-data"),
+        ("[" * 2_000, "the kubeconfig is nested deeper than 250 levels"),
+        ("current-context: [a]\ncontexts: 7", "the kubeconfig does not have the shape of one"),
+        (
+            'current-context: "a\\e[2J\\n##vso[b]c"\ncontexts: []',
+            'the kubeconfig has no "a?[2J # #vso[b]c" under contexts',
+        ),
     ],
 )
 def test_an_invalid_kubeconfig_is_rejected_without_being_quoted(text: str, message: str) -> None:

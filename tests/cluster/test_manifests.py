@@ -129,9 +129,60 @@ def test_only_what_does_not_fit_is_stored_the_largest_first() -> None:
             ],
         ),
         (
-            {f"{each}.example": {"password": "hunter2" * 300} for each in ("one", "two")},
+            {
+                f"{each}.example": {"username": "ci", "password": "hunter2" * 300}
+                for each in ("one", "two")
+            },
             True,
-            ["registryAuth: takes 4266 bytes, an SSM parameter holds 4096"],
+            ["registryAuth: takes 4302 bytes, an SSM parameter holds 4096"],
+        ),
+        (
+            {
+                "https://index.docker.io/v1/": {"auth": "dTpodW50ZXIy"},
+                "": {"auth": "dTpodW50ZXIy"},
+                "*": {"auth": "dTpodW50ZXIy"},
+                "r.example.com/team": {"auth": "dTpodW50ZXIy"},
+                "r.example.com:99999": {"auth": "dTpodW50ZXIy"},
+                "index.docker.io": {"auth": "dTpodW50ZXIy"},
+            },
+            True,
+            [
+                'registryAuth["https://index.docker.io/v1/"]: "https://index.docker.io/v1/" is not '
+                "the name of a registry, which has no path",
+                'registryAuth[""]: "" is not a valid name of a registry',
+                'registryAuth["*"]: "*" is not a valid name of a registry',
+                'registryAuth["r.example.com/team"]: "r.example.com/team" is not the name of a '
+                "registry, which has no path",
+                'registryAuth["r.example.com:99999"]: "r.example.com:99999" is not a valid name of '
+                "a registry",
+                'registryAuth["index.docker.io"]: "index.docker.io" is not looked up by k3s',
+            ],
+        ),
+        (
+            {"r.example.com": {"username": "ci", "password": "hunter2😀"}},
+            True,
+            [
+                'registryAuth["r.example.com"]: has a character beyond U+FFFF, such as an emoji, '
+                "which k3s cannot read"
+            ],
+        ),
+        (
+            {"https://ci:hunter2@r.example.com": {"username": "ci", "password": "hunter2"}},
+            True,
+            ["registryAuth: credentials in the name of a registry would be readable"],
+        ),
+        (
+            {
+                "r.example.com": {"username": "ci"},
+                "s.example.com:5000": {"password": "hunter2"},
+                "t.example.com": {"auth": "hunter2"},
+            },
+            True,
+            [
+                'registryAuth["r.example.com"]: has a username and no password',
+                'registryAuth["s.example.com:5000"]: has a password and no username',
+                'registryAuth["t.example.com"]: auth must be the base64 of username:password',
+            ],
         ),
     ],
 )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -110,6 +114,36 @@ def test_an_address_service_that_is_not_reachable_is_an_error_with_what_to_do(
         lookups.caller(f"file://{tmp_path}/nothing")
 
 
+def test_the_caller_is_asked_for_without_the_proxy_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """SSH and the API are reached without it, so its address is not the one to let in."""
+    with responding("203.0.113.99") as proxy, responding("198.51.100.9") as service:
+        for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        assert lookups.caller(service) == "198.51.100.9/32"
+
+
+@contextmanager
+def responding(text: str) -> Iterator[str]:
+    """The URL of an HTTP server that responds with the text to everything."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
 def test_an_image_and_a_subnet_that_aws_does_not_have_are_problems_of_the_configuration(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -155,3 +189,22 @@ def test_only_the_regions_own_zones_count_and_those_with_each_type_are_asked_for
         lookups.resolve(config.load({**CONFIGURATION, "pools": pools}, stack="dev"))
     assert asked == [("available", [("zone-type", ["availability-zone"])])]
     assert [each.path for each in rejection.value.problems] == ["cluster.pools[0].instanceType"]
+
+
+@pytest.mark.parametrize(
+    "error", ["ParameterNotFound: ", "reading SSM Parameter (/x): couldn't find resource"]
+)
+def test_an_image_that_its_publisher_does_not_have_here_is_named_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    def get_parameter(**_: Any) -> NoReturn:
+        raise Exception(f"invoke failed: {error}")
+
+    monkeypatch.setattr(aws.ssm, "get_parameter", get_parameter)
+    monkeypatch.setattr(pulumi.log, "debug", lambda _: None)
+    with pytest.raises(LookupFailed) as failed:
+        lookups._image_id("/aws/service/debian/release/12/latest/arm64")
+    assert "this region has no SSM parameter /aws/service/debian/release/12/latest/arm64" in str(
+        failed.value
+    )
+    assert "set image.id to an AMI of the region" in str(failed.value)

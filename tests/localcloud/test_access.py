@@ -218,14 +218,14 @@ def _reads_its_own_and_nothing_else_before(stack: Stack) -> None:
     names = stack.parameters()
     for node in stack.nodes():
         output = json.loads(on_machine(stack, node, "python3", "-c", ASK_SSM, *names))
-        read = {name for name in names if output[f"GetParameter {name}"] == "answered"}
+        read = {name for name in names if output[f"GetParameters {name}"] == "answered"}
         home = f"/k3s-aws/{stack.name}/{stack.name}/{node['role']}"
         shared = {"token", "authorized-keys"}
         if node["role"] == "server":
             shared |= {"agent-token", "certificate-authority", "datastore"}
         own = {f"{home}/{each}" for each in shared} | {f"{home}/host-keys/{node['privateIp']}"}
         assert read == own
-        assert {output[f"GetParameters {name}"] for name in names if name not in own} == {
+        assert {output[f"GetParameter {name}"] for name in names if name not in own} == {
             "AccessDeniedException"
         }
     # `refresh` sees that they are gone, and they come back.

@@ -74,5 +74,12 @@ IDENTITIES = Objects(
             low=1,
             high=1_000_000,
         ),
+        "podSecurity": String(
+            "the Pod Security level of its namespaces; `privileged` enforces none",
+            Effect.NONE,
+            "for new pods",
+            default="baseline",
+            choices=("privileged", "baseline", "restricted"),
+        ),
     },
 )
