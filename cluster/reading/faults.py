@@ -12,6 +12,12 @@ from cluster.errors import Kind
 
 USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^\s/?#\"'<>@]*)@")
 """Scheme and user information of a URL that has some."""
+QUERY_SECRET = re.compile(
+    r"([?&](?:x-amz-signature|x-amz-security-token|x-goog-signature|signature|sig|token|password"
+    r"|access_token|private_token|api_?key|secret)=)([^&\s\"']+)",
+    re.IGNORECASE,
+)
+"""The parameter of a URL that grants access, such as that of a presigned one, and its value."""
 
 
 # Characters of a value in a message.
@@ -40,7 +46,7 @@ def quoted(value: object) -> str:
 
 def without_credentials(text: str) -> str:
     """The text with "..." in place of what may be a password in a URL."""
-    return USER_INFO.sub(r"\1://...@", text)
+    return QUERY_SECRET.sub(r"\1...", USER_INFO.sub(r"\1://...@", text))
 
 
 def wrong_type(expected: str, value: object, fix: str) -> Fault:

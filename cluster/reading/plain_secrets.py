@@ -13,7 +13,7 @@ from typing import Any
 
 from cluster.errors import Kind
 from cluster.reading.declarations import Path
-from cluster.reading.faults import USER_INFO, Fault
+from cluster.reading.faults import QUERY_SECRET, USER_INFO, Fault
 from cluster.yaml_reader import Entries
 
 READABLE = "is a secret and would be readable in user data and state"
@@ -69,8 +69,11 @@ def entries(value: Mapping[Any, Any] | list[Any]) -> list[tuple[Any, Any]]:
 
 
 def has_credentials(text: str) -> bool:
-    """Whether a URL in the text has a password, or a user in the place of a token."""
-    return any(_is_login(scheme, info) for scheme, info in USER_INFO.findall(text))
+    """Whether a URL in the text has a password, a user in the place of a token, or a signature."""
+    if "://" not in text:
+        return False
+    granted = any(_REPLACED.sub("", value) for _, value in QUERY_SECRET.findall(text))
+    return granted or any(_is_login(scheme, info) for scheme, info in USER_INFO.findall(text))
 
 
 def is_login_at_host(text: str) -> bool:

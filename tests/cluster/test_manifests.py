@@ -202,9 +202,9 @@ def test_valid_passwords_of_registries_are_returned_unchanged() -> None:
 
 
 def warnings_of(**keys: Any) -> list[str]:
-    """Those of charts and manifests."""
+    """Those of charts and manifests alone."""
     found = [f"{each.path}: {each.what}" for each in load(**keys).warnings]
-    return [each for each in found if not each.startswith("cluster.identities")]
+    return [each for each in found if each.startswith(("cluster.charts", "cluster.manifests"))]
 
 
 def test_a_chart_without_a_namespace_is_in_none_where_an_identity_may_start_pods() -> None:

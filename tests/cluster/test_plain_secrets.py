@@ -21,6 +21,8 @@ OBJECT = "apiVersion: example.com/v1\nkind: Example\n"
         "https://u:p@example.com", "http://token@example.com", "oci://u:p@example.com/a",
         "postgres://app:hunter2@db/app", "see https://u:p@example.com/a for more",
         "git+https://token@example.com/a", "HTTPS://u:p@example.com", "redis://:p@example.com",
+        "https://example.com/a.tgz?X-Amz-Date=1&X-Amz-Signature=hunter2",
+        "https://example.blob.core.windows.net/a?sv=1&sig=hunter2", "http://a/?token=hunter2",
     ],
 )  # fmt: skip
 def test_credentials_in_a_url_are_found(text: str) -> None:
@@ -35,6 +37,7 @@ def test_credentials_in_a_url_are_found(text: str) -> None:
         "https://example.com/a@b", "oci://example.com/a@sha256:0a", "ssh://git@example.com/a",
         "postgres://$(USER):$(PASSWORD)@db", "https://{{ .user }}:{{ .password }}@example.com",
         "https://${USER}:${PASSWORD}@example.com", "somebody@example.com", "a:b@c", "<u>:<p>@h",
+        "https://example.com/?token=$(TOKEN)", "https://example.com/?tokens=5", "?token=x",
     ],
 )  # fmt: skip
 def test_what_looks_like_credentials_and_is_none_is_left_alone(text: str) -> None:
