@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
 from cluster.spec import NODES, ClusterSpec, Ingress, NetworkSpec, Role
@@ -96,18 +96,34 @@ def own_rules(cluster: ClusterSpec) -> tuple[IngressRule, ...]:
 def opened(ingress: Ingress) -> Iterator[IngressRule]:
     """The rules of an entry of `network.ingress`."""
     for role in ingress.roles:
-        for first, last in ingress.ports:
-            service = f"ingress-{ingress.name}-{ingress.protocol}-{_range(first, last)}"
+        for ports in ingress.ports:
             for source in ingress.sources:
-                if source != NODES:
-                    yield _rule(role, service, ingress.protocol, (first, last), cidr=source)
-                    continue
-                for each in ROLES:
-                    yield _rule(role, service, ingress.protocol, (first, last), source=each)
+                if source == NODES:
+                    for each in ROLES:
+                        yield _opened(role, ingress.name, ingress.protocol, ports, source=each)
+                else:
+                    yield _opened(role, ingress.name, ingress.protocol, ports, cidr=source)
 
 
-def _range(first: int, last: int) -> str:
-    return str(first) if first == last else f"{first}-{last}"
+def _opened(
+    role: Role,
+    label: str,
+    protocol: str,
+    ports: tuple[int, int],
+    *,
+    cidr: str | None = None,
+    source: Role | None = None,
+) -> IngressRule:
+    """
+    A rule by what it opens, whatever the configuration calls it.
+
+    Pulumi creates before it deletes, and EC2 rejects a rule that a group has: under another name
+    the same rule could not be created.
+    """
+    first, last = ports
+    service = f"ingress-{protocol}-{first if first == last else f'{first}-{last}'}"
+    rule = _rule(role, service, protocol, ports, cidr=cidr, source=source)
+    return replace(rule, description=f"{label} from {cidr or f'the {source}s'}")
 
 
 def _from_outside(ranges: NetworkSpec) -> Iterator[IngressRule]:
@@ -194,8 +210,10 @@ def _for_k3s_keys(cluster: ClusterSpec) -> Iterator[IngressRule]:
         return
     if registry or keys.get("supervisor-metrics") is True:
         for source in ROLES:
-            yield _from_role("agent", "supervisor", "tcp", API_PORT, source)
+            ports = (API_PORT, API_PORT)
+            yield _opened("agent", "k3s supervisor", "tcp", ports, source=source)
     if registry:
         for role in ROLES:
             for source in ROLES:
-                yield _from_role(role, "registry", "tcp", _REGISTRY_PORT, source)
+                ports = (_REGISTRY_PORT, _REGISTRY_PORT)
+                yield _opened(role, "embedded registry", "tcp", ports, source=source)

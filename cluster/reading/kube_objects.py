@@ -85,6 +85,9 @@ def _is_name(value: Any) -> bool:
 
 def _secret_fault(document: Mapping[str, Any]) -> Fault | None:
     nested = [value for _, value in plain_secrets.walk(document)]
+    if any(each.get("kind") == "Config" and "users" in each for each in _applied(document)):
+        what = "contains a kubeconfig, which would be readable in user data and state"
+        return Fault(what, "remove it: a cluster has no such object", Kind.SECRET)
     if any(map(_is_secret, _applied(document))) or any(map(_is_secret_inside, nested)):
         what = "contains a Secret, which would be readable in user data and state"
         return Fault(what, _IN_A_SECRET, Kind.SECRET)

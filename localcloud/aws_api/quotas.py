@@ -21,9 +21,14 @@ _VALUES = {
 
 
 def install() -> None:
-    """Makes Service Quotas of moto, which has those of VPC alone, respond with these."""
+    """
+    Makes Service Quotas of moto, which has those of VPC alone, respond with these.
+
+    The provider asks for the default first, and would repeat for minutes a call that is not there.
+    """
     from moto.servicequotas.exceptions import NoSuchResource
     from moto.servicequotas.models import ServiceQuotasBackend
+    from moto.servicequotas.responses import ServiceQuotasResponse
 
     def get_service_quota(_: Any, service_code: str, quota_code: str) -> dict[str, Any]:
         value = _VALUES.get((service_code, quota_code), _MANY if service_code == "ec2" else None)
@@ -32,10 +37,14 @@ def install() -> None:
         return {
             "ServiceCode": service_code,
             "QuotaCode": quota_code,
+            "ServiceName": service_code,
             "QuotaName": quota_code,
+            "GlobalQuota": False,
+            "Unit": "None",
             "QuotaArn": f"arn:aws:servicequotas:us-east-1:123456789012:{service_code}/{quota_code}",
             "Value": value,
             "Adjustable": True,
         }
 
     ServiceQuotasBackend.get_service_quota = get_service_quota
+    ServiceQuotasResponse.get_aws_default_service_quota = ServiceQuotasResponse.get_service_quota

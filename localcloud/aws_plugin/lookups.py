@@ -81,11 +81,18 @@ def get_ami(aws: Session, args: Mapping[str, Any]) -> Values:
 
 def get_service_quota(aws: Session, args: Mapping[str, Any]) -> Values:
     """aws.servicequotas.get_service_quota"""
-    found = aws.client("service-quotas").get_service_quota(
-        ServiceCode=args["serviceCode"], QuotaCode=args["quotaCode"]
-    )["Quota"]
+    client, quota = (
+        aws.client("service-quotas"),
+        {
+            "ServiceCode": args["serviceCode"],
+            "QuotaCode": args["quotaCode"],
+        },
+    )
+    default = client.get_aws_default_service_quota(**quota)["Quota"]
+    found = client.get_service_quota(**quota)["Quota"]
     return {
         "id": found["QuotaArn"],
+        "defaultValue": default["Value"],
         **selected(found, names("value quotaName quotaCode serviceCode adjustable")),
     }
 

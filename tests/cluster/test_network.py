@@ -151,13 +151,24 @@ def test_a_range_that_is_the_callers_address_makes_one_rule() -> None:
         cluster_of({"ingress": [web, again]})
 
 
-def test_names_of_rules_are_apart_for_names_of_ingresses_that_end_alike() -> None:
-    entries = [
-        {"name": "web", "ports": ["80-443"], "from": ["nodes"]},
-        {"name": "web-tcp-80", "ports": ["443"], "from": ["nodes"]},
-    ]
-    rules = network.ingress_rules(cluster_of({"ingress": entries}))
-    assert len({rule.name for rule in rules}) == len(rules)
+def test_another_name_of_an_ingress_is_no_other_rule() -> None:
+    """Pulumi creates before it deletes, and EC2 rejects a rule that the group has."""
+
+    def names(name: str, **keys: Any) -> set[str]:
+        entry = {"name": name, "ports": [443, "8000-8099"], "from": ["nodes", "203.0.113.0/24"]}
+        rules = network.ingress_rules(cluster_of({"ingress": [entry]}, **keys))
+        assert len({rule.name for rule in rules}) == len(rules)
+        return {rule.name for rule in rules}
+
+    assert names("web") == names("www")
+    assert "agent-ingress-tcp-8000-8099-203-0-113-0-24" in names("web")
+
+
+def test_a_port_that_a_key_of_k3s_opens_is_the_same_rule_as_one_of_an_ingress() -> None:
+    entry = {"name": "p", "ports": [5001], "from": ["nodes"], "machines": "all"}
+    by_hand = network.ingress_rules(cluster_of({"ingress": [entry]}))
+    by_key = network.ingress_rules(cluster_of({}, k3s={"server": {"embedded-registry": True}}))
+    assert {rule.name for rule in by_hand} <= {rule.name for rule in by_key}
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,14 @@ def _file(text: str) -> Fault | None:
 
 _FILE = String("a file on the machines", example="/etc/ssl/certs/own.pem", check=_file)
 
+_AUTH = Fault(
+    "is a secret and would be readable in user data and state",
+    "pulumi config set --secret --path 'k3s-aws:registryAuth[\"<host>\"].password'",
+    Kind.SECRET,
+)
+# Where people put them, at whatever depth.
+_PASSWORDS = dict.fromkeys(("auth", "password", "identity_token"), _AUTH)
+
 _MIRROR = NestedObject(
     "a registry, or `*` for every one that is not named",
     keys={
@@ -79,15 +87,10 @@ _MIRROR = NestedObject(
         ),
     },
     rejected={
+        **_PASSWORDS,
         "endpoints": Fault("unknown key", 'did you mean "endpoint"?', Kind.UNKNOWN_KEY),
         "rewrites": Fault("unknown key", 'did you mean "rewrite"?', Kind.UNKNOWN_KEY),
     },
-)
-
-_AUTH = Fault(
-    "is a secret and would be readable in user data and state",
-    "pulumi config set --secret --path 'k3s-aws:registryAuth[\"<host>\"].password'",
-    Kind.SECRET,
 )
 
 _CONFIG = NestedObject(
@@ -104,14 +107,23 @@ _CONFIG = NestedObject(
             check=_pair,
         ),
     },
-    rejected={"auth": _AUTH},
+    rejected=_PASSWORDS,
 )
 
 
-def _mirror_host(text: str) -> Fault | None:
+def _host(text: str) -> Fault | None:
     if text in ("configs", "mirrors", "auths"):
         return Fault("is not the name of a registry", "put it one level higher", Kind.UNKNOWN_KEY)
     return registry_hosts.host_or_any(text)
+
+
+def _mirror_host(text: str) -> Fault | None:
+    fault = _host(text)
+    if fault is None and not re.search(r"[.:*]|^localhost$", text):
+        # https://docs.k3s.io/installation/private-registry#default-endpoint-fallback
+        what = f"{quoted(text)} is a part of an image's name, not a registry: it has no dot or port"
+        return Fault(what, 'write host or host:port, such as "registry.example.com"')
+    return fault
 
 
 REGISTRIES = NestedObject(
@@ -119,8 +131,8 @@ REGISTRIES = NestedObject(
     Effect.IN_PLACE,
     keys={
         "mirrors": ObjectsByName("mirrors by registry", name=_mirror_host, value=_MIRROR),
-        "configs": ObjectsByName("TLS by host", name=_mirror_host, value=_CONFIG),
+        "configs": ObjectsByName("TLS by host", name=_host, value=_CONFIG),
     },
-    rejected={"auths": _AUTH},
+    rejected={**_PASSWORDS, "auths": _AUTH},
     check=go_yaml.fault,
 )

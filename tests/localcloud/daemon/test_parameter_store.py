@@ -1,11 +1,15 @@
-"""Parameter Store in the local cloud refuses what AWS refuses, and keeps no key."""
+"""Parameter Store in the local cloud refuses what AWS refuses; calls are recorded."""
 
 from __future__ import annotations
+
+import json
+import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
 
 from localcloud.aws_api.parameter_store import BURST, Rate
+from localcloud.aws_api.server import STATUS_PATH
 from tests.localcloud.daemon.local_cloud import LocalCloud
 
 
@@ -23,6 +27,14 @@ def test_a_value_that_is_written_again_without_a_key_is_under_the_accounts_own(
     assert key() == "alias/own"
     ssm.put_parameter(Name="/a", Value="two", Type="SecureString", Overwrite=True)
     assert key() == "alias/aws/ssm"
+
+
+def test_the_calls_of_an_operator_are_recorded(cloud: LocalCloud) -> None:
+    cloud.client("ssm").put_parameter(Name="/a", Value="one", Type="SecureString")
+    cloud.ec2.describe_vpcs()
+    with urllib.request.urlopen(cloud.endpoint + STATUS_PATH) as response:  # noqa: S310
+        calls = json.load(response)["calls"]
+    assert {"ssm:PutParameter", "ec2:DescribeVpcs"} <= set(calls)
 
 
 def test_too_many_values_at_once_are_refused(cloud: LocalCloud) -> None:
