@@ -17,8 +17,8 @@ TIMEOUT_SECONDS = 10
 LONGEST_BYTES = 1 << 20
 
 
-# What ProxyHandler takes: no proxies; None is those of the environment, once the configured ones are
-# in it.
+# What ProxyHandler takes: no proxies; None is those of the environment, once it has the configured
+# ones.
 proxies: Any = {}
 
 
