@@ -25,6 +25,7 @@ from cluster.reading import (
     network,
     pools,
     proxy,
+    secret_check,
     settings,
     tags,
 )
@@ -51,6 +52,7 @@ def load(raw: object, *, stack: str, read_file: manifests.ReadFile = _no_files) 
     elif not isinstance(raw, Mapping):
         problems.add((), not_an_object(raw, TOP.keys))
     problems.raise_if_any()
+    secret_check.check(raw, problems)
     top = Section(raw, (), problems, TOP)
     spec = _read(top, stack, read_file)
     _check_together(top, spec)
@@ -76,6 +78,9 @@ def _read(top: Section, stack: str, read_file: manifests.ReadFile) -> ClusterSpe
     wanted = k3s.read(top["k3s"])
     minor = k3s_flags.minor_of(wanted.version)
     image = pools.read_image(top["image"], None)
+    applied = manifests.read(top, wanted, read_file)
+    allowed = identities.read(top, name)
+    identities.check_charts(top, allowed, applied)
     return ClusterSpec(
         name=name,
         stack=stack,
@@ -85,8 +90,8 @@ def _read(top: Section, stack: str, read_file: manifests.ReadFile) -> ClusterSpe
         network=network.read(top["network"], wanted, agents=bool(top["pools"])),
         node_deadline_seconds=top["nodeDeadlineSeconds"],
         drain_seconds=top["drainSeconds"],
-        manifests=manifests.read(top, wanted, read_file),
-        identities=identities.read(top, name),
+        manifests=applied,
+        identities=allowed,
         admin_kubeconfig=top["adminKubeconfig"],
         own_tags=tags.read(top),
         rotation=Rotation(**top["rotation"].arguments()),

@@ -44,7 +44,9 @@ UBUNTU_24_04 = Image(
 )
 
 # https://docs.aws.amazon.com/linux/al2023/ug/ec2.html
-_AMAZON = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default"
+# Not `kernel-default`: a newer kernel has no legacy ip_tables, which k3s's load balancer picks.
+# https://github.com/k3s-io/klipper-lb/issues/80
+_AMAZON = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1"
 AMAZON_LINUX_2023 = Image(
     name="amazon-linux-2023",
     login_user="ec2-user",

@@ -169,5 +169,5 @@ def has_config(text: str, config: NodeConfig) -> bool:
     try:
         content = json.loads(text)
         return {key: content[key] for key in content if key != "deadlineSeconds"} == {**config}
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return False

@@ -19,10 +19,6 @@ SHARED: Mapping[Role, Mapping[str, str]] = {
 
 REGISTRY_AUTH = "registryAuth"
 
-# The machine's own address, as IAM knows it of the instance the credentials were given to:
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
-_OWN_ADDRESS = "${aws:EC2InstanceSourcePrivateIPv4}"
-
 
 def shared(cluster: ClusterSpec, role: Role, *, registries: bool = False) -> dict[str, str]:
     """
@@ -48,15 +44,12 @@ def datastore(cluster: ClusterSpec) -> str:
 
 def readable_by(cluster: ClusterSpec, role: Role, *, registries: bool = False) -> tuple[str, ...]:
     """
-    Every parameter a machine of the role may read: what it shares, a server the record of the
-    datastore, and its own host key alone.
-
-    The host key's name ends in the machine's address, so one line with a policy variable says
-    "its own" for all of them; naming each would outgrow IAM's 10,240 characters.
+    Every parameter that all machines of the role may read: what they share, and on servers the
+    record of the datastore. Each reads its own host key besides (`host_key`).
     """
     names = shared(cluster, role, registries=registries)
     record = (datastore(cluster),) if role == "server" else ()
-    return (*names.values(), *record, host_key(cluster, role, _OWN_ADDRESS))
+    return (*names.values(), *record)
 
 
 def everything(cluster: ClusterSpec) -> str:

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-MACHINES_OF_A_ROLE = 300
+MACHINES_OF_A_ROLE = 20
 """
 How many machines share a role: the policies of one have room for 10,240 characters together, and
-each machine that has joined takes 24 of them.
+each machine has a statement of its own.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
+
+# EC2 in trust policies where it has another name:
+# https://docs.amazonaws.cn/en_us/aws/latest/userguide/iam.html
+_EC2 = {"aws-cn": "ec2.amazonaws.com.cn"}
 
 _READ = ("ssm:GetParameter", "ssm:GetParameters")
 
 
-def trust_policy() -> dict[str, Any]:
+def trust_policy(partition: str) -> dict[str, Any]:
     """EC2 instances may take the role."""
     return {
         "Version": "2012-10-17",
         "Statement": [
             {
                 "Effect": "Allow",
-                "Principal": {"Service": "ec2.amazonaws.com"},
+                "Principal": {"Service": _EC2.get(partition, "ec2.amazonaws.com")},
                 "Action": "sts:AssumeRole",
             }
         ],
@@ -31,22 +35,27 @@ def trust_policy() -> dict[str, Any]:
 
 
 def read(
-    parameters: Sequence[str], objects: Sequence[str] = (), key_arn: str | None = None
+    shared: Sequence[str],
+    own: Mapping[str, str],
+    objects: Sequence[str] = (),
+    key_arn: str | None = None,
 ) -> dict[str, Any]:
     """
     Reading exactly these SSM parameters and S3 objects, all by ARN, and nothing else.
 
-    `key_arn` is the KMS key of the parameters. The account's own, `aws/ssm`, needs no statement: it
-    admits whoever may read them.
+    `own` are the parameters that one machine alone may read, by its private address. `key_arn` is
+    the KMS key of the parameters. The account's own, `aws/ssm`, needs no statement: it admits
+    whoever may read them.
     """
     statements: list[dict[str, Any]] = [
-        {"Effect": "Allow", "Action": list(_READ), "Resource": sorted(parameters)}
+        {"Effect": "Allow", "Action": list(_READ), "Resource": sorted(shared)},
+        *(_read_from(address, arn) for address, arn in sorted(own.items())),
     ]
     if key_arn:
         # https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html
-        # SSM asks KMS on the role's behalf, and nothing promises that what a policy variable says
-        # of the instance is known there. Which parameter it may be is said above.
-        patterns = sorted(re.sub(r"\$\{[^}]*\}", "*", each) for each in parameters)
+        # SSM asks KMS on the role's behalf, and nothing promises that the machine's address is
+        # known there. Which parameter it may be is decided above.
+        patterns = sorted({*shared, *(re.sub("[^/]+$", "*", each) for each in own.values())})
         context = {"kms:EncryptionContext:PARAMETER_ARN": patterns}
         statements.append(
             {
@@ -61,6 +70,23 @@ def read(
             {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": sorted(objects)}
         )
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _read_from(address: str, parameter: str) -> dict[str, Any]:
+    """
+    One parameter, for the machine at this address: the key is of the type IP address, and in every
+    request that is signed with the credentials of an instance's role.
+
+    As a policy variable in `Resource` it would be one statement for all machines. AWS documents
+    both, but no public policy has the two together, and every boot depends on it.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+    """
+    return {
+        "Effect": "Allow",
+        "Action": "ssm:GetParameters",
+        "Resource": parameter,
+        "Condition": {"IpAddress": {"aws:EC2InstanceSourcePrivateIPv4": f"{address}/32"}},
+    }
 
 
 def deny_parameters(parameters: str, instance_ids: Sequence[str]) -> dict[str, Any]:

@@ -181,6 +181,8 @@ class Identity:
     cluster_reads: tuple[str, ...]
     expiry_days: int
     generation: int
+    pod_security: str = "baseline"
+    """The level of Pod Security Admission of its namespaces."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from cluster.model import Cluster, Node
 from cluster.model import NodePool as PoolPlan
 from cluster.node_config import Addresses, NodeContext
 from cluster.spec import Architecture
-from components import bom, endpoint
+from components import bom, console, endpoint, error_hooks, parameter, retries
 from components.address import Address, AddressArgs
 from components.bucket import Bucket, BucketArgs
 from components.control_plane import ControlPlane, ControlPlaneArgs
@@ -65,13 +65,23 @@ class K3sCluster(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: K3sClusterArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("k3s:aws:K3sCluster", name, None, opts)
+        cluster = args.cluster
+        hooks = error_hooks.options({**retries.hooks(name), **console.hooks(name, cluster.network)})
+        opts = pulumi.ResourceOptions.merge(opts, hooks)
+        # Where everything is, in the state before there is anything: recovery compares it.
+        place = {"accountId": cluster.account_id, "region": cluster.region}
+        super().__init__("k3s:aws:K3sCluster", name, place, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self._name, self._args = name, args
-        cluster = args.cluster
         self._tags = cluster.tags
         self._network = self._create_network()
-        self._parameters = SecretParameters(key_arn=cluster.parameter_key_arn, tags=self._tags)
+        self._parameters = SecretParameters(
+            key_arn=cluster.parameter_key_arn,
+            tags=self._tags,
+            replacement=parameter.replacement(
+                name, cluster.parameter_key_arn, args.existing_machines
+            ),
+        )
         self._credentials = Credentials(
             name,
             CredentialsArgs(
@@ -82,11 +92,17 @@ class K3sCluster(pulumi.ComponentResource):
             ),
             self._child,
         )
+        self._parameters = self._parameters.of(self._credentials.authority)
         self._bucket = self._create_bucket()
-        self._roles = MachineRoles(
-            name, cluster, self._bucket, self._child, registry_auth=bool(args.registry_auth)
-        )
         self._addresses = {node.suffix: self._create_address(node) for node in cluster.nodes}
+        self._roles = MachineRoles(
+            name,
+            cluster,
+            self._bucket,
+            self._addresses,
+            self._child,
+            registry_auth=bool(args.registry_auth),
+        )
         first = self._addresses[cluster.nodes[0].suffix]
         self.api_endpoint = endpoint.at_address(first).url
         self._access = self._grant_access()
@@ -198,7 +214,7 @@ class K3sCluster(pulumi.ComponentResource):
                 storage_id=server.instance.id,
                 first_server=server.node,
                 record_name=parameters.datastore(self._args.cluster),
-                tags=self._tags,
+                tags=self._parameters.tags,
             ),
             self._child,
         )

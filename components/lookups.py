@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
-import urllib.request
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import pulumi
 import pulumi_aws as aws
 
-from cluster import resolution
+from cluster import quotas, resolution
 from cluster.aws_facts import AwsFacts, ExistingSubnet, InstanceType, OwnImage
+from cluster.errors import ConfigError
 from cluster.model import Cluster
 from cluster.spec import ClusterSpec
+from components import caller_address
+from components.account import Account
+from components.caller_address import AddressError
 
 T = TypeVar("T")
 
@@ -28,10 +31,15 @@ def resolve(spec: ClusterSpec) -> Cluster:
     """
     The cluster that the configuration describes, on this account.
 
-    Raises ConfigError with everything that AWS does not have or that does not fit together,
-    LookupFailed when a lookup fails.
+    Raises ConfigError with everything that AWS does not have or that does not fit together, or that
+    the account may not have so many of, LookupFailed when a lookup fails.
     """
-    return resolution.resolve(spec, look_up(spec), _image_id)
+    facts = look_up(spec)
+    cluster = resolution.resolve(spec, facts, _image_id)
+    vcpus = {name: found.vcpus for name, found in facts.instance_types.items() if found}
+    if found := list(quotas.problems(cluster, vcpus, Account(cluster))):
+        raise ConfigError(found)
+    return cluster
 
 
 def look_up(spec: ClusterSpec) -> AwsFacts:
@@ -56,7 +64,18 @@ def look_up(spec: ClusterSpec) -> AwsFacts:
 
 
 def _image_id(parameter: str) -> str:
-    found = _lookup(f"the image {parameter}", lambda: aws.ssm.get_parameter(name=parameter))
+    found = _optional(
+        f"the image {parameter}",
+        ("ParameterNotFound", "not found", "couldn't find resource"),
+        lambda: aws.ssm.get_parameter(name=parameter),
+    )
+    if found is None:
+        raise LookupFailed(
+            f"the publisher of the image offers none here: this region has no SSM parameter "
+            f"{parameter}\n"
+            "    set image.id to an AMI of the region, with its login user, or choose another "
+            "image.os"
+        )
     return found.value
 
 
@@ -168,19 +187,10 @@ def _instance_type(name: str) -> InstanceType | None:
 
 
 def caller(url: str) -> str:
-    """
-    The range of the one address this program's connections come from. Raises LookupFailed.
-
-    No proxy of the environment is used: the SSH and API connections, which the range is for, are
-    made without one.
-    """
-    request = urllib.request.Request(url)  # noqa: S310 - the configuration's, http or https
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    """The range of the one address this program's requests come from. Raises LookupFailed."""
     try:
-        with direct.open(request, timeout=CALLER_SECONDS) as response:
-            text = response.read(256).decode(errors="replace").strip()
-        return f"{ipaddress.IPv4Address(text)}/32"
-    except (OSError, ValueError) as error:
+        return f"{caller_address.fetch(url, CALLER_SECONDS)}/32"
+    except AddressError as error:
         raise LookupFailed(
             f'{url} was asked for the address behind "caller", without a proxy: {error}\n'
             "    write the range itself into the allow-lists, or set "

@@ -158,6 +158,10 @@ class Machine(pulumi.ComponentResource):
             tags={**args.tags, "Name": name},
             opts=pulumi.ResourceOptions(
                 parent=self,
+                # Of an instance it is the check of its interface, which components/address.py sets:
+                # the provider compares that with its own default and would switch it on again.
+                # https://github.com/hashicorp/terraform-provider-aws/issues/44768
+                ignore_changes=["sourceDestCheck"],
                 # The interface can stand on one instance at a time.
                 delete_before_replace=True,
                 # What needs a new machine need not be in its user data: agents learn the ranges
@@ -191,6 +195,16 @@ def _market(spot: Spot | None) -> aws.ec2.InstanceInstanceMarketOptionsArgs | No
             # A persistent request would start a machine nobody knows of after an interruption.
             spot_instance_type="one-time",
             instance_interruption_behavior="terminate",
-            max_price=spot.max_price,
+            max_price=_price(spot.max_price),
         ),
     )
+
+
+def _price(text: str | None) -> str | None:
+    """
+    The price with a decimal point.
+
+    EC2 returns six decimals, and the provider compares without zeros at the end: "1" would be
+    another price than "1.000000", and another price replaces the machine.
+    """
+    return text if text is None or "." in text else f"{text}.0"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -18,9 +19,14 @@ class MachineRoleArgs:
     """
     The SSM parameters, the KMS key of them if it is not the account's own, and the S3 objects, all
     by ARN, that the machines of the role may read; `all_parameters` are those of the cluster.
+
+    `own_parameter_arn` gives the one that a machine alone reads, from its private address.
     """
 
     parameter_arns: Sequence[str]
+    private_ips: Sequence[pulumi.Input[str]]
+    own_parameter_arn: Callable[[str], str]
+    partition: str
     all_parameters: str
     key_arn: str | None
     object_arns: Sequence[pulumi.Input[str]]
@@ -47,7 +53,7 @@ class MachineRole(pulumi.ComponentResource):
         self._name, self._args = name, args
         role = aws.iam.Role(
             name,
-            assume_role_policy=json.dumps(policies.trust_policy()),
+            assume_role_policy=json.dumps(policies.trust_policy(args.partition)),
             tags=dict(args.tags),
             opts=child,
         )
@@ -78,9 +84,12 @@ class MachineRole(pulumi.ComponentResource):
 
     @staticmethod
     def _policy(args: MachineRoleArgs) -> pulumi.Input[str]:
-        if not args.object_arns:
-            # Known at preview, so that a preview shows it.
-            return json.dumps(policies.read(args.parameter_arns, key_arn=args.key_arn))
-        return pulumi.Output.all(*args.object_arns).apply(
-            lambda objects: json.dumps(policies.read(args.parameter_arns, objects, args.key_arn))
-        )
+        def render(known: Mapping[str, Any]) -> str:
+            own = {address: args.own_parameter_arn(address) for address in known["addresses"]}
+            return json.dumps(
+                policies.read(args.parameter_arns, own, known["objects"], args.key_arn)
+            )
+
+        return pulumi.Output.all(
+            addresses=list(args.private_ips), objects=list(args.object_arns)
+        ).apply(render)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import pulumi
 
@@ -10,6 +10,7 @@ from cluster import bucket, network, parameters, policies
 from cluster.model import Cluster, Node
 from cluster.spec import Role
 from components import plugin
+from components.address import Address
 from components.bucket import Bucket
 from components.machine_role import MachineRole, MachineRoleArgs
 
@@ -18,7 +19,8 @@ class MachineRoles:
     """
     Creates the roles of all machines, below the component of `opts`.
 
-    `registry_auth`: whether there are passwords of image registries, which machines may read.
+    `addresses` are those of the machines, by `Node.suffix`. `registry_auth`: whether there are
+    passwords of image registries, which machines may read.
     """
 
     def __init__(
@@ -26,11 +28,13 @@ class MachineRoles:
         name: str,
         cluster: Cluster,
         files: Bucket | None,
+        addresses: Mapping[str, Address],
         opts: pulumi.ResourceOptions,
         *,
         registry_auth: bool,
     ) -> None:
         self._cluster, self._files, self._opts = cluster, files, opts
+        self._addresses = addresses
         self._registry_auth = registry_auth
         self._of_node: dict[str, MachineRole] = {}
         for role in network.ROLES:
@@ -38,8 +42,9 @@ class MachineRoles:
             size = policies.MACHINES_OF_A_ROLE
             for first in range(0, max(len(nodes), 1), size):
                 suffix = f"-{first // size + 1}" if first else ""
-                created = self._create(f"{name}-{role}{suffix}", role)
-                self._of_node |= {node.suffix: created for node in nodes[first : first + size]}
+                mine = nodes[first : first + size]
+                created = self._create(f"{name}-{role}{suffix}", role, mine)
+                self._of_node |= {node.suffix: created for node in mine}
 
     def of(self, node: Node) -> MachineRole:
         """The role of one machine."""
@@ -53,13 +58,18 @@ class MachineRoles:
         for role, nodes in of_role.items():
             role.deny_parameters(nodes)
 
-    def _create(self, name: str, role: Role) -> MachineRole:
+    def _create(self, name: str, role: Role, nodes: Sequence[Node]) -> MachineRole:
         cluster = self._cluster
         readable = parameters.readable_by(cluster, role, registries=self._registry_auth)
         return MachineRole(
             name,
             MachineRoleArgs(
                 parameter_arns=list(map(self._parameter_arn, readable)),
+                private_ips=[self._addresses[node.suffix].private_ip for node in nodes],
+                own_parameter_arn=lambda address: self._parameter_arn(
+                    parameters.host_key(cluster, role, address)
+                ),
+                partition=cluster.partition,
                 all_parameters=self._parameter_arn(parameters.everything(cluster)),
                 key_arn=cluster.parameter_key_arn,
                 object_arns=self._readable_objects(role),

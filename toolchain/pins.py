@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
+from toolchain.places import ROOT
+
+
+def _oldest_pulumi() -> tuple[int, ...]:
+    """The number that the project's file requires, read without PyYAML."""
+    text = (ROOT / "Pulumi.yaml").read_text()
+    found = re.search(r'^requiredPulumiVersion: ">=(\d+)\.(\d+)\.(\d+)"$', text, re.M)
+    if found is None:
+        raise AssertionError("Pulumi.yaml has no requiredPulumiVersion")
+    return tuple(map(int, found.groups()))
+
+
 # What is accepted when it is found on PATH.
-OLDEST_PULUMI = (3, 150, 0)
+OLDEST_PULUMI = _oldest_pulumi()
 
 PULUMI_VERSION = "v3.259.0"
 PULUMI_URL = "https://get.pulumi.com/releases/sdk/pulumi-{version}-{platform}.tar.gz"

@@ -17,13 +17,16 @@ from cluster.spec import CALLER, NODES
 NAME_LENGTH = 32
 POOL_NAME_LENGTH = 21
 LABEL_LENGTH = 63
+# k3s installs a chart by the Job helm-install-<name>, and its name is a label of the Job's pods.
+# https://github.com/k3s-io/helm-controller/blob/main/pkg/controllers/chart/chart.go
+CHART_NAME_LENGTH = LABEL_LENGTH - len("helm-install-")
 NAME_PATTERN = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?")
 
 
 def name_check(length: int, example: str) -> Callable[[str], Fault | None]:
-    """The check of a name that becomes part of node names."""
+    """The check of a name that becomes part of the name of a Kubernetes object."""
 
     def check(name: str) -> Fault | None:
         what = _name_fault(name, length)

@@ -1,6 +1,6 @@
 """
 What EC2 refuses and moto does not: removing what is in use, starting what cannot be started or
-does not fit together, shrinking a volume.
+does not fit together, shrinking a volume, more than the quotas allow.
 """
 
 from __future__ import annotations
@@ -9,11 +9,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from localcloud.aws_api.quotas import ADDRESSES, RULES_OF_A_GROUP
+
 Arguments = Mapping[str, list[str]]
 ApiError = tuple[str, str]
 """The code and the message, in EC2's words."""
 
 OFFERED = re.compile(r"^NetworkInterface\.\d+\.NetworkInterfaceId$")
+# One rule for each source of a permission: a range, or a group.
+PERMISSION = re.compile(r"^IpPermissions\.(\d+\.(?:IpRanges|Groups|UserIdGroupPairs)\.\d+)\.")
 INSTANCE = re.compile(r"^InstanceId(\.\d+)?$")
 MAY_START = ("stopped", "pending", "running")
 MAY_STOP = ("pending", "running", "stopping", "stopped")
@@ -118,6 +122,21 @@ def _volume(ec2: Any, arguments: Arguments) -> ApiError | None:
     return None
 
 
+def _rules(ec2: Any, arguments: Arguments) -> ApiError | None:
+    group = ec2.get_security_group_from_id(_one(arguments, "GroupId"))
+    added = {match[1] for name in arguments if (match := PERMISSION.match(name))}
+    if group is not None and len(group.ingress_rules) + len(added) > RULES_OF_A_GROUP:
+        message = "The maximum number of rules per security group has been reached."
+        return "RulesPerSecurityGroupLimitExceeded", message
+    return None
+
+
+def _allocate(ec2: Any, arguments: Arguments) -> ApiError | None:
+    if len(list(ec2.addresses)) >= ADDRESSES:
+        return "AddressLimitExceeded", "The maximum number of addresses has been reached."
+    return None
+
+
 def _from_state(allowed: tuple[str, ...], verb: str) -> Callable[[Any, Arguments], ApiError | None]:
     def check(ec2: Any, arguments: Arguments) -> ApiError | None:
         named = {values[0] for name, values in arguments.items() if INSTANCE.match(name)}
@@ -154,6 +173,8 @@ CHECKS: dict[str, Callable[[Any, Arguments], ApiError | None]] = {
     "DeleteNetworkInterface": _interface,
     "DetachInternetGateway": _gateway,
     "ReleaseAddress": _elastic_ip,
+    "AllocateAddress": _allocate,
+    "AuthorizeSecurityGroupIngress": _rules,
     "ModifyVolume": _volume,
     "RunInstances": _run,
     "StartInstances": _from_state(MAY_START, "started"),

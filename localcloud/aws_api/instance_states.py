@@ -24,6 +24,8 @@ BEFORE = {"running": "pending", "stopped": "stopping", "terminated": "shutting-d
 # moto's description of the interface it creates itself. EC2 deletes that one with the instance by
 # default; moto deletes it only on request.
 OWN_INTERFACE = "Primary network interface"
+BUSY_SECONDS = 1.0
+"""How long the interfaces of a terminated instance are still in use."""
 
 
 class InstanceStates:
@@ -51,7 +53,9 @@ class InstanceStates:
             if self._reached.get(instance_id) != state:
                 self._reached[instance_id] = state
                 if state == "terminated":
-                    _release_interfaces(self._backend(), instance)
+                    later = threading.Timer(BUSY_SECONDS, self._release, [instance])
+                    later.daemon = True
+                    later.start()
             _set(instance, state)
 
     def failed(self, instance_id: str, reason: str) -> None:
@@ -71,6 +75,10 @@ class InstanceStates:
             instance.state_reason.message = f"Server.InternalError: {reason}"
             instance.state_reason.code = "Server.InternalError"
         self.hold()
+
+    def _release(self, instance: Any) -> None:
+        with self._lock:
+            _release_interfaces(self._backend(), instance)
 
     def ending(self) -> set[str]:
         """The instances whose machine has to be gone before they are terminated."""
@@ -94,7 +102,7 @@ def _set(instance: Any, state: str) -> None:
 
 
 def _release_interfaces(ec2: Any, instance: Any) -> None:
-    """EC2 frees the interfaces of a terminated instance; moto leaves them attached."""
+    """EC2 frees the interfaces of a terminated instance, in a moment; moto never does."""
     released = [each for each in instance.nics.values() if each.instance is instance]
     instance.nics = NoInterfaces()
     for interface in released:

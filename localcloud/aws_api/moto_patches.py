@@ -1,17 +1,23 @@
-"""What moto describes otherwise than EC2: rules that name a group, and where an instance stands."""
+"""What moto keeps or describes otherwise than AWS does."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from localcloud.aws_api import parameter_store, quotas
+
 
 def install() -> None:
-    """Makes moto describe both as EC2 does."""
+    """Makes moto do as AWS does."""
     from moto.ec2.models.instances import Instance
     from moto.ec2.models.security_groups import SecurityGroupRule
 
+    parameter_store.install()
+    quotas.install()
+
     SecurityGroupRule.description = property(_description)
     Instance.placement = property(_placement)
+    Instance.source_dest_check = property(_source_dest_check, _set_source_dest_check)
     Instance.availability_zone = property(lambda instance: _placement(instance).zone)
 
 
@@ -28,3 +34,19 @@ def _placement(instance: Any) -> Any:
     for interface in getattr(instance, "nics", {}).values():
         placement.zone = interface.subnet.availability_zone
     return placement
+
+
+def _source_dest_check(instance: Any) -> bool:
+    """That of the primary interface: an instance has none of its own."""
+    interface = _primary_interface(instance)
+    return interface is None or bool(interface.source_dest_check)
+
+
+def _set_source_dest_check(instance: Any, value: Any) -> None:
+    if (interface := _primary_interface(instance)) is not None:
+        interface.source_dest_check = str(value).lower() == "true"
+
+
+def _primary_interface(instance: Any) -> Any | None:
+    # While moto makes the instance, it has no interfaces yet.
+    return getattr(instance, "nics", {}).get(0)

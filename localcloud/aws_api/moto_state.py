@@ -9,13 +9,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from localcloud.aws_api.instances import Ec2Instance, Role
+from localcloud.aws_api.parameter_store import ACCOUNTS_KEY
 from localcloud.machines import Ingress
 
 OUTSIDE = ipaddress.ip_address("127.0.0.1")
 """Who calls through an Elastic IP: on the host a loopback address, in a machine its gateway."""
-
-ACCOUNTS_KEY = "alias/aws/ssm"
-"""The key of SSM in every account, which lets all decrypt who may read."""
 
 ALIVE = ("pending", "running", "stopping", "stopped")
 

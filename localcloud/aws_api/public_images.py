@@ -47,7 +47,7 @@ _PUBLISHED = (
         ("amazon2023", AMAZON, "ec2-user", "/dev/xvda", "x86_64"),
         (
             "al2023-ami-2023.9.20261103.0-kernel-6.1-{}",
-            "ami-amazon-linux-latest/al2023-ami-kernel-default-{}",
+            "ami-amazon-linux-latest/al2023-ami-kernel-6.1-{}",
         ),
     ),
 )

@@ -9,7 +9,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from socketserver import TCPServer
 from typing import Any
@@ -26,6 +26,9 @@ STATUS_PATH = "/local-cloud/status"
 CALLER_PATH = "/local-cloud/caller"
 # Credential=<key>/<date>/<region>/<service>/aws4_request
 SCOPE = re.compile(r"Credential=[^/]+/\d{8}/([^/]+)/ec2/")
+SIGNED = re.compile(r"Credential=([^/]+)/\d{8}/[^/]+/([^/]+)/")
+# Keys of roles, which are the machines'; an operator here has invented ones.
+TEMPORARY = "ASIA"
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -38,6 +41,8 @@ class Hooks:
     check: Callable[[str, Arguments], ApiError | None]
     on_change: Callable[[str, Arguments], None]
     status: Callable[[], Mapping[str, Any]]
+    calls: set[str] = field(default_factory=set)
+    """The calls of operators so far, such as `ec2:RunInstances`; without those of S3."""
 
 
 def prepare(home: Path) -> None:
@@ -116,12 +121,13 @@ def with_hooks(moto: Wsgi, hooks: Hooks) -> Wsgi:
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ.get("PATH_INFO") == STATUS_PATH:
-            content = json.dumps(hooks.status())
+            content = json.dumps({**hooks.status(), "calls": sorted(hooks.calls)})
             return _plain(start_response, "200 OK", "application/json", content)
         if environ.get("PATH_INFO") == CALLER_PATH:
             return _plain(start_response, "200 OK", "text/plain", f"{environ['REMOTE_ADDR']}\n")
         arguments = _arguments(environ)
         action = arguments.get("Action", [""])[0]
+        _record(hooks.calls, environ, action)
         if not action or action.startswith(READING):
             return moto(environ, start_response)
         scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION") or "")
@@ -134,6 +140,13 @@ def with_hooks(moto: Wsgi, hooks: Hooks) -> Wsgi:
         return parts
 
     return answer
+
+
+def _record(calls: set[str], environ: dict[str, Any], action: str) -> None:
+    signed = SIGNED.search(environ.get("HTTP_AUTHORIZATION") or "")
+    name = action or (environ.get("HTTP_X_AMZ_TARGET") or "").rpartition(".")[2]
+    if signed and name and not signed[1].startswith(TEMPORARY):
+        calls.add(f"{signed[2]}:{name}")
 
 
 def _arguments(environ: dict[str, Any]) -> Arguments:

@@ -87,6 +87,9 @@ class KindResource(Resource):
         generated = f"{name}-{seed.hex()[:SUFFIX_DIGITS]}"
         return {self._kind.named: previous.get(self._kind.named) or generated}
 
+    def compared_inputs(self, previous: Values, inputs: Values, state: Values) -> Values:
+        return self._kind.compared(previous, inputs, state)
+
     def failures(self, inputs: Values) -> Iterator[Failure]:
         for key in sorted(inputs.keys() - self._kind.inputs - {"__defaults"}):
             yield Failure(
@@ -94,6 +97,9 @@ class KindResource(Resource):
                 reason=f"{self._provider.title} does not support {key!r} of {self.token}; it "
                 f"supports {', '.join(self.inputs)}",
             )
+        for key, other in self._kind.conflicts.items():
+            if inputs.get(key) is not None and inputs.get(other) is not None:
+                yield Failure(path=key, reason=f"{key} conflicts with {other}")
 
     def filter_diff(self, differences: Sequence[Difference]) -> Sequence[Difference]:
         # The engine has set inputs under `ignore_changes` to their previous values already.

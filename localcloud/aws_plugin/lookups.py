@@ -79,6 +79,45 @@ def get_ami(aws: Session, args: Mapping[str, Any]) -> Values:
     }
 
 
+def get_service_quota(aws: Session, args: Mapping[str, Any]) -> Values:
+    """aws.servicequotas.get_service_quota"""
+    client, quota = (
+        aws.client("service-quotas"),
+        {
+            "ServiceCode": args["serviceCode"],
+            "QuotaCode": args["quotaCode"],
+        },
+    )
+    default = client.get_aws_default_service_quota(**quota)["Quota"]
+    found = client.get_service_quota(**quota)["Quota"]
+    return {
+        "id": found["QuotaArn"],
+        "defaultValue": default["Value"],
+        **selected(found, names("value quotaName quotaCode serviceCode adjustable")),
+    }
+
+
+def get_eips(aws: Session, args: Mapping[str, Any]) -> Values:
+    """aws.ec2.get_eips"""
+    found = aws.client("ec2").describe_addresses(Filters=[*_filters(args), *_tag_filters(args)])
+    return {
+        "id": aws.region,
+        "allocationIds": [each["AllocationId"] for each in found["Addresses"]],
+        "publicIps": [each["PublicIp"] for each in found["Addresses"]],
+    }
+
+
+def get_vpcs(aws: Session, args: Mapping[str, Any]) -> Values:
+    """aws.ec2.get_vpcs"""
+    found = aws.client("ec2").describe_vpcs(Filters=[*_filters(args), *_tag_filters(args)])
+    return {"id": aws.region, "ids": [each["VpcId"] for each in found["Vpcs"]]}
+
+
+def _tag_filters(args: Mapping[str, Any]) -> list[dict[str, Any]]:
+    tags = args.get("tags") or {}
+    return [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
+
+
 def get_subnet(aws: Session, args: Mapping[str, Any]) -> Values:
     """aws.ec2.get_subnet"""
     found = aws.client("ec2").describe_subnets(SubnetIds=[args["id"]])["Subnets"][0]
@@ -148,7 +187,10 @@ REGIONAL: Mapping[str, Lookup] = {
     "aws:ec2/getInstanceType:getInstanceType": get_instance_type,
     "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": get_instance_type_offerings,
     "aws:ec2/getAmi:getAmi": get_ami,
+    "aws:ec2/getEips:getEips": get_eips,
     "aws:ec2/getSubnet:getSubnet": get_subnet,
+    "aws:ec2/getVpcs:getVpcs": get_vpcs,
+    "aws:servicequotas/getServiceQuota:getServiceQuota": get_service_quota,
     "aws:ec2/getVpc:getVpc": get_vpc,
     "aws:index/getAvailabilityZones:getAvailabilityZones": get_availability_zones,
     "aws:index/getRegion:getRegion": get_region,

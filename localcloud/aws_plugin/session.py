@@ -78,7 +78,9 @@ class Session:
         except DeadlineExceeded:
             raise DeadlineExceeded(f"after {seconds:.0f} s, {wait.seen}") from None
 
-    def _endpoint(self, service: str) -> str:
+    def _endpoint(self, client: str) -> str:
+        # boto3 writes some names with a hyphen, the provider none.
+        service = client.replace("-", "")
         endpoints = self._structured("endpoints") or []
         for entry in endpoints if isinstance(endpoints, list) else [endpoints]:
             if entry.get(service):

@@ -59,6 +59,10 @@ class Resource:
         """Why the changes of these top properties cannot be made; called before any is made."""
         return None
 
+    def compared_inputs(self, previous: Values, inputs: Values, state: Values) -> Values:
+        """The previous inputs, as the new ones are compared with them."""
+        return previous
+
     def filter_diff(self, differences: Sequence[Difference]) -> Sequence[Difference]:
         """The differences that count as a change."""
         return differences

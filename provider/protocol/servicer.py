@@ -171,9 +171,12 @@ class _Update:
     def __init__(self, resource: Resource, request: Any, environment: ProviderEnvironment) -> None:
         self.resource = resource
         self.given = values.decode(request.news)
-        self.inputs = values.unwrap_secrets(self.given)
         self.state = _unwrapped(request.olds)
-        self.previous_inputs = _unwrapped(request.old_inputs) or self.state
+        given, previous = values.unwrap_secrets(self.given), _unwrapped(request.old_inputs)
+        self.previous_inputs = resource.compared_inputs(previous or self.state, given, self.state)
+        # The engine has set them to the previous inputs; compared with outputs they would differ.
+        ignored = self.previous_inputs.keys() & set(request.ignoreChanges)
+        self.inputs = {**given, **{key: self.previous_inputs[key] for key in ignored}}
         self.expired = resource.expired_outputs(self.state, environment.clock.now())
         self._request = request
 

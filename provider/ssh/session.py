@@ -14,14 +14,18 @@ from provider.errors import OperationFailed
 from provider.keys.fingerprints import fingerprint_of
 from provider.keys.host_keys import HostKeys
 from provider.ssh.connection import (
-    AuthenticationFailed,
+    LONGEST_OUTPUT,
     CommandResult,
     Connection,
-    ConnectionFailed,
     Login,
     Running,
-    WrongHostKey,
     connect,
+)
+from provider.ssh.errors import (
+    AuthenticationFailed,
+    ConnectionFailed,
+    OutputTooLong,
+    WrongHostKey,
 )
 from provider.waiting import Pending, Wait
 
@@ -48,6 +52,11 @@ class Session:
         self._host_keys = host_keys
         self._connection: Connection | None = None
         self._rejected_since: float | None = None
+        self.reached = False
+        """Whether a login has succeeded."""
+        self.host_key_grace_seconds = 0.0
+        """How long a host key that is nobody's may be one that the machine replaces yet."""
+        self._untrusted_since: float | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -60,13 +69,26 @@ class Session:
         port = "" if self.login.port == 22 else f"-p {self.login.port} "
         return f"ssh {port}{self.login.user}@{self.login.host} {command}"
 
-    def try_run(self, command: str, content: str = "") -> CommandResult | None:
-        """A command's output and status; None when the machine cannot be reached yet."""
-        return self._attempt(lambda connection: connection.run(command, content))
+    def try_run(
+        self, command: str, content: str = "", longest: int = LONGEST_OUTPUT
+    ) -> CommandResult | None:
+        """
+        A command's output and status; None when the machine cannot be reached yet.
 
-    def run(self, command: str, content: str = "") -> CommandResult:
+        Raises OperationFailed when the output has more than `longest` bytes.
+        """
+        try:
+            return self._attempt(lambda connection: connection.run(command, content, longest))
+        except OutputTooLong:
+            raise OperationFailed(
+                f"the machine at {self.login.host} sends more than {longest} bytes as the output "
+                f"of a command: {command}\n"
+                "    the program did not set it up so: replace the machine"
+            ) from None
+
+    def run(self, command: str, content: str = "", longest: int = LONGEST_OUTPUT) -> CommandResult:
         """A command's output and status, as soon as the machine can be reached."""
-        return self.until(lambda: self.try_run(command, content))
+        return self.until(lambda: self.try_run(command, content, longest))
 
     def start(self, command: str) -> Running:
         """A command that goes on by itself, as soon as the machine can be reached."""
@@ -95,13 +117,15 @@ class Session:
                 lambda: connect(self._current), discard=Connection.close
             )
             self._rejected_since = None
+            self.reached = True
             return self.wait.run(lambda: act(connection))
         except WrongHostKey as error:
             # All of them are kept: the key may change while the machine is set up.
             known = [login for login in self._logins if login.has_host_key(error.offered)]
-            if not known:
+            if known:
+                self._current = known[0]
+            elif not self._may_replace_host_key(error.offered):
                 raise OperationFailed(self._explain_host_key(error.offered)) from None
-            self._current = known[0]
         except AuthenticationFailed as error:
             self.wait.seen = str(error)
             key = self._current.host_key
@@ -115,6 +139,18 @@ class Session:
             self.wait.seen = str(error)
         self._disconnect()
         return None
+
+    def _may_replace_host_key(self, offered: str) -> bool:
+        """Whether a new machine may still have a host key that its image made."""
+        if self._host_keys.owner_of(offered) is not None:
+            return False
+        if self._untrusted_since is None:
+            self._untrusted_since = self.wait.elapsed
+        self.wait.seen = (
+            f"the machine has another SSH host key so far, {fingerprint_of(offered)}; nothing is "
+            "sent to it"
+        )
+        return self.wait.elapsed - self._untrusted_since < self.host_key_grace_seconds
 
     def _check_grace(self) -> None:
         """Raises when the login has been rejected for too long."""

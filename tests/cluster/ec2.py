@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 
-from cluster import resolution
+from cluster import quotas, resolution
 from cluster.aws_facts import AwsFacts, ExistingSubnet, InstanceType, OwnImage
+from cluster.errors import ConfigError
 from cluster.model import Cluster
+from cluster.quotas import Quota
 from cluster.spec import ClusterSpec
 
 INSTANCE_TYPES = {
@@ -39,6 +41,30 @@ SUBNETS = {
     "subnet-0cccccccccccccccc": ExistingSubnet(vpc_id="vpc-0b", zone="eu-central-1a"),
 }
 VPC_RANGES = (IPv4Network("10.0.0.0/16"), IPv4Network("10.200.0.0/16"))
+
+
+# What the account may have, by the codes of Service Quotas: addresses, VPCs, vCPUs and rules.
+QUOTAS = {"L-0263D0A3": 50, "L-F678F1CE": 5, "L-1216C47A": 64, "L-34B43A08": 8, "L-0EA8095F": 60}
+
+
+class Account:
+    """An account with nothing in it."""
+
+    def quota(self, quota: Quota) -> int | None:
+        return QUOTAS.get(quota.code)
+
+    def addresses(self, *, own: bool) -> int | None:
+        return 0
+
+    def vpcs(self, *, own: bool) -> int | None:
+        return 0
+
+
+def require_quotas(cluster: Cluster) -> None:
+    """Raises ConfigError where the account may not have so much."""
+    vcpus = {name: each.vcpus for name, each in INSTANCE_TYPES.items()}
+    if found := list(quotas.problems(cluster, vcpus, Account())):
+        raise ConfigError(found)
 
 
 def resolve(spec: ClusterSpec) -> Cluster:

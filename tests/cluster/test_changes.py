@@ -117,6 +117,7 @@ OTHER: Mapping[str, Any] = {
     "cluster.identities[].namespaces": ["shop"],
     "cluster.identities[].expiryDays": 30,
     "cluster.identities[].generation": 2,
+    "cluster.identities[].podSecurity": "restricted",
 }
 # What the configuration has before, where the key needs more than BASE.
 NEEDS: Mapping[str, Mapping[str, Any]] = {

@@ -30,6 +30,7 @@ def test_an_invalid_configuration_is_rejected_with_its_message(fault: str) -> No
 def resolved(raw: object) -> Cluster:
     cluster = config.load(raw, stack="dev")
     cluster = ec2.resolve(cluster)
+    ec2.require_quotas(cluster)
     user_data.require_room(node_config.longest(cluster), PROGRAM)
     return cluster
 

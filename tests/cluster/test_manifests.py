@@ -75,7 +75,7 @@ def test_a_chart_of_a_registry_needs_no_repository() -> None:
     (manifest,) = load(charts=[{"name": "a", "chart": "oci://example.com/a"}]).manifests
     assert yaml.safe_load(manifest.content)["spec"] == {
         "chart": "oci://example.com/a",
-        "targetNamespace": "default",
+        "targetNamespace": "a",
         "createNamespace": True,
     }
 
@@ -199,3 +199,48 @@ def test_valid_passwords_of_registries_are_returned_unchanged() -> None:
     raw = {"ghcr.io": {"username": "ci", "password": "hunter2"}}
     assert registry_auth.check(raw, is_secret=True) == raw
     assert registry_auth.check(None, is_secret=False) == {}
+
+
+def warnings_of(**keys: Any) -> list[str]:
+    """Those of charts and manifests alone."""
+    found = [f"{each.path}: {each.what}" for each in load(**keys).warnings]
+    return [each for each in found if each.startswith(("cluster.charts", "cluster.manifests"))]
+
+
+def test_a_chart_without_a_namespace_is_in_none_where_an_identity_may_start_pods() -> None:
+    charts = [{"name": "operator", "chart": "oci://example.com/operator"}]
+    assert warnings_of(charts=charts) == []
+
+
+@pytest.mark.parametrize("role", [{"role": "deployer"}, {"clusterRole": "cluster-admin"}])
+def test_a_chart_where_an_identity_may_start_pods_is_a_warning(role: dict[str, str]) -> None:
+    given = {"name": "operator", "chart": "oci://example.com/operator", "namespace": "shop"}
+    identities = [{"name": "ci", "namespaces": ["web", "shop"], **role}]
+    assert warnings_of(charts=[given], identities=identities) == [
+        'cluster.charts[0].namespace: identity "ci" may start pods in the chart\'s namespace '
+        '"shop", with the rights of each ServiceAccount in it'
+    ]
+    assert warnings_of(charts=[{**given, "namespace": "other"}], identities=identities) == []
+
+
+def test_a_chart_in_a_manifest_is_looked_at_too() -> None:
+    chart = "apiVersion: helm.cattle.io/v1\nkind: HelmChart\nmetadata: {name: a, namespace: %s}\n"
+    target = "spec: {chart: a, targetNamespace: default}\n"
+    given = [
+        {"name": "one", "content": chart % "kube-system" + target},
+        {"name": "two", "content": chart % "kube-system"},
+        {"name": "three", "content": chart % "default"},
+    ]
+    assert [each.partition(":")[0] for each in warnings_of(manifests=given)] == [
+        "cluster.manifests[0].content",
+        "cluster.manifests[2].content",
+    ]
+
+
+@pytest.mark.parametrize("text", ["72044e0", "y", "1e3", "2027-01-31"])
+def test_values_that_look_like_something_else_stay_strings(text: str) -> None:
+    chart = {"name": "y", "chart": "oci://example.com/a", "namespace": "1e3", "version": text}
+    (manifest,) = load(charts=[{**chart, "values": {text: text}}]).manifests
+    assert 'name: "y"' in manifest.content
+    assert 'targetNamespace: "1e3"' in manifest.content
+    assert yaml.safe_load(manifest.content)["spec"]["version"] == text

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster import config, parameters, releases
+from cluster import config, parameters, policies, releases
 from cluster.model import Cluster
 from tests.cluster import ec2
 
@@ -120,11 +120,10 @@ def test_a_host_keys_parameter_is_named_after_the_machines_address() -> None:
     assert name == "/k3s-aws/dev/demo/agent/host-keys/10.64.0.12"
 
 
-def test_agents_may_read_their_own_host_key_and_nothing_of_the_servers() -> None:
+def test_agents_share_nothing_with_the_servers() -> None:
     assert parameters.readable_by(load(pools=[{"name": "agents"}]), "agent") == (
         "/k3s-aws/dev/demo/agent/token",
         "/k3s-aws/dev/demo/agent/authorized-keys",
-        "/k3s-aws/dev/demo/agent/host-keys/${aws:EC2InstanceSourcePrivateIPv4}",
     )
 
 
@@ -147,3 +146,18 @@ def test_every_pin_is_a_sha256() -> None:
     digests = [digest for pins in releases.PINNED.values() for digest in pins.values()]
     assert [digest for digest in digests if len(bytes.fromhex(digest)) != 32] == []
     assert len(set(digests)) == len(digests)
+
+
+@pytest.mark.parametrize(
+    ("partition", "service"),
+    [
+        ("aws", "ec2.amazonaws.com"),
+        ("aws-us-gov", "ec2.amazonaws.com"),
+        ("aws-cn", "ec2.amazonaws.com.cn"),
+    ],
+)
+def test_ec2_has_the_name_of_its_partition_in_the_trust_policy(
+    partition: str, service: str
+) -> None:
+    (statement,) = policies.trust_policy(partition)["Statement"]
+    assert statement["Principal"] == {"Service": service}

@@ -7,10 +7,11 @@ prove that AWS accepts the inputs; the local cloud's tests do that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pulumi
 import pulumi.runtime.resource
@@ -27,6 +28,7 @@ from components.k3s_cluster import K3sCluster, K3sClusterArgs
 # These tests do not need where a resource is created in the source; it is a third of the time.
 pulumi.runtime.resource._get_stack_trace = source_pb2.StackTrace
 
+T = TypeVar("T")
 SECRET_MARK = "4dabf18193072939515e22adb298388d"
 CONFIGURATION: dict[str, Any] = {
     "name": "demo",
@@ -60,6 +62,11 @@ class Recorded:
     deleted_with: str
     delete_before_replace: bool
     replacement_trigger: str
+    ignore_changes: frozenset[str]
+    replace_on_changes: frozenset[str]
+    waits_to_be_created: bool
+    hooked: bool
+    """Whether a hook decides about an error of it."""
 
     def plain(self, key: str) -> Any:
         """An input without its secret wrapper."""
@@ -93,6 +100,10 @@ class Monitor(MockMonitor):
                 deleted_with=request.deletedWith,
                 delete_before_replace=request.deleteBeforeReplace,
                 replacement_trigger=request.replacement_trigger.string_value,
+                ignore_changes=frozenset(request.ignoreChanges),
+                replace_on_changes=frozenset(request.replaceOnChanges),
+                waits_to_be_created=bool(request.hooks.before_create),
+                hooked=bool(request.hooks.on_error),
             )
         )
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
@@ -127,6 +138,15 @@ class Engine(pulumi.runtime.Mocks):
     ) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         self.looked_up.append((args.token, args.args))
         return FOUND[args.token](args.args), []
+
+
+def finish(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine, in a loop of its own: asyncio.run would leave the tests none."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(coroutine)
+    finally:
+        loop.close()
 
 
 def _secret(value: str) -> dict[str, str]:
@@ -191,6 +211,9 @@ FOUND: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
         "instanceTypes": [name for name in args["filters"][0]["values"] for _ in ZONES],
         "locations": [zone for _ in args["filters"][0]["values"] for zone in ZONES],
     },
+    "aws:servicequotas/getServiceQuota:getServiceQuota": lambda _: {"value": 10_000.0},
+    "aws:ec2/getEips:getEips": lambda _: {"allocationIds": []},
+    "aws:ec2/getVpcs:getVpcs": lambda _: {"ids": []},
     "aws:index/getAvailabilityZones:getAvailabilityZones": lambda _: {"names": ZONES},
     "aws:index/getRegion:getRegion": lambda _: {"region": "eu-central-1"},
     "aws:index/getCallerIdentity:getCallerIdentity": lambda _: {"accountId": "123456789012"},

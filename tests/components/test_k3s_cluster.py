@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 
-from cluster import machine_files, policies
+from cluster import bucket, config, machine_files, parameters, policies
+from cluster.spec import Role
+from components.parameter import wait_for_the_name
 from tests.cluster.parts import files_of, unpacked
-from tests.components.recording import CONFIGURATION, SECRET_MARK, Built, Recorded, build
+from tests.components.recording import (
+    CONFIGURATION,
+    SECRET_MARK,
+    Built,
+    Recorded,
+    build,
+    finish,
+)
 
 NODES = {
     "demo-servers-0": "server",
@@ -17,6 +27,7 @@ NODES = {
     "demo-builders-0": "agent",
 }
 INSTANCE = "aws:ec2/instance:Instance"
+OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": []}
 PARAMETER = "aws:ssm/parameter:Parameter"
 
 
@@ -196,23 +207,27 @@ def test_a_role_reads_the_parameters_of_its_own_machines_only(built: Built) -> N
         for name, policy in built.of("aws:iam/rolePolicy:RolePolicy").items()
     }
     home = "arn:aws:ssm:eu-central-1:123456789012:parameter/k3s-aws/dev/demo"
-    assert [statement["Resource"] for statement in policies["demo-agent"]] == [
-        [
-            f"{home}/agent/authorized-keys",
-            f"{home}/agent/host-keys/${{aws:EC2InstanceSourcePrivateIPv4}}",
-            f"{home}/agent/token",
-        ]
+    shared, *own = policies["demo-agent"]
+    assert shared["Resource"] == [f"{home}/agent/authorized-keys", f"{home}/agent/token"]
+    for name, statement in zip(("agents-0", "agents-1", "builders-0"), own, strict=True):
+        assert statement["Resource"] == f"{home}/agent/host-keys/private-demo-{name}"
+        address = {"aws:EC2InstanceSourcePrivateIPv4": f"private-demo-{name}/32"}
+        assert statement["Condition"] == {"IpAddress": address}
+    shared, own_of_server = policies["demo-server"]
+    assert shared["Resource"] == [
+        f"{home}/server/agent-token",
+        f"{home}/server/authorized-keys",
+        f"{home}/server/certificate-authority",
+        f"{home}/server/datastore",
+        f"{home}/server/token",
     ]
-    assert [statement["Resource"] for statement in policies["demo-server"]] == [
-        [
-            f"{home}/server/agent-token",
-            f"{home}/server/authorized-keys",
-            f"{home}/server/certificate-authority",
-            f"{home}/server/datastore",
-            f"{home}/server/host-keys/${{aws:EC2InstanceSourcePrivateIPv4}}",
-            f"{home}/server/token",
-        ]
-    ]
+    assert own_of_server["Resource"] == f"{home}/server/host-keys/private-demo-servers-0"
+
+
+def test_no_policy_has_a_variable(built: Built) -> None:
+    """Every boot depends on these policies, and none of them has met a variable on AWS."""
+    for policy in built.of("aws:iam/rolePolicy:RolePolicy").values():
+        assert "${" not in policy.inputs["policy"]
 
 
 def test_a_role_is_denied_its_parameters_once_its_nodes_are_there(built: Built) -> None:
@@ -241,7 +256,8 @@ def test_so_many_agents_that_a_policy_has_no_room_for_them_share_several_roles(
         *("demo-server-deny-parameters", "demo-agent-deny-parameters"),
         "demo-agent-2-deny-parameters",
     }
-    assert found["demo-agent"].inputs["policy"] == found["demo-agent-2"].inputs["policy"]
+    assert "builders-0" not in found["demo-agent"].inputs["policy"]
+    assert "builders-0" in found["demo-agent-2"].inputs["policy"]
     profiles = {
         name: each.inputs["iamInstanceProfile"] for name, each in built.of(INSTANCE).items()
     }
@@ -250,11 +266,30 @@ def test_so_many_agents_that_a_policy_has_no_room_for_them_share_several_roles(
     assert "demo-builders-0-id" in found["demo-agent-2-deny-parameters"].inputs["policy"]
 
 
-def test_the_policies_of_a_role_have_room_for_its_machines(built: Built) -> None:
-    ids = [f"i-{index:017x}" for index in range(policies.MACHINES_OF_A_ROLE)]
-    denied = json.dumps(policies.deny_parameters("x" * 200, ids))
-    allowed = built.of("aws:iam/rolePolicy:RolePolicy")["demo-agent"].inputs["policy"]
-    assert len("".join(f"{denied}{allowed}".split())) < 10_240
+@pytest.mark.parametrize(
+    ("role", "machines"), [("server", 5), ("agent", policies.MACHINES_OF_A_ROLE)]
+)
+def test_the_policies_of_a_role_have_room_for_its_machines(role: Role, machines: int) -> None:
+    """With the longest names: of the stack, the partition, the region and the bucket."""
+    raw = {"name": "n" * 20, "network": OPEN, "manifests": [], "pools": []}
+    cluster = config.load(raw, stack="s" * 100)
+
+    def arn(name: str) -> str:
+        return parameters.arn(
+            name, partition="aws-us-gov", region="ap-southeast-1", account_id="1" * 12
+        )
+
+    shared = [arn(each) for each in parameters.readable_by(cluster, role, registries=True)]
+    addresses = [f"100.100.100.{100 + index}" for index in range(machines)]
+    own = {each: arn(parameters.host_key(cluster, role, each)) for each in addresses}
+    objects = [f"arn:aws-us-gov:s3:::{'b' * 63}/{each}/*" for each in bucket.READABLE[role]]
+    key = f"arn:aws-us-gov:kms:ap-southeast-1:{'1' * 12}:key/mrk-{'0' * 32}"
+    ids = [f"i-{index:017x}" for index in range(machines)]
+    policy_documents = [
+        json.dumps(policies.read(shared, own, objects, key)),
+        json.dumps(policies.deny_parameters(arn(parameters.everything(cluster)), ids)),
+    ]
+    assert len("".join("".join(policy_documents).split())) < 10_240
 
 
 def test_the_parameters_are_encrypted_with_the_key_that_is_given() -> None:
@@ -264,12 +299,38 @@ def test_the_parameters_are_encrypted_with_the_key_that_is_given() -> None:
     built = build({**CONFIGURATION, "parameterKmsKeyArn": arn})
     assert {each.inputs["keyId"] for each in secrets(built).values()} == {arn}
     policy = json.loads(built.of("aws:iam/rolePolicy:RolePolicy")["demo-agent"].inputs["policy"])
-    read, decrypt = policy["Statement"]
+    read, *own, decrypt = policy["Statement"]
     assert (decrypt["Action"], decrypt["Resource"]) == (["kms:Decrypt"], [arn])
     context = decrypt["Condition"]["StringLike"]["kms:EncryptionContext:PARAMETER_ARN"]
-    own = "${aws:EC2InstanceSourcePrivateIPv4}"
-    assert context == [each.replace(own, "*") for each in read["Resource"]]
-    assert len([each for each in read["Resource"] if each.endswith(f"/host-keys/{own}")]) == 1
+    home = "arn:aws:ssm:eu-central-1:123456789012:parameter/k3s-aws/dev/demo/agent"
+    assert context == sorted([*read["Resource"], f"{home}/host-keys/*"])
+    assert len(own) == 3
+
+
+def test_another_value_under_an_own_key_is_another_parameter_of_the_same_name() -> None:
+    """Written over the old one it would be under the account's key."""
+    arn = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f"
+    for each in secrets(build({**CONFIGURATION, "parameterKmsKeyArn": arn})).values():
+        assert each.replace_on_changes == {"value"}
+        assert each.delete_before_replace
+        assert each.waits_to_be_created
+    for each in secrets(build(CONFIGURATION)).values():
+        assert each.replace_on_changes == set()
+        assert not each.waits_to_be_created
+
+
+@pytest.mark.parametrize(("machines", "waited"), [({}, []), ({"servers": 1}, [30])])
+def test_a_parameter_that_may_have_been_deleted_is_not_created_at_once(
+    machines: dict[str, int], waited: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    finish(wait_for_the_name(machines))
+    assert slept == waited
 
 
 def test_user_data_holds_no_key_and_no_secret(built: Built) -> None:
@@ -380,6 +441,7 @@ def test_the_default_is_a_deployer_and_no_administrators_kubeconfig(built: Built
         "clusterReads": ["nodes", "namespaces"],
         "expiryDays": 90,
         "generation": 1,
+        "podSecurity": "baseline",
         "deadlineSeconds": 600,
     }
     assert built.of("k3s:index:Kubeconfig") == {}
@@ -405,3 +467,16 @@ def test_kubeconfigs_are_secret_outputs_and_the_endpoint_is_not(built: Built) ->
 def test_every_node_is_in_the_outputs(built: Built) -> None:
     assert [node["role"] for node in built.outputs["nodes"]] == list(NODES.values())
     assert set(built.outputs["bootReport"]) == set(NODES)
+
+
+def test_every_parameter_has_a_tag_that_no_other_cluster_has(built: Built) -> None:
+    parameters = built.of(PARAMETER)
+    assert len(parameters) > 5
+    for each in parameters.values():
+        assert each.inputs["tags"]["k3s-aws:authority"] == "ab" * 8
+        assert each.inputs["tags"]["k3s-aws:cluster"] == "demo"
+
+
+def test_the_cluster_records_where_it_is(built: Built) -> None:
+    (cluster,) = built.of("k3s:aws:K3sCluster").values()
+    assert cluster.inputs == {"accountId": "123456789012", "region": "eu-central-1"}

@@ -189,3 +189,22 @@ def test_only_the_regions_own_zones_count_and_those_with_each_type_are_asked_for
         lookups.resolve(config.load({**CONFIGURATION, "pools": pools}, stack="dev"))
     assert asked == [("available", [("zone-type", ["availability-zone"])])]
     assert [each.path for each in rejection.value.problems] == ["cluster.pools[0].instanceType"]
+
+
+@pytest.mark.parametrize(
+    "error", ["ParameterNotFound: ", "reading SSM Parameter (/x): couldn't find resource"]
+)
+def test_an_image_that_its_publisher_does_not_have_here_is_named_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    def get_parameter(**_: Any) -> NoReturn:
+        raise Exception(f"invoke failed: {error}")
+
+    monkeypatch.setattr(aws.ssm, "get_parameter", get_parameter)
+    monkeypatch.setattr(pulumi.log, "debug", lambda _: None)
+    with pytest.raises(LookupFailed) as failed:
+        lookups._image_id("/aws/service/debian/release/12/latest/arm64")
+    assert "this region has no SSM parameter /aws/service/debian/release/12/latest/arm64" in str(
+        failed.value
+    )
+    assert "set image.id to an AMI of the region" in str(failed.value)

@@ -54,11 +54,17 @@ def render(example: str) -> dict[str, str]:
     cluster = load(example)
     files = {"cluster.yaml": _yaml(_outline(cluster)), "ingress.yaml": _yaml(_ingress(cluster))}
     for role in network.ROLES:
-        arns = list(map(_arn, parameters.readable_by(cluster, role)))
+        shared = list(map(_arn, parameters.readable_by(cluster, role)))
+        own = {
+            address: _arn(parameters.host_key(cluster, role, address))
+            for position, node in enumerate(cluster.nodes)
+            if node.role == role
+            if (address := _addresses(cluster, position).private_ip)
+        }
         folders = bucket.READABLE[role] if bucket.needed(cluster) else ()
         objects = [f"arn:aws:s3:::{BUCKET}/{folder}/*" for folder in folders]
         files[f"policy-{role}.json"] = _json(
-            policies.read(arns, objects, cluster.parameter_key_arn)
+            policies.read(shared, own, objects, cluster.parameter_key_arn)
         )
         if mine := [node for node in cluster.nodes if node.role == role]:
             files[f"policy-{role}-deny-parameters.json"] = _json(
@@ -66,7 +72,7 @@ def render(example: str) -> dict[str, str]:
                     _arn(parameters.everything(cluster)), _instances(len(mine))
                 )
             )
-    files["policy-trust.json"] = _json(policies.trust_policy())
+    files["policy-trust.json"] = _json(policies.trust_policy("aws"))
     for position, node in enumerate(cluster.nodes):
         if node.index == 0:
             files |= _node(cluster, node, position)

@@ -7,6 +7,7 @@ import io
 import json
 import socket
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -17,6 +18,8 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from localcloud.aws_api.server import STATUS_PATH
+from tests.localcloud.operator_policy import denied
 from tests.localcloud.running_cluster import until
 from tests.localcloud.stacks import CLUSTER, Stack, local_cloud
 
@@ -199,6 +202,14 @@ def test_what_was_given_to_machines_is_rotated_and_no_node_is_lost(stack: Stack)
     _takes_other_host_keys(stack)
 
 
+def test_the_operators_policy_allows_every_call_of_an_up(stack: Stack) -> None:
+    address = stack.endpoint + STATUS_PATH
+    with urllib.request.urlopen(address, timeout=10) as response:  # noqa: S310 - loopback
+        calls = json.load(response)["calls"]
+    assert "ec2:RunInstances" in calls
+    assert denied(calls) == []
+
+
 def _has_nothing_to_read_once_it_has_joined(stack: Stack) -> None:
     names = stack.parameters()
     assert len(names) == 10
@@ -218,14 +229,14 @@ def _reads_its_own_and_nothing_else_before(stack: Stack) -> None:
     names = stack.parameters()
     for node in stack.nodes():
         output = json.loads(on_machine(stack, node, "python3", "-c", ASK_SSM, *names))
-        read = {name for name in names if output[f"GetParameter {name}"] == "answered"}
+        read = {name for name in names if output[f"GetParameters {name}"] == "answered"}
         home = f"/k3s-aws/{stack.name}/{stack.name}/{node['role']}"
         shared = {"token", "authorized-keys"}
         if node["role"] == "server":
             shared |= {"agent-token", "certificate-authority", "datastore"}
         own = {f"{home}/{each}" for each in shared} | {f"{home}/host-keys/{node['privateIp']}"}
         assert read == own
-        assert {output[f"GetParameters {name}"] for name in names if name not in own} == {
+        assert {output[f"GetParameter {name}"] for name in names if name not in own} == {
             "AccessDeniedException"
         }
     # `refresh` sees that they are gone, and they come back.

@@ -13,6 +13,7 @@ import yaml
 
 from cluster.version import VERSION
 from tests.repo.test_import_rules import imported
+from toolchain import pins
 
 ROOT = Path(__file__).parents[2]
 TEXT = {".py", ".md", ".yaml", ".yml", ".j2", ".go", ".sh", ".toml", ""}
@@ -89,6 +90,16 @@ def test_the_project_file_starts_the_plugin_from_its_folder() -> None:
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
     assert project["plugins"]["providers"] == [{"name": "k3s", "path": "./provider"}]
     assert (ROOT / "provider" / "pulumi-resource-k3s").stat().st_mode & 0o111
+
+
+def test_every_place_that_names_the_oldest_pulumi_names_the_same() -> None:
+    required = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["requiredPulumiVersion"]
+    plain = yaml.safe_load((ROOT / "bench" / "plain" / "Pulumi.yaml").read_text())
+    assert plain["requiredPulumiVersion"] == required
+    number = required.removeprefix(">=")
+    assert tuple(map(int, number.split("."))) == pins.OLDEST_PULUMI
+    for page in ("README.md", "recovery/stack.py"):
+        assert f"{number} or newer" in (ROOT / page).read_text(), page
 
 
 def test_every_decision_names_its_context_and_consequences() -> None:

@@ -65,9 +65,9 @@ def offers_release(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_recent_pulumi_on_path_is_used(machine: Machine) -> None:
-    has_pulumi(machine, "v3.150.0")
+    has_pulumi(machine, "v3.219.0")
     found = provide(machine)
-    assert (machine.folder / "bin", "v3.150.0") == (found.folder, found.version)
+    assert (machine.folder / "bin", "v3.219.0") == (found.folder, found.version)
     assert found.way == f"found on PATH ({machine.path}/pulumi)"
 
 

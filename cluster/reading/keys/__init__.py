@@ -47,7 +47,7 @@ _KEYS: dict[str, Key] = {
         example="2027-01-31",
         noun="date",
         hint="write it in quotes, such as {}",
-        pattern=r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z)?",
+        pattern=r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?Z)?",
         check=checks.date,
     ),
     "tags": StringMap(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import botocore.exceptions
 
+from localcloud.aws_plugin import market_options
 from localcloud.aws_plugin.resources.ec2 import Ec2Kind, retag_ec2, tag_specification
 from localcloud.aws_plugin.resources.kind import (
     Inputs,
@@ -27,7 +28,6 @@ DELETE_SECONDS = 1200.0
 
 METADATA = names("httpEndpoint httpTokens httpPutResponseHopLimit instanceMetadataTags")
 VOLUME = names("encrypted volumeSize volumeType deleteOnTermination")
-SPOT = names("maxPrice spotInstanceType instanceInterruptionBehavior")
 # ModifyVolume has another word for the size than RunInstances.
 MODIFIED = names("volumeType", volumeSize="Size")
 
@@ -37,8 +37,10 @@ class Instance(Ec2Kind):
     noun = "Instance"
     inputs = properties(
         "ami instanceType userDataBase64 userDataReplaceOnChange primaryNetworkInterface "
-        "iamInstanceProfile metadataOptions rootBlockDevice instanceMarketOptions tags"
+        "iamInstanceProfile metadataOptions rootBlockDevice instanceMarketOptions sourceDestCheck "
+        "tags"
     )
+    conflicts: ClassVar[Mapping[str, str]] = {"sourceDestCheck": "primaryNetworkInterface"}
     replaces = properties(
         "ami primaryNetworkInterface rootBlockDevice.encrypted instanceMarketOptions"
     )
@@ -58,6 +60,13 @@ class Instance(Ec2Kind):
         publicIp="PublicIpAddress",
     )
 
+    def compared(self, previous: Inputs, inputs: Inputs, state: Inputs) -> Values:
+        # Left out it is on, and what there is, is that of the primary interface, whoever set it:
+        # https://github.com/hashicorp/terraform-provider-aws/pull/49198
+        off = state.get("sourceDestCheck") is False
+        checked = {"sourceDestCheck": False} if off else {}
+        return {**previous, **checked, **market_options.compared(previous, inputs, state)}
+
     def replaced_by(self, path: str, new: Inputs) -> bool:
         user_data = path == "userDataBase64" and bool(new.get("userDataReplaceOnChange"))
         return user_data or super().replaced_by(path, new)
@@ -68,6 +77,9 @@ class Instance(Ec2Kind):
 
     def finish(self, aws: Session, id_: str, inputs: Inputs) -> None:
         self._change_root_volume(aws, id_, {}, inputs)
+        if not inputs.get("sourceDestCheck", True):
+            off = {"Value": False}
+            aws.client("ec2").modify_instance_attribute(InstanceId=id_, SourceDestCheck=off)
         aws.wait(f"instance {id_}", CREATE_SECONDS, lambda: self._not_yet(aws, id_, "running"))
 
     def describe(self, aws: Session, id_: str) -> dict[str, Any] | None:
@@ -86,6 +98,7 @@ class Instance(Ec2Kind):
         interface = found["NetworkInterfaces"][0]
         profile = (found.get("IamInstanceProfile") or {}).get("Arn")
         options, given = found.get("MetadataOptions") or {}, known.get("metadataOptions") or {}
+        market = market_options.as_ec2_returns(known.get("instanceMarketOptions"))
         return {
             "arn": f"arn:aws:ec2:{aws.region}:{interface['OwnerId']}:instance/{id_}",
             "availabilityZone": found["Placement"]["AvailabilityZone"],
@@ -94,7 +107,8 @@ class Instance(Ec2Kind):
             "metadataOptions": renamed(options, {METADATA[key]: key for key in given}),
             "primaryNetworkInterface": {"networkInterfaceId": interface["NetworkInterfaceId"]},
             "primaryNetworkInterfaceId": interface["NetworkInterfaceId"],
-            "instanceMarketOptions": known.get("instanceMarketOptions"),
+            "instanceMarketOptions": market,
+            "sourceDestCheck": interface["SourceDestCheck"],
             "rootBlockDevice": _root_volume(aws, found, known.get("rootBlockDevice") or {}),
             "userDataBase64": _user_data(aws, id_),
             "userDataReplaceOnChange": known.get("userDataReplaceOnChange"),
@@ -109,6 +123,10 @@ class Instance(Ec2Kind):
         if new.get("metadataOptions") != old.get("metadataOptions"):
             options = renamed(new["metadataOptions"], METADATA)
             ec2.modify_instance_metadata_options(InstanceId=id_, **options)
+        checked = new.get("sourceDestCheck", True)
+        if checked != old.get("sourceDestCheck", True):
+            wanted = {"Value": checked}
+            ec2.modify_instance_attribute(InstanceId=id_, SourceDestCheck=wanted)
         if new.get("iamInstanceProfile") != old.get("iamInstanceProfile"):
             _change_profile(aws, id_, new["iamInstanceProfile"])
         self._change_root_volume(aws, id_, old, new)
@@ -188,10 +206,7 @@ def _request(aws: Session, inputs: Inputs) -> dict[str, Any]:
             {"DeviceName": image["RootDeviceName"], "Ebs": renamed(volume, VOLUME)}
         ]
     if market := inputs.get("instanceMarketOptions"):
-        request["InstanceMarketOptions"] = {
-            "MarketType": market["marketType"],
-            "SpotOptions": renamed(market.get("spotOptions") or {}, SPOT),
-        }
+        request["InstanceMarketOptions"] = market_options.request(market)
     return request
 
 

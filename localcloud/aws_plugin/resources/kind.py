@@ -29,6 +29,8 @@ class Kind(ABC):
     replaces: ClassVar[frozenset[str]] = frozenset()
     computed: ClassVar[frozenset[str]] = frozenset()
     secrets: ClassVar[frozenset[str]] = frozenset()
+    conflicts: ClassVar[Mapping[str, str]] = {}
+    """Inputs that exclude each other."""
     named: ClassVar[str | None] = None
     """The property that gets a generated name when the program gives none."""
 
@@ -55,6 +57,10 @@ class Kind(ABC):
     def delete(self, aws: Session, id_: str, known: Inputs) -> None:
         """Deletes it. What is gone already is fine: AWS's NotFound ends the deletion."""
         raise NotImplementedError(f"{self.token} cannot be deleted")
+
+    def compared(self, previous: Inputs, inputs: Inputs, state: Inputs) -> Values:
+        """The previous inputs, with the outputs where the real plugin compares with those."""
+        return dict(previous)
 
     def replaced_by(self, path: str, new: Inputs) -> bool:
         """Whether a change at this path needs a new resource."""

@@ -81,7 +81,11 @@ class Parameter(Kind):
 
     @staticmethod
     def _key(inputs: Inputs, before: Inputs) -> dict[str, str]:
-        """The key, where it has changed: AWS keeps one that is not given again."""
+        """
+        The key, where it has changed: the real plugin names it only then.
+
+        https://github.com/hashicorp/terraform-provider-aws/blob/v6.0.0/internal/service/ssm/parameter.go
+        """
         wanted = inputs.get("keyId")
         if inputs["type"] != "SecureString" or not wanted or wanted == before.get("keyId"):
             return {}

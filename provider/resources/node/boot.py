@@ -72,6 +72,8 @@ class Boot:
 
     def where_to_look(self) -> str:
         """The command that shows an operator why a deadline passed."""
+        if not self.machine.reached:
+            return console_hint(self.inputs)
         if not self.k3s_started:
             return self.machine.boot_log
         command = f"sudo journalctl -u {UNITS[self.inputs['role']]} -n 50 --no-pager"
@@ -107,6 +109,14 @@ class Boot:
             f'{self.inputs["role"]} "{self.inputs["nodeName"]}" ({self.inputs["ssh"]["host"]}) '
             f"failed to boot in {report.error_phase}: {cause}\n    {self.machine.boot_log}"
         )
+
+
+def console_hint(inputs: Values) -> str:
+    """The command that shows what a machine prints that cannot be asked."""
+    return (
+        "the boot log of a machine that reports nothing is in its console output: aws ec2 "
+        f"get-console-output --latest --output text --instance-id {inputs['instanceId']}"
+    )
 
 
 def machine_of(inputs: Values, wait: Wait, host_keys: HostKeys, state: Values | None) -> Machine:

@@ -25,7 +25,7 @@ from provider.kubernetes.api import (
 )
 from provider.operation import Operation, Values
 from provider.resources.connections import api_of, ssh_enabled
-from provider.resources.node.boot import UNITS, Boot, machine_of
+from provider.resources.node.boot import UNITS, Boot, console_hint, machine_of
 from provider.resources.node.node_object import outputs_of
 from provider.ssh.machine import Machine
 from provider.waiting import Pending, explain_deadline
@@ -33,12 +33,11 @@ from provider.waiting import Pending, explain_deadline
 # A kubelet registers once, when it starts. When the boot is done for so long and the API has no
 # such Node, it was deleted, and only a restart of k3s registers it again.
 _REGISTRATION_SECONDS: Final = 30.0
+# Some images make host keys beside cloud-init, until the boot program brings the machine's own.
+_HOST_KEY_SECONDS: Final = 90.0
 # A kubelet reports its new version a moment after its restart.
 _VERSION_SECONDS: Final = 15.0
-_WITHOUT_SSH: Final = (
-    "SSH is switched off: the instance's console output has its boot log; "
-    "network.sshAllowedCidrs switches SSH on"
-)
+_WITHOUT_SSH: Final = "SSH is switched off, network.sshAllowedCidrs switches it on"
 
 
 class Readiness:
@@ -60,6 +59,7 @@ class Readiness:
         self._machine: Machine | None = None
         if ssh_enabled(inputs):
             self._machine = machine_of(inputs, self._wait, host_keys, state)
+            self._machine.redact = operation.redact
             self._boot = Boot(
                 inputs=inputs,
                 machine=self._machine,
@@ -78,7 +78,9 @@ class Readiness:
         with self._limited():
             if self._machine is None:
                 return self._ready(None)
+            self._machine.host_key_grace_seconds = _HOST_KEY_SECONDS
             report = self._boot.first()
+            self._machine.host_key_grace_seconds = 0.0
             if report.state == "failed" or not self._machine.runs(self._inputs["nodeConfig"]):
                 report = self._boot.set_up(self._boot_program())
             return self._ready(report)
@@ -112,7 +114,8 @@ class Readiness:
         place = f" ({self._inputs['ssh']['host']})" if self._machine else ""
         what = f'node "{self._name}"{place} is not Ready'
         machine = self._machine or contextlib.nullcontext()
-        where = self._boot.where_to_look if self._machine else lambda: _WITHOUT_SSH
+        without = f"{_WITHOUT_SSH}\n    {console_hint(self._inputs)}"
+        where = self._boot.where_to_look if self._machine else lambda: without
         with machine, explain_deadline(self._wait, what, where):
             yield
 
@@ -156,7 +159,9 @@ class Readiness:
             node = self._wait.until(lambda: poll(api))
         seconds = round(self._wait.elapsed, 1)
         self._report_progress(f"Ready after {seconds} s")
-        return {"bootReport": dict(content), **outputs_of(node), "readySeconds": seconds}
+        # By the name that we know: a machine may report that of another one, or none.
+        boot_report = {**content, "node": self._name}
+        return {"bootReport": boot_report, **outputs_of(node), "readySeconds": seconds}
 
     def _api(self) -> Api:
         try:

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,13 @@ from provider.protocol.servicer import Servicer
 from provider.protocol.values import encode
 
 REGION = "us-east-1"
+PATCHED_MOTO = """
+from localcloud.aws_api import moto_patches
+from moto.server import main
+
+moto_patches.install()
+main()
+"""
 
 
 def load(struct: Struct) -> dict[str, Any]:
@@ -84,6 +91,22 @@ class Engine:
             )
         )
 
+    def up(
+        self,
+        token: str,
+        id_: str,
+        state: Struct,
+        inputs: dict[str, Any],
+        ignored: Sequence[str] = (),
+    ) -> list[str]:
+        """Another `up` with these inputs, as the engine does it; the properties that differ."""
+        news = self.check(token, inputs).inputs
+        about = {"type": token, "id": id_, "olds": state, "news": news, "ignoreChanges": ignored}
+        found = self.stub.Diff(provider_pb2.DiffRequest(**about))
+        if found.changes == provider_pb2.DiffResponse.DIFF_SOME:
+            self.stub.Update(provider_pb2.UpdateRequest(**about))
+        return sorted(found.detailedDiff)
+
     def preview_update(
         self, token: str, id_: str, old: dict[str, Any], state: Struct, new: dict[str, Any]
     ) -> dict[str, Any]:
@@ -121,7 +144,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         log.open("w") as output,
         subprocess.Popen(
             # It takes a port that is free then: one found free here may be taken by another test.
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
+            [sys.executable, "-c", PATCHED_MOTO, "-H", "127.0.0.1", "-p", "0"],
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, "MOTO_AMIS_PATH": str(folder / "amis.json")},
@@ -149,7 +172,7 @@ def engine(endpoint: str) -> Iterator[Engine]:
     server = Server(Servicer(AwsProvider(), environment(nobody), nobody))
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         stub = ResourceProviderStub(channel)
-        services = ("ec2", "iam", "s3", "ssm", "sts")
+        services = ("ec2", "iam", "s3", "servicequotas", "ssm", "sts")
         stub.Configure(
             provider_pb2.ConfigureRequest(
                 args=encode(

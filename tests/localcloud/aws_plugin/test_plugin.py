@@ -29,7 +29,7 @@ EIP = "aws:ec2/eip:Eip"
 TABLE = "aws:ec2/routeTable:RouteTable"
 ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
 PARAMETER = "aws:ssm/parameter:Parameter"
-IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-x86_64"
 
 
 def refusal(caught: pytest.ExceptionInfo[Any]) -> tuple[grpc.StatusCode, str]:
@@ -249,8 +249,10 @@ def test_a_parameter_moves_to_another_key_in_place_and_stays_there(engine: Engin
     own = {**inputs, "keyId": "alias/own"}
     engine.update(PARAMETER, name, inputs, own)
     assert seen() == ("alias/own", "hush")
+    # Another value is another call, and one without a key is under the account's own.
     engine.update(PARAMETER, name, own, {**own, "value": "hush hush"})
-    assert seen() == ("alias/own", "hush hush")
+    assert seen() == ("alias/aws/ssm", "hush hush")
+    engine.update(PARAMETER, name, inputs, own)
     # Not saying it any more is no change: the key stays.
     assert engine.diff(PARAMETER, own, inputs).changes == provider_pb2.DiffResponse.DIFF_NONE
     state = engine.read(PARAMETER, name, own).properties
@@ -290,6 +292,70 @@ def test_a_terminated_instance_is_gone(engine: Engine) -> None:
     assert load(engine.read(INSTANCE, instance, inputs).inputs) == inputs
     engine.client("ec2").terminate_instances(InstanceIds=[instance])
     assert engine.read(INSTANCE, instance, inputs).id == ""
+
+
+def machine_without_check(engine: Engine) -> tuple[str, str, Any, dict[str, Any]]:
+    """An interface with the check off and an instance on it: their ids, its state and inputs."""
+    _, subnet = network(engine)
+    interface, _ = engine.create(INTERFACE, {"subnetId": subnet, "sourceDestCheck": False})
+    inputs = {
+        "ami": public_images.IMAGES[0].ami,
+        "instanceType": "t3.small",
+        "primaryNetworkInterface": {"networkInterfaceId": interface},
+    }
+    instance, _ = engine.create(INSTANCE, inputs)
+    return interface, instance, engine.read(INSTANCE, instance, inputs).properties, inputs
+
+
+def test_the_check_of_an_instance_on_an_interface_cannot_be_given(engine: Engine) -> None:
+    """https://github.com/hashicorp/terraform-provider-aws/pull/49198"""
+    interface = {"networkInterfaceId": "eni-1"}
+    given = {"sourceDestCheck": False, "primaryNetworkInterface": interface}
+    assert [each.property for each in engine.check(INSTANCE, given).failures] == ["sourceDestCheck"]
+
+
+def is_checked(engine: Engine, interface: str) -> bool:
+    found = engine.client("ec2").describe_network_interfaces(NetworkInterfaceIds=[interface])
+    checked: bool = found["NetworkInterfaces"][0]["SourceDestCheck"]
+    return checked
+
+
+def test_the_next_up_switches_the_check_of_the_interface_on_again(engine: Engine) -> None:
+    """https://github.com/hashicorp/terraform-provider-aws/issues/44768"""
+    interface, instance, state, inputs = machine_without_check(engine)
+    assert not is_checked(engine, interface)
+    assert engine.up(INSTANCE, instance, state, inputs) == ["sourceDestCheck"]
+    assert is_checked(engine, interface)
+
+
+def test_an_instance_whose_check_is_ignored_keeps_that_of_its_interface(engine: Engine) -> None:
+    interface, instance, state, inputs = machine_without_check(engine)
+    ignored = ["sourceDestCheck"]
+    assert engine.up(INSTANCE, instance, state, inputs, ignored) == []
+    changed = {**inputs, "tags": {"a": "1"}}
+    assert engine.up(INSTANCE, instance, state, changed, ignored) == ["tags"]
+    assert not is_checked(engine, interface)
+
+
+@pytest.mark.parametrize(
+    ("price", "different"),
+    [("1", True), ("1.0", False), ("0.01", False), ("10", True), ("10.0", False)],
+)
+def test_a_spot_price_is_compared_with_the_six_decimals_of_ec2(
+    engine: Engine, price: str, different: bool
+) -> None:
+    options = {"marketType": "spot", "spotOptions": {"maxPrice": price}}
+    inputs = {
+        "ami": public_images.IMAGES[0].ami,
+        "instanceType": "t3.small",
+        "instanceMarketOptions": options,
+    }
+    instance, state = engine.create(INSTANCE, inputs)
+    about = {"type": INSTANCE, "id": instance, "olds": state, "old_inputs": encode(inputs)}
+    news = engine.check(INSTANCE, inputs).inputs
+    found = engine.stub.Diff(provider_pb2.DiffRequest(**about, news=news))
+    assert list(found.replaces) == (["instanceMarketOptions"] if different else [])
+    engine.delete(INSTANCE, instance, state)
 
 
 def test_another_instance_type_restarts_the_machine_and_keeps_it(engine: Engine) -> None:
@@ -366,7 +432,10 @@ def test_a_spot_instance_is_one_and_its_volume_has_the_tags_and_the_size_it_is_g
     assert load(state)["instanceLifecycle"] == "spot"
     changed = {**inputs, "rootBlockDevice": {"volumeSize": 30, "tags": {"owner": "b"}}}
     engine.update(INSTANCE, instance, inputs, changed)
-    assert load(engine.read(INSTANCE, instance, changed).inputs) == changed
+    returned = {"maxPrice": "0.010000", "spotInstanceType": "one-time"}
+    market = {"marketType": "spot", "spotOptions": returned}
+    found = load(engine.read(INSTANCE, instance, changed).inputs)
+    assert found == {**changed, "instanceMarketOptions": market}
     engine.delete(INSTANCE, instance, state)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from localcloud.aws_api import ec2_constraints
 from tests.localcloud.daemon.local_cloud import LocalCloud
 
 
@@ -88,6 +89,47 @@ def test_an_interface_in_use_stays_and_takes_no_second_instance(cloud: LocalClou
     )
     with pytest.raises(ClientError, match=r"InvalidNetworkInterface\.InUse"):
         cloud.run(interface)
+
+
+def test_an_interface_stays_in_use_for_a_moment_after_its_instance(cloud: LocalCloud) -> None:
+    _, subnet = cloud.network()
+    interface = cloud.interface(subnet)["NetworkInterfaceId"]
+    instance_id = cloud.run(interface)
+    cloud.becomes(instance_id, "running")
+    cloud.ec2.terminate_instances(InstanceIds=[instance_id])
+    cloud.becomes(instance_id, "terminated")
+    with pytest.raises(ClientError, match=r"InvalidNetworkInterface\.InUse"):
+        cloud.run(interface)
+
+    def status() -> str:
+        found = cloud.ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])
+        return str(found["NetworkInterfaces"][0]["Status"])
+
+    cloud.until(lambda: status() == "available")
+    cloud.run(interface)
+
+
+def test_a_security_group_has_no_more_rules_than_the_quota(cloud: LocalCloud) -> None:
+    quota = cloud.client("service-quotas").get_service_quota(
+        ServiceCode="vpc", QuotaCode="L-0EA8095F"
+    )["Quota"]
+    assert quota["Value"] == 60
+    vpc, _ = cloud.network()
+    group = cloud.group(vpc, "full")
+    for number in range(60):
+        cloud.admit(group, 22, IpRanges=[{"CidrIp": f"10.0.0.{number}/32"}])
+    rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}
+    more = {**rule, "IpRanges": [{"CidrIp": "10.0.1.0/32"}]}
+    code = refused(cloud, "authorize_security_group_ingress", GroupId=group, IpPermissions=[more])
+    assert code == "RulesPerSecurityGroupLimitExceeded"
+
+
+def test_an_account_has_no_more_addresses_than_the_quota(
+    cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ec2_constraints, "ADDRESSES", 1)
+    cloud.ec2.allocate_address(Domain="vpc")
+    assert refused(cloud, "allocate_address", Domain="vpc") == "AddressLimitExceeded"
 
 
 def test_an_instance_starts_only_when_it_has_stopped(cloud: LocalCloud) -> None:

@@ -98,9 +98,13 @@ def test_a_terminated_instance_frees_the_interface_it_was_given(cloud: LocalClou
     cloud.becomes(instance_id, "running")
     cloud.ec2.terminate_instances(InstanceIds=[instance_id])
     cloud.becomes(instance_id, "terminated")
-    found = cloud.ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])
-    assert found["NetworkInterfaces"][0]["Status"] == "available"
     assert cloud.machines.all() == set()
+
+    def is_free() -> bool:
+        found = cloud.ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])
+        return bool(found["NetworkInterfaces"][0]["Status"] == "available")
+
+    cloud.until(is_free)
     cloud.ec2.delete_network_interface(NetworkInterfaceId=interface)
     cloud.ec2.delete_subnet(SubnetId=subnet)
 
@@ -152,8 +156,12 @@ def test_the_interface_ec2_makes_goes_with_its_instance(cloud: LocalCloud) -> No
     cloud.ec2.terminate_instances(InstanceIds=[instance_id])
     cloud.becomes(instance_id, "terminated")
     of_subnet = [{"Name": "subnet-id", "Values": [subnet]}]
-    found = cloud.ec2.describe_network_interfaces(Filters=of_subnet)
-    assert found["NetworkInterfaces"] == []
+
+    def is_gone() -> bool:
+        found = cloud.ec2.describe_network_interfaces(Filters=of_subnet)
+        return not found["NetworkInterfaces"]
+
+    cloud.until(is_gone)
 
 
 def test_a_volume_outlives_its_instance_only_on_request(cloud: LocalCloud) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cluster import policies
 from localcloud.instance.policies import denial
 
 HOME = "arn:aws:ssm:us-east-1:123456789012:parameter/k3s-aws/demo"
@@ -244,3 +245,15 @@ def test_a_condition_without_a_value_is_met_by_negation_only(
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html"""
     statement = {**READ, "Condition": {operator: {"ec2:SourceInstanceARN": value}}}
     assert allowed([statement], "ssm:GetParameter", TOKEN, CONTEXT) is expected
+
+
+@pytest.mark.parametrize(("address", "expected"), [("10.64.0.10", True), ("10.64.0.1", False)])
+def test_the_programs_policy_lets_a_machine_read_its_own_host_key_only(
+    address: str, expected: bool
+) -> None:
+    own = {each: f"{HOME}/agent/host-keys/{each}" for each in ("10.64.0.10", "10.64.0.1")}
+    statements = policies.read([TOKEN], own)["Statement"]
+    assert allowed(statements, "ssm:GetParameters", own[address], CONTEXT) is expected
+    assert allowed(statements, "ssm:GetParameters", TOKEN, CONTEXT)
+    # Of credentials that are not an instance's the key is missing.
+    assert not allowed(statements, "ssm:GetParameters", own[address], {})

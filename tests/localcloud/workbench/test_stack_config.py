@@ -56,7 +56,8 @@ def test_the_program_accepts_it_as_it_is(architecture: Architecture, instance_ty
 
 def test_every_service_in_use_goes_to_the_local_cloud() -> None:
     (endpoints,) = merged()["config"]["aws:endpoints"]
-    assert endpoints == dict.fromkeys(["ec2", "iam", "s3", "ssm", "sts"], "http://127.0.0.1:4566")
+    services = ["ec2", "iam", "s3", "servicequotas", "ssm", "sts"]
+    assert endpoints == dict.fromkeys(services, "http://127.0.0.1:4566")
 
 
 def test_a_new_endpoint_and_another_k3s_are_followed() -> None:

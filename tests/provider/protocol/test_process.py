@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import json
 import os
@@ -20,6 +21,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from cluster.version import VERSION
+from provider import __main__ as start
 from provider.protocol import values
 from tests.provider.rpc import urn_of
 
@@ -88,6 +90,86 @@ def test_sigint_ends_a_wait_for_a_machine_that_never_responds(
     assert code == 0
     assert took < 2.5
     assert isinstance(error, grpc.RpcError)
+
+
+def _checkout(folder: Path) -> Path:
+    """The executable in a checkout without an environment of its own."""
+    for name in ("provider", "cluster"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / "bin").mkdir()
+    # Of the linked folder the parent would be this checkout, which has an environment.
+    copied = folder / "bin" / EXECUTABLE.name
+    copied.write_bytes(EXECUTABLE.read_bytes())
+    copied.chmod(0o755)
+    return copied
+
+
+def _environment(folder: Path, python: Path | None) -> Path:
+    """A virtual environment's shape: without packages, or with those of a Python."""
+    (folder / "bin").mkdir(parents=True)
+    (folder / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
+    if python is not None:
+        (folder / "lib" / "python3.11" / "site-packages" / "grpc").mkdir()
+    interpreter = folder / "bin" / "python3"
+    interpreter.write_text(f'#!/bin/sh\nexec {python or "/bin/false"} "$@"\n')
+    interpreter.chmod(0o755)
+    return folder
+
+
+def _run(executable: Path, active: Path | None, path: str = os.environ["PATH"]) -> str:
+    """What the executable prints until its first line is there or it has ended."""
+    environment = {"PATH": path, **({"VIRTUAL_ENV": str(active)} if active else {})}
+    with subprocess.Popen(
+        [executable], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        if port := process.stdout.readline():
+            process.send_signal(signal.SIGINT)
+            return port
+        return process.stderr.read()
+
+
+def test_the_projects_environment_is_taken_whatever_is_active(tmp_path: Path) -> None:
+    executable = _checkout(tmp_path)
+    _environment(tmp_path / ".local" / "venv", Path(sys.executable))
+    other = _environment(tmp_path / "other", None)
+    assert _run(executable, other).strip().isdigit()
+
+
+def test_the_active_environment_is_taken_where_the_project_has_none(tmp_path: Path) -> None:
+    active = _environment(tmp_path / "active", Path(sys.executable))
+    assert _run(_checkout(tmp_path), active).strip().isdigit()
+
+
+def test_what_an_environment_lacks_is_reported_in_words(tmp_path: Path) -> None:
+    path = _environment(tmp_path / "bare", None) / "bin"
+    (path / "python3").write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    printed = _run(_checkout(tmp_path), None, f"{path}:/usr/bin:/bin")
+    assert "cannot run it: it has no package grpc, " in printed
+    assert "run `pulumi install`" in printed
+    assert "Traceback" not in printed
+
+
+def test_no_python_at_all_is_reported_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "path"
+    path.mkdir()
+    for name in ("dirname", "sh"):
+        (path / name).symlink_to(f"/bin/{name}" if name == "sh" else f"/usr/bin/{name}")
+    assert "there is no python3 on PATH" in _run(_checkout(tmp_path), None, str(path))
+
+
+def test_an_older_python_is_reported_with_the_version_that_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 9, 18, "final", 0))
+    assert start.missing() == "Python 3.11 or newer is needed, this is 3.9.18"
+
+
+def test_the_start_reads_as_python_3_6_does() -> None:
+    """An older Python is to report its version, not a syntax error."""
+    for name in ("provider/__main__.py", "provider/__init__.py", "cluster/version.py"):
+        ast.parse((ROOT / name).read_text(), feature_version=(3, 6))
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ import pytest
 
 from cluster import kubeconfig, machine_files
 from provider.protocol.values import Secret
+from provider.resources.node import boot
 from tests.provider.conftest import NODE_CONFIG
 from tests.provider.fake_api import FakeApi, node
 from tests.provider.fake_machine import BOOT_PROGRAM, FakeMachine, report
@@ -284,8 +285,8 @@ def test_without_ssh_the_deadline_of_a_missing_node_reports_where_to_look(
     assert _refusal(rpc, inputs) == (
         f'node "{NAME}" is not Ready after 30 s\n'
         "    last seen: the kubelet has not registered\n"
-        "    SSH is switched off: the instance's console output has its boot log; "
-        "network.sshAllowedCidrs switches SSH on"
+        "    SSH is switched off, network.sshAllowedCidrs switches it on\n"
+        f"    {boot.console_hint(inputs)}"
     )
 
 

@@ -1,0 +1,95 @@
+"""The console output of a machine that reports nothing, shown beside the error of its node."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pulumi
+
+from cluster import untrusted_text
+from cluster.model import Network
+
+NODE = "k3s:index:Node"
+MARK = "get-console-output"
+"""Part of the errors of a node whose machine reports nothing (provider/resources/node/)."""
+LINES = 25
+WIDTH = 200
+# Keys of the provider's configuration; those that hold objects come as JSON.
+_STRINGS = ("profile", "region", "accessKey", "secretKey", "token")
+_OBJECTS = ("endpoints", "assumeRole", "assumeRoles")
+
+_COLORS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def hooks(name: str, network: Network) -> Mapping[str, pulumi.ErrorHook]:
+    """The hook of the nodes of one cluster; `name` is the cluster's."""
+
+    async def hook(args: pulumi.ErrorHookArgs) -> bool:
+        return await show(args, network)
+
+    return {NODE: pulumi.ErrorHook(f"{name}-console", hook)}
+
+
+async def show(args: pulumi.ErrorHookArgs, network: Network) -> bool:
+    """Shows the last lines of the machine's console; never asks for another attempt."""
+    inputs = args.new_inputs or {}
+    instance_id = inputs.get("instanceId")
+    if args.errors and MARK in args.errors[0] and isinstance(instance_id, str):
+        text = await asyncio.to_thread(describe, instance_id, _client)
+        pulumi.log.error(f"{args.name}: {text}\n{_open_to(network)}")
+    return False
+
+
+def _open_to(network: Network) -> str:
+    """What may be the reason where the machine is well: the program comes from elsewhere."""
+    return (
+        f"    SSH is open to {', '.join(network.ssh_allowed_cidrs) or 'nobody'}, the API to "
+        f"{', '.join(network.api_allowed_cidrs) or 'nobody'}: if EC2 sees this run from another "
+        "address than these, it reaches no machine"
+    )
+
+
+def describe(instance_id: str, client: Callable[[], Any]) -> str:
+    """The last lines of the console of an instance, or why there are none."""
+    what = f"the console output of {instance_id}"
+    try:
+        lines = last_lines(_output(client(), instance_id))
+    except Exception as error:
+        # Whatever it is: the error of the node has to stay the one to read.
+        return f"{what} could not be read: {error}"
+    if not lines:
+        return f"{what} is empty so far; EC2 has it a few minutes after the boot"
+    return f"{what} ends with\n" + "\n".join(f"    {line}" for line in lines)
+
+
+def last_lines(output: str) -> list[str]:
+    """The last lines with text, without anything that a terminal or a CI system would execute."""
+    lines = [_COLORS.sub("", line).strip() for line in output.splitlines()]
+    return [untrusted_text.printable(line[:WIDTH]) for line in lines if line][-LINES:]
+
+
+def _output(ec2: Any, instance_id: str) -> str:
+    import botocore.exceptions
+
+    try:
+        found = ec2.get_console_output(InstanceId=instance_id, Latest=True)
+    except botocore.exceptions.ClientError as error:
+        # Instances that are not of the Nitro system have what was captured at their start only.
+        if error.response["Error"]["Code"] != "UnsupportedOperation":
+            raise
+        found = ec2.get_console_output(InstanceId=instance_id)
+    return str(found.get("Output") or "")
+
+
+def _client() -> Any:
+    """EC2, reached as the stack's own provider reaches it."""
+    from recovery.account import clients
+
+    given = pulumi.Config("aws")
+    config = {key: given.get(key) for key in _STRINGS}
+    objects = {key: given.get_object(key) for key in _OBJECTS}
+    return clients({**config, **objects}, os.environ)("ec2")

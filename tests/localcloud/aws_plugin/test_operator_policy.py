@@ -1,0 +1,90 @@
+"""
+The operator's permissions: every call that the program's resources and lookups need, and no more
+of Parameter Store than the cluster's own.
+
+provider_calls.txt are the calls of hashicorp/aws 5.100.0 against moto, as IAM names them: each type
+of components/ created, changed and deleted once, and each lookup made.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from localcloud.aws_plugin import lookups
+from localcloud.aws_plugin.resources import KINDS
+from localcloud.instance.policies import denial
+from recovery import leftovers
+from tests.localcloud.operator_policy import PARAMETER, POLICY, denied
+
+PROVIDER_CALLS = (Path(__file__).parent / "provider_calls.txt").read_text().split()
+# Calls of the stand-in whose permissions have other names:
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+S3 = {
+    "HeadBucket": "ListBucket",
+    "HeadObject": "GetObject",
+    "ListObjectsV2": "ListBucket",
+    "ListBuckets": "ListAllMyBuckets",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
+    "DeleteBucketTagging": "PutBucketTagging",
+}
+CALL = re.compile(r"(?<!aws\.)\b(ec2|iam|ssm|s3)(?:\"\))?\.([a-z]+(?:_[a-z0-9]+)+)")
+
+
+def calls_in(source: str) -> set[str]:
+    """The calls of boto3's clients in the text of a module, as IAM names them."""
+    found = set()
+    for service, method in CALL.findall(source):
+        name = "".join(word.capitalize() for word in method.split("_"))
+        found.add(f"{service}:{S3.get(name, name) if service == 's3' else name}")
+    return found
+
+
+def test_every_call_of_the_provider_is_allowed() -> None:
+    assert len(PROVIDER_CALLS) > 80
+    assert denied(PROVIDER_CALLS) == []
+
+
+def test_every_call_of_the_stand_in_and_of_recovery_is_allowed() -> None:
+    modules = {inspect.getmodule(type(kind)) for kind in KINDS.values()}
+    sources = [inspect.getsource(each) for each in (*filter(None, modules), lookups, leftovers)]
+    found = set().union(*map(calls_in, sources))
+    # Of boto3, not of a service.
+    found = {each for each in found if not each.endswith((":GetPaginator", ":GetWaiter"))}
+    assert len(found) > 40
+    assert denied(found) == []
+
+
+def test_what_a_failed_node_needs_is_allowed() -> None:
+    assert denied(["ec2:GetConsoleOutput"]) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "allowed"),
+    [
+        ("ssm:GetParameter", PARAMETER, True),
+        ("ssm:PutParameter", PARAMETER.replace("k3s-aws", "other"), False),
+        ("ssm:GetParameter", PARAMETER.replace("k3s-aws", "other"), False),
+        ("ssm:GetParameter", "arn:aws:ssm:eu-central-1::parameter/aws/service/debian/x", True),
+        ("iam:PassRole", "arn:aws:iam::123456789012:role/r", False),
+        ("iam:AttachRolePolicy", "*", False),
+        ("iam:CreateUser", "*", False),
+    ],
+)
+def test_it_allows_no_more_of_parameters_and_roles(
+    action: str, resource: str, allowed: bool
+) -> None:
+    """PassRole has a condition, which counts as not met here."""
+    statements = json.loads(POLICY.read_text())["Statement"]
+    assert (denial(statements, action, resource) is None) is allowed
+
+
+def test_it_fits_into_a_managed_policy() -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+    assert len("".join(POLICY.read_text().split())) <= 6144
