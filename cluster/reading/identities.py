@@ -162,6 +162,7 @@ def _chart_namespaces(
         yield section, "namespace", chart_namespace(section)
     given = [each for each in manifests if not each.of_chart]
     for section, manifest in zip(top["manifests"], given, strict=True):
-        if kube_objects.fault(manifest.content) is None:
+        # Large ones take a second to read, and hardly any has a chart.
+        if "HelmChart" in manifest.content and kube_objects.fault(manifest.content) is None:
             for namespace in kube_objects.chart_namespaces(manifest.content):
                 yield section, section.given("content", "file")[0], namespace

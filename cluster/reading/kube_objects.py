@@ -91,8 +91,8 @@ def _secret_fault(document: Mapping[str, Any]) -> Fault | None:
     if any(map(_is_secret, _applied(document))) or any(map(_is_secret_inside, nested)):
         what = "contains a Secret, which would be readable in user data and state"
         return Fault(what, _IN_A_SECRET, Kind.SECRET)
-    if any(isinstance(each, str) and plain_secrets.has_private_key(each) for each in nested):
-        what = "contains a private key, which would be readable in user data and state"
+    if any(isinstance(each, str) and plain_secrets.has_credential(each) for each in nested):
+        what = "contains a private key or a token, which would be readable in user data and state"
         return Fault(what, f"put it into a Secret: {_IN_A_SECRET}", Kind.SECRET)
     for each in _applied(document):
         if each.get("kind") in _HELM_KINDS and (where := _in_helm(each.get("spec"))):

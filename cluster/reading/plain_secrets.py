@@ -25,7 +25,13 @@ _INSTEAD = (
 
 # Without a scheme; an image with a tag and a digest is no host behind credentials.
 _BARE_USER_INFO = re.compile(r"(//)?[^\s/@:]+:[^\s/@]+@(?!sha[0-9]+:)[^\s/@]+")
-_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
+_CREDENTIAL = re.compile(
+    # PEM; tokens of GitHub, GitLab and Slack; a JSON Web Token; what docker login writes.
+    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----"
+    r"|\b(gh[opsru]_[A-Za-z0-9]{36}|github_pat_\w{22}|glpat-[\w-]{20}|xox[abeprs]-[\w-]{10})"
+    r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"
+    r'|"auths"\s*:\s*\{[^}]*"(auth|password)"'
+)
 _AUTHORIZATION = re.compile(r"(basic|bearer|token)\s+\S+", re.I)
 # Text that another program replaces, and references that one resolves.
 _REPLACED = re.compile(r"\$\([^)]*\)|\$\{[^}]*\}|\$[A-Za-z_]\w*|\{\{.*?\}\}|<[^>]*>|\*+|%s")
@@ -35,8 +41,9 @@ _PASSWORDS = (
     "password", "passwd", "passphrase", "clientsecret", "secretaccesskey", "privatekey",
     "authtoken", "accesstoken", "bearertoken", "apitoken", "bottoken", "identitytoken",
 )  # fmt: skip
+_SHORT_PASSWORDS = re.compile(r"(^|[^A-Za-z])(pass|pwd)$|[a-z](Pass|Pwd)$", re.ASCII)
 # Names of a secret, and as often of where one is.
-_PERHAPS = ("token", "apikey", "secretkey", "sharedsecret", "jwtsecret")
+_PERHAPS = ("token", "apikey", "secretkey", "sharedsecret", "jwtsecret", "credentials")
 _SECRET_DATA = ("data", "stringData")
 _SECRET_TEXT = re.compile(r"""(?m)^\s*(- )?["']?kind["']?:\s*["']?Secret["']?\s*$""")
 _SECRET_DATA_TEXT = re.compile(r"""(?m)^\s*["']?(data|stringData)["']?:""")
@@ -87,14 +94,14 @@ def _is_login(scheme: str, user_info: str) -> bool:
     return bool(password or (user and ("http" in scheme.lower() or scheme.lower() == "oci")))
 
 
-def has_private_key(text: str) -> bool:
-    """Whether the text has a private key in PEM."""
-    return bool(_PRIVATE_KEY.search(text))
+def has_credential(text: str) -> bool:
+    """Whether the text has a private key, or a token that is known by its form."""
+    return bool(_CREDENTIAL.search(text))
 
 
 def in_text(text: str) -> bool:
     """Whether a text holds a secret whatever it is about."""
-    return has_credentials(text) or has_private_key(text)
+    return has_credentials(text) or has_credential(text)
 
 
 def in_values(content: Any) -> Iterator[tuple[Path, Fault]]:
@@ -145,7 +152,7 @@ def _kind_of(name: Any, value: Any) -> Kind | None:
     if not text or _REPLACED.search(text) or _REFERENCE.match(text):
         return None
     joined = _WORDS.sub("", name).lower()
-    if joined.endswith(_PASSWORDS):
+    if joined.endswith(_PASSWORDS) or _SHORT_PASSWORDS.search(name.replace("PASS", "pass")):
         return Kind.SECRET
     if joined == "authorization" and _AUTHORIZATION.match(text):
         return Kind.SECRET

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cluster import config
 from cluster.errors import ConfigError, Kind
@@ -60,6 +62,14 @@ VALUES: list[tuple[Any, Kind | None]] = [
     ({"env": [{"name": "API_PASSWORD", "value": "x"}]}, Kind.SECRET),
     ({"o": "apiVersion: v1\nkind: Secret\nstringData: {a: b}\n"}, Kind.SECRET),
     ({"key": "-----BEGIN RSA PRIVATE KEY-----\nx"}, Kind.SECRET),
+    ({"smtp": {"pass": "x"}}, Kind.SECRET),
+    ({"SMTP_PASS": "x"}, Kind.SECRET),
+    ({"dbPwd": "x"}, Kind.SECRET),
+    ({"bypass": "x", "compass": "y"}, None),
+    ({"any": f"ghp_{'0' * 36}"}, Kind.SECRET),
+    ({"any": "eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.c2lnbmF0dXJl"}, Kind.SECRET),
+    ({"any": '{"auths": {"r.example.com": {"auth": "dTpw"}}}'}, Kind.SECRET),
+    ({"credentials": "x"}, Kind.WARNING),
     ({"token": "x"}, Kind.WARNING),
     ({"secretKey": "x"}, Kind.WARNING),
     ({"password": ""}, None),
@@ -113,3 +123,30 @@ def test_a_key_with_credentials_is_not_printed() -> None:
         config.load({"network": OPEN, "k3s": {"registries": registries}}, stack="dev")
     assert "hunter2" not in str(rejection.value)
     assert {each.kind for each in rejection.value.problems} >= {Kind.SECRET}
+
+
+def nested(depth: int, kind: str) -> str:
+    """A manifest with a Secret that many lists deep."""
+    secret = '{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}}'
+    for _ in range(depth):
+        secret = f'{{"apiVersion": "v1", "kind": "{kind}", "items": [{secret}]}}'
+    return secret
+
+
+@given(st.integers(0, 40), st.sampled_from(["List", "SecretList", "ConfigMapList", "Anything"]))
+def test_a_secret_is_found_however_many_lists_are_around_it(depth: int, kind: str) -> None:
+    fault = kube_objects.fault(nested(depth, kind))
+    assert fault is not None
+    assert fault.kind is Kind.SECRET
+
+
+@given(st.text("abkind:SecretList{}[]&*!|>-'\"\\,#?~<= \n\t\ufeff", max_size=60))
+def test_no_manifest_ends_in_a_stack_trace(text: str) -> None:
+    fault = kube_objects.fault(text)
+    assert fault is None or all(fault)
+
+
+@given(st.text(max_size=40), st.text("https://:@?&=token$(){}<>.ab", max_size=40))
+def test_no_text_ends_in_a_stack_trace(name: str, text: str) -> None:
+    for _, fault in plain_secrets.in_values({name: text, "env": [{"name": name, "value": text}]}):
+        assert all(fault)

@@ -107,3 +107,14 @@ def test_what_kubernetes_cannot_read_has_a_reason(text: str, reason: str, line: 
 def test_many_aliases_take_no_time() -> None:
     levels = "".join(f"l{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 9)}]\n" for at in range(1, 40))
     assert len(yaml_reader.read(f"l0: &a0 x\n{levels}")) == 40
+
+
+def test_without_libyaml_the_values_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "\ufeffa: &x [y, 017, =, 2024-02-30, '1']\nb: *x\n<<: {a: 1}\n"
+    found = yaml_reader.read(text)
+    monkeypatch.setattr(yaml_reader, "_LOADER", yaml.BaseLoader)
+    assert yaml_reader.read(text) == found == {"a": 1, "b": [True, 15, "=", "2024-02-30", "1"]}
+    with pytest.raises(InvalidYaml, match="is nested deeper than 250 levels"):
+        yaml_reader.read("[" * 5000)
+    with pytest.raises(InvalidYaml, match="is not valid YAML"):
+        yaml_reader.read("a: \x01")

@@ -154,7 +154,9 @@ def test_a_response_of_another_shape_is_an_error(
     respond: Callable[[Respond], Api], body: str
 ) -> None:
     def answer(tls: ssl.SSLSocket) -> None:
-        tls.sendall(head(f"HTTP/1.1 200 OK\nContent-Length: {len(body)}") + body.encode())
+        # The next call takes a connection of its own, as this one ends.
+        headers = f"Connection: close\nContent-Length: {len(body)}"
+        tls.sendall(head(f"HTTP/1.1 200 OK\n{headers}") + body.encode())
 
     api = respond(answer)
     calls: list[Callable[[], Any]] = [
