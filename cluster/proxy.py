@@ -1,8 +1,8 @@
 """
 The proxy of the machines, as the variables that k3s, containerd and the boot program read.
 
-Go's programs take ranges in NO_PROXY, Python's only names and addresses; so addresses that the boot
-program connects to are there one by one.
+Go's programs take ranges in no_proxy, Python's only names and addresses; so addresses that the boot
+program connects to are there one by one. Both read the names in lower case.
 https://docs.k3s.io/advanced#configuring-an-http-proxy
 """
 
@@ -33,6 +33,9 @@ def variables(cluster: Cluster, server_private_ips: Sequence[str]) -> dict[str, 
         f".{domain}",
         *proxy.no_proxy,
     )
-    urls = {"HTTP_PROXY": proxy.http_proxy, "HTTPS_PROXY": proxy.https_proxy}
-    given = {name: url for name, url in urls.items() if url}
-    return {**given, "NO_PROXY": ",".join(dict.fromkeys(direct))}
+    # Without one for http, an own one of the machine's environment must not count.
+    return {
+        "http_proxy": proxy.http_proxy or "",
+        "https_proxy": proxy.https_proxy or "",
+        "no_proxy": ",".join(dict.fromkeys(direct)),
+    }

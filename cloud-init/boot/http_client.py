@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import http.client
-import os
 import ssl
 from collections.abc import Mapping
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import HTTPSHandler, Request, build_opener
+from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 from boot.waiting import Retry
 
@@ -18,12 +17,9 @@ TIMEOUT_SECONDS = 10
 LONGEST_BYTES = 1 << 20
 
 
-def use_proxy(variables: Mapping[str, str]) -> None:
-    """From now on requests use the proxy of these variables, and no other of the environment."""
-    for name in list(os.environ):
-        if "proxy" in name.lower():
-            del os.environ[name]
-    os.environ.update(variables)
+# What ProxyHandler takes: no proxies; None is those of the environment, once it has the configured
+# ones.
+proxies: Any = {}
 
 
 def open_url(
@@ -36,7 +32,7 @@ def open_url(
     """The open response, of whatever status. GET, or POST with a body, unless `method` is given."""
     request = Request(url, body, dict(headers), method=method)  # noqa: S310
     try:
-        opener = build_opener(HTTPSHandler(context=context))
+        opener = build_opener(ProxyHandler(proxies), HTTPSHandler(context=context))
         return opener.open(request, timeout=TIMEOUT_SECONDS)
     except HTTPError as response:
         return response

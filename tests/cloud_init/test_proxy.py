@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from boot.http_client import use_proxy
 from tests.cloud_init.simulated_machine import K3S, SimulatedMachine
 
 pytestmark = pytest.mark.slow
@@ -49,7 +47,7 @@ def test_the_boot_program_reaches_what_is_outside_through_the_proxy_and_the_rest
     machine: SimulatedMachine, proxy: tuple[str, list[str]]
 ) -> None:
     url, asked = proxy
-    variables = {"HTTP_PROXY": url, "HTTPS_PROXY": url, "NO_PROXY": "localhost,127.0.0.1"}
+    variables = {"http_proxy": url, "https_proxy": url, "no_proxy": "localhost,127.0.0.1"}
     machine.configure("server", k3s=k3s_from(ELSEWHERE, variables))
     assert machine.boot() == 0
     assert asked == [ELSEWHERE]
@@ -62,10 +60,10 @@ def test_k3s_gets_the_variables_of_the_proxy_and_loses_them_again(
     machine.configure("server")
     assert machine.boot() == 0
     plain, before = unit.read_text(), len(machine.systemd.all_restarts())
-    variables = {"HTTPS_PROXY": "http://p:3128", "NO_PROXY": "127.0.0.1,.svc"}
+    variables = {"https_proxy": "http://p:3128", "no_proxy": "127.0.0.1,.svc"}
     machine.configure("server", k3s=k3s_from(f"{machine.url}/good/k3s", variables))
     assert machine.boot() == 0
-    lines = "Environment=HTTPS_PROXY=http://p:3128\nEnvironment=NO_PROXY=127.0.0.1,.svc\n"
+    lines = "Environment=https_proxy=http://p:3128\nEnvironment=no_proxy=127.0.0.1,.svc\n"
     assert unit.read_text() == plain.replace("[Service]\n", f"[Service]\n{lines}")
     machine.configure("server")
     assert machine.boot() == 0
@@ -75,9 +73,20 @@ def test_k3s_gets_the_variables_of_the_proxy_and_loses_them_again(
 def test_no_proxy_of_the_environment_is_used(
     monkeypatch: pytest.MonkeyPatch, machine: SimulatedMachine
 ) -> None:
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    for name in ("http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
     machine.configure("agent")
     assert machine.boot() == 0
-    use_proxy({"HTTP_PROXY": "http://p:3128"})
-    assert {name for name in os.environ if name.lower().endswith("_proxy")} == {"HTTP_PROXY"}
+
+
+def test_the_proxy_of_the_configuration_comes_before_one_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, machine: SimulatedMachine, proxy: tuple[str, list[str]]
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "releases.example.com")
+    url, asked = proxy
+    variables = {"http_proxy": url, "https_proxy": url, "no_proxy": "127.0.0.1"}
+    machine.configure("agent", k3s=k3s_from(ELSEWHERE, variables))
+    assert machine.boot() == 0
+    assert asked == [ELSEWHERE]

@@ -29,8 +29,8 @@ def test_what_is_in_the_cluster_is_reached_without_the_proxy() -> None:
         "k3s": {"server": server},
     }
     found = proxy.variables(cluster_of(**keys), SERVERS)
-    assert (found["HTTP_PROXY"], found["HTTPS_PROXY"]) == (URL, URL)
-    assert found["NO_PROXY"].split(",") == [
+    assert (found["http_proxy"], found["https_proxy"]) == (URL, URL)
+    assert found["no_proxy"].split(",") == [
         "localhost", "127.0.0.1", "127.0.0.0/8", "169.254.169.254", "169.254.0.0/16",
         "10.64.0.10", "10.64.0.0/16", "10.42.0.0/16", "10.43.0.0/16", ".svc", ".shop.internal",
         ".amazonaws.com",
@@ -40,8 +40,8 @@ def test_what_is_in_the_cluster_is_reached_without_the_proxy() -> None:
 def test_the_ranges_of_an_existing_vpc_are_reached_without_the_proxy() -> None:
     network = {"subnetIds": ["subnet-0aaaaaaaaaaaaaaaa"]}
     found = proxy.variables(cluster_of(network, proxy={"httpsProxy": URL}), SERVERS)
-    assert set(found) == {"HTTPS_PROXY", "NO_PROXY"}
-    assert {str(each) for each in ec2.VPC_RANGES} <= set(found["NO_PROXY"].split(","))
+    assert (found["http_proxy"], found["https_proxy"]) == ("", URL)
+    assert {str(each) for each in ec2.VPC_RANGES} <= set(found["no_proxy"].split(","))
 
 
 def test_a_machine_without_a_proxy_gets_no_variables() -> None:
@@ -53,7 +53,7 @@ def test_a_machine_without_a_proxy_gets_no_variables() -> None:
     assert "environment" not in built["pool"]["k3s"]
     with_proxy = cluster_of(proxy={"httpProxy": URL})
     built = node_config.build(with_proxy, with_proxy.nodes[0], here, context)
-    assert built["pool"]["k3s"]["environment"]["HTTP_PROXY"] == URL
+    assert built["pool"]["k3s"]["environment"]["http_proxy"] == URL
 
 
 @pytest.mark.parametrize(
