@@ -26,7 +26,7 @@ class Ec2:
 
     def get_console_output(self, **given: Any) -> Mapping[str, Any]:
         if given.get("Latest") and not self.nitro:
-            error = {"Error": {"Code": "UnsupportedOperation", "Message": "not Nitro"}}
+            error: Any = {"Error": {"Code": "UnsupportedOperation", "Message": "not Nitro"}}
             raise botocore.exceptions.ClientError(error, "GetConsoleOutput")
         return {"InstanceId": given["InstanceId"], "Output": self.output}
 

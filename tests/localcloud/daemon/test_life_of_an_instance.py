@@ -159,7 +159,7 @@ def test_the_interface_ec2_makes_goes_with_its_instance(cloud: LocalCloud) -> No
 
     def is_gone() -> bool:
         found = cloud.ec2.describe_network_interfaces(Filters=of_subnet)
-        return found["NetworkInterfaces"] == []
+        return not found["NetworkInterfaces"]
 
     cloud.until(is_gone)
 
