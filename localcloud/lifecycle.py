@@ -125,7 +125,7 @@ class Cloud:
             return _ask(running["endpoint"])
         except OSError as error:
             raise LocalCloudError(
-                f"the local cloud's daemon {running['pid']} does not answer: {error}\n"
+                f"the local cloud's daemon {running['pid']} does not respond: {error}\n"
                 f"    see {self.log}, or end it: {self.stop_command}"
             ) from None
 
@@ -230,7 +230,7 @@ def _signal(pid: int, number: int) -> None:
 
 
 def _ask(endpoint: str) -> dict[str, Any]:
-    """The daemon's status page; raises OSError where it does not answer."""
+    """The daemon's status page; raises OSError where it does not respond."""
     address = f"{endpoint}{STATUS_PATH}"
     with urllib.request.urlopen(address, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - loopback
         content: dict[str, Any] = json.load(answer)

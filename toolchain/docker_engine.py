@@ -99,12 +99,12 @@ def started_here(places: Places) -> bool:
 
 
 def can_start(host: Host) -> bool:
-    """Whether an engine that does not answer can be started here, or installed and started."""
+    """Whether an engine that does not respond can be started here, or installed and started."""
     return host.root and (host.debian or _dockerd() is not None)
 
 
 def why_not(answer: Answer, host: Host) -> str:
-    """The message for an engine that does not answer and cannot be started here."""
+    """The message for an engine that does not respond and cannot be started here."""
     if "permission denied" in answer.error.lower():
         way_out = (
             "run as root, or let your account use Docker: sudo usermod -aG docker $USER, "
@@ -114,7 +114,7 @@ def why_not(answer: Answer, host: Host) -> str:
         way_out = "start it as root: `service docker start`, or run this as root"
     else:
         way_out = "install Docker Engine (on Debian: apt-get install docker.io) and start it"
-    return f"Docker does not answer: {answer.error}\n    {way_out}"
+    return f"Docker does not respond: {answer.error}\n    {way_out}"
 
 
 def unsupported() -> Iterator[str]:

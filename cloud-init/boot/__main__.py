@@ -73,6 +73,8 @@ def main(environment: Environment) -> int:
     report, started = Report(environment), environment.clock.monotonic()
     path = environment.root / "run/k3s-aws.lock"
     path.parent.mkdir(exist_ok=True)
+    # Whoever may open the file may hold its lock.
+    path.touch(0o600)
     with path.open("w") as file:
         try:
             Wait(environment.clock, started + LOCK_SECONDS).until(

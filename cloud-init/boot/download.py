@@ -16,6 +16,10 @@ from boot.machine import Machine
 from boot.waiting import BootError, Retry
 
 SPARE_BYTES = 64 << 20
+GREATEST_BYTES = 1 << 30
+# A source that sends fewer bytes in a second would not send k3s before the usual deadline.
+SLOW_BYTES = 1 << 17
+SLOW_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,10 @@ class Download:
 
     def _require_content(self, source: str, response: Any) -> None:
         status = response.status
-        if status == 403 and source.startswith("s3://"):
-            self.machine.aws.correct_clock(response.headers)
+        if status == 403:
+            # S3's means a role or a clock; that of a web server may be one of a shared address.
+            if source.startswith("s3://"):
+                self.machine.aws.correct_clock(response.headers)
             raise Retry(f"{source} returned 403", IAM_SECONDS)
         if status == 416:
             self.part.unlink()
@@ -72,13 +78,22 @@ class Download:
         free = self.machine.environment.free_bytes(folder)
         if free < length + SPARE_BYTES:
             raise BootError(f"{folder} has {free >> 20} MiB free, {length >> 20} MiB are needed")
-        end = "the connection ended"
+        end, began = "the connection ended", self.machine.environment.clock.monotonic()
         try:
             with self.part.open(mode) as file:
-                for block in iter(lambda: response.read(1 << 18), b""):
+                for block in iter(lambda: response.read1(1 << 18), b""):
                     received += file.write(block)
                     digest.update(block)
+                    self._require_progress(source, received, began)
         except (OSError, http.client.HTTPException) as error:
             end, length = str(error), max(length, received + 1)
         if received < length:
             raise Retry(f"{source} stopped after {received} of {length} bytes: {end}")
+
+    def _require_progress(self, source: str, received: int, began: float) -> None:
+        """Ends a download that is too long, or so slow that another source has its turn."""
+        if received > GREATEST_BYTES:
+            raise BootError(f"{source} is longer than {GREATEST_BYTES >> 20} MiB")
+        seconds = self.machine.environment.clock.monotonic() - began
+        if seconds > SLOW_SECONDS and received < seconds * SLOW_BYTES:
+            raise Retry(f"{source} is too slow: {received} bytes in {seconds:.0f} s")

@@ -13,6 +13,8 @@ from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 from boot.waiting import Retry
 
 TIMEOUT_SECONDS = 10
+# Of a response of `fetch`; what is cut off is no JSON and no certificate.
+LONGEST_BYTES = 1 << 20
 
 
 def open_url(
@@ -37,6 +39,6 @@ def fetch(url: str, headers: Mapping[str, str], *args: Any, **named: Any) -> tup
     """Status, headers and body of a short response; the arguments are those of `open_url`."""
     with open_url(url, headers, *args, **named) as response:
         try:
-            return response.status, response.headers, response.read()
+            return response.status, response.headers, response.read(LONGEST_BYTES)
         except (OSError, http.client.HTTPException) as error:
             raise Retry(f"{urlsplit(url).netloc}: {error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from dataclasses import dataclass
@@ -145,6 +146,12 @@ def _registries(machine: Machine) -> str:
     configs = dict(found.get("configs", {}))
     passwords = json.loads(secrets.load(machine).get("registryAuth", "{}"))
     for host, auth in passwords.items():
+        login = f"{auth.get('username')}:{auth.get('password')}"
+        sent = base64.b64encode(login.encode()).decode()
+        for value in (*auth.values(), sent):
+            # However short: people choose them.
+            if value != auth.get("username"):
+                machine.report.add_secret(value, 1)
         configs[host] = {**configs.get(host, {}), "auth": auth}
     return json.dumps({**found, "configs": configs} if configs else found)
 

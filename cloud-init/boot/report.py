@@ -29,9 +29,10 @@ class Report:
             "phases": [], "error": None, "k3s": None,
         }  # fmt: skip
 
-    def add_secret(self, text: str) -> None:
-        """Redacts the text from now on, each of its long lines by itself too."""
-        self.secrets.update(piece for piece in [text, *text.splitlines()] if len(piece) >= 8)
+    def add_secret(self, text: str, shortest: int = 8) -> None:
+        """Redacts the text from now on, and by itself each of its lines that is not short."""
+        pieces = [text, *text.splitlines()]
+        self.secrets.update(piece for piece in pieces if len(piece) >= shortest)
 
     def redact(self, text: str) -> str:
         for secret in sorted(self.secrets, key=len, reverse=True):

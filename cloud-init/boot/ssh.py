@@ -41,7 +41,18 @@ def install(machine: Machine) -> None:
         name = machine.node.parameters["hostKey"]
         raise BootError(f"SSM parameter {name} is not an SSH private key")
     files.write(path.with_suffix(".pub"), public, 0o644)
+    _require_config(machine)
     restart(machine)
+
+
+def _require_config(machine: Machine) -> None:
+    """Raises BootError where sshd takes another value, as the sshd_config of an image may have."""
+    # Without this folder, which its unit makes, sshd prints nothing.
+    machine.path("run/sshd").mkdir(exist_ok=True)
+    effective = machine.environment.run(["/usr/sbin/sshd", "-T"])[1].lower()
+    for line in CONFIG.splitlines():
+        if line.lower() + "\n" not in effective:
+            raise BootError(f"sshd does not use '{line}' of /etc/ssh/sshd_config.d")
 
 
 def restart(machine: Machine) -> None:

@@ -70,7 +70,7 @@ class Wait:
                 # An option that may be good at any time is tried until the deadline.
                 limits = [reason.for_seconds for reason in reasons]
                 limit = None if None in limits else max(filter(None, limits))
-                raise Retry("; ".join(map(str, reasons)), limit)
+                raise Retry("; ".join([*failed.values(), *map(str, reasons)]), limit)
             raise BootError("; ".join(failed.values()))
 
         chosen: str = self.until(attempt_each, what, growth=growth)

@@ -37,7 +37,7 @@ def translate_errors(subject: str) -> Iterator[None]:
     except docker.errors.APIError as error:
         raise MachineError(f"{subject}: Docker reports: {error.explanation or error}") from None
     except requests.exceptions.RequestException as error:
-        raise MachineError(f"{subject}: the Docker Engine does not answer: {error}") from None
+        raise MachineError(f"{subject}: the Docker Engine does not respond: {error}") from None
 
 
 def archive(name: str, content: bytes, mode: int = 0o644) -> bytes:

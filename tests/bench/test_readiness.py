@@ -82,7 +82,7 @@ def state(*, ready: bool) -> NodeState:
 def reached(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The addresses of the API; it has one node Ready, then fails, then has two."""
     addresses: list[str] = []
-    responses = FakeApi(1, ApiError("the API does not answer"), 2)
+    responses = FakeApi(1, ApiError("the API does not respond"), 2)
 
     def client(_: str, address: str) -> FakeApi:
         addresses.append(address)

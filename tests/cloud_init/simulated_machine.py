@@ -8,9 +8,11 @@ systemd and the clock are simulated. Each has the faults that a test may need.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -80,6 +82,8 @@ class Systemd:
     commands: list[list[str]] = field(default_factory=list)
     active: set[str] = field(default_factory=set)
     on_k3s_start: Callable[[], None] = lambda: None
+    # What `sshd -T` prints.
+    sshd_config: Callable[[], str] = str
     # How often systemd started k3s by itself; another start does not end the count.
     counted: int = 0
     # The process of k3s, and when it started.
@@ -92,6 +96,8 @@ class Systemd:
         if words[0] == "ssh-keygen":
             is_key = "PRIVATE KEY" in Path(words[-1]).read_text()
             return (0, "ssh-ed25519 AAAA\n") if is_key else (255, "")
+        if words[0].endswith("/sshd"):
+            return 0, self.sshd_config()
         if words[0] == "journalctl":
             return 0, "\n".join(self.journal)
         if words[1] == "show":
@@ -157,6 +163,8 @@ class Download:
     status: int | None = None
     cuts: list[int] = field(default_factory=list)
     resumable: bool = True
+    # Of this many bytes one each second, without an end and without a length.
+    drips: int = 0
     ranges: list[str | None] = field(default_factory=list)
 
 
@@ -166,7 +174,10 @@ class SimulatedMachine:
     def __init__(self, root: Path, authority: Authority) -> None:
         self.root, self.authority = root, authority
         self.clock, self.kubelet = Clock(), Kubelet()
-        self.systemd = Systemd(monotonic=self.clock.monotonic)
+        drop_in = root / "etc/ssh/sshd_config.d/10-k3s-aws.conf"
+        self.systemd = Systemd(
+            monotonic=self.clock.monotonic, sshd_config=lambda: drop_in.read_text().lower()
+        )
         self.log_lines: list[str] = []
         self.free = 1 << 40
         self.downloads = {"/good/k3s": Download()}
@@ -436,10 +447,22 @@ class _Aws(_Handler):
             self.respond(416, b"")
             return
         self.send_response_only(206 if start else 200)
+        if file.drips:
+            self.end_headers()
+            self._drip(file.drips)
+            return
         self.send_header("Content-Length", str(len(file.content) - start))
         self.end_headers()
         end = file.cuts.pop(0) if file.cuts else len(file.content)
         self.wfile.write(file.content[start:end])
+
+    def _drip(self, size: int) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(b"x" * size)
+                self.machine.clock.sleep(1)
+                # The client reads before the next second of the simulated clock.
+                time.sleep(0.005)
 
 
 class _Supervisor(_Handler):

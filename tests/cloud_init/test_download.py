@@ -164,6 +164,49 @@ def test_a_place_that_stays_down_ends_with_the_deadline(machine: SimulatedMachin
     assert machine.clock.now - began <= 300
 
 
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_slow_place_loses_its_turn(machine: SimulatedMachine, size: int) -> None:
+    use(machine, slow=Download(drips=size, resumable=False), good=Download(resumable=False))
+    assert machine.boot() == 0
+    assert installed(machine) == K3S
+    assert any("/slow/k3s is too slow: " in line for line in machine.log_lines)
+
+
+def test_a_slow_place_does_not_outlast_the_deadline(machine: SimulatedMachine) -> None:
+    use(machine, slow=Download(drips=1))
+    began = machine.clock.now
+    assert machine.boot() == 1
+    phase, cause = machine.cause()
+    assert phase == "download-k3s"
+    assert "/slow/k3s is too slow: " in cause
+    assert machine.clock.now - began < 330
+
+
+def test_a_place_that_sends_without_an_end_is_left(
+    machine: SimulatedMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("boot.download.GREATEST_BYTES", 20 << 20)
+    use(machine, endless=Download(drips=10 << 20), good=Download())
+    assert machine.boot() == 0
+    assert installed(machine) == K3S
+    assert any("/endless/k3s is longer than 20 MiB" in line for line in machine.log_lines)
+
+
+def test_a_web_server_that_refuses_once_is_asked_again(machine: SimulatedMachine) -> None:
+    """As GitHub's does for an address that others share, or a signed link that is too old."""
+    place = Download(status=403)
+    use(machine, place=place)
+    sleep = machine.clock.sleep
+
+    def admitted(seconds: float) -> None:
+        place.status = None
+        sleep(seconds)
+
+    machine.clock.sleep = admitted  # type: ignore[method-assign]
+    assert machine.boot() == 0
+    assert len(place.ranges) == 2
+
+
 def test_a_full_disk_is_named_before_anything_is_written(machine: SimulatedMachine) -> None:
     machine.free = 50 << 20
     use(machine, first=Download())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from cluster import boot_program
 from tests.cloud_init.simulated_machine import (
     SimulatedMachine,
+    mode,
 )
 
 PREPARED = ["identity", "ssh", "secrets", "download-k3s", "configure"]
@@ -60,6 +62,16 @@ def test_a_second_run_leaves_the_report_of_the_first_alone(machine: SimulatedMac
         assert machine.boot() == 1
     assert not (machine.root / "var/lib/k3s-aws/report.json").exists()
     assert "another boot run does not end: waited 600 s" in machine.log_lines[-1]
+
+
+def test_nobody_but_root_can_hold_the_lock(machine: SimulatedMachine) -> None:
+    machine.configure("agent")
+    before = os.umask(0o022)
+    try:
+        assert machine.boot() == 0
+    finally:
+        os.umask(before)
+    assert mode(machine.root / "run/k3s-aws.lock") == 0o600
 
 
 def test_the_unit_of_the_first_boot_is_disabled_when_it_is_done_and_not_before(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 
@@ -62,6 +63,28 @@ def test_no_secret_is_in_any_output(machine: SimulatedMachine, role: str) -> Non
     assert [secret for secret in secrets if secret in output] == []
     assert ACCESS_KEY not in output
     assert "[secret]" in machine.cause()[1]
+
+
+def test_no_password_of_a_registry_is_in_any_output(machine: SimulatedMachine) -> None:
+    hosts = {
+        "one.example.com": {"username": "ci", "password": "short"},
+        "two.example.com": {"auth": "Y2k6b3RoZXI="},
+        "three.example.com": {"identity_token": "tkn"},
+    }
+    sent = base64.b64encode(b"ci:short").decode()
+    machine.parameters["/demo/registry-auth"] = json.dumps(hosts)
+    machine.systemd.starts = False
+    machine.systemd.journal = [f"level=fatal ci failed: short {sent} Y2k6b3RoZXI= tkn"]
+    parameters = {
+        "authorizedKeys": "/demo/authorized-keys",
+        "token": "/demo/agent-token",
+        "registryAuth": "/demo/registry-auth",
+    }
+    machine.configure("agent", registries={}, parameters=parameters)
+    assert machine.boot() == 1
+    assert machine.cause()[1].endswith("level=fatal ci failed: " + " ".join(["[secret]"] * 4))
+    output = "\n".join([json.dumps(machine.report), *machine.log_lines])
+    assert [each for each in ("short", sent, "tkn") if each in output] == []
 
 
 def test_no_changed_secret_is_in_any_output(machine: SimulatedMachine) -> None:

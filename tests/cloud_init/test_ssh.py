@@ -109,6 +109,27 @@ def test_only_the_keys_that_the_boot_program_installs_can_log_in(
     assert machine.systemd.restarts("ssh.service") == restarts + 1
 
 
+@pytest.mark.parametrize("line", ["AuthorizedKeysFile", "AuthenticationMethods", "HostKey"])
+def test_an_image_whose_sshd_has_other_settings_is_refused(
+    machine: SimulatedMachine, line: str
+) -> None:
+    obeying = machine.systemd.sshd_config
+
+    def differing() -> str:
+        return "\n".join(
+            each for each in obeying().split("\n") if not each.startswith(line.lower())
+        )
+
+    machine.systemd.sshd_config = differing
+    machine.configure("agent")
+    assert machine.boot() == 1
+    phase, cause = machine.cause()
+    assert phase == "ssh"
+    assert cause.startswith(f"sshd does not use '{line} ")
+    # It has no key of the image: nobody can log in.
+    assert machine.systemd.restarts("ssh.service") == 0
+
+
 def test_a_host_key_from_the_provider_replaces_the_previous_one(
     machine: SimulatedMachine,
 ) -> None:

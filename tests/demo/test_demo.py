@@ -29,7 +29,7 @@ def test_a_missing_precondition_is_reported_before_anything_is_prepared(
 ) -> None:
     machine.is_now(root=False)
     machine.has("docker", "echo 'permission denied while trying to connect' >&2; exit 1")
-    with pytest.raises(ToolchainError, match="Docker does not answer: permission denied"):
+    with pytest.raises(ToolchainError, match="Docker does not respond: permission denied"):
         up(folder, machine.host, machine.say)
     assert machine.messages == []
 

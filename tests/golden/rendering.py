@@ -98,7 +98,7 @@ def _node(cluster: Cluster, node: Node, position: int) -> dict[str, str]:
     return {
         f"{node.suffix}.node.json": text,
         f"{node.suffix}.k3s.yaml": _yaml(config_yaml(text)),
-        f"{node.suffix}.user-data": user_data_text.render(text, BOOT_PROGRAM),
+        f"{node.suffix}.boothook": user_data_text.boothook(text, BOOT_PROGRAM),
     }
 
 

@@ -131,13 +131,13 @@ def test_another_account_than_root_gets_the_way_out(
     docker.has("docker", f"echo '{message}' >&2; exit 1")
     with pytest.raises(ToolchainError) as caught:
         start(docker)
-    assert str(caught.value) == f"Docker does not answer: {message}\n    {way_out}"
+    assert str(caught.value) == f"Docker does not respond: {message}\n    {way_out}"
 
 
 def test_a_machine_without_docker_gets_the_command_that_installs_it(machine: Machine) -> None:
     with pytest.raises(ToolchainError) as caught:
         start(machine)
     assert str(caught.value) == (
-        "Docker does not answer: docker is not installed\n"
+        "Docker does not respond: docker is not installed\n"
         "    install Docker Engine (on Debian: apt-get install docker.io) and start it"
     )

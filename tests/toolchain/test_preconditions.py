@@ -109,7 +109,7 @@ def test_everything_that_is_missing_is_named_at_once(
         importlib.util, "find_spec", lambda name: None if name == "ensurepip" else found(name)
     )
     assert refused(machine).split("\nerror: ") == [
-        "Docker does not answer: permission denied while trying to connect to the Docker daemon "
+        "Docker does not respond: permission denied while trying to connect to the Docker daemon "
         "socket\n    run as root, or let your account use Docker: sudo usermod -aG docker $USER, "
         "then log in again",
         "not installed: iptables, ip, nsenter, ensurepip\n    run as root, or first: "

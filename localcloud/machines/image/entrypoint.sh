@@ -40,7 +40,7 @@ tries=600
 until grep -qi "^ *[0-9]*: FEA9FEA9:0050 00000000:0000 0A" /proc/net/tcp; do
 	tries=$((tries - 1))
 	if [ "$tries" -eq 0 ]; then
-		echo "no metadata service after 60 s: the local cloud's daemon does not answer" >&2
+		echo "no metadata service after 60 s: the local cloud's daemon does not respond" >&2
 		exit 1
 	fi
 	sleep 0.1

@@ -134,7 +134,7 @@ def test_an_account_has_no_more_addresses_than_the_quota(
 
 def test_an_instance_starts_only_when_it_has_stopped(cloud: LocalCloud) -> None:
     instance_id = cloud.running_instance()
-    cloud.machines.failing["stop"] = "Docker does not answer"
+    cloud.machines.failing["stop"] = "Docker does not respond"
     cloud.ec2.stop_instances(InstanceIds=[instance_id])
     assert cloud.state(instance_id) == "stopping"
     assert refused(cloud, "start_instances", InstanceIds=[instance_id]) == "IncorrectInstanceState"

@@ -138,7 +138,7 @@ def test_what_ends_while_a_round_looks_at_the_machines_is_not_done_twice(
 
 def test_an_instance_is_not_terminated_while_its_machine_is_there(cloud: LocalCloud) -> None:
     instance_id = cloud.running_instance()
-    cloud.machines.failing["remove"] = "Docker does not answer"
+    cloud.machines.failing["remove"] = "Docker does not respond"
     cloud.ec2.terminate_instances(InstanceIds=[instance_id])
     cloud.until(lambda: "remove" in cloud.machines.calls_for(instance_id))
     assert cloud.state(instance_id) == "shutting-down"

@@ -106,7 +106,7 @@ def test_a_daemon_that_does_not_answer_is_an_error_with_a_way_out(
 ) -> None:
     with pytest.raises(LocalCloudError) as refused:
         cloud.status()
-    assert str(refused.value).startswith(f"the local cloud's daemon {daemon.pid} does not answer")
+    assert str(refused.value).startswith(f"the local cloud's daemon {daemon.pid} does not respond")
     assert str(refused.value).endswith(f"or end it: {cloud.stop_command}")
 
 

@@ -283,7 +283,7 @@ def test_everything_of_a_cloud_is_removed_and_named(
         ),
         (
             requests.exceptions.ConnectionError("refused"),
-            "machine i-1: the Docker Engine does not answer: refused",
+            "machine i-1: the Docker Engine does not respond: refused",
         ),
     ],
 )

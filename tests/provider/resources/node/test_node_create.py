@@ -1,4 +1,4 @@
-"""Creating a Node: from a machine that does not answer yet to a Ready node, or to a cause."""
+"""Creating a Node: from a machine that does not respond yet to a Ready node, or to a cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deleting a Node: cordon, drain, remove; and never held up by a cluster that does not answer."""
+"""Deleting a Node: cordon, drain, remove; and never held up by a cluster that does not respond."""
 
 from __future__ import annotations
 
