@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -16,6 +18,7 @@ from cluster.model import Network
 NODE = "k3s:index:Node"
 MARK = "get-console-output"
 """Part of the errors of a node whose machine reports nothing (provider/resources/node/)."""
+PROJECT = Path(__file__).parents[1]
 LINES = 25
 WIDTH = 200
 # Keys of the provider's configuration; those that hold objects come as JSON.
@@ -87,6 +90,10 @@ def _output(ec2: Any, instance_id: str) -> str:
 
 def _client() -> Any:
     """EC2, reached as the stack's own provider reaches it."""
+    # The project's folder is on the path only while the program itself runs, and boto3 takes too
+    # long to be imported for a hook that is hardly ever called.
+    if str(PROJECT) not in sys.path:
+        sys.path.append(str(PROJECT))
     from recovery.account import clients
 
     given = pulumi.Config("aws")

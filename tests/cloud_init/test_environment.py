@@ -18,18 +18,18 @@ def test_a_command_that_does_not_run_is_a_failed_command(tmp_path: Path) -> None
 
 
 def test_work_in_a_thread_begins_at_once_and_its_end_is_awaited() -> None:
-    begun, ended = threading.Event(), threading.Event()
+    began, may_end = threading.Event(), threading.Event()
     done: list[str] = []
 
     def work() -> None:
-        begun.set()
-        assert ended.wait(10)
+        began.set()
+        assert may_end.wait(10)
         done.append("work")
 
     end = start_thread(work)
-    assert begun.wait(10)
+    assert began.wait(10)
     assert done == []
-    ended.set()
+    may_end.set()
     end()
     assert done == ["work"]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import botocore.exceptions
@@ -87,3 +89,13 @@ def test_what_a_machine_prints_is_cut_and_cleaned() -> None:
 
 def test_the_error_of_the_node_is_the_one_that_the_hook_looks_for() -> None:
     assert console.MARK in boot.console_hint({"instanceId": "i-1"})
+
+
+def test_the_client_is_made_where_the_program_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine calls a hook when the project's folder is not on the path any more."""
+    elsewhere = [each for each in sys.path if Path(each or ".").resolve() != console.PROJECT]
+    monkeypatch.setattr(sys, "path", elsewhere)
+    for name in [each for each in sys.modules if each.split(".")[0] == "recovery"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    assert console._client().meta.region_name == "eu-central-1"
