@@ -6,32 +6,29 @@ from pathlib import Path
 
 import pulumi
 
-from cluster import boot_program, config, node_config, user_data
+from cluster import boot_program, node_config, stack_config, user_data
 from cluster.errors import ClusterError
-from cluster.reading import login_key, registry_auth
-from components import engine, lookups, release_files, rollout
+from components import engine, lookups, project_files, release_files, rollout
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
 
 engine.require_version(Path("Pulumi.yaml"))
 given = pulumi.Config()
 program = boot_program.modules()
 
+
+def stack_value(key: str) -> stack_config.StackValue:
+    """A value of the stack's configuration; Pulumi's own get_object ignores secret marks."""
+    is_secret = pulumi.runtime.config.is_config_secret(f"k3s-aws:{key}")
+    return stack_config.StackValue(text=given.get(key), is_secret=is_secret)
+
+
 try:
-    auth = registry_auth.check(
-        given.get_object(registry_auth.KEY),
-        is_secret=pulumi.runtime.config.is_config_secret(f"k3s-aws:{registry_auth.KEY}"),
+    configured = stack_config.read(
+        {key: stack_value(key) for key in stack_config.KEYS},
+        stack=pulumi.get_stack(),
+        read_file=project_files.reader(Path.cwd()),
     )
-    own_key = login_key.check(
-        given.get(login_key.KEY),
-        is_secret=pulumi.runtime.config.is_config_secret(f"k3s-aws:{login_key.KEY}"),
-    )
-    cluster = lookups.resolve(
-        config.load(
-            given.get_object("cluster"),
-            stack=pulumi.get_stack(),
-            read_file=lambda name: Path(name).read_text(),
-        )
-    )
+    cluster = lookups.resolve(configured.spec)
     user_data.require_room(node_config.longest(cluster), program)
     files = release_files.provide(cluster) if cluster.k3s.from_bucket else {}
 except (ClusterError, lookups.LookupFailed) as error:
@@ -46,8 +43,8 @@ k3s = K3sCluster(
         cluster=cluster,
         boot_program=program,
         k3s_files=files,
-        registry_auth=auth,
-        login_key=own_key,
+        registry_auth=configured.registry_auth,
+        login_key=configured.login_key,
         existing_machines=rollout.existing_machines(),
     ),
 )

@@ -8,12 +8,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from bench.programs import Program
 from localcloud.lifecycle import Cloud
 from localcloud.machines import Machines, ensure_image
-from localcloud.workbench import aws_plugin, orphans, stack_config
+from localcloud.workbench import aws_plugin, orphans, stack_config, stack_file
 from localcloud.workbench.folder import Folder
 from localcloud.workbench.stages import Stages
 from localcloud.workbench.workbench import Workbench, prepare_host, set_up
@@ -111,6 +109,6 @@ def _program(name: str, folder: Folder, root: Path, complete: dict[str, str]) ->
 def _configure(workbench: Workbench) -> None:
     folder, content = workbench.folder, workbench.stack_config({})
     content["config"][stack_config.CLUSTER]["network"]["vpcCidr"] = VPC_CIDR
-    folder.stack_config.write_text(yaml.safe_dump(content))
+    stack_file.write(folder.stack_config, content)
     plain = {"config": stack_config.aws(workbench.running)}
-    (_plain(folder) / folder.stack_config.name).write_text(yaml.safe_dump(plain))
+    stack_file.write(_plain(folder) / folder.stack_config.name, plain)

@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from bench.environment import BenchEnvironment
 from bench.programs import Program
 from bench.results import Comparison
+from localcloud.workbench import stack_file
 from localcloud.workbench.stack_config import CLUSTER
 
 GOAL = 1.5
@@ -68,8 +67,8 @@ def stacks(bench: BenchEnvironment, agents: int) -> Iterator[tuple[Program, Prog
     ours, plain = (dataclasses.replace(each, stack=name) for each in (bench.program, bench.plain))
     try:
         for each, described in ((ours, agents), (plain, None)):
-            given = yaml.safe_load(_file(each, bench.program.stack).read_text())
-            _file(each, name).write_text(yaml.safe_dump(_sized(given, described)))
+            given = stack_file.read(_file(each, bench.program.stack))
+            stack_file.write(_file(each, name), _sized(given, described))
             each.answer("stack", "select", "--create")
         yield ours, plain
     finally:

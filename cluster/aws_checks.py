@@ -163,8 +163,15 @@ def _check_network(ranges: NetworkSpec, facts: AwsFacts) -> Iterator[Problem]:
 
 def _check_key(spec: ClusterSpec, facts: AwsFacts) -> Iterator[Problem]:
     key = spec.parameter_key_arn
-    # arn:aws:kms:<region>:<account>:key/<id>
-    if key and key.split(":")[3] != facts.region:
+    # arn:<partition>:kms:<region>:<account>:key/<id>
+    if key and key.split(":")[1] != facts.partition:
+        yield Problem(
+            "cluster.parameterKmsKeyArn",
+            f"the key is in the partition {key.split(':')[1]}, the account in {facts.partition}",
+            f"name a key of {facts.region}: arn:{facts.partition}:kms:{facts.region}:...",
+            Kind.CONFLICT,
+        )
+    elif key and key.split(":")[3] != facts.region:
         yield Problem(
             "cluster.parameterKmsKeyArn",
             f"the key is in {key.split(':')[3]}, the parameters are in {facts.region}",

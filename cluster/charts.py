@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
+from cluster import yaml_writer
 
 
 def helm_chart(
@@ -16,11 +16,11 @@ def helm_chart(
     spec: dict[str, Any] = {key: value for key, value in chosen.items() if value}
     spec |= {"targetNamespace": namespace, "createNamespace": True}
     if values:
-        spec["valuesContent"] = yaml.safe_dump(dict(values), sort_keys=False)
+        spec["valuesContent"] = yaml_writer.write(dict(values))
     content = {
         "apiVersion": "helm.cattle.io/v1",
         "kind": "HelmChart",
         "metadata": {"name": name, "namespace": "kube-system"},
         "spec": spec,
     }
-    return yaml.safe_dump(content, sort_keys=False)
+    return yaml_writer.write(content)

@@ -13,7 +13,22 @@ from collections.abc import Mapping
 
 from cluster import k3s_flags
 from cluster.errors import Kind
-from cluster.reading import checks, identities, k3s, manifests, network, pools, tags
+from cluster.reading import (
+    checks,
+    identities,
+    ingress,
+    k3s,
+    k3s_values,
+    listeners,
+    machine_needs,
+    manifests,
+    network,
+    pools,
+    proxy,
+    secret_check,
+    settings,
+    tags,
+)
 from cluster.reading.faults import Fault, not_an_object
 from cluster.reading.keys import TOP
 from cluster.reading.section import Problems, Section
@@ -37,11 +52,25 @@ def load(raw: object, *, stack: str, read_file: manifests.ReadFile = _no_files) 
     elif not isinstance(raw, Mapping):
         problems.add((), not_an_object(raw, TOP.keys))
     problems.raise_if_any()
+    secret_check.check(raw, problems)
     top = Section(raw, (), problems, TOP)
     spec = _read(top, stack, read_file)
-    network.check_room(top["network"], spec.all_pools, spec.network)
+    _check_together(top, spec)
     problems.raise_if_any()
     return dataclasses.replace(spec, warnings=problems.warnings)
+
+
+def _check_together(top: Section, spec: ClusterSpec) -> None:
+    """Reports what is right alone, and not with the rest."""
+    passed = settings.read(top, spec)
+    prefix = k3s_values.node_prefix(spec, passed)
+    network.check_room(top["network"], spec.all_pools, spec.network, prefix)
+    ingress.check_rules(top["network"], spec)
+    k3s_values.check(spec, passed)
+    listeners.check(spec, passed)
+    machine_needs.check(top, spec, passed)
+    pools.check_taints(top, spec)
+    pools.check_number(top, spec)
 
 
 def _read(top: Section, stack: str, read_file: manifests.ReadFile) -> ClusterSpec:
@@ -49,19 +78,23 @@ def _read(top: Section, stack: str, read_file: manifests.ReadFile) -> ClusterSpe
     wanted = k3s.read(top["k3s"])
     minor = k3s_flags.minor_of(wanted.version)
     image = pools.read_image(top["image"], None)
+    applied = manifests.read(top, wanted, read_file)
+    allowed = identities.read(top, name)
+    identities.check_charts(top, allowed, applied)
     return ClusterSpec(
         name=name,
         stack=stack,
         k3s=wanted,
         servers=pools.read_servers(top["servers"], image, minor),
         pools=pools.read_pools(top, image, minor),
-        network=network.read(top["network"], wanted),
+        network=network.read(top["network"], wanted, agents=bool(top["pools"])),
         node_deadline_seconds=top["nodeDeadlineSeconds"],
         drain_seconds=top["drainSeconds"],
-        manifests=manifests.read(top, wanted, read_file),
-        identities=identities.read(top, name),
+        manifests=applied,
+        identities=allowed,
         admin_kubeconfig=top["adminKubeconfig"],
         own_tags=tags.read(top),
         rotation=Rotation(**top["rotation"].arguments()),
+        proxy=proxy.read(top["proxy"]),
         parameter_key_arn=top["parameterKmsKeyArn"],
     )

@@ -15,6 +15,7 @@ def of_node(cluster: Cluster, node: Node) -> dict[str, Any]:
         "cluster.name": cluster.name,
         **_of_k3s(cluster, node),
         **{f"cluster.rotation.{key}": each for key, each in _rotation(cluster).items()},
+        **{f"cluster.proxy.{key}": each for key, each in _proxy(cluster).items()},
         **_of_pool(node),
         **_of_network(cluster, node),
     }
@@ -26,6 +27,17 @@ def _rotation(cluster: Cluster) -> dict[str, int]:
         "joinTokens": rotation.join_tokens,
         "loginKey": rotation.login_key,
         "hostKeys": rotation.host_keys,
+    }
+
+
+def _proxy(cluster: Cluster) -> dict[str, Any]:
+    proxy = cluster.proxy
+    if proxy is None:
+        return {}
+    return {
+        "httpProxy": proxy.http_proxy,
+        "httpsProxy": proxy.https_proxy,
+        "noProxy": proxy.no_proxy,
     }
 
 
@@ -100,6 +112,7 @@ def of_no_node(cluster: Cluster) -> dict[str, Any]:
         "cluster.network.apiAllowedCidrs": cluster.network.api_allowed_cidrs,
         "cluster.network.sshAllowedCidrs": cluster.network.ssh_allowed_cidrs,
         "cluster.network.callerAddressUrl": cluster.network.caller_address_url,
+        "cluster.network.ingress": cluster.network.ingress,
         "cluster.identities": cluster.identities,
         "cluster.adminKubeconfig": cluster.admin_kubeconfig,
         "cluster.nodeDeadlineSeconds": cluster.node_deadline_seconds,

@@ -7,13 +7,11 @@ Connects to nothing; fetching the text and proving it with a call is provider/'s
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
+from cluster import untrusted_text, yaml_reader, yaml_writer
 from cluster.errors import KubeconfigError
 
 
@@ -33,25 +31,24 @@ class Parts:
 def parse(text: str) -> Parts:
     """The current context of a kubeconfig; raises KubeconfigError, which never quotes the text."""
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError:
-        # PyYAML's message would quote the line, which may be the key.
-        raise KubeconfigError("the kubeconfig is not YAML") from None
+        content = yaml_reader.read(text)
+    except yaml_reader.InvalidYaml as error:
+        raise KubeconfigError(f"the kubeconfig {error.reason}") from None
     try:
         context = _named(content, "contexts", content["current-context"])["context"]
         cluster = _named(content, "clusters", context["cluster"])["cluster"]
         user = _named(content, "users", context["user"])["user"]
         return Parts(
-            server=cluster["server"],
+            server=untrusted_text.one_line(_string(cluster["server"])),
             certificate_authority=_text(cluster["certificate-authority-data"]),
             client_certificate=_text(user["client-certificate-data"]),
             client_key=_text(user["client-key-data"]),
         )
     except KeyError as missing:
         raise KubeconfigError(f"the kubeconfig has no {missing.args[0]}") from None
-    except TypeError:
+    except (TypeError, AttributeError, RecursionError):
         raise KubeconfigError("the kubeconfig does not have the shape of one") from None
-    except (binascii.Error, ValueError):
+    except ValueError:
         raise KubeconfigError("the kubeconfig holds a certificate that is not base64") from None
 
 
@@ -88,7 +85,7 @@ def render(parts: Parts, *, endpoint: str, name: str, namespace: str | None = No
             }
         ],
     }
-    return yaml.safe_dump(content, sort_keys=False)
+    return yaml_writer.write(content)
 
 
 def verify(text: str, *, server_ca_certificate: str) -> None:
@@ -106,7 +103,13 @@ def _named(content: Mapping[str, Any], kind: str, name: str) -> Mapping[str, Any
     for entry in entries:
         if entry["name"] == name:
             return entry
-    raise KeyError(f'"{name}" under {kind}')
+    raise KeyError(f'"{untrusted_text.one_line(str(name), 64)}" under {kind}')
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 def _text(data: str) -> str:
@@ -123,5 +126,5 @@ def _der(pem: str) -> list[bytes]:
     try:
         bodies = [block.split("-----END CERTIFICATE-----")[0] for block in blocks]
         return [base64.b64decode("".join(body.split()), validate=True) for body in bodies]
-    except binascii.Error:
+    except ValueError:
         raise KubeconfigError("a certificate is not PEM") from None

@@ -37,6 +37,8 @@ class K3s(TypedDict):
     version: str
     sources: list[str]
     sha256: str
+    environment: NotRequired[dict[str, str]]
+    """Variables of k3s, its containerd and the boot program: those of a proxy."""
 
 
 class Taint(TypedDict):
@@ -167,5 +169,5 @@ def has_config(text: str, config: NodeConfig) -> bool:
     try:
         content = json.loads(text)
         return {key: content[key] for key in content if key != "deadlineSeconds"} == {**config}
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return False

@@ -95,6 +95,8 @@ class Cluster(ClusterSpec):
     subnets: tuple[Subnet, ...]
     vpc_id: str | None
     """The VPC of the subnets, where it exists already."""
+    vpc_ranges: tuple[IPv4Network, ...] = ()
+    """The ranges of the VPC."""
     region: str
     account_id: str
     partition: str

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
-from cluster.model import Cluster
-from cluster.model import Network as Ranges
-from cluster.spec import Role
+from cluster.spec import NODES, ClusterSpec, Ingress, NetworkSpec, Role
 
 API_PORT = 6443
 SUBNET_PREFIX = 20
@@ -18,6 +16,13 @@ SMALLEST_SUBNET_PREFIX = 28
 RESERVED_ADDRESSES = 5
 # The controller manager hands a /24 of the cluster range to each node.
 NODE_PREFIX = 24
+
+# https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
+RULES_OF_A_GROUP = 60
+MOST_RULES_OF_A_GROUP = 1000
+
+# https://docs.k3s.io/installation/registry-mirror
+_REGISTRY_PORT = 5001
 
 # https://docs.k3s.io/installation/requirements#inbound-rules-for-k3s-nodes
 _TUNNELS = {"vxlan": ("vxlan", 8472), "wireguard-native": ("wireguard", 51820)}
@@ -38,6 +43,12 @@ class IngressRule:
     cidr: str | None = None
     source_role: Role | None = None
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What EC2 identifies the rule of a group by."""
+        source = self.cidr or self.source_role
+        return (self.role, self.protocol, self.from_port, self.to_port, source)
+
 
 def subnet_cidrs(vpc_cidr: IPv4Network, number: int) -> tuple[IPv4Network, ...]:
     """The subnets of a VPC of our own: a /20 each, or equal parts of a smaller VPC."""
@@ -56,17 +67,66 @@ def machines_in(vpc_cidr: IPv4Network, subnets: int = 1) -> int:
     return subnet_cidrs(vpc_cidr, subnets)[0].num_addresses - RESERVED_ADDRESSES
 
 
-def nodes_in(cluster_cidr: IPv4Network) -> int:
+def nodes_in(cluster_cidr: IPv4Network, node_prefix: int = NODE_PREFIX) -> int:
     """How many nodes the range of the pods has room for."""
-    return 1 << (NODE_PREFIX - cluster_cidr.prefixlen)
+    return 1 << max(0, node_prefix - cluster_cidr.prefixlen)
 
 
-def ingress_rules(cluster: Cluster) -> tuple[IngressRule, ...]:
-    """Every rule, named so that adding one moves no other."""
-    return (*_from_outside(cluster.network), *_between_nodes(cluster))
+def pods_in(node_prefix: int) -> int:
+    """How many addresses for pods a node has: all but the network's, the bridge's and the last."""
+    return max(0, (1 << (32 - node_prefix)) - 3)
 
 
-def _from_outside(ranges: Ranges) -> Iterator[IngressRule]:
+def ingress_rules(cluster: ClusterSpec) -> tuple[IngressRule, ...]:
+    """Every rule, named so that adding one moves no other; each is in the cluster's groups once."""
+    return tuple({rule.key: rule for rule in reversed(rules(cluster))}.values())[::-1]
+
+
+def rules(cluster: ClusterSpec) -> tuple[IngressRule, ...]:
+    """Every rule, also those that are the same as another one."""
+    opened_rules = (rule for each in cluster.network.ingress for rule in opened(each))
+    return (*own_rules(cluster), *opened_rules)
+
+
+def own_rules(cluster: ClusterSpec) -> tuple[IngressRule, ...]:
+    """The rules without those of `network.ingress`."""
+    return (*_from_outside(cluster.network), *_between_nodes(cluster), *_for_k3s_keys(cluster))
+
+
+def opened(ingress: Ingress) -> Iterator[IngressRule]:
+    """The rules of an entry of `network.ingress`."""
+    for role in ingress.roles:
+        for ports in ingress.ports:
+            for source in ingress.sources:
+                if source == NODES:
+                    for each in ROLES:
+                        yield _opened(role, ingress.name, ingress.protocol, ports, source=each)
+                else:
+                    yield _opened(role, ingress.name, ingress.protocol, ports, cidr=source)
+
+
+def _opened(
+    role: Role,
+    label: str,
+    protocol: str,
+    ports: tuple[int, int],
+    *,
+    cidr: str | None = None,
+    source: Role | None = None,
+) -> IngressRule:
+    """
+    A rule by what it opens, whatever the configuration calls it.
+
+    Pulumi creates before it deletes, and EC2 rejects a rule that a group has: under another name
+    the same rule could not be created.
+    """
+    first, last = ports
+    service = f"ingress-{protocol}-{first if first == last else f'{first}-{last}'}"
+    rule = _rule(role, service, protocol, ports, cidr=cidr, source=source)
+    return replace(rule, description=f"{label} from {cidr or f'the {source}s'}")
+
+
+def _from_outside(ranges: NetworkSpec) -> Iterator[IngressRule]:
     for cidr in ranges.api_allowed_cidrs:
         yield _from_cidr("server", "api", API_PORT, cidr)
     for role in ROLES:
@@ -75,23 +135,37 @@ def _from_outside(ranges: Ranges) -> Iterator[IngressRule]:
 
 
 def _from_cidr(role: Role, service: str, port: int, cidr: str) -> IngressRule:
+    return _rule(role, service, "tcp", (port, port), cidr=cidr)
+
+
+def _rule(
+    role: Role,
+    service: str,
+    protocol: str,
+    ports: tuple[int, int],
+    *,
+    cidr: str | None = None,
+    source: Role | None = None,
+) -> IngressRule:
+    origin = cidr.replace(".", "-").replace("/", "-") if cidr else f"{source}s"
     return IngressRule(
-        name=f"{role}-{service}-{cidr.replace('.', '-').replace('/', '-')}",
+        name=f"{role}-{service}-{origin}",
         role=role,
-        description=f"{service} from {cidr}",
-        protocol="tcp",
-        from_port=port,
-        to_port=port,
+        description=f"{service} from {cidr or f'the {source}s'}",
+        protocol=protocol,
+        from_port=ports[0],
+        to_port=ports[1],
         cidr=cidr,
+        source_role=source,
     )
 
 
-def source_dest_check(cluster: Cluster) -> bool:
+def source_dest_check(cluster: ClusterSpec) -> bool:
     """Whether EC2 drops packets that neither come from nor go to the machine's own address."""
     return cluster.k3s.flannel_backend != "host-gw"
 
 
-def _between_nodes(cluster: Cluster) -> Iterator[IngressRule]:
+def _between_nodes(cluster: ClusterSpec) -> Iterator[IngressRule]:
     for source in ROLES:
         yield _from_role("server", "api", "tcp", API_PORT, source)
     backend = cluster.k3s.flannel_backend
@@ -125,12 +199,21 @@ def _all_from(role: Role, what: str, cidr: str | None, source: Role | None) -> I
 
 
 def _from_role(role: Role, service: str, protocol: str, port: int, source: Role) -> IngressRule:
-    return IngressRule(
-        name=f"{role}-{service}-{source}s",
-        role=role,
-        description=f"{service} from the {source}s",
-        protocol=protocol,
-        from_port=port,
-        to_port=port,
-        source_role=source,
-    )
+    return _rule(role, service, protocol, (port, port), source=source)
+
+
+def _for_k3s_keys(cluster: ClusterSpec) -> Iterator[IngressRule]:
+    """What keys of k3s need between nodes; k3s listens on the API's port of agents too for them."""
+    keys = {**cluster.k3s.server, **cluster.servers.k3s}
+    registry = keys.get("embedded-registry") is True
+    if cluster.k3s.flannel_backend == "none":
+        return
+    if registry or keys.get("supervisor-metrics") is True:
+        for source in ROLES:
+            ports = (API_PORT, API_PORT)
+            yield _opened("agent", "k3s supervisor", "tcp", ports, source=source)
+    if registry:
+        for role in ROLES:
+            for source in ROLES:
+                ports = (_REGISTRY_PORT, _REGISTRY_PORT)
+                yield _opened(role, "embedded registry", "tcp", ports, source=source)

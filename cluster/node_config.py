@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cluster import bucket, k3s_config, machine_files, network, parameters
+from cluster import bucket, k3s_config, machine_files, network, parameters, proxy
 from cluster.machine_files import Manifest, NodeConfig, OwnPart, PoolPart
 from cluster.model import Cluster, Node
 
@@ -76,6 +76,8 @@ def _pool(cluster: Cluster, node: Node, context: NodeContext) -> PoolPart:
     }
     if cluster.k3s.registries or context.registry_auth:
         content["registries"] = dict(cluster.k3s.registries)
+    if variables := proxy.variables(cluster, context.server_private_ips):
+        content["k3s"]["environment"] = variables
     if node.role == "agent":
         content["join"] = {
             "urls": [f"https://{each}:{network.API_PORT}" for each in context.server_private_ips]

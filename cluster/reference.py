@@ -24,6 +24,8 @@ from cluster.reading.declarations import (
     Strings,
 )
 from cluster.reading.keys import TOP, table
+from cluster.reading.nested import NestedObject, ObjectsByName
+from cluster.reading.ports import PortRange
 from cluster.reading.section import ROOT
 
 PROJECT = "k3s-aws"
@@ -86,6 +88,8 @@ _NAMES: Mapping[type[Key], str] = {
     Strings: "list of strings",
     StringMap: "map of strings",
     FreeObject: "object",
+    NestedObject: "object",
+    ObjectsByName: "map of objects",
     Object: "object",
     Objects: "list of objects",
 }
@@ -122,11 +126,16 @@ def _shape(declared: Key) -> dict[str, Any]:
             percentage = {"type": "string", "pattern": f"^({declared.pattern})$"}
             shape = {"anyOf": [number, percentage]}
         case Strings():
-            shape |= {"items": {"type": "string"}, "minItems": 1 if declared.empty else 0}
+            items = ["string", "integer"] if isinstance(declared.item, PortRange) else "string"
+            shape |= {"items": {"type": items}, "minItems": 1 if declared.empty else 0}
         case StringMap():
             shape["additionalProperties"] = {"type": "string"}
         case Objects(keys=keys):
             shape["items"] = _object(keys)
+        case NestedObject(keys=keys):
+            shape = {**_object(keys), "type": ["object", "null"]}
+        case ObjectsByName(value=value):
+            shape = {"type": ["object", "null"], "additionalProperties": _schema(value)}
         case Object(keys=keys):
             shape = _object(keys)
     return shape
@@ -139,6 +148,8 @@ _JSON_TYPES: Mapping[type[Key], str] = {
     Strings: "array",
     StringMap: "object",
     FreeObject: "object",
+    NestedObject: "object",
+    ObjectsByName: "object",
     Object: "object",
     Objects: "array",
 }

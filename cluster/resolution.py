@@ -34,6 +34,7 @@ def resolve(spec: ClusterSpec, facts: AwsFacts, find_image: Callable[[str], str]
     return Cluster(
         **fields,
         subnets=facts.subnets_of(spec.network),
+        vpc_ranges=tuple(facts.vpc_ranges) or (spec.network.vpc_cidr,),
         vpc_id=next((each.vpc_id for each in known if each), None),
         region=facts.region,
         account_id=facts.account_id,
@@ -69,5 +70,8 @@ def _network(ranges: NetworkSpec, caller: str | None) -> Network:
     fields = _fields(ranges) | {
         "api_allowed_cidrs": resolved(ranges.api_allowed_cidrs),
         "ssh_allowed_cidrs": resolved(ranges.ssh_allowed_cidrs),
+        "ingress": tuple(
+            dataclasses.replace(each, sources=resolved(each.sources)) for each in ranges.ingress
+        ),
     }
     return Network(**fields)

@@ -25,6 +25,9 @@ SERVERS = "servers"
 CALLER = "caller"
 """In an allow-list: the address the program's own requests come from."""
 
+NODES = "nodes"
+"""Among the sources of an ingress: every machine of the cluster."""
+
 TAG_PREFIX = "k3s-aws:"
 
 
@@ -52,9 +55,33 @@ class K3s:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ingress:
+    """
+    Further ports that the machines of `roles` let in, as pairs of the first and the last port.
+
+    A source is a range, CALLER or NODES.
+    """
+
+    name: str
+    roles: tuple[Role, ...]
+    protocol: str
+    ports: tuple[tuple[int, int], ...]
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proxy:
+    """The URLs of the machines' proxy, and what they reach without it."""
+
+    http_proxy: str | None
+    https_proxy: str | None
+    no_proxy: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
     """
-    The address ranges, the zones or subnets, and who may reach the API and the SSH port.
+    The address ranges, the zones or subnets, and who may reach which ports of the machines.
 
     An entry of an allow-list is a range or CALLER.
     """
@@ -68,6 +95,7 @@ class NetworkSpec:
     api_allowed_cidrs: tuple[str, ...]
     ssh_allowed_cidrs: tuple[str, ...]
     caller_address_url: str
+    ingress: tuple[Ingress, ...] = ()
 
     @property
     def ssh_enabled(self) -> bool:
@@ -76,7 +104,8 @@ class NetworkSpec:
 
     @property
     def uses_caller(self) -> bool:
-        return CALLER in (*self.api_allowed_cidrs, *self.ssh_allowed_cidrs)
+        opened = (source for each in self.ingress for source in each.sources)
+        return CALLER in (*self.api_allowed_cidrs, *self.ssh_allowed_cidrs, *opened)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +181,8 @@ class Identity:
     cluster_reads: tuple[str, ...]
     expiry_days: int
     generation: int
+    pod_security: str = "baseline"
+    """The level of Pod Security Admission of its namespaces."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +202,7 @@ class ClusterSpec:
     admin_kubeconfig: bool = False
     own_tags: Mapping[str, str] = field(default_factory=dict)
     rotation: Rotation = Rotation()
+    proxy: Proxy | None = None
     parameter_key_arn: str | None = None
     """The KMS key of the parameters, where it is not the account's own."""
     warnings: tuple[Problem, ...] = ()

@@ -12,6 +12,7 @@ from typing import Any
 
 import pulumi
 
+from cluster import untrusted_text
 from cluster.model import Network
 
 NODE = "k3s:index:Node"
@@ -24,8 +25,7 @@ WIDTH = 200
 _STRINGS = ("profile", "region", "accessKey", "secretKey", "token")
 _OBJECTS = ("endpoints", "assumeRole", "assumeRoles")
 
-# Colors and cursor movements, and every other control character.
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[^\x20-\x7e]")
+_COLORS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def hooks(name: str, network: Network) -> Mapping[str, pulumi.ErrorHook]:
@@ -70,9 +70,9 @@ def describe(instance_id: str, client: Callable[[], Any]) -> str:
 
 
 def last_lines(output: str) -> list[str]:
-    """The last lines with text, without anything that a terminal would obey."""
-    lines = [_CONTROL.sub("", line).strip() for line in output.splitlines()]
-    return [line[:WIDTH] for line in lines if line][-LINES:]
+    """The last lines with text, without anything that a terminal or a CI system would execute."""
+    lines = [_COLORS.sub("", line).strip() for line in output.splitlines()]
+    return [untrusted_text.printable(line[:WIDTH]) for line in lines if line][-LINES:]
 
 
 def _output(ec2: Any, instance_id: str) -> str:

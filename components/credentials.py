@@ -56,6 +56,7 @@ class Credentials(pulumi.ComponentResource):
             {"name": args.cluster.name, "expiryDays": AUTHORITY_EXPIRY_DAYS},
             self._child,
         )
+        self._parameters = args.parameters.of(self.authority)
         self.secrets = self._secrets()
         self.parameters = {role: self._give(role) for role in network.ROLES}
         self.register_outputs({"caHash": self.authority.caHash})
@@ -97,7 +98,7 @@ class Credentials(pulumi.ComponentResource):
             self._args.cluster, role, registries=bool(self._args.registry_auth)
         )
         return [
-            self._args.parameters.create(
+            self._parameters.create(
                 f"{self._name}-{role}-{path.rsplit('/', 1)[-1]}", path, values[key], self._child
             )
             for key, path in names.items()

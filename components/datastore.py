@@ -21,7 +21,7 @@ class DatastoreArgs:
     storage_id: pulumi.Input[str]
     first_server: plugin.Node
     record_name: str
-    tags: Mapping[str, str]
+    tags: Mapping[str, pulumi.Input[str]]
 
 
 class Datastore(pulumi.ComponentResource):

@@ -68,7 +68,9 @@ class K3sCluster(pulumi.ComponentResource):
         cluster = args.cluster
         hooks = error_hooks.options({**retries.hooks(name), **console.hooks(name, cluster.network)})
         opts = pulumi.ResourceOptions.merge(opts, hooks)
-        super().__init__("k3s:aws:K3sCluster", name, None, opts)
+        # Where everything is, in the state before there is anything: recovery compares it.
+        place = {"accountId": cluster.account_id, "region": cluster.region}
+        super().__init__("k3s:aws:K3sCluster", name, place, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self._name, self._args = name, args
         self._tags = cluster.tags
@@ -90,6 +92,7 @@ class K3sCluster(pulumi.ComponentResource):
             ),
             self._child,
         )
+        self._parameters = self._parameters.of(self._credentials.authority)
         self._bucket = self._create_bucket()
         self._addresses = {node.suffix: self._create_address(node) for node in cluster.nodes}
         self._roles = MachineRoles(
@@ -211,7 +214,7 @@ class K3sCluster(pulumi.ComponentResource):
                 storage_id=server.instance.id,
                 first_server=server.node,
                 record_name=parameters.datastore(self._args.cluster),
-                tags=self._tags,
+                tags=self._parameters.tags,
             ),
             self._child,
         )

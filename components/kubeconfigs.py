@@ -38,6 +38,7 @@ class Kubeconfigs:
                 "clusterReads": list(identity.cluster_reads),
                 "expiryDays": identity.expiry_days,
                 "generation": identity.generation,
+                "podSecurity": identity.pod_security,
                 "deadlineSeconds": self.cluster.node_deadline_seconds,
             },
             pulumi.ResourceOptions(

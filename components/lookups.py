@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import urllib.request
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -15,7 +14,9 @@ from cluster.aws_facts import AwsFacts, ExistingSubnet, InstanceType, OwnImage
 from cluster.errors import ConfigError
 from cluster.model import Cluster
 from cluster.spec import ClusterSpec
+from components import caller_address
 from components.account import Account
+from components.caller_address import AddressError
 
 T = TypeVar("T")
 
@@ -187,14 +188,11 @@ def _instance_type(name: str) -> InstanceType | None:
 
 def caller(url: str) -> str:
     """The range of the one address this program's requests come from. Raises LookupFailed."""
-    request = urllib.request.Request(url)  # noqa: S310 - the configuration's, http or https
     try:
-        with urllib.request.urlopen(request, timeout=CALLER_SECONDS) as response:  # noqa: S310
-            text = response.read(256).decode(errors="replace").strip()
-        return f"{ipaddress.IPv4Address(text)}/32"
-    except (OSError, ValueError) as error:
+        return f"{caller_address.fetch(url, CALLER_SECONDS)}/32"
+    except AddressError as error:
         raise LookupFailed(
-            f'{url} was asked for the address behind "caller": {error}\n'
+            f'{url} was asked for the address behind "caller", without a proxy: {error}\n'
             "    write the range itself into the allow-lists, or set "
             "cluster.network.callerAddressUrl to a service that returns an IPv4 address"
         ) from None

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 import pulumi_aws as aws
 
+from cluster.spec import TAG_PREFIX
+from components import plugin
+
 ACCOUNTS_KEY = "alias/aws/ssm"
 """The KMS key of Parameter Store that every account has."""
 
+MARK_TAG = f"{TAG_PREFIX}authority"
+MARK_DIGITS = 16
 SECONDS_BEFORE_THE_SAME_NAME = 30
 """
 How long after its deletion a parameter may be created again.
@@ -25,8 +30,18 @@ class SecretParameters:
     """How all parameters of a cluster are made: the KMS key, unless it is the account's; tags."""
 
     key_arn: str | None
-    tags: Mapping[str, str]
+    tags: Mapping[str, pulumi.Input[str]]
     replacement: pulumi.ResourceOptions
+
+    def of(self, authority: plugin.CertificateAuthority) -> SecretParameters:
+        """
+        The same with a tag that no other cluster has: the first digits of the authority's hash.
+
+        The names of parameters are chosen, so that of two stacks with the same names the tag alone
+        shows whose a parameter is.
+        """
+        mark = authority.caHash.apply(lambda digits: digits[:MARK_DIGITS])
+        return replace(self, tags={**self.tags, MARK_TAG: mark})
 
     def create(
         self,

@@ -210,6 +210,7 @@ class IdentityInputs(TypedDict):
     clusterReads: pulumi.Input[Sequence[pulumi.Input[str]]]
     expiryDays: pulumi.Input[int]
     generation: pulumi.Input[int]
+    podSecurity: NotRequired[pulumi.Input[str]]
     deadlineSeconds: pulumi.Input[int]
 
 
@@ -226,6 +227,7 @@ class Identity(PluginResource[IdentityInputs]):
     clusterReads: pulumi.Output[list[str]]
     expiryDays: pulumi.Output[int]
     generation: pulumi.Output[int]
+    podSecurity: pulumi.Output[str]
     deadlineSeconds: pulumi.Output[int]
     kubeconfig: pulumi.Output[str]
     userName: pulumi.Output[str]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from provider.display import displayed
 from provider.waiting import Clock, Wait
 
 Values = Mapping[str, Any]
@@ -54,7 +55,7 @@ class Operation:
         """Shows progress in the resource's row; the same text again is not sent."""
         if text != self._reported:
             self._reported = text
-            self.environment.progress_reporter.progress(self.urn, self.redact(text))
+            self.environment.progress_reporter.progress(self.urn, displayed(text, self.redact))
 
     def warn(self, text: str) -> None:
-        self.environment.progress_reporter.warn(self.urn, self.redact(text))
+        self.environment.progress_reporter.warn(self.urn, displayed(text, self.redact))

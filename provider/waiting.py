@@ -111,8 +111,8 @@ class Wait:
         """
         The result of a call that may block, or its error.
 
-        When the wait ends first, the call continues in its thread until its own time-out, and its
-        result is passed to `discard`.
+        When the wait ends first, the call continues in its thread until the connection that it uses
+        is closed, or until its own time-out, and its result is passed to `discard`.
         """
         self.check()
         future: Future[T] = Future()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from recovery.errors import RecoveryError
-from recovery.leftovers import Leftover
+from recovery.leftover import Leftover
 from recovery.recover import recover
 from recovery.stack import Stack
 
@@ -23,7 +23,9 @@ def agree(left: Sequence[Leftover]) -> bool:
         raise RecoveryError(
             "standard input is not a terminal\n    --yes removes them without asking"
         )
-    return input("These are in AWS and in no state. Remove them? [yes/no] ").strip() == "yes"
+    place = left[0].place
+    question = f"These are in AWS ({place}) and in no state. Remove them? [yes/no] "
+    return input(question).strip() == "yes"
 
 
 def main(words: list[str]) -> int:

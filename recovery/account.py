@@ -7,7 +7,8 @@ from typing import Any
 
 import boto3
 
-from recovery.leftovers import Client
+from recovery.leftover import Client
+from recovery.location import Location
 
 
 def clients(config: Mapping[str, Any], environment: Mapping[str, str]) -> Client:
@@ -33,6 +34,12 @@ def clients(config: Mapping[str, Any], environment: Mapping[str, str]) -> Client
         return session.client(service, endpoint_url=endpoints.get(service))  # type: ignore[call-overload]
 
     return client
+
+
+def location(client: Client) -> Location:
+    """Where the clients lead to. Raises botocore's errors."""
+    sts = client("sts")
+    return Location(sts.get_caller_identity()["Account"], client("ec2").meta.region_name)
 
 
 def _endpoints(config: Mapping[str, Any]) -> dict[str, str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from recovery import location
 from recovery.errors import RecoveryError
+from recovery.location import Recorded
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 
@@ -21,11 +23,12 @@ class Creation:
 
 @dataclass(frozen=True)
 class Interrupted:
-    """The interrupted creations of a stack, and the ids of all resources in its state."""
+    """The interrupted creations of a stack, and the ids and the location of its resources."""
 
     creations: Sequence[Creation]
     recorded_ids: frozenset[str]
     stack_urn: str
+    recorded: Recorded = field(default_factory=Recorded)
 
 
 def read(export: Mapping[str, Any]) -> Interrupted | None:
@@ -48,6 +51,7 @@ def read(export: Mapping[str, Any]) -> Interrupted | None:
         creations=creations,
         recorded_ids=frozenset(each["id"] for each in resources if each.get("id")),
         stack_urn=next(each["urn"] for each in resources if each["type"] == STACK_TYPE),
+        recorded=location.recorded(resources),
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from recovery import account, interrupted, leftovers
 from recovery.errors import RecoveryError
 from recovery.interrupted import Interrupted
-from recovery.leftovers import Client, Leftover
+from recovery.leftover import Client, Leftover
 from recovery.stack import Stack
 
 Agree = Callable[[Sequence[Leftover]], bool]
@@ -22,7 +23,8 @@ def recover(stack: Stack, agree: Agree, report: Report) -> None:
     Removes what interrupted creations left in AWS, and takes them out of the stack's state.
 
     Calls `agree` before it removes anything. May be repeated: what could not be removed is
-    found again. Raises RecoveryError, also while another run holds the stack's lock.
+    found again. Raises RecoveryError, also while another run holds the stack's lock, and where the
+    credentials are those of another account.
     """
     found = interrupted.read(stack.export())
     if found:
@@ -55,7 +57,9 @@ def _require_searchable(found: Interrupted) -> None:
 
 
 def _remove(found: Interrupted, client: Client, agree: Agree, report: Report) -> bool:
-    left = leftovers.find(found, client)
+    place = account.location(client)
+    found.recorded.require(place)
+    left = [replace(each, place=str(place)) for each in leftovers.find(found, client)]
     report(f"interrupted creations: {len(found.creations)}, left in AWS: {len(left)}")
     if left and not agree(left):
         report("nothing was removed, the state is unchanged")

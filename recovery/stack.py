@@ -31,14 +31,13 @@ class Stack:
 
     def export(self) -> dict[str, Any]:
         """The stack's state, its secrets still encrypted."""
-        content: dict[str, Any] = json.loads(self._pulumi("stack", "export"))
-        return content
+        return self._read("stack", "export")
 
     def aws_config(self) -> dict[str, Any]:
         """How the stack's own provider reaches AWS: its configuration, without `aws:`."""
-        content = json.loads(self._pulumi("config", "--json", "--show-secrets"))
+        content = self._read("config", "--json", "--show-secrets")
         return {
-            key.removeprefix("aws:"): each.get("objectValue", each["value"])
+            key.removeprefix("aws:"): each.get("objectValue", each.get("value"))
             for key, each in content.items()
             if key.startswith("aws:")
         }
@@ -55,6 +54,19 @@ class Stack:
         # Of the stack alone: its resources need not be reachable for this.
         words = ["--target", stack_urn, "--yes", "--skip-preview", "--suppress-outputs"]
         self._pulumi("refresh", pending, *words)
+
+    def _read(self, *words: str) -> dict[str, Any]:
+        """The object that a command prints; none of it is in an error, it may hold secrets."""
+        try:
+            content = json.loads(self._pulumi(*words))
+        except (ValueError, RecursionError):
+            content = None
+        if not isinstance(content, dict):
+            raise RecoveryError(
+                f"`pulumi {' '.join(words[:2])}` prints something else than a JSON object\n"
+                "    install the Pulumi CLI, 3.150 or newer"
+            )
+        return content
 
     def _pulumi(self, *words: str) -> str:
         selected = ["--stack", self.name] if self.name else []

@@ -37,6 +37,8 @@ ACCOUNT = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SES
 # they are defined: folders and files by what they start, and a folder's fixture that starts it.
 SLOW_PLACES = (
     *("localcloud", "recovery"),  # moto, and servers around it
+    # Servers that send without an end, or a byte now and then.
+    *("provider/ssh", "provider/kubernetes/test_transport.py", "components/test_caller_address.py"),
     # Hundreds of requests to simulated AWS services. Others of cloud_init/ boot machines too.
     *(f"cloud_init/test_{each}.py" for each in ("download", "k3s", "readiness", "tokens")),
     # A whole cluster for each test; tests/golden/state/ has one of each example in `make check`.

@@ -5,19 +5,28 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import http.client
 import os
+import re
 import shutil
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 from toolchain.errors import ToolchainError
 from toolchain.progress import SAY_EVERY_SECONDS, Say
 
 PROBE_SECONDS = 5.0
 SILENCE_SECONDS = 30.0
+# The whole of a download: the largest one at 150 KB/s. A source may send a byte now and then.
+DEADLINE_SECONDS = 1800.0
+# The largest file, an archive of Pulumi, has about 200 MiB.
+LARGEST_BYTES = 1 << 30
 CHUNK_BYTES = 1 << 20
 
 
@@ -51,7 +60,8 @@ def fetch(url: str, sha256: str, target: Path, say: Say) -> None:
     """
     Brings the file to `target`, whole and verified or not at all.
 
-    Raises ToolchainError when it cannot be fetched, does not fit on the disk, or is another file.
+    Raises ToolchainError when it cannot be fetched, does not fit on the disk, takes longer than
+    DEADLINE_SECONDS, is larger than LARGEST_BYTES, or is another file.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -63,7 +73,7 @@ def fetch(url: str, sha256: str, target: Path, say: Say) -> None:
                 "something between here and there replaced it"
             )
         part.replace(target)
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise ToolchainError(_explain(url, target, error)) from None
     finally:
         part.unlink(missing_ok=True)
@@ -76,16 +86,16 @@ def file_sha256(file: Path) -> str:
 
 
 def _copy(url: str, target: Path, say: Say) -> str:
-    digest, done, reported = hashlib.sha256(), 0, time.monotonic()
-    with (
-        urllib.request.urlopen(url, timeout=SILENCE_SECONDS) as answer,  # noqa: S310
-        target.open("wb") as output,
-    ):
-        size = int(answer.headers.get("Content-Length") or 0)
-        while chunk := answer.read(CHUNK_BYTES):
+    digest, done, began = hashlib.sha256(), 0, time.monotonic()
+    reported = began
+    with contextlib.closing(_open(url)) as response, target.open("wb") as output:
+        size = _size(response)
+        # One read at a time: a whole chunk of a source that drips would never be there.
+        while chunk := response.read1(CHUNK_BYTES):
+            done += len(chunk)
+            _check_limits(done, time.monotonic() - began)
             output.write(chunk)
             digest.update(chunk)
-            done += len(chunk)
             if time.monotonic() - reported >= SAY_EVERY_SECONDS:
                 reported = time.monotonic()
                 say(f"downloading {url.rsplit('/', 1)[1]} ... {done >> 20} of {size >> 20} MiB")
@@ -94,7 +104,46 @@ def _copy(url: str, target: Path, say: Say) -> str:
     return digest.hexdigest()
 
 
-def _explain(url: str, target: Path, error: OSError) -> str:
+def _open(url: str) -> Any:
+    """The response, whose headers must be there in time, however slowly they come."""
+    opened: Future[Any] = Future()
+
+    def ask() -> None:
+        try:
+            opened.set_result(urllib.request.urlopen(url, timeout=SILENCE_SECONDS))  # noqa: S310
+        except BaseException as error:  # raised again by opened.result()
+            opened.set_exception(error)
+
+    Thread(target=ask, daemon=True).start()
+    try:
+        return opened.result(SILENCE_SECONDS)
+    except FutureTimeoutError:
+        opened.add_done_callback(lambda late: late.exception() or late.result().close())
+        raise OSError(f"no response within {SILENCE_SECONDS:.0f} s") from None
+
+
+def _size(response: Any) -> int:
+    """The announced size in bytes; 0 where there is none."""
+    text = response.headers.get("Content-Length") or "0"
+    size = int(text) if re.fullmatch("[0-9]{1,18}", text) else 0
+    _check_limits(size, 0)
+    return size
+
+
+def _check_limits(size: int, seconds: float) -> None:
+    if size > LARGEST_BYTES:
+        raise OSError(f"it is larger than {LARGEST_BYTES >> 20} MiB")
+    if seconds > DEADLINE_SECONDS:
+        raise OSError(f"it is not there after {DEADLINE_SECONDS:.0f} s")
+
+
+def _explain(url: str, target: Path, error: OSError | http.client.HTTPException) -> str:
+    if isinstance(error, http.client.HTTPException):
+        # Its text is what the source sent.
+        return f"{url} could not be downloaded: no HTTP response ({type(error).__name__})"
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()
+        return f"{url} could not be downloaded: HTTP status {error.code}\n    run it again"
     if error.errno == errno.ENOSPC:
         free = shutil.disk_usage(target.parent).free >> 20
         return f"no space for {target}: {free} MiB are free\n    free some, then run it again"

@@ -23,6 +23,7 @@ NAMES: Mapping[Architecture, tuple[str, str]] = {
     "arm64": ("arm64", "k3s-arm64"),
 }
 ANSWER_SECONDS = 30
+LONGEST_LIST = 1 << 20
 _VERSION = re.compile(r"v\d+\.\d+\.\d+(-rc\d+)?\+[a-z0-9]+")
 _LINE = re.compile(r"^([0-9a-f]{64}) [ *](\S+)$", re.M)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -37,7 +38,7 @@ def fetched(version: str, say: Say, releases: str = RELEASES) -> dict[Architectu
         say(f"reading {url}")
         try:
             with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - the release page
-                found |= listed(answer.read().decode())
+                found |= listed(answer.read(LONGEST_LIST).decode())
         except (OSError, ValueError) as error:
             raise ToolchainError(
                 f"{url} cannot be read: {error}\n    check the version; without a connection, "

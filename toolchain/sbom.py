@@ -1,4 +1,9 @@
-"""The program's own dependencies as a CycloneDX file, written by cyclonedx-py."""
+"""
+The program's own dependencies as a CycloneDX file, written by cyclonedx-py.
+
+The programs that no requirement names are added: the Pulumi CLI, and the plugin that the package
+pulumi-aws starts. Both have the credentials of AWS.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +12,16 @@ import re
 from pathlib import Path
 from typing import Any
 
-from toolchain import progress
+from toolchain import pins, progress
 from toolchain.places import Places
 from toolchain.progress import Say
 
 FILE = "sbom.cdx.json"
 PROGRAM = "k3s-aws"
 """The name of the Pulumi project."""
+
+AWS_PACKAGE = "pulumi-aws"
+AWS_PLUGIN = "pulumi-resource-aws"
 
 DEADLINE_SECONDS = 120
 
@@ -68,5 +76,47 @@ def tidy(document: dict[str, Any], asked_for: set[str]) -> str:
         tool.pop("externalReferences", None)
     document["metadata"]["component"] = {"type": "application", "name": PROGRAM, "bom-ref": PROGRAM}
     needed = [each["bom-ref"] for each in document["components"] if each["name"] in asked_for]
+    versions = {each["name"]: each["version"] for each in document["components"]}
+    programs = [_cli(), _aws_plugin(versions[AWS_PACKAGE])]
+    document["components"] += programs
+    needed += [each["bom-ref"] for each in programs]
     document["dependencies"] = [{"ref": PROGRAM, "dependsOn": sorted(needed)}]
     return json.dumps(document, indent=1) + "\n"
+
+
+def _cli() -> dict[str, Any]:
+    """The Pulumi CLI that the toolchain gets, with the hash of the archive for each platform."""
+    version = pins.PULUMI_VERSION
+    purl = f"pkg:github/pulumi/pulumi@{version}"
+    archives = [
+        {
+            "comment": f"the archive for {platform}",
+            "hashes": [{"alg": "SHA-256", "content": sha256}],
+            "type": "distribution",
+            "url": f"{purl}?platform={platform}",
+        }
+        for platform, sha256 in sorted(pins.PULUMI_SHA256.items())
+    ]
+    return _program("pulumi", version, purl, archives)
+
+
+def _aws_plugin(version: str) -> dict[str, Any]:
+    """The plugin in the version of its package, which is the one that the package asks for."""
+    purl = f"pkg:github/pulumi/pulumi-aws@v{version}"
+    archive = {
+        "comment": "fetched over TLS by its version; no hash is compared, see docs/security.md",
+        "type": "distribution",
+        "url": purl,
+    }
+    return _program(AWS_PLUGIN, f"v{version}", purl, [archive])
+
+
+def _program(name: str, version: str, purl: str, archives: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "bom-ref": purl,
+        "externalReferences": archives,
+        "name": name,
+        "purl": purl,
+        "type": "application",
+        "version": version,
+    }

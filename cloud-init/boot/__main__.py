@@ -37,10 +37,8 @@ def _install_secrets(machine: Machine) -> None:
     tokens.install(machine)
 
 
-PREPARATION = (
-    Phase("ssh", ssh.install),
-    Phase("secrets", _install_secrets),
-    Phase("download-k3s", k3s.install),
+ACCESS = (Phase("ssh", ssh.install), Phase("secrets", _install_secrets))
+FILES = (
     Phase("manifests", k3s.install_manifests, k3s.has_manifests),
     Phase("configure", k3s.configure),
 )
@@ -56,7 +54,10 @@ def run_phases(environment: Environment, started: float, report: Report) -> None
     """All phases in order; those of the start only when k3s does not run as configured."""
     with report.phase("identity"):
         machine = identify(environment, started, report)
-    _run(PREPARATION, machine)
+    # The longest of all begins first; its phase is what is left of it.
+    end_install = environment.start(lambda: k3s.install(machine))
+    download = Phase("download-k3s", lambda _: end_install())
+    _run((*ACCESS, download, *FILES), machine)
     if not start.is_current(machine):
         _run(START, machine)
 

@@ -42,10 +42,12 @@ class Aws:
                 raise Retry(f"it returned {status}")
             return body.decode().strip()
 
-        if path not in self.received:
+        # Another thread may clear them at any time.
+        found = self.received.get(path)
+        if found is None:
             what = f"no {path} from the instance metadata service"
-            self.received[path] = self.wait.until(attempt, what)
-        return self.received[path]
+            found = self.received[path] = self.wait.until(attempt, what)
+        return found
 
     def credentials(self) -> dict[str, str]:
         """The temporary credentials of the instance's role."""

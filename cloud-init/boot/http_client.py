@@ -1,4 +1,4 @@
-"""HTTP requests. No proxy of the environment is used; what the network may do later is a Retry."""
+"""HTTP requests, with the configured proxy alone; what the network may do later is a Retry."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ TIMEOUT_SECONDS = 10
 LONGEST_BYTES = 1 << 20
 
 
+# What ProxyHandler takes: no proxies; None is those of the environment, once it has the configured
+# ones.
+proxies: Any = {}
+
+
 def open_url(
     url: str,
     headers: Mapping[str, str],
@@ -27,7 +32,7 @@ def open_url(
     """The open response, of whatever status. GET, or POST with a body, unless `method` is given."""
     request = Request(url, body, dict(headers), method=method)  # noqa: S310
     try:
-        opener = build_opener(ProxyHandler({}), HTTPSHandler(context=context))
+        opener = build_opener(ProxyHandler(proxies), HTTPSHandler(context=context))
         return opener.open(request, timeout=TIMEOUT_SECONDS)
     except HTTPError as response:
         return response

@@ -20,7 +20,7 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
-Type=notify
+{environment}Type=notify
 EnvironmentFile=-/etc/default/%N
 EnvironmentFile=-/etc/sysconfig/%N
 KillMode=process
@@ -79,9 +79,11 @@ def install(machine: Machine) -> None:
 
 def configuration(machine: Machine) -> Configuration:
     """Renders k3s's files from node.json and the secrets."""
+    variables = machine.node.k3s.get("environment", {})
+    lines = [f"Environment={name}={value}\n" for name, value in variables.items()]
     return Configuration(
         config=json.dumps(config(machine), indent=1) + "\n",
-        unit=UNIT.format(role=machine.role),
+        unit=UNIT.format(role=machine.role, environment="".join(lines)),
         registries=_registries(machine),
     )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from boot import http_client
 from boot.aws import Aws
 from boot.environment import Environment
 from boot.report import Report
@@ -106,6 +108,9 @@ class Machine:
 def identify(environment: Environment, started: float, report: Report) -> Machine:
     """Reads node.json, then the instance id from the metadata service; the deadline is set here."""
     node = read_node(environment.root)
+    if "environment" in node.k3s:
+        os.environ.update(node.k3s["environment"])
+        http_client.proxies = None
     wait = Wait(environment.clock, started + node.deadline_seconds)
     aws = Aws(environment, wait, report)
     machine = Machine(environment, node, aws.metadata("instance-id"), wait, report, aws)

@@ -48,6 +48,11 @@ def minor_of(release: str) -> str:
     return ".".join(release.removeprefix("v").split(".")[:2])
 
 
+def is_at_least(release: str, minor: str) -> bool:
+    """Whether a release is of this minor version or a later one."""
+    return _number(minor_of(release)) >= _number(minor)
+
+
 def flags_of(role: Role, minor: str) -> Mapping[str, Flag]:
     """
     The flags of `k3s <role>` by name, in this minor version.

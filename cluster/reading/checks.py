@@ -9,20 +9,24 @@ from datetime import datetime
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
 
 from cluster.errors import Kind
+from cluster.reading import reserved
 from cluster.reading.faults import Fault, quoted
-from cluster.spec import CALLER
+from cluster.spec import CALLER, NODES
 
 # A Kubernetes node name has 63 characters: <cluster>-<pool>-<8 digits of the instance id>.
 NAME_LENGTH = 32
 POOL_NAME_LENGTH = 21
 LABEL_LENGTH = 63
+# k3s installs a chart by the Job helm-install-<name>, and its name is a label of the Job's pods.
+# https://github.com/k3s-io/helm-controller/blob/main/pkg/controllers/chart/chart.go
+CHART_NAME_LENGTH = LABEL_LENGTH - len("helm-install-")
 NAME_PATTERN = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?")
 
 
 def name_check(length: int, example: str) -> Callable[[str], Fault | None]:
-    """The check of a name that becomes part of node names."""
+    """The check of a name that becomes part of the name of a Kubernetes object."""
 
     def check(name: str) -> Fault | None:
         what = _name_fault(name, length)
@@ -112,14 +116,19 @@ def range_check(widest: int, narrowest: int, example: str) -> Callable[[str], Fa
         if fault is None and not widest <= IPv4Network(text).prefixlen <= narrowest:
             fix = f"choose a prefix from /{widest} to /{narrowest}, such as {quoted(example)}"
             fault = Fault(f"{text} is out of range", fix)
-        return fault
+        return fault or reserved.own(IPv4Network(text), example)
 
     return check
 
 
 def allowed_range(text: str) -> Fault | None:
     """An entry of an allow-list."""
-    return None if text == CALLER else cidr(text)
+    return None if text == CALLER else cidr(text) or reserved.source(IPv4Network(text))
+
+
+def source(text: str) -> Fault | None:
+    """A source of an ingress."""
+    return None if text == NODES else allowed_range(text)
 
 
 def cidr(text: str) -> Fault | None:

@@ -14,9 +14,14 @@ from typing import Any
 
 from cluster.effect import Effect
 from cluster.errors import Kind
+from cluster.reading import json_values
 from cluster.reading.faults import Fault, listed_twice, quoted, suggestion, wrong_type
 
 Path = tuple[str | int, ...]
+
+
+# `pulumi config set --path` makes a boolean of true and a number of 1, in quotes of the shell too.
+_IN_QUOTES = "put the value in quotes; on the command line: pulumi config set --path --type string"
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ class String(Key):
         if not isinstance(value, str):
             scalar = isinstance(value, bool | int | float)
             fix = f"write a string such as {quoted(self.example or self.default)}"
-            return wrong_type("a string", value, "put the value in quotes" if scalar else fix)
+            return wrong_type("a string", value, _IN_QUOTES if scalar else fix)
         if self.choices and value not in self.choices:
             what = f"must be one of {', '.join(self.choices)}, found {quoted(value)}"
             return Fault(what, suggestion(value, self.choices, f"use {' or '.join(self.choices)}"))
@@ -198,11 +203,7 @@ class FreeObject(Key):
         if not isinstance(value, Mapping):
             yield (), wrong_type("an object", value, "write keys and values")
             return
-        for name in value:
-            if not isinstance(name, str):
-                # PyYAML reads `on` as true, Pulumi as a string; in quotes it is the same for both.
-                what = f"the key must be a string, found {quoted(name)}"
-                yield (str(name),), Fault(what, "put the key in quotes", Kind.TYPE)
+        yield from json_values.faults(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,8 +214,10 @@ class StringMap(FreeObject):
     check: Callable[[Mapping[str, str]], Iterator[tuple[Path, Fault]]]
 
     def faults(self, value: Any) -> Iterator[tuple[Path, Fault]]:
-        yield from super().faults(value)
-        if isinstance(value, Mapping):
+        if not isinstance(value, Mapping):
+            yield from super().faults(value)
+        else:
+            yield from json_values.key_faults(value)
             named = {name: each for name, each in value.items() if isinstance(name, str)}
             found = {name: self.value.fault(each) for name, each in named.items()}
             yield from (((name,), fault) for name, fault in found.items() if fault)

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from cluster.errors import Kind
+
+USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^\s/?#\"'<>@]*)@")
+"""Scheme and user information of a URL that has some."""
+QUERY_SECRET = re.compile(
+    r"([?&](?:x-amz-signature|x-amz-security-token|x-goog-signature|signature|sig|token|password"
+    r"|access_token|private_token|api_?key|secret)=)([^&\s\"']+)",
+    re.IGNORECASE,
+)
+"""The parameter of a URL that grants access, such as that of a presigned one, and its value."""
+
+
+# Characters of a value in a message.
+_LONGEST = 200
 
 
 class Fault(NamedTuple):
@@ -26,7 +40,13 @@ def quoted(value: object) -> str:
         return "an object"
     if isinstance(value, list):
         return "a list"
-    return json.dumps(value, ensure_ascii=False, default=str)
+    text = without_credentials(json.dumps(value, ensure_ascii=False, default=str))
+    return text if len(text) <= _LONGEST else f'{text[:_LONGEST]}..."'
+
+
+def without_credentials(text: str) -> str:
+    """The text with "..." in place of what may be a password in a URL."""
+    return QUERY_SECRET.sub(r"\1...", USER_INFO.sub(r"\1://...@", text))
 
 
 def wrong_type(expected: str, value: object, fix: str) -> Fault:

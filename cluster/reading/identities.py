@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from cluster.errors import Kind
+from cluster.reading import kube_objects
 from cluster.reading.faults import quoted
-from cluster.reading.section import Section
-from cluster.spec import Identity
+from cluster.reading.manifests import chart_namespace
+from cluster.reading.section import Section, format_path
+from cluster.spec import Identity, Manifest
 
 # What each role is in Kubernetes' own words:
 # https://kubernetes.io/docs/reference/access-authn-authz/rbac/#user-facing-roles
@@ -16,6 +18,10 @@ ROLES: Mapping[str, str] = {"viewer": "view", "deployer": "edit"}
 # `kubectl get nodes`.
 _READABLE = ("nodes", "namespaces")
 _START_PODS = ("edit", "admin")
+# Bound to a namespace, it may also change the labels of the namespace itself.
+_CHANGES_LABELS = "cluster-admin"
+_START_PODS_IN_A_NAMESPACE = (*_START_PODS, _CHANGES_LABELS)
+_NOT_ENFORCED = "privileged"
 _SYSTEM = "kube-system"
 # The certificate's common name, `k3s-aws:<cluster>:<identity>:<8 digits>`, has 64 characters:
 # https://www.rfc-editor.org/rfc/rfc5280#appendix-A.1 (ub-common-name)
@@ -29,7 +35,27 @@ def read(top: Section, cluster_name: str) -> tuple[Identity, ...]:
         section.require_unique("name", owners, "ci-shop")
         if top.valid("name") and section.valid("name"):
             _check_length(section, cluster_name)
+    _check_pod_security(top["identities"])
     return tuple(_read_identity(each) for each in top["identities"])
+
+
+def _check_pod_security(sections: Sequence[Section]) -> None:
+    """A namespace has one level, whichever identities share it."""
+    levels: dict[str, Section] = {}
+    for section in sections:
+        if not section.valid("podSecurity", "namespaces"):
+            continue
+        for namespace in section["namespaces"]:
+            other = levels.setdefault(namespace, section)
+            if other["podSecurity"] != section["podSecurity"]:
+                section.report(
+                    "podSecurity",
+                    f"{quoted(section['podSecurity'])} is not the level that {quoted(namespace)} "
+                    f"has in {format_path(other.path)}: {quoted(other['podSecurity'])}",
+                    "write the same level for every identity of a namespace",
+                    Kind.CONFLICT,
+                )
+                break
 
 
 def _check_length(section: Section, cluster_name: str) -> None:
@@ -76,6 +102,7 @@ def _check_namespaces(section: Section, *, is_deployer: bool) -> None:
             'write a list such as ["default"]',
             Kind.REQUIRED,
         )
+    _warn_of_pods(section)
     everywhere = not section["namespaces"]
     if _cluster_role(section) in _START_PODS and (everywhere or _SYSTEM in section["namespaces"]):
         section.warn(
@@ -84,3 +111,58 @@ def _check_namespaces(section: Section, *, is_deployer: bool) -> None:
             "Kubernetes' own controllers",
             "name the namespaces of your applications",
         )
+
+
+def _warn_of_pods(section: Section) -> None:
+    """Warns of who may start a pod that is root on its node, where the namespace allows it."""
+    role, namespaces = _cluster_role(section), section["namespaces"]
+    if not namespaces:
+        return
+    if role == _CHANGES_LABELS:
+        section.warn(
+            "clusterRole",
+            f"who is {_CHANGES_LABELS} of a namespace can become administrator of the cluster: it "
+            "may change the labels of the namespace, and so start pods that are root on their node",
+            'use clusterRole: "admin"',
+        )
+    elif role in _START_PODS and section["podSecurity"] == _NOT_ENFORCED:
+        section.warn(
+            "podSecurity",
+            f"who deploys into {', '.join(namespaces)} can become administrator: privileged pods "
+            "are root on their node, a server's too",
+            'leave it out, or use "restricted"',
+        )
+
+
+def check_charts(
+    top: Section, identities: Sequence[Identity], manifests: Sequence[Manifest]
+) -> None:
+    """
+    Warns of charts in a namespace in which an identity may start pods.
+
+    A pod may run as each ServiceAccount of its namespace, and charts often have one that reads
+    Secrets everywhere. Identities of the whole cluster have a warning of their own.
+    """
+    for section, key, namespace in _chart_namespaces(top, manifests):
+        for each in identities:
+            may_start_pods = each.cluster_role in _START_PODS_IN_A_NAMESPACE
+            if may_start_pods and namespace in each.namespaces:
+                section.warn(
+                    key,
+                    f"identity {quoted(each.name)} may start pods in the chart's namespace "
+                    f"{quoted(namespace)}, with the rights of each ServiceAccount in it",
+                    "give the chart a namespace of its own, or the identity another one",
+                )
+
+
+def _chart_namespaces(
+    top: Section, manifests: Sequence[Manifest]
+) -> Iterator[tuple[Section, str, str]]:
+    for section in top["charts"]:
+        yield section, "namespace", chart_namespace(section)
+    given = [each for each in manifests if not each.of_chart]
+    for section, manifest in zip(top["manifests"], given, strict=True):
+        # Large ones take a second to read, and hardly any has a chart.
+        if "HelmChart" in manifest.content and kube_objects.fault(manifest.content) is None:
+            for namespace in kube_objects.chart_namespaces(manifest.content):
+                yield section, section.given("content", "file")[0], namespace

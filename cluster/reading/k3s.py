@@ -11,6 +11,7 @@ import yaml
 
 from cluster import k3s_flags, releases
 from cluster.errors import Kind
+from cluster.reading import component_arguments, go_yaml
 from cluster.reading.faults import Fault, quoted, suggestion, wrong_type
 from cluster.reading.section import Section
 from cluster.spec import Architecture, K3s, Role
@@ -28,23 +29,35 @@ _EXPECTED: Mapping[k3s_flags.Type, str] = {
     "duration": 'a duration such as "10m"',
 }
 _INTEGER = re.compile(r"[+-]?\d+")
-# What Go's time.ParseDuration takes.
-_DURATION = re.compile(r"[+-]?(0|((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)")
-_ARGUMENTS = "-arg"
 _READABLE = "is a secret and would be readable in user data and state"
 
 
 def read(section: Section) -> K3s:
     minor = k3s_flags.minor_of(section["version"])
+    _check_version(section)
     for role in ("server", "agent"):
         check_k3s_keys(section, role, role, minor)
-    _check_registries(section)
     return K3s(
         **section.arguments(without=("bucket",)),
         from_bucket=section["bucket"],
         sha256=_sha256(section),
         disabled=_disabled(section["components"]),
     )
+
+
+def _check_version(section: Section) -> None:
+    version, listed = section["version"], k3s_flags.VERSIONS
+    if not section.valid("version"):
+        return
+    if not k3s_flags.is_at_least(version, listed[0]):
+        what = f"{version} is older than {listed[0]}, the oldest version that is supported"
+        fix = f"choose one of {', '.join(releases.PINNED)}"
+        section.report("version", what, fix, Kind.UNAVAILABLE)
+    elif k3s_flags.minor_of(version) not in listed:
+        what = f"{version} is newer than {listed[-1]}, the newest version whose keys are checked"
+        section.warn("version", what, "compare your keys with k3s server --help of the release")
+    if "-rc" in version:
+        section.warn("version", f"{version} is a release candidate", "choose a release")
 
 
 def _sha256(section: Section) -> Mapping[Architecture, str]:
@@ -88,7 +101,10 @@ def check_k3s_keys(section: Section, key: str, role: Role, minor: str) -> None:
     for name, value in section[key].items():
         if _is_known(name, minor):
             for fault in _faults(name, value, role, minor):
-                section.report(key, *fault, below=(name,))
+                if fault.kind is Kind.WARNING:
+                    section.warn(key, fault.what, fault.fix, below=(name,))
+                else:
+                    section.report(key, *fault, below=(name,))
         else:
             _report_unknown(section, key, name, role, minor)
 
@@ -140,7 +156,10 @@ def _faults(name: str, value: Any, role: Role, minor: str) -> Iterator[Fault]:
         )
         yield Fault(_READABLE, fix, Kind.SECRET)
     elif name in flags:
-        yield from _type_faults(name, value, flags[name].type)
+        yield from _type_faults(name, value, flags[name].type, minor)
+        unreadable = go_yaml.fault(value)
+        if unreadable:
+            yield unreadable
     elif role == "agent":
         what = "is a key of k3s server only, and k3s agent does not start with it"
         yield Fault(what, "set it below cluster.k3s.server or cluster.servers.k3s")
@@ -149,41 +168,17 @@ def _faults(name: str, value: Any, role: Role, minor: str) -> Iterator[Fault]:
         yield Fault(what, "set it below cluster.k3s.agent or the k3s of a pool")
 
 
-def _type_faults(name: str, value: Any, kind: k3s_flags.Type) -> Iterator[Fault]:
+def _type_faults(name: str, value: Any, kind: k3s_flags.Type, minor: str) -> Iterator[Fault]:
     values = value if isinstance(value, list) else [value]
     right = {
         "string": isinstance(value, str | int | float) and not isinstance(value, bool),
         "strings": bool(values) and all(isinstance(each, str) for each in values),
         "boolean": isinstance(value, bool),
         "integer": not isinstance(value, bool) and bool(_INTEGER.fullmatch(str(value))),
-        "duration": isinstance(value, str) and bool(_DURATION.fullmatch(value)),
+        "duration": isinstance(value, str) and bool(component_arguments.DURATION.fullmatch(value)),
     }[kind]
     if not right:
         example = "true or false" if kind == "boolean" else _EXPECTED[kind]
         yield wrong_type(_EXPECTED[kind], value, f"write {example}")
-    elif name.endswith(_ARGUMENTS):
-        for each in values:
-            if each.startswith("-"):
-                what = f"{quoted(each)} begins with a hyphen"
-                yield Fault(what, "write name=value without hyphens")
-
-
-def _check_registries(section: Section) -> None:
-    for name, content in section["registries"].items():
-        if name not in ("mirrors", "configs"):
-            what = "is not a key of registries.yaml"
-            fix, kind = "use mirrors or configs", Kind.UNKNOWN_KEY
-            section.report("registries", what, fix, kind, below=(name,))
-        elif not isinstance(content, Mapping):
-            fault = wrong_type("an object", content, "write registries by name")
-            section.report("registries", *fault, below=(name,))
-        elif name == "configs":
-            hosts = [host for host, each in content.items() if isinstance(each, Mapping)]
-            for host in (each for each in hosts if "auth" in content[each]):
-                # Not quoted: it may be a password.
-                fix = (
-                    "pulumi config set --secret --path "
-                    f"'k3s-aws:registryAuth[{quoted(str(host))}].password'"
-                )
-                below = (name, str(host), "auth")
-                section.report("registries", _READABLE, fix, Kind.SECRET, below=below)
+    elif name.endswith(component_arguments.SUFFIX):
+        yield from component_arguments.faults(name, values, minor)

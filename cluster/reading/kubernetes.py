@@ -47,6 +47,11 @@ def name(key: str) -> Fault | None:
     return None
 
 
+def is_domain(text: str) -> bool:
+    """Whether a text is a valid DNS name."""
+    return bool(_SUBDOMAIN.fullmatch(text)) and len(text) <= 253
+
+
 def value(text: str) -> Fault | None:
     """The check of the value of a label or a taint."""
     if text and not _NAME.fullmatch(text):

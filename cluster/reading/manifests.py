@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-
-import yaml
+from collections.abc import Callable, Sequence
 
 from cluster import charts
 from cluster.errors import Kind
-from cluster.reading.faults import Fault, quoted
+from cluster.reading import kube_objects
+from cluster.reading.faults import quoted
 from cluster.reading.section import Section, format_path
 from cluster.spec import K3s, Manifest
 
@@ -74,30 +73,20 @@ def _read_text(section: Section, key: str, read_file: ReadFile) -> str | None:
             fix = "name a file that is there, from the project's folder"
             section.report("file", f"{quoted(section[key])} cannot be read: {why}", fix)
             return None
-    fault = _fault(text)
+    fault = kube_objects.fault(text)
     if fault is not None:
         section.report(key, *fault)
     return text
 
 
-def _fault(text: str) -> Fault | None:
-    try:
-        objects = [each for each in yaml.safe_load_all(text) if each is not None]
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        fix = "correct it; kubectl apply --dry-run=client -f shows more"
-        return Fault(f"is not valid YAML{where}", fix)
-    if not objects:
-        return Fault("contains no object", "write one, or remove the manifest")
-    for each in objects:
-        if not isinstance(each, Mapping) or not {"apiVersion", "kind"} <= set(each):
-            what = "contains something without apiVersion and kind"
-            return Fault(what, "write Kubernetes objects only")
-        if each["kind"] == "Secret":
-            what = "contains a Secret, which would be readable in user data and state"
-            return Fault(what, "create it with the kubeconfig after pulumi up", Kind.SECRET)
-    return None
+def chart_namespace(section: Section) -> str:
+    """
+    Where the objects of a chart are: by default in a namespace of its own.
+
+    Who may start pods in a namespace can use each ServiceAccount in it.
+    """
+    name: str = section["namespace"] or section["name"]
+    return name
 
 
 def _read_chart(section: Section, taken: dict[str, str], disabled: Sequence[str]) -> Manifest:
@@ -118,7 +107,7 @@ def _read_chart(section: Section, taken: dict[str, str], disabled: Sequence[str]
         chart=chart,
         repo=section["repo"] or "",
         version=section["version"] or "",
-        namespace=section["namespace"] or "default",
+        namespace=chart_namespace(section),
         values=dict(section["values"]),
     )
     return Manifest(name=file, content=content, of_chart=True)

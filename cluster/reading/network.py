@@ -8,6 +8,7 @@ from ipaddress import IPv4Network
 
 from cluster import network
 from cluster.errors import Kind
+from cluster.reading import ingress, reserved
 from cluster.reading.faults import quoted
 from cluster.reading.section import Section
 from cluster.spec import K3s, NetworkSpec, PoolSpec
@@ -16,13 +17,20 @@ _OPEN = "0.0.0.0/0"
 _OWNERS = {"vpcCidr": "VPC's", "clusterCidr": "pods'", "serviceCidr": "services'"}
 
 
-def read(section: Section, k3s: K3s) -> NetworkSpec:
-    ranges = NetworkSpec(**section.arguments())
+def read(section: Section, k3s: K3s, *, agents: bool) -> NetworkSpec:
+    """The network; `agents`: whether the cluster has pools."""
+    opened = ingress.read(section, agents=agents)
+    ranges = NetworkSpec(**section.arguments(), ingress=opened)
     for key in ("apiAllowedCidrs", "sshAllowedCidrs"):
         for index, text in enumerate(section[key]):
             if text == _OPEN:
                 what = f"{quoted(_OPEN)} lets everybody on the internet connect"
                 section.warn(key, what, 'name your own ranges, or "caller"', below=(index,))
+    for key in _OWNERS:
+        if section.valid(key) and reserved.is_public(section[key]):
+            what = f"{section[key]} has public addresses, which pods could not reach as such"
+            fix = f"choose a private range, such as {quoted(section.default(key))}"
+            section.warn(key, what, fix)
     _check_overlaps(section)
     _check_place(section, ranges)
     zones, subnets, vpc = ranges.availability_zones, ranges.subnet_ids, ranges.vpc_cidr
@@ -45,8 +53,14 @@ def read(section: Section, k3s: K3s) -> NetworkSpec:
     return ranges
 
 
-def check_room(section: Section, pools: Sequence[PoolSpec], ranges: NetworkSpec) -> None:
-    """Reports ranges with fewer addresses than there are machines and pods."""
+def check_room(
+    section: Section, pools: Sequence[PoolSpec], ranges: NetworkSpec, node_prefix: int
+) -> None:
+    """
+    Reports ranges with fewer addresses than there are machines and pods.
+
+    `node_prefix` is that of the range of pods that each node gets.
+    """
     nodes = sum(pool.count for pool in pools)
     places = len(ranges.subnet_ids) or max(1, len(ranges.availability_zones))
     # The machines of each pool begin with the first subnet.
@@ -60,13 +74,14 @@ def check_room(section: Section, pools: Sequence[PoolSpec], ranges: NetworkSpec)
             f"choose a wider range, such as {quoted(section.default('vpcCidr'))}, or fewer nodes",
             Kind.LIMIT,
         )
-    room = network.nodes_in(ranges.cluster_cidr)
+    room = network.nodes_in(ranges.cluster_cidr, node_prefix)
     if section.valid("clusterCidr") and nodes > room:
         section.report(
             "clusterCidr",
-            f"{ranges.cluster_cidr} has room for the pods of {room} nodes, and {nodes} are asked "
-            "for",
-            'choose a wider range, such as "10.128.0.0/12", or fewer nodes',
+            f"{ranges.cluster_cidr} has room for the pods of {room} nodes (/{node_prefix} each), "
+            f"and {nodes} are asked for",
+            'choose a wider range, such as "10.128.0.0/12", or fewer nodes'
+            + ("" if node_prefix == network.NODE_PREFIX else ", or a larger node-cidr-mask-size"),
             Kind.LIMIT,
         )
 

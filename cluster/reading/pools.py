@@ -9,7 +9,10 @@ from cluster.errors import Kind
 from cluster.images import Image
 from cluster.reading.k3s import check_k3s_keys
 from cluster.reading.section import Section, format_path
-from cluster.spec import SERVERS, PoolSpec, Role, Spot, Taint
+from cluster.spec import SERVERS, ClusterSpec, PoolSpec, Role, Spot, Taint
+
+_KEEPS_AWAY = ("NoSchedule", "NoExecute")
+_MOST_NODES = 5000
 
 
 def read_servers(section: Section, image: Image, k3s_minor: str) -> PoolSpec:
@@ -62,6 +65,23 @@ def _read_taints(section: Section) -> tuple[Taint, ...]:
                 fix, kind = "remove one of them", Kind.DUPLICATE
                 section.report("taints", what, fix, kind, below=(index,))
     return taints
+
+
+def check_taints(top: Section, spec: ClusterSpec) -> None:
+    """Warns where no machine takes a pod without tolerations, such as the one of a chart."""
+    used = [pool for pool in spec.all_pools if pool.count]
+    if all(any(each.effect in _KEEPS_AWAY for each in pool.taints) for pool in used):
+        what = "every machine has a taint: pods without a toleration, such as charts', stay pending"
+        fix = "add a pool without taints, or remove one with the effect NoSchedule or NoExecute"
+        top["servers"].warn("taints", what, fix)
+
+
+def check_number(top: Section, spec: ClusterSpec) -> None:
+    """https://kubernetes.io/docs/setup/best-practices/cluster-large/"""
+    number = sum(pool.count for pool in spec.all_pools)
+    if number > _MOST_NODES:
+        what = f"{number} nodes are more than the {_MOST_NODES} that Kubernetes supports"
+        top.report("pools", what, "ask for fewer", Kind.LIMIT)
 
 
 def read_image(section: Section, base: Image | None) -> Image:

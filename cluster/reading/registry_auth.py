@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cluster.errors import ConfigError, Kind, Problem
+from cluster.reading import go_yaml, registry_hosts
 from cluster.reading.faults import unknown_key
 
 KEY = "registryAuth"
@@ -43,6 +44,10 @@ def check(raw: object, *, is_secret: bool) -> Mapping[str, Any]:
 
 def _check_host(host: object, fields: object) -> Iterator[Problem]:
     path = f'{KEY}["{host}"]'
+    fault = registry_hosts.host(str(host))
+    if fault:
+        yield Problem(KEY if fault.kind is Kind.SECRET else path, *fault)
+        return
     if not isinstance(fields, Mapping) or not fields:
         yield Problem(path, "must be an object", f"known keys: {', '.join(FIELDS)}", Kind.TYPE)
         return
@@ -53,3 +58,7 @@ def _check_host(host: object, fields: object) -> Iterator[Problem]:
             # Not quoted: it may be a password.
             fix = "put the value in quotes"
             yield Problem(f"{path}.{name}", "must be a string", fix, Kind.TYPE)
+    if all(name in FIELDS and isinstance(field, str) for name, field in fields.items()):
+        fault = registry_hosts.credentials(fields) or go_yaml.fault(fields)
+        if fault:
+            yield Problem(path, *fault)

@@ -9,7 +9,7 @@ from typing import Any
 
 from cluster.errors import ConfigError, Kind, Problem
 from cluster.reading.declarations import Key, Object, Objects, Path
-from cluster.reading.faults import Fault, not_an_object, quoted, unknown_key
+from cluster.reading.faults import Fault, not_an_object, quoted, unknown_key, without_credentials
 
 ROOT = "cluster"
 _PLAIN = re.compile(r"[\w-]+")
@@ -24,11 +24,19 @@ class Problems:
         self._warned: list[tuple[Path, Fault]] = []
 
     def add(self, path: Path, fault: Fault) -> None:
-        self._found.append((path, fault))
+        """Adds the problem; of a secret, which is to be removed anyway, only the last one."""
+        secret = [each for each in self._found if each[0] == path and each[1].kind is Kind.SECRET]
+        if not secret or fault.kind is Kind.SECRET:
+            self._found = [each for each in self._found if each not in secret]
+            self._found.append((path, fault))
 
     def warn(self, path: Path, what: str, fix: str) -> None:
         """What is allowed, and perhaps not intended."""
         self._warned.append((path, Fault(what, fix, Kind.WARNING)))
+
+    def has(self, path: Path) -> bool:
+        """Whether a problem was found at the path or below it."""
+        return any(found[: len(path)] == path for found, _ in self._found)
 
     def raise_if_any(self) -> None:
         if self._found:
@@ -111,6 +119,11 @@ class Section:
     def __contains__(self, key: str) -> bool:
         return key in self._content
 
+    @property
+    def content(self) -> Mapping[Any, Any]:
+        """The object as the file has it."""
+        return self._content
+
     def __getitem__(self, key: str) -> Any:
         return self._values[key]
 
@@ -159,7 +172,7 @@ class Section:
 
 def format_path(path: Path) -> str:
     """The path as `pulumi config set --path` takes it: `cluster.pools[1].count`."""
-    return ROOT + "".join(map(_step, path))
+    return ROOT + without_credentials("".join(map(_step, path)))
 
 
 def _step(step: str | int) -> str:

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strat
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 
 from cluster.errors import Kind
@@ -17,7 +17,7 @@ from cluster.spec import TAG_PREFIX
 
 # AWS takes 50 for each resource; the program has up to five of its own.
 MOST = 45
-_CHARACTERS = re.compile(r"[\w\s.:/=+\-@]*")
+_SIGNS = frozenset("_.:/=+-@")
 _ALLOWED = "letters, digits, blanks and . : / = + - @ _"
 
 
@@ -48,13 +48,18 @@ def _name(key: str) -> Fault | None:
     if key.lower().startswith(("aws:", TAG_PREFIX)) or key == "Name":
         what = "is a tag of AWS's or of the program's own"
         return Fault(what, "choose another key", Kind.FORBIDDEN)
-    if not key or len(key) > 128 or not _CHARACTERS.fullmatch(key):
+    if not key or len(key) > 128 or not _is_allowed(key):
         return Fault(f"{quoted(key)} is not a valid tag key", f"use up to 128 {_ALLOWED}")
     return None
 
 
 def value(text: str) -> Fault | None:
     """The check of the value of a tag."""
-    if len(text) > 256 or not _CHARACTERS.fullmatch(text):
+    if len(text) > 256 or not _is_allowed(text):
         return Fault(f"{quoted(text)} is not a valid tag value", f"use up to 256 {_ALLOWED}")
     return None
+
+
+def _is_allowed(text: str) -> bool:
+    """What IAM and SSM state for keys and values: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*."""
+    return all(each in _SIGNS or unicodedata.category(each)[0] in "LZN" for each in text)

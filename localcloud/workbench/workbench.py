@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from localcloud import architectures
 from localcloud.lifecycle import Cloud
-from localcloud.workbench import aws_plugin, environment, stack_config
+from localcloud.workbench import aws_plugin, environment, stack_config, stack_file
 from localcloud.workbench.folder import Folder
 from localcloud.workbench.stages import Stages
 from toolchain import docker_engine, k3s, packages, pulumi_cli
@@ -58,10 +56,10 @@ class Workbench:
     def write_stack_config(self) -> None:
         """Updates the folder's stack configuration; a file without changes is not written."""
         file = self.folder.stack_config
-        before = yaml.safe_load(file.read_text()) if file.exists() else None
-        after = self.stack_config(before or {})
+        before = stack_file.read(file)
+        after = self.stack_config(before)
         if after != before:
-            file.write_text(yaml.safe_dump(after, sort_keys=False))
+            stack_file.write(file, after)
 
 
 def prepare_host(folder: Folder, host: Host, stages: Stages) -> None:

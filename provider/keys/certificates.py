@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from provider.errors import OperationFailed
 from provider.keys.validity import Validity
 
 
@@ -72,8 +73,18 @@ def make_request(common_name: str) -> Request:
 
 
 def validity_of(certificate_pem: str) -> Validity:
-    """The validity of a certificate; of a chain, that of the first."""
-    certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
+    """
+    The validity of a certificate; of a chain, that of the first.
+
+    Raises OperationFailed: a certificate of a machine or the API may be anything.
+    """
+    try:
+        certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
+    except ValueError:
+        raise OperationFailed(
+            "the client certificate that the cluster returned cannot be read\n"
+            "    it was not issued by k3s: replace the server"
+        ) from None
     return Validity(
         issued=certificate.not_valid_before_utc, expires=certificate.not_valid_after_utc
     )

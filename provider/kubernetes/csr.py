@@ -14,6 +14,7 @@ from typing import Any, Final
 from provider.errors import OperationFailed, ProviderError
 from provider.keys import certificates
 from provider.kubernetes.api import ApiError
+from provider.kubernetes.api_errors import check_shape
 from provider.kubernetes.kube_objects import Objects
 from provider.waiting import Pending
 
@@ -57,7 +58,8 @@ def sign(
 def _certificate(objects: Objects, path: str, user: str) -> str:
     status: Mapping[str, Any] = (objects.get(path) or {}).get("status", {})
     if status.get("certificate"):
-        return base64.b64decode(status["certificate"]).decode()
+        with check_shape():
+            return base64.b64decode(status["certificate"], validate=True).decode("ascii")
     for each in status.get("conditions", ()):
         if each["type"] in ("Denied", "Failed"):
             raise OperationFailed(

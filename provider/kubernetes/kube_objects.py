@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from provider.kubernetes.api import Api, is_retryable
+from provider.kubernetes.api_errors import check_shape
 from provider.operation import Operation
 from provider.waiting import Wait
 
@@ -35,8 +36,8 @@ class Objects:
     def listed(self, path: str, selector: str) -> Sequence[Content]:
         """The objects with these labels."""
         _, content = self._call("GET", f"{path}?labelSelector={quote(selector, safe='')}")
-        items: Sequence[Content] = content["items"]
-        return items
+        with check_shape():
+            return [{**each, "metadata": {**each["metadata"]}} for each in content["items"]]
 
     def create(self, path: str, content: Content) -> None:
         """Creates an object; an existing one of its name is kept."""

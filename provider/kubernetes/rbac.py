@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from provider.errors import OperationFailed
 from provider.kubernetes.kube_objects import Content, Objects
+from provider.kubernetes.pod_security import DEFAULT_LEVEL, PodSecurity
+from provider.kubernetes.pod_security import LABEL as POD_SECURITY_LABEL
 from provider.operation import Values
 from provider.waiting import Pending
 
@@ -40,6 +42,8 @@ class Grants:
     cluster_reads: tuple[str, ...]
     namespaces: tuple[str, ...]
     users: tuple[str, ...]
+    pod_security: str | None = None
+    """None where no update has set one yet."""
 
     @classmethod
     def of(cls, given: Values, users: tuple[str, ...]) -> Grants:
@@ -50,6 +54,7 @@ class Grants:
             cluster_reads=tuple(given["clusterReads"]),
             namespaces=tuple(given["namespaces"]),
             users=users,
+            pod_security=given.get("podSecurity"),
         )
 
     @property
@@ -105,8 +110,9 @@ def apply(objects: Objects, grants: Grants, previous: Grants | None = None) -> N
     for path in dict.fromkeys([*found, *(previous.objects if previous else ())]):
         if path not in wanted:
             objects.delete(path)
+    security = _pod_security(grants, previous)
     for namespace in grants.namespaces:
-        objects.until(lambda: _ensure_namespace(objects, namespace))  # noqa: B023
+        objects.until(lambda: security.ensure(objects, namespace))  # noqa: B023
     for path, each in wanted.items():
         if path not in found or _compared_fields(found[path]) != _compared_fields(each):
             objects.put(path, each)
@@ -119,9 +125,15 @@ def revoke(objects: Objects, grants: Grants) -> None:
 
 
 def differences(objects: Objects, grants: Grants) -> list[str]:
-    """The objects that are missing, changed or superfluous."""
+    """The objects that are missing, changed or superfluous, and namespaces with another label."""
     wanted, found = grants.objects, _found(objects, grants.identity)
-    return [
+    security = _pod_security(grants)
+    labels = [
+        f"label {POD_SECURITY_LABEL} of Namespace {each}"
+        for each in grants.namespaces
+        if security.differs(objects, each)
+    ]
+    return labels + [
         _describe(wanted.get(path) or found[path])
         for path in sorted({*wanted, *found})
         if path not in wanted
@@ -142,14 +154,12 @@ def _require_role(objects: Objects, name: str, begin: float) -> None:
     )
 
 
-def _ensure_namespace(objects: Objects, name: str) -> None:
-    path = f"/api/v1/namespaces/{name}"
-    found = objects.get(path)
-    if found is None:
-        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-        objects.create(path, namespace)
-    elif found.get("status", {}).get("phase") == "Terminating":
-        raise Pending(f'namespace "{name}" is being deleted')
+def _pod_security(grants: Grants, previous: Grants | None = None) -> PodSecurity:
+    return PodSecurity(
+        level=grants.pod_security or DEFAULT_LEVEL,
+        cluster_role=grants.cluster_role,
+        previous=previous.pod_security if previous else None,
+    )
 
 
 def _found(objects: Objects, identity: str) -> dict[str, Content]:

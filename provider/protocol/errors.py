@@ -12,8 +12,9 @@ from typing import Any, Final
 import grpc
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
+from provider.display import displayed
 from provider.errors import OperationFailed, ProviderError
-from provider.protocol import properties, values
+from provider.protocol import properties, redaction, values
 from provider.protocol.resource import Provider
 
 # gRPC carries a message in a header of 8 KB.
@@ -46,7 +47,7 @@ def translate_errors(method: Callable[..., Any]) -> Callable[..., Any]:
             cause = error.cause if isinstance(error, PartialFailureError) else error
             redact = redactor(servicer.provider, request)
             code, text = _explain(servicer.provider, request, method.__name__, cause, redact)
-            text = redact(text)[:_LONGEST_MESSAGE]
+            text = displayed(text, redact)[:_LONGEST_MESSAGE]
             details = _details(code, text, error) if cause is not error else ()
             return context.abort_with_status(_Status(grpc.StatusCode[code], text, details))
 
@@ -57,7 +58,7 @@ def redactor(provider: Provider, request: Any) -> Callable[[str], str]:
     """A function that removes the request's secrets from a text: a second line of defence."""
 
     @functools.cache
-    def secrets() -> list[str]:
+    def redact_secrets() -> Callable[[str], str]:
         found = [each for each in provider.resources if each.token == getattr(request, "type", "")]
         declared = [path for each in found for path in properties.secrets_of(each.all_outputs)]
         strings: set[str] = set()
@@ -65,12 +66,10 @@ def redactor(provider: Provider, request: Any) -> Callable[[str], str]:
             if hasattr(request, name):
                 decoded = values.decode(getattr(request, name))
                 strings.update(values.secret_strings(values.mark_secrets(decoded, declared)))
-        return sorted(strings, key=len, reverse=True)
+        return redaction.redactor(strings)
 
     def redact(text: str) -> str:
-        for each in secrets():
-            text = text.replace(each, "[secret]")
-        return text
+        return redact_secrets()(text)  # the request is decoded for the first text only
 
     return redact
 
@@ -86,7 +85,7 @@ def _explain(
     if (text := provider.explain(error, f"{token} {name}".rstrip())) is not None:
         return OperationFailed.code, text
     trace = "".join(traceback.format_exception(error))
-    print(redact(trace), file=sys.stderr, flush=True)
+    print(displayed(trace, redact), file=sys.stderr, flush=True)
     return "INTERNAL", (
         f"a bug in {provider.title}: {type(error).__name__} in {method}\n"
         "    its traceback is in the plugin's log: run again with -v=9 --logtostderr"

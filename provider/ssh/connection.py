@@ -1,8 +1,9 @@
 """
-One SSH connection to a machine whose host key is given. The only module that imports paramiko.
+One SSH connection to a machine whose host key is given.
 
 Accepts exactly the given host key and offers exactly the given login key: no agent, no key files,
-no known_hosts. Retries nothing (machine.py does).
+no known_hosts. What the machine sends has a greatest size, and what it writes reaches no message as
+it is. Retries nothing (machine.py does).
 """
 
 from __future__ import annotations
@@ -12,36 +13,43 @@ import contextlib
 import io
 import logging
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import paramiko
 
+from provider.errors import OperationFailed
+from provider.keys import ed25519
+from provider.ssh.errors import (
+    ConnectionFailed,
+    OutputTooLong,
+    WrongHostKey,
+    translate_errors,
+    translate_missing_host_key,
+)
+from provider.ssh.limited_socket import LimitedSocket
+
 # For one attempt; the wait around it has the deadline.
 _CONNECT_SECONDS: Final = 5.0
 _BANNER_SECONDS: Final = 10.0
+# For one block of an output, and for all of it.
 _RESPONSE_SECONDS: Final = 20.0
+_OUTPUT_SECONDS: Final = 60.0
+
+LONGEST_OUTPUT: Final = 256 * 1024
+"""The longest output of a command, in bytes, unless a caller expects a longer one."""
+
+# What is received beside an output: the handshake, the packets of the protocol.
+_OVERHEAD: Final = 256 * 1024
+# How much a machine may send before it was read; the default of paramiko is 2 MiB.
+_WINDOW: Final = 128 * 1024
+_BLOCK: Final = 32 * 1024
 
 # paramiko logs errors with a traceback of its own; we raise them.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False
-
-
-class ConnectionFailed(Exception):  # noqa: N818 - reads as the fact it states
-    """No connection, or a lost one: worth another attempt."""
-
-
-class AuthenticationFailed(Exception):  # noqa: N818
-    """The machine has the expected host key and rejects the login key."""
-
-
-class WrongHostKey(Exception):  # noqa: N818
-    """The machine has another host key. Nothing was sent to it."""
-
-    def __init__(self, offered: str) -> None:
-        super().__init__(offered)
-        self.offered = offered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,54 +101,108 @@ class Running:
 class Connection:
     """An open connection; commands run one after the other or side by side."""
 
-    def __init__(self, transport: paramiko.Transport) -> None:
-        self._transport = transport
+    def __init__(self, transport: paramiko.Transport, received: LimitedSocket) -> None:
+        self._transport, self._received = transport, received
 
-    def run(self, command: str, content: str = "") -> CommandResult:
-        """Runs a command to its end, with `content` as its input."""
-        with _translate_errors(), contextlib.closing(self._open(command)) as channel:
+    def run(self, command: str, content: str = "", longest: int = LONGEST_OUTPUT) -> CommandResult:
+        """
+        Runs a command to its end, with `content` as its input.
+
+        Raises OutputTooLong, and closes the connection, when it sends more than `longest` bytes.
+        """
+        self._received.allow(longest + _OVERHEAD)
+        with (
+            self._limited(),
+            translate_errors(),
+            contextlib.closing(self._open(command)) as channel,
+        ):
             channel.sendall(content.encode())
             channel.shutdown_write()
-            output = channel.makefile("rb").read()
+            output = _read(channel, longest)
             if not channel.status_event.wait(_RESPONSE_SECONDS):
                 raise ConnectionFailed("the machine does not end a command")
-            return CommandResult(status=channel.recv_exit_status(), output=output.decode())
+            if not self._transport.is_active():
+                raise ConnectionFailed("the connection was lost")
+            status = channel.recv_exit_status()
+            return CommandResult(status=status, output=output.decode(errors="replace"))
 
     def start(self, command: str) -> Running:
         """Starts a command and does not wait for it."""
-        with _translate_errors():
+        with translate_errors():
             channel = self._open(command)
             channel.shutdown_write()
             return Running(channel)
 
     def close(self) -> None:
+        """Ends the commands that run in other threads, too."""
         self._transport.close()
+        self._received.close()
+
+    @contextlib.contextmanager
+    def _limited(self) -> Iterator[None]:
+        """What exceeds the limit outside of the output, such as an endless error output."""
+        try:
+            yield
+        except OutputTooLong:
+            self.close()
+            raise
+        except ConnectionFailed:
+            if self._received.exceeded:
+                raise OutputTooLong from None
+            raise
 
     def _open(self, command: str) -> paramiko.Channel:
-        channel = self._transport.open_session(timeout=_RESPONSE_SECONDS)
+        channel = self._transport.open_session(window_size=_WINDOW, timeout=_RESPONSE_SECONDS)
         channel.settimeout(_RESPONSE_SECONDS)
         channel.exec_command(command)
         return channel
 
 
 def connect(login: Login) -> Connection:
-    """Connects and logs in; raises ConnectionFailed, WrongHostKey or AuthenticationFailed."""
-    with _translate_errors():
+    """
+    Connects and logs in; raises ConnectionFailed, WrongHostKey or AuthenticationFailed, and
+    OperationFailed where the login key is not a key.
+    """
+    key = _login_key(login)
+    with translate_errors():
         raw = socket.create_connection((login.host, login.port), _CONNECT_SECONDS)
         # Many small packets back and forth: none of them is to wait for the next.
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        transport = paramiko.Transport(raw)
+        received = LimitedSocket(raw, _OVERHEAD)
+        transport = paramiko.Transport(received)  # type: ignore[arg-type]
         transport.banner_timeout = transport.auth_timeout = _BANNER_SECONDS
         try:
-            with _translate_missing_host_key():
+            with translate_missing_host_key():
                 _check_host_key(transport, login)
-            transport.auth_publickey(
-                login.user, paramiko.Ed25519Key.from_private_key(io.StringIO(login.private_key))
-            )
+            transport.auth_publickey(login.user, key)
         except BaseException:
             transport.close()
+            raw.close()
             raise
-        return Connection(transport)
+        return Connection(transport, received)
+
+
+def _read(channel: paramiko.Channel, longest: int) -> bytes:
+    """The whole output, block by block: each block may take as long as the time-out allows."""
+    output, end = bytearray(), time.monotonic() + _OUTPUT_SECONDS
+    while block := channel.recv(_BLOCK):
+        output += block
+        if len(output) > longest:
+            raise OutputTooLong
+        if time.monotonic() > end:
+            raise ConnectionFailed("the machine does not end a command")
+    return bytes(output)
+
+
+def _login_key(login: Login) -> paramiko.Ed25519Key:
+    try:
+        private = ed25519.rewritten(login.private_key)
+        return paramiko.Ed25519Key.from_private_key(io.StringIO(private))
+    except (ValueError, paramiko.SSHException):
+        raise OperationFailed(
+            f'the login key of user "{login.user}" cannot be used\n'
+            "    give an Ed25519 key in OpenSSH's form, without a passphrase"
+        ) from None
 
 
 def _check_host_key(transport: paramiko.Transport, login: Login) -> None:
@@ -154,36 +216,3 @@ def _check_host_key(transport: paramiko.Transport, login: Login) -> None:
     offered = transport.get_remote_server_key()
     if (offered.get_name(), offered.asbytes()) != (algorithm, base64.b64decode(blob)):
         raise WrongHostKey(f"{offered.get_name()} {offered.get_base64()}")
-
-
-@contextlib.contextmanager
-def _translate_missing_host_key() -> Iterator[None]:
-    """An sshd without a host key accepts a connection and closes it before its banner."""
-    try:
-        yield
-    except (EOFError, paramiko.SSHException) as error:
-        if isinstance(error, EOFError) or "banner" in str(error):
-            raise ConnectionFailed(
-                "SSH ends before it offers a host key: a machine has none before the boot "
-                "program's phase ssh"
-            ) from error
-        raise
-
-
-@contextlib.contextmanager
-def _translate_errors() -> Iterator[None]:
-    """Translates paramiko's and the network's errors into ours."""
-    try:
-        yield
-    except paramiko.AuthenticationException as error:
-        raise AuthenticationFailed("the machine does not accept the login key") from error
-    except paramiko.ssh_exception.IncompatiblePeer as error:
-        raise ConnectionFailed(
-            f"the machine offers no host key that can be used: {error}"
-        ) from error
-    except ConnectionRefusedError as error:
-        raise ConnectionFailed("SSH is refused") from error
-    except TimeoutError as error:
-        raise ConnectionFailed("SSH does not respond") from error
-    except (OSError, EOFError, paramiko.SSHException) as error:
-        raise ConnectionFailed(f"no SSH connection: {error or type(error).__name__}") from error

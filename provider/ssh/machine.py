@@ -12,7 +12,7 @@ import shlex
 import tarfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from cluster import boot_report, machine_files
 from cluster.boot_report import BootReport
@@ -20,6 +20,9 @@ from cluster.machine_files import NodeConfig
 from provider.errors import OperationFailed
 from provider.ssh.session import Session
 from provider.waiting import POLL_SECONDS
+
+# Manifests stand in it; as many as user data has room for have this at the very most.
+_LONGEST_NODE_FILE: Final = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +35,9 @@ class Setup:
 
 
 class Machine(Session):
-    """A machine of the stack."""
+    """A machine of the stack. `redact` removes secrets from what it reports, before it is cut."""
+
+    redact: Callable[[str], str] = staticmethod(str)
 
     @property
     def boot_log(self) -> str:
@@ -40,13 +45,14 @@ class Machine(Session):
 
     def report(self) -> BootReport | None:
         """The boot report; None before there is one."""
-        result = self.try_run(f"cat {machine_files.REPORT}")
+        result = self.try_run(f"cat {machine_files.REPORT}", longest=boot_report.LONGEST)
         if result is None:
             return None
         if result.status != 0:
             self.wait.seen = "waiting for cloud-init"
             return None
-        return boot_report.parse(result.output)
+        # Its report is an output that is not secret.
+        return boot_report.parse(result.output, self.redact)
 
     def boot_id(self) -> str:
         """The id of the current boot of the machine."""
@@ -54,7 +60,7 @@ class Machine(Session):
 
     def runs(self, node_config: NodeConfig) -> bool:
         """Whether the machine was set up by this node configuration."""
-        result = self.run(f"sudo -n cat {machine_files.NODE}")
+        result = self.run(f"sudo -n cat {machine_files.NODE}", longest=_LONGEST_NODE_FILE)
         return machine_files.has_config(result.output, node_config)
 
     def apply(self, setup: Setup, watch: Callable[[BootReport], Any]) -> BootReport:

@@ -14,14 +14,18 @@ from provider.errors import OperationFailed
 from provider.keys.fingerprints import fingerprint_of
 from provider.keys.host_keys import HostKeys
 from provider.ssh.connection import (
-    AuthenticationFailed,
+    LONGEST_OUTPUT,
     CommandResult,
     Connection,
-    ConnectionFailed,
     Login,
     Running,
-    WrongHostKey,
     connect,
+)
+from provider.ssh.errors import (
+    AuthenticationFailed,
+    ConnectionFailed,
+    OutputTooLong,
+    WrongHostKey,
 )
 from provider.waiting import Pending, Wait
 
@@ -65,13 +69,26 @@ class Session:
         port = "" if self.login.port == 22 else f"-p {self.login.port} "
         return f"ssh {port}{self.login.user}@{self.login.host} {command}"
 
-    def try_run(self, command: str, content: str = "") -> CommandResult | None:
-        """A command's output and status; None when the machine cannot be reached yet."""
-        return self._attempt(lambda connection: connection.run(command, content))
+    def try_run(
+        self, command: str, content: str = "", longest: int = LONGEST_OUTPUT
+    ) -> CommandResult | None:
+        """
+        A command's output and status; None when the machine cannot be reached yet.
 
-    def run(self, command: str, content: str = "") -> CommandResult:
+        Raises OperationFailed when the output has more than `longest` bytes.
+        """
+        try:
+            return self._attempt(lambda connection: connection.run(command, content, longest))
+        except OutputTooLong:
+            raise OperationFailed(
+                f"the machine at {self.login.host} sends more than {longest} bytes as the output "
+                f"of a command: {command}\n"
+                "    the program did not set it up so: replace the machine"
+            ) from None
+
+    def run(self, command: str, content: str = "", longest: int = LONGEST_OUTPUT) -> CommandResult:
         """A command's output and status, as soon as the machine can be reached."""
-        return self.until(lambda: self.try_run(command, content))
+        return self.until(lambda: self.try_run(command, content, longest))
 
     def start(self, command: str) -> Running:
         """A command that goes on by itself, as soon as the machine can be reached."""

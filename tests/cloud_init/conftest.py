@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from boot import http_client
 from tests.cloud_init import authority
 from tests.cloud_init.authority import Authority
 from tests.cloud_init.simulated_machine import SimulatedMachine
@@ -25,5 +28,7 @@ def other_authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture
 def machine(tmp_path: Path, own_authority: Authority) -> Iterator[SimulatedMachine]:
     machine = SimulatedMachine(tmp_path, own_authority)
-    yield machine
+    # The boot program sets its proxy.
+    with mock.patch.dict(os.environ), mock.patch.object(http_client, "proxies", {}):
+        yield machine
     machine.close()

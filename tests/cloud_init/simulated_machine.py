@@ -296,6 +296,8 @@ class SimulatedMachine:
             s3_url=self.url + "/{bucket}/",
             supervisor_url=self.server_url,
             run=self.systemd.run,
+            # When its end is awaited, so that tests need no order of threads.
+            start=lambda work: work,
             clock=self.clock,
             free_bytes=lambda _: self.free,
             print_line=self.log_lines.append,

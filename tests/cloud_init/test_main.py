@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import os
 import re
+import threading
+from collections.abc import Callable, Sequence
 
 import pytest
 
+from boot.__main__ import main
+from boot.environment import start_thread
 from cluster import boot_program
 from tests.cloud_init.simulated_machine import (
     SimulatedMachine,
@@ -62,6 +67,27 @@ def test_a_second_run_leaves_the_report_of_the_first_alone(machine: SimulatedMac
         assert machine.boot() == 1
     assert not (machine.root / "var/lib/k3s-aws/report.json").exists()
     assert "another boot run does not end: waited 600 s" in machine.log_lines[-1]
+
+
+def test_k3s_is_downloaded_beside_the_phases_before_its_own(machine: SimulatedMachine) -> None:
+    machine.configure("server")
+    downloaded = threading.Event()
+
+    def start(work: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            work()
+            downloaded.set()
+
+        return start_thread(run)
+
+    # The first command is one of the phase ssh.
+    def first(words: Sequence[str]) -> tuple[int, str]:
+        assert downloaded.wait(10)
+        return machine.systemd.run(words)
+
+    environment = dataclasses.replace(machine.environment(), start=start, run=first)
+    assert main(environment) == 0
+    assert machine.phases() == SERVER_PHASES
 
 
 def test_nobody_but_root_can_hold_the_lock(machine: SimulatedMachine) -> None:

@@ -62,8 +62,35 @@ def test_a_failure_is_formatted_with_its_phase_and_cause() -> None:
     assert (report.error_phase, report.error_cause) == ("secrets", "no role")
 
 
-def test_the_report_is_kept_as_the_machine_wrote_it() -> None:
-    assert boot_report.parse(text()).content == json.loads(text())
+def test_the_known_fields_of_a_report_are_kept() -> None:
+    full = text(
+        state="failed",
+        error={"phase": "download-k3s", "cause": "no route\n    see the log"},
+        k3s={"version": "v1.36.5+k3s1", "sha256": "ab" * 32},
+    )
+    assert boot_report.parse(full).content == json.loads(full)
+
+
+@pytest.mark.parametrize("signature", ["c44067f5952c0a294b673a41bacd8c17", "anything"])
+def test_what_is_no_field_of_a_report_is_left_out(signature: str) -> None:
+    asset = {"4dabf18193072939515e22adb298388d": signature, "path": "/etc/hostname"}
+    wanted = json.loads(text())
+    assert boot_report.parse(text(x=asset)).content == wanted
+    assert boot_report.parse(text(**asset)).content == wanted
+    assert boot_report.parse(text(phases=[{**IDENTITY, **asset}])).content["phases"] == [IDENTITY]
+
+
+def test_the_text_of_a_machine_does_nothing_to_a_terminal_or_a_runner() -> None:
+    hostile = "x\x1b]0;a\x07\n::add-mask::y"
+    report = boot_report.parse(
+        text(state="failed", node=hostile, error={"phase": hostile, "cause": hostile * 99})
+    )
+    assert report.node == "x?]0;a? : :add-mask::y"
+    assert report.describe().isprintable()
+    assert "\n::" not in (report.error_cause or "")
+    assert len(report.error_cause or "") <= 4000
+    running = boot_report.parse(text(phases=[{**DOWNLOAD, "name": hostile}]))
+    assert running.describe() == "x?]0;a? : :add-mask::y"
 
 
 @pytest.mark.parametrize(
@@ -77,12 +104,34 @@ def test_the_report_is_kept_as_the_machine_wrote_it() -> None:
         text(phases=[{}]),
         text(phases=None),
         text(error=7),
+        text(node={"4dabf18193072939515e22adb298388d": "c44067f5952c0a294b673a41bacd8c17"}),
+        text(node="x" * 254),
+        text(instanceId=7),
+        text(role=None),
+        text(schema=True),
+        text(phases=[IDENTITY] * 101),
+        text(phases=[{**IDENTITY, "name": ["a"]}]),
+        text(phases=[{**IDENTITY, "name": "a" * 65}]),
+        text(phases=[{**IDENTITY, "seconds": float("nan")}]),
+        text(phases=[{**IDENTITY, "seconds": float("inf")}]),
+        text(phases=[{**IDENTITY, "seconds": -1}]),
+        text(phases=[{**IDENTITY, "seconds": True}]),
+        text(phases=[{**IDENTITY, "startedAt": "2026-11-24T03:00:00"}]),
+        text(phases=[{**IDENTITY, "startedAt": "0001-01-01T00:00:00+23:00"}]),
+        text(phases=[{**IDENTITY, "startedAt": 7}]),
+        text(error={"phase": "a", "cause": ["b"]}),
+        text(k3s="v1.36.5"),
+        "[" * 100_000,
+        '{"schema": ' * 100_000,
     ],
 )
 def test_an_invalid_report_is_rejected(broken: str) -> None:
     with pytest.raises(BootReportError) as rejection:
         boot_report.parse(broken)
-    assert str(rejection.value).startswith("the boot report cannot be read: ")
+    first, second = str(rejection.value).splitlines()
+    assert first.startswith(("the boot report cannot be read: ", "the boot report has schema True"))
+    assert len(first) < 300
+    assert second.startswith("    ")
 
 
 def test_a_report_of_another_schema_is_rejected_with_both_versions() -> None:

@@ -30,6 +30,7 @@ BASE: Mapping[str, Any] = {
     "network": {
         "apiAllowedCidrs": ["203.0.113.0/24"],
         "sshAllowedCidrs": ["203.0.113.0/24"],
+        "ingress": [{"name": "web", "ports": ["443"], "from": ["203.0.113.0/24"]}],
     },
     "manifests": [{"name": "one", "content": FILES["a.yaml"]}],
     "charts": [{"name": "podinfo", "chart": "podinfo", "repo": "https://example.com"}],
@@ -57,7 +58,7 @@ OTHER: Mapping[str, Any] = {
     "cluster.owner": "me",
     "cluster.expiry": "2027-01-31",
     "cluster.tags": {"a": "b"},
-    "cluster.parameterKmsKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d",
+    "cluster.parameterKmsKeyArn": f"arn:aws:kms:eu-central-1:123456789012:key/mrk-{'0a' * 16}",
     "cluster.adminKubeconfig": True,
     "cluster.nodeDeadlineSeconds": 900,
     "cluster.drainSeconds": 60,
@@ -79,6 +80,14 @@ OTHER: Mapping[str, Any] = {
     "cluster.network.apiAllowedCidrs": ["198.51.100.0/24"],
     "cluster.network.sshAllowedCidrs": ["198.51.100.0/24"],
     "cluster.network.callerAddressUrl": "https://example.com/ip",
+    "cluster.network.ingress[].name": "other",
+    "cluster.network.ingress[].ports": ["443", "8000-8099"],
+    "cluster.network.ingress[].protocol": "udp",
+    "cluster.network.ingress[].from": ["nodes"],
+    "cluster.network.ingress[].machines": "all",
+    "cluster.proxy.httpProxy": "http://other.example.com:3128",
+    "cluster.proxy.httpsProxy": "http://other.example.com:3128",
+    "cluster.proxy.noProxy": [".example.com"],
     "cluster.k3s.version": "v1.37.1+k3s1",
     "cluster.k3s.downloadUrl": "https://example.com/k3s",
     "cluster.k3s.bucket": True,
@@ -108,9 +117,11 @@ OTHER: Mapping[str, Any] = {
     "cluster.identities[].namespaces": ["shop"],
     "cluster.identities[].expiryDays": 30,
     "cluster.identities[].generation": 2,
+    "cluster.identities[].podSecurity": "restricted",
 }
 # What the configuration has before, where the key needs more than BASE.
 NEEDS: Mapping[str, Mapping[str, Any]] = {
+    "cluster.proxy.noProxy": {"cluster.proxy.httpProxy": "http://proxy.example.com:3128"},
     "cluster.image.loginUser": {"cluster.image.id": OWN_IMAGE},
     "cluster.servers.image.loginUser": {"cluster.servers.image.id": OWN_IMAGE},
     "cluster.pools[].image.loginUser": {"cluster.pools[].image.id": OWN_IMAGE},

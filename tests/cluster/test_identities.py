@@ -79,6 +79,43 @@ def test_an_identity_that_deploys_into_the_systems_namespace_is_a_warning(
     )
 
 
+def test_a_namespace_of_a_deployer_has_the_level_baseline_unless_another_one_is_configured() -> (
+    None
+):
+    assert one(role="deployer", namespaces=["shop"]).pod_security == "baseline"
+    stricter = one(role="deployer", namespaces=["shop"], podSecurity="restricted")
+    assert stricter.pod_security == "restricted"
+
+
+@pytest.mark.parametrize(
+    ("keys", "warned"),
+    [
+        ({"role": "deployer"}, True),
+        ({"clusterRole": "edit"}, True),
+        ({"clusterRole": "admin"}, True),
+        ({"role": "viewer"}, False),
+    ],
+)
+def test_a_deployer_whose_pods_may_be_privileged_is_a_warning(
+    keys: dict[str, Any], warned: bool
+) -> None:
+    wide = {"name": "ci", "namespaces": ["shop", "web"], "podSecurity": "privileged", **keys}
+    warnings = [str(each) for each in load(identities=[wide]).warnings]
+    text = (
+        "cluster.identities[0].podSecurity: who deploys into shop, web can become administrator: "
+        "privileged pods are root on their node, a server's too\n"
+        '    leave it out, or use "restricted"'
+    )
+    assert warnings == ([text] if warned else [])
+
+
+def test_who_may_change_the_labels_of_a_namespace_is_a_warning() -> None:
+    given = {"name": "ci", "clusterRole": "cluster-admin", "namespaces": ["shop"]}
+    (warning,) = load(identities=[given]).warnings
+    assert warning.path == "cluster.identities[0].clusterRole"
+    assert "can become administrator of the cluster" in warning.what
+
+
 @pytest.mark.parametrize("longer", [False, True])
 def test_both_names_together_fit_into_a_certificates_common_name(longer: bool) -> None:
     cluster, identity = "c" * 32, "i" * (15 if longer else 14)

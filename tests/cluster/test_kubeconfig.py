@@ -97,18 +97,24 @@ def test_another_authority_is_rejected(other: str) -> None:
     ("text", "message"),
     [
         ("", "the kubeconfig does not have the shape of one"),
-        ("{a: [", "the kubeconfig is not YAML"),
+        ("{a: [", "the kubeconfig is not valid YAML"),
         ("{}", "the kubeconfig has no current-context"),
         ("current-context: x\ncontexts: []", 'the kubeconfig has no "x" under contexts'),
         (
             K3S.replace("client-key-data: ", "client-key-data: %secret%"),
-            "the kubeconfig is not YAML",
+            "the kubeconfig is not valid YAML",
         ),
         (
             K3S.replace("client-key-data: ", "client-key-data: secret!"),
             "the kubeconfig holds a certificate that is not base64",
         ),
         (K3S.replace("client-key-data", "client-key"), "the kubeconfig has no client-key-data"),
+        ("[" * 2_000, "the kubeconfig is nested deeper than 250 levels"),
+        ("current-context: [a]\ncontexts: 7", "the kubeconfig does not have the shape of one"),
+        (
+            'current-context: "a\\e[2J\\n##vso[b]c"\ncontexts: []',
+            'the kubeconfig has no "a?[2J # #vso[b]c" under contexts',
+        ),
     ],
 )
 def test_an_invalid_kubeconfig_is_rejected_without_being_quoted(text: str, message: str) -> None:

@@ -28,3 +28,24 @@ def test_an_invalid_login_key_in_plain_text_has_two_problems_and_is_never_printe
         "loginKey: is not a valid private key in OpenSSH format\n"
         "    pulumi config set --secret k3s-aws:loginKey < ~/.ssh/id_ed25519"
     )
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        KEY.replace("\n", " "),
+        KEY.replace("\n", "\r\n"),
+        KEY.replace("\n", "\r"),
+        KEY.replace("\n", "\\n"),
+        f"\ufeff{KEY}",
+        f'"{KEY}"',
+    ],
+)
+def test_a_key_that_lost_its_line_ends_is_corrected(raw: str) -> None:
+    assert login_key.check(raw, is_secret=True) == f"{KEY}\n"
+
+
+@pytest.mark.parametrize("raw", ["", KEY[:-4], KEY.replace("OPENSSH ", ""), f"{KEY}\n{KEY}x"])
+def test_what_is_no_whole_key_is_rejected(raw: str) -> None:
+    with pytest.raises(ConfigError, match="is not a valid private key in OpenSSH format"):
+        login_key.check(raw, is_secret=True)

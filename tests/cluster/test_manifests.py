@@ -75,7 +75,7 @@ def test_a_chart_of_a_registry_needs_no_repository() -> None:
     (manifest,) = load(charts=[{"name": "a", "chart": "oci://example.com/a"}]).manifests
     assert yaml.safe_load(manifest.content)["spec"] == {
         "chart": "oci://example.com/a",
-        "targetNamespace": "default",
+        "targetNamespace": "a",
         "createNamespace": True,
     }
 
@@ -129,9 +129,60 @@ def test_only_what_does_not_fit_is_stored_the_largest_first() -> None:
             ],
         ),
         (
-            {f"{each}.example": {"password": "hunter2" * 300} for each in ("one", "two")},
+            {
+                f"{each}.example": {"username": "ci", "password": "hunter2" * 300}
+                for each in ("one", "two")
+            },
             True,
-            ["registryAuth: takes 4266 bytes, an SSM parameter holds 4096"],
+            ["registryAuth: takes 4302 bytes, an SSM parameter holds 4096"],
+        ),
+        (
+            {
+                "https://index.docker.io/v1/": {"auth": "dTpodW50ZXIy"},
+                "": {"auth": "dTpodW50ZXIy"},
+                "*": {"auth": "dTpodW50ZXIy"},
+                "r.example.com/team": {"auth": "dTpodW50ZXIy"},
+                "r.example.com:99999": {"auth": "dTpodW50ZXIy"},
+                "index.docker.io": {"auth": "dTpodW50ZXIy"},
+            },
+            True,
+            [
+                'registryAuth["https://index.docker.io/v1/"]: "https://index.docker.io/v1/" is not '
+                "the name of a registry, which has no path",
+                'registryAuth[""]: "" is not a valid name of a registry',
+                'registryAuth["*"]: "*" is not a valid name of a registry',
+                'registryAuth["r.example.com/team"]: "r.example.com/team" is not the name of a '
+                "registry, which has no path",
+                'registryAuth["r.example.com:99999"]: "r.example.com:99999" is not a valid name of '
+                "a registry",
+                'registryAuth["index.docker.io"]: "index.docker.io" is not looked up by k3s',
+            ],
+        ),
+        (
+            {"r.example.com": {"username": "ci", "password": "hunter2😀"}},
+            True,
+            [
+                'registryAuth["r.example.com"]: has a character beyond U+FFFF, such as an emoji, '
+                "which k3s cannot read"
+            ],
+        ),
+        (
+            {"https://ci:hunter2@r.example.com": {"username": "ci", "password": "hunter2"}},
+            True,
+            ["registryAuth: credentials in the name of a registry would be readable"],
+        ),
+        (
+            {
+                "r.example.com": {"username": "ci"},
+                "s.example.com:5000": {"password": "hunter2"},
+                "t.example.com": {"auth": "hunter2"},
+            },
+            True,
+            [
+                'registryAuth["r.example.com"]: has a username and no password',
+                'registryAuth["s.example.com:5000"]: has a password and no username',
+                'registryAuth["t.example.com"]: auth must be the base64 of username:password',
+            ],
         ),
     ],
 )
@@ -148,3 +199,48 @@ def test_valid_passwords_of_registries_are_returned_unchanged() -> None:
     raw = {"ghcr.io": {"username": "ci", "password": "hunter2"}}
     assert registry_auth.check(raw, is_secret=True) == raw
     assert registry_auth.check(None, is_secret=False) == {}
+
+
+def warnings_of(**keys: Any) -> list[str]:
+    """Those of charts and manifests alone."""
+    found = [f"{each.path}: {each.what}" for each in load(**keys).warnings]
+    return [each for each in found if each.startswith(("cluster.charts", "cluster.manifests"))]
+
+
+def test_a_chart_without_a_namespace_is_in_none_where_an_identity_may_start_pods() -> None:
+    charts = [{"name": "operator", "chart": "oci://example.com/operator"}]
+    assert warnings_of(charts=charts) == []
+
+
+@pytest.mark.parametrize("role", [{"role": "deployer"}, {"clusterRole": "cluster-admin"}])
+def test_a_chart_where_an_identity_may_start_pods_is_a_warning(role: dict[str, str]) -> None:
+    given = {"name": "operator", "chart": "oci://example.com/operator", "namespace": "shop"}
+    identities = [{"name": "ci", "namespaces": ["web", "shop"], **role}]
+    assert warnings_of(charts=[given], identities=identities) == [
+        'cluster.charts[0].namespace: identity "ci" may start pods in the chart\'s namespace '
+        '"shop", with the rights of each ServiceAccount in it'
+    ]
+    assert warnings_of(charts=[{**given, "namespace": "other"}], identities=identities) == []
+
+
+def test_a_chart_in_a_manifest_is_looked_at_too() -> None:
+    chart = "apiVersion: helm.cattle.io/v1\nkind: HelmChart\nmetadata: {name: a, namespace: %s}\n"
+    target = "spec: {chart: a, targetNamespace: default}\n"
+    given = [
+        {"name": "one", "content": chart % "kube-system" + target},
+        {"name": "two", "content": chart % "kube-system"},
+        {"name": "three", "content": chart % "default"},
+    ]
+    assert [each.partition(":")[0] for each in warnings_of(manifests=given)] == [
+        "cluster.manifests[0].content",
+        "cluster.manifests[2].content",
+    ]
+
+
+@pytest.mark.parametrize("text", ["72044e0", "y", "1e3", "2027-01-31"])
+def test_values_that_look_like_something_else_stay_strings(text: str) -> None:
+    chart = {"name": "y", "chart": "oci://example.com/a", "namespace": "1e3", "version": text}
+    (manifest,) = load(charts=[{**chart, "values": {text: text}}]).manifests
+    assert 'name: "y"' in manifest.content
+    assert 'targetNamespace: "1e3"' in manifest.content
+    assert yaml.safe_load(manifest.content)["spec"]["version"] == text

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import IPv4Network
+from typing import Any
 
 import pytest
 
-from cluster import network
+from cluster import config, network
+from cluster.errors import ConfigError
+from cluster.model import Cluster
+from cluster.spec import Role
+from tests.cluster import ec2
 from tests.golden import rendering
 
 Port = tuple[str, str, int | None, str]
@@ -47,9 +52,9 @@ def test_each_node_takes_a_24_of_the_pods_range() -> None:
 
 
 @pytest.mark.parametrize("example", rendering.NAMES)
-def test_only_the_api_and_ssh_are_reachable_from_outside(example: str) -> None:
+def test_only_the_api_and_ssh_are_reachable_from_outside_without_an_ingress(example: str) -> None:
     cluster = rendering.load(example)
-    rules = [rule for rule in network.ingress_rules(cluster) if rule.cidr is not None]
+    rules = [rule for rule in network.own_rules(cluster) if rule.cidr is not None]
     assert {(rule.role, rule.from_port, rule.protocol) for rule in rules} == {
         ("server", 6443, "tcp"),
         ("server", 22, "tcp"),
@@ -93,3 +98,96 @@ def test_each_flannel_backend_opens_its_own_ports_and_no_other(
         (rule.role, rule.protocol, rule.from_port, rule.source_role or named[str(rule.cidr)])
         for rule in rules
     } == FROM_OUTSIDE | JOINING | expected
+
+
+KEYS = {"apiAllowedCidrs": ["192.0.2.0/28"], "sshAllowedCidrs": ["192.0.2.0/28"]}
+
+
+def opened(cluster: Cluster) -> set[tuple[str, str, int | None, int | None, str]]:
+    """What is open besides the ports of the program's own."""
+    own = {rule.key for rule in network.own_rules(cluster)}
+    return {
+        (rule.role, rule.protocol, rule.from_port, rule.to_port, str(rule.cidr or rule.source_role))
+        for rule in network.ingress_rules(cluster)
+        if rule.key not in own
+    }
+
+
+def cluster_of(network_keys: dict[str, Any], **keys: Any) -> Cluster:
+    raw = {"network": {**KEYS, **network_keys}, "pools": [{"name": "agents"}], **keys}
+    return ec2.resolve(config.load(raw, stack="dev"))
+
+
+def test_an_ingress_opens_its_ports_on_the_agents_from_its_ranges() -> None:
+    web = {"name": "web", "ports": ["443", "8000-8099"], "from": ["0.0.0.0/0", "caller"]}
+    expected = {
+        ("agent", "tcp", first, last, source)
+        for first, last in ((443, 443), (8000, 8099))
+        for source in ("0.0.0.0/0", "198.51.100.9/32")
+    }
+    assert opened(cluster_of({"ingress": [web]})) == expected
+
+
+def test_an_ingress_is_for_the_servers_where_there_are_no_pools() -> None:
+    web = {"name": "web", "ports": ["443"], "from": ["203.0.113.0/24"]}
+    alone = cluster_of({"ingress": [web]}, pools=[])
+    assert opened(alone) == {("server", "tcp", 443, 443, "203.0.113.0/24")}
+
+
+def test_an_ingress_from_nodes_opens_its_ports_between_all_machines() -> None:
+    metrics = {"name": "metrics", "ports": ["9100"], "from": ["nodes"], "machines": "all"}
+    assert opened(cluster_of({"ingress": [metrics]})) == {
+        (role, "tcp", 9100, 9100, source) for role in network.ROLES for source in network.ROLES
+    }
+
+
+def test_a_range_that_is_the_callers_address_makes_one_rule() -> None:
+    """EC2 rejects a rule that the group has already."""
+    web = {"name": "web", "ports": ["443"], "from": ["caller", "198.51.100.9/32"]}
+    again = {"name": "again", "ports": ["443"], "from": ["198.51.100.9/32"]}
+    listed = {"apiAllowedCidrs": ["caller"], "ingress": [web]}
+    assert len(opened(cluster_of(listed))) == 1
+    with pytest.raises(ConfigError, match=r"is open from 198\.51\.100\.9/32 already"):
+        cluster_of({"ingress": [web, again]})
+
+
+def test_another_name_of_an_ingress_is_no_other_rule() -> None:
+    """Pulumi creates before it deletes, and EC2 rejects a rule that the group has."""
+
+    def names(name: str, **keys: Any) -> set[str]:
+        entry = {"name": name, "ports": [443, "8000-8099"], "from": ["nodes", "203.0.113.0/24"]}
+        rules = network.ingress_rules(cluster_of({"ingress": [entry]}, **keys))
+        assert len({rule.name for rule in rules}) == len(rules)
+        return {rule.name for rule in rules}
+
+    assert names("web") == names("www")
+    assert "agent-ingress-tcp-8000-8099-203-0-113-0-24" in names("web")
+
+
+def test_a_port_that_a_key_of_k3s_opens_is_the_same_rule_as_one_of_an_ingress() -> None:
+    entry = {"name": "p", "ports": [5001], "from": ["nodes"], "machines": "all"}
+    by_hand = network.ingress_rules(cluster_of({"ingress": [entry]}))
+    by_key = network.ingress_rules(cluster_of({}, k3s={"server": {"embedded-registry": True}}))
+    assert {rule.name for rule in by_hand} <= {rule.name for rule in by_key}
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("embedded-registry", {("tcp", 5001, role) for role in network.ROLES}),
+        ("supervisor-metrics", set()),
+    ],
+)
+def test_a_key_of_k3s_that_needs_a_port_opens_it_between_nodes(
+    key: str, expected: set[tuple[str, int, Role]]
+) -> None:
+    """https://docs.k3s.io/installation/registry-mirror: 5001 and 6443 of every node"""
+    plain, with_key = cluster_of({}), cluster_of({}, k3s={"server": {key: True}})
+    before = {rule.key for rule in network.ingress_rules(plain)}
+    found = [rule for rule in network.ingress_rules(with_key) if rule.key not in before]
+    assert {(rule.protocol, rule.from_port, rule.role) for rule in found} == expected | {
+        ("tcp", 6443, "agent")
+    }
+    assert {rule.source_role for rule in found} == set(network.ROLES)
+    off = cluster_of({}, k3s={"server": {key: False}})
+    assert network.ingress_rules(off) == network.ingress_rules(plain)

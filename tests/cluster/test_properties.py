@@ -10,12 +10,13 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cluster import config, machine_files, network, node_config, parameters, user_data
+from cluster import config, k3s_flags, machine_files, network, node_config, parameters, user_data
 from cluster.errors import ConfigError, Problem
 from cluster.model import Cluster
 from cluster.node_config import Addresses, NodeContext
 from cluster.reading.checks import cidr
 from cluster.reading.section import format_path
+from cluster.spec import Role
 from tests.cluster import ec2
 from tests.cluster.config_yaml import config_yaml
 from tests.cluster.parts import files_of, unpacked
@@ -117,13 +118,18 @@ def test_names_fit_the_limits_of_aws_whatever_the_stack_is_called(
     assert all(len(key) <= 128 and len(value) <= 256 for key, value in cluster.tags.items())
 
 
-@given(st.dictionaries(STRINGS, STRINGS, max_size=4), STRINGS)
-def test_arbitrary_strings_reach_the_machine_unchanged(keys: dict[str, str], text: str) -> None:
-    mirrors = {"docker.io": {"endpoint": [text], "rewrite": keys}}
-    cluster = resolved(k3s={"registries": {"mirrors": mirrors}, "server": {"cluster-domain": text}})
+# Without what the files of k3s cannot have.
+READABLE = st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"]), max_size=60)
+
+
+@given(READABLE, READABLE)
+def test_arbitrary_strings_reach_the_machine_unchanged(replacement: str, text: str) -> None:
+    mirrors = {"docker.io": {"rewrite": {"^library/(.*)": replacement}}}
+    server = {"node-external-dns": [text]}
+    cluster = resolved(k3s={"registries": {"mirrors": mirrors}, "server": server})
     node = on_the_machine(rendered(cluster))
     assert node["pool"]["registries"] == {"mirrors": mirrors}
-    assert node["pool"]["config"]["cluster-domain"] == text
+    assert node["pool"]["config"]["node-external-dns"] == [text]
 
 
 @given(st.lists(st.sampled_from(["vxlan", "host-gw", "none"]), min_size=1), st.integers(0, 3))
@@ -144,7 +150,13 @@ ANYTHING = st.recursive(
 @given(ANYTHING)
 def test_no_configuration_ends_in_a_stack_trace(raw: Any) -> None:
     below = {"network": raw, "k3s": raw, "pools": raw, "charts": raw, "manifests": raw, "tags": raw}
-    for given_as in (raw, below):
+    deeper = {
+        "network": {**OPEN, "ingress": raw},
+        "k3s": {"registries": raw, "server": raw, "agent": raw},
+        "proxy": raw,
+        "name": 7,
+    }
+    for given_as in (raw, below, deeper):
         problems = problems_of(given_as)
         assert problems
         assert all(each.what and each.fix for each in problems)
@@ -174,3 +186,58 @@ def test_keys_that_pass_through_reach_the_machine_unchanged(
     cluster = resolved(k3s={**release, role: keys}, pools=[{"name": "agents"}])
     written = config_yaml(node_file(cluster, 0 if role == "server" else 1))
     assert {key: written[f"future-{key}"] for key in extra} == extra
+
+
+ROLES: tuple[Role, ...] = ("server", "agent")
+ARGUMENTS = st.builds(
+    "{}={}".format,
+    st.sampled_from(
+        ["max-pods", "node-cidr-mask-size", "cluster-signing-duration", "bind-address"]
+    ),
+    st.text(max_size=8) | st.integers(-1, 70).map(str) | st.sampled_from(["²", "1²h"]),
+)
+
+
+@given(
+    st.sampled_from(ROLES),
+    st.dictionaries(
+        st.sampled_from(sorted(flag.name for flag in k3s_flags.FLAGS)),
+        ANYTHING | ARGUMENTS | st.lists(ARGUMENTS),
+        max_size=4,
+    ),
+)
+def test_no_value_of_a_key_of_k3s_ends_in_a_stack_trace(role: Role, keys: dict[str, Any]) -> None:
+    below = "servers" if role == "server" else "pools"
+    machine = {"name": "agents", "k3s": keys} if role == "agent" else {"k3s": keys}
+    for raw in ({"k3s": {role: keys}}, {below: [machine] if role == "agent" else machine}):
+        problems_of({"network": OPEN, **raw})
+
+
+HOSTS = st.sampled_from(["docker.io", "*", "r.example.com:5000", "configs", ""]) | STRINGS
+SHAPES = st.dictionaries(
+    st.sampled_from(["endpoint", "rewrite", "tls", "auth"]) | STRINGS,
+    ANYTHING | st.lists(STRINGS) | st.dictionaries(STRINGS, STRINGS) | st.none(),
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={key: st.dictionaries(HOSTS, SHAPES) | ANYTHING for key in ("mirrors", "configs")},
+    )
+)
+def test_registries_that_are_accepted_have_the_types_that_k3s_reads(registries: Any) -> None:
+    """github.com/rancher/wharfie, pkg/registries/types.go"""
+    raw = {"network": OPEN, "k3s": {"registries": registries}}
+    if problems_of(raw):
+        return
+    found = config.load(raw, stack="dev").k3s.registries
+    assert set(found) <= {"mirrors", "configs"}
+    for mirror in found.get("mirrors", {}).values():
+        assert all(isinstance(each, str) for each in mirror.get("endpoint", []))
+        assert all(isinstance(each, str) for each in mirror.get("rewrite", {}).values())
+    for host in found.get("configs", {}).values():
+        assert set(host) <= {"tls"}
+        tls = dict(host.get("tls", {}))
+        assert isinstance(tls.pop("insecure_skip_verify", False), bool)
+        assert all(isinstance(each, str) for each in tls.values())

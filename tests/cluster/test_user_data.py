@@ -68,7 +68,8 @@ def test_real_user_data_is_far_below_the_limit(example: str) -> None:
     sizes = [
         len(base64.b64decode(user_data.encode(user_data.render(node, program)))) for node in nodes
     ]
-    assert max(sizes) < 12 * 1024
+    # What is left is for the labels, taints, registries and keys of a cluster.
+    assert max(sizes) < 12.5 * 1024
 
 
 def test_too_much_user_data_is_rejected_with_its_size() -> None:

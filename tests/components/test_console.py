@@ -28,8 +28,10 @@ class Ec2:
 
     def get_console_output(self, **given: Any) -> Mapping[str, Any]:
         if given.get("Latest") and not self.nitro:
-            error: Any = {"Error": {"Code": "UnsupportedOperation", "Message": "not Nitro"}}
-            raise botocore.exceptions.ClientError(error, "GetConsoleOutput")
+            raise botocore.exceptions.ClientError(
+                {"Error": {"Code": "UnsupportedOperation", "Message": "not Nitro"}},
+                "GetConsoleOutput",
+            )
         return {"InstanceId": given["InstanceId"], "Output": self.output}
 
 
@@ -80,9 +82,9 @@ def test_a_console_that_is_empty_or_not_readable_is_reported(
 
 def test_what_a_machine_prints_is_cut_and_cleaned() -> None:
     text = "\n".join(f"line {number}" for number in range(100))
-    lines = console.last_lines(f"{text}\n\x1b[31mred\x1b[0m\x07\n{'x' * 1000}")
+    lines = console.last_lines(f"{text}\n\x1b[31mred\x1b[0m\x07 ##[group]\n{'x' * 1000}")
     assert len(lines) == console.LINES
-    assert lines[-2:] == ["red", "x" * console.WIDTH]
+    assert lines[-2:] == ["red? # #[group]", "x" * console.WIDTH]
 
 
 def test_the_error_of_the_node_is_the_one_that_the_hook_looks_for() -> None:

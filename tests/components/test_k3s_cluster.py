@@ -293,7 +293,7 @@ def test_the_policies_of_a_role_have_room_for_its_machines(role: Role, machines:
 
 
 def test_the_parameters_are_encrypted_with_the_key_that_is_given() -> None:
-    arn = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d"
+    arn = "arn:aws:kms:eu-central-1:123456789012:key/mrk-0a1b2c3d0a1b2c3d0a1b2c3d0a1b2c3d"
     accounts = {each.inputs["keyId"] for each in secrets(build(CONFIGURATION)).values()}
     assert accounts == {"alias/aws/ssm"}
     built = build({**CONFIGURATION, "parameterKmsKeyArn": arn})
@@ -309,7 +309,7 @@ def test_the_parameters_are_encrypted_with_the_key_that_is_given() -> None:
 
 def test_another_value_under_an_own_key_is_another_parameter_of_the_same_name() -> None:
     """Written over the old one it would be under the account's key."""
-    arn = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d"
+    arn = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f"
     for each in secrets(build({**CONFIGURATION, "parameterKmsKeyArn": arn})).values():
         assert each.replace_on_changes == {"value"}
         assert each.delete_before_replace
@@ -441,6 +441,7 @@ def test_the_default_is_a_deployer_and_no_administrators_kubeconfig(built: Built
         "clusterReads": ["nodes", "namespaces"],
         "expiryDays": 90,
         "generation": 1,
+        "podSecurity": "baseline",
         "deadlineSeconds": 600,
     }
     assert built.of("k3s:index:Kubeconfig") == {}
@@ -466,3 +467,16 @@ def test_kubeconfigs_are_secret_outputs_and_the_endpoint_is_not(built: Built) ->
 def test_every_node_is_in_the_outputs(built: Built) -> None:
     assert [node["role"] for node in built.outputs["nodes"]] == list(NODES.values())
     assert set(built.outputs["bootReport"]) == set(NODES)
+
+
+def test_every_parameter_has_a_tag_that_no_other_cluster_has(built: Built) -> None:
+    parameters = built.of(PARAMETER)
+    assert len(parameters) > 5
+    for each in parameters.values():
+        assert each.inputs["tags"]["k3s-aws:authority"] == "ab" * 8
+        assert each.inputs["tags"]["k3s-aws:cluster"] == "demo"
+
+
+def test_the_cluster_records_where_it_is(built: Built) -> None:
+    (cluster,) = built.of("k3s:aws:K3sCluster").values()
+    assert cluster.inputs == {"accountId": "123456789012", "region": "eu-central-1"}

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -108,6 +112,36 @@ def test_an_address_service_that_is_not_reachable_is_an_error_with_what_to_do(
 ) -> None:
     with pytest.raises(LookupFailed, match="callerAddressUrl"):
         lookups.caller(f"file://{tmp_path}/nothing")
+
+
+def test_the_caller_is_asked_for_without_the_proxy_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """SSH and the API are reached without it, so its address is not the one to let in."""
+    with responding("203.0.113.99") as proxy, responding("198.51.100.9") as service:
+        for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        assert lookups.caller(service) == "198.51.100.9/32"
+
+
+@contextmanager
+def responding(text: str) -> Iterator[str]:
+    """The URL of an HTTP server that responds with the text to everything."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
 
 
 def test_an_image_and_a_subnet_that_aws_does_not_have_are_problems_of_the_configuration(

@@ -210,7 +210,7 @@ def test_k3s_in_the_bucket_is_the_machines_only_source(tmp_path: Path) -> None:
 
 
 def test_a_role_with_objects_in_the_bucket_may_still_decrypt_its_parameters() -> None:
-    key = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d"
+    key = "arn:aws:kms:eu-central-1:123456789012:key/mrk-0a1b2c3d0a1b2c3d0a1b2c3d0a1b2c3d"
     built = build({**CONFIGURATION, "k3s": {"bucket": True}, "parameterKmsKeyArn": key})
     for role in ("server", "agent"):
         *_, decrypt, read = statements(built, f"demo-{role}")

@@ -16,7 +16,7 @@ import boto3
 import yaml
 
 from localcloud.lifecycle import Cloud
-from localcloud.workbench import aws_plugin, orphans, stack_config
+from localcloud.workbench import aws_plugin, orphans, stack_config, stack_file
 from localcloud.workbench.folder import Folder
 from localcloud.workbench.stages import Stages
 from localcloud.workbench.workbench import Workbench, set_up
@@ -27,7 +27,7 @@ from toolchain.places import Places
 
 ROOT = Path(__file__).parents[2]
 # Longer than any cluster's own deadlines: it ends what hangs, and judges nothing.
-COMMAND_SECONDS = 900
+COMMAND_SECONDS = 1800
 CLUSTER = stack_config.CLUSTER
 
 
@@ -135,7 +135,7 @@ class Stack:
         content = yaml.safe_load(self.config_file.read_text())
         kept = {**content["config"][CLUSTER], **changes}
         content["config"][CLUSTER] = {key: each for key, each in kept.items() if each is not None}
-        self.config_file.write_text(yaml.safe_dump(content))
+        stack_file.write(self.config_file, content)
 
     def label_nodes(self, value: str | None, *, servers: bool = True) -> None:
         """A change in place, for which the provider connects to every machine, or every agent."""
@@ -176,7 +176,7 @@ class Stacks:
         content = workbench.stack_config(before)
         # The tests look at what no identity may see.
         content["config"][CLUSTER].setdefault("adminKubeconfig", True)
-        made.config_file.write_text(yaml.safe_dump(content))
+        stack_file.write(made.config_file, content)
         return made
 
 

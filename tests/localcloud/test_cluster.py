@@ -235,7 +235,7 @@ def _waits_for_machines_that_restart(stack: Stack) -> None:
 def _changes_back_what_failed(stack: Stack) -> None:
     """k3s takes no such key: systemd tries it again and again, on the agents alone."""
     pools = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]["pools"]
-    wrong = {"kubelet-arg": ["node-status-update-frequency=soon"]}
+    wrong = {"kubelet-arg": ["feature-gates=Nonsense=true"]}
     stack.configure(pools=[{**pools[0], "k3s": wrong}, *pools[1:]])
     output = stack.pulumi("up", "--yes", "--skip-preview", fails=True)
     assert "k3s-agent.service does not start" in output

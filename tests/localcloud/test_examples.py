@@ -28,7 +28,7 @@ HERE = "127.0.0.0/8"
 UP = ("up", "--yes", "--skip-preview")
 DESTROY = ("destroy", "--yes", "--skip-preview")
 ASSETS = {"x86_64": "k3s", "arm64": "k3s-arm64"}
-SETTINGS = "{apiVersion: v1, kind: ConfigMap, metadata: {name: more}}"
+SETTINGS = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: more}\n"
 WITH_TESTS_OF_THEIR_OWN = {"laptop", "mixed-spot", "one-arm-server", "private", "with-charts"}
 
 
@@ -248,7 +248,7 @@ def test_k3s_and_big_manifests_come_from_the_stacks_own_bucket(
 
 
 def _take_another_manifest_in_place(stack: Stack, cluster: dict[str, Any]) -> None:
-    namespace = "{apiVersion: v1, kind: Namespace, metadata: {name: added}}"
+    namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: added}\n"
     stack.configure(manifests=[*cluster["manifests"], {"name": "more", "content": namespace}])
     assert "replace" not in stack.summary()
     stack.pulumi(*UP)

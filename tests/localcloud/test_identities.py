@@ -97,12 +97,51 @@ def _may_do_what_they_should_and_nothing_else(stack: Stack) -> None:
     assert refused(stack, deployer, "delete", "node", nodes.pop().removeprefix("node/"))
     assert refused(stack, deployer, "create", "rolebinding", "x", "--clusterrole=edit", "--user=x")
     assert refused(stack, deployer, "label", "namespace", "shop", "a=b")
+    raw = f"/api/v1/nodes/{stack.nodes()[0]['name']}/proxy/pods"
+    assert refused(stack, deployer, "get", "--raw", raw)
+    system = "--as=system:serviceaccount:kube-system:default"
+    assert refused(stack, deployer, "get", "pods", system)
+    assert refused(stack, viewer, "create", "token", "default", "-n", "shop")
+    for namespace in ("shop", "shop-preview"):
+        assert _starts_no_privileged_pod(stack, deployer, namespace)
     assert not refused(stack, viewer, "get", "deployment", "web", "-n", "shop")
     assert refused(stack, viewer, "get", "secrets", "-n", "shop")
     assert refused(stack, viewer, "create", "configmap", "x", "-n", "shop")
     assert not refused(stack, auditor, "create", "role", "x", "--verb=get", "--resource=pods")
     assert refused(stack, auditor, "get", "nodes")
     assert refused(stack, auditor, "get", "pods", "-n", "shop-preview")
+
+
+PRIVILEGED: dict[str, dict[str, Any]] = {
+    "host-path": {"volumes": [{"name": "root", "hostPath": {"path": "/"}}]},
+    "host-network": {"hostNetwork": True},
+    "host-pid": {"hostPID": True},
+    "privileged": {"securityContext": {"privileged": True}},
+}
+
+
+def _starts_no_privileged_pod(stack: Stack, deployer: Path, namespace: str) -> bool:
+    """Whether the API refuses each pod that would be root on its node, and no ordinary one."""
+    for name, fields in {**PRIVILEGED, "ordinary": {}}.items():
+        container: dict[str, Any] = {"name": "a", "image": "web"}
+        container |= {key: each for key, each in fields.items() if key == "securityContext"}
+        spec = {key: each for key, each in fields.items() if key != "securityContext"}
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {**spec, "containers": [container]},
+        }
+        file = stack.folder / "pod.json"
+        file.write_text(json.dumps(pod))
+        # Admitted or not is decided before anything is stored.
+        done = stack.kubectl_as(deployer, "create", "--dry-run=server", "-f", str(file))
+        if name == "ordinary":
+            assert done.returncode == 0, done.stderr
+        else:
+            assert done.returncode != 0, name
+            assert "violates PodSecurity" in done.stderr, done.stderr
+    return True
 
 
 def _change_nothing_when_nothing_changed(stack: Stack) -> None:

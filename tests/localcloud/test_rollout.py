@@ -53,7 +53,7 @@ def _restart_in_turn(stack: Stack) -> None:
 
 def _stop_at_the_first_that_fails(stack: Stack) -> None:
     before = restarts(stack)
-    configure_pool(stack, k3s={"kubelet-arg": ["node-status-update-frequency=soon"]})
+    configure_pool(stack, k3s={"kubelet-arg": ["feature-gates=Nonsense=true"]})
     assert "k3s-agent.service does not start" in stack.pulumi(*UP, fails=True)
     changed = [node for node, at in restarts(stack).items() if at != before[node]]
     assert len(changed) == 1

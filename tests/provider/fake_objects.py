@@ -67,7 +67,7 @@ class FakeObjects:
             return (200, {"kind": "Status"}) if self.by_path.pop(path, None) else NOT_FOUND
         if path.endswith("/approval"):
             return self._approve(path.removesuffix("/approval"), body)
-        return self._put(path, body)
+        return self._patch(path, body) if method == "PATCH" else self._put(path, body)
 
     def _get(self, path: str, query: dict[str, list[str]]) -> Any:
         if path in self.by_path:
@@ -103,6 +103,13 @@ class FakeObjects:
         self.by_path[path] = body
         return (200 if before else 201), body
 
+    def _patch(self, path: str, body: Object) -> Any:
+        """A merge patch: https://www.rfc-editor.org/rfc/rfc7386"""
+        if path not in self.by_path:
+            return NOT_FOUND
+        _merge(self.by_path[path], body)
+        return 200, self.by_path[path]
+
     def _approve(self, path: str, body: Object) -> Any:
         self.by_path[path]["status"] = body["status"]
         return 200, self.by_path[path]
@@ -133,6 +140,16 @@ class FakeObjects:
             .sign(cast("ec.EllipticCurvePrivateKey", key), hashes.SHA256())
         )
         return signed.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _merge(target: Object, patch: Object) -> None:
+    for key, value in patch.items():
+        if value is None:
+            target.pop(key, None)
+        elif isinstance(value, dict):
+            _merge(target.setdefault(key, {}), value)
+        else:
+            target[key] = value
 
 
 def user_of(certificate_pem: str) -> list[tuple[str, str]]:

@@ -11,7 +11,8 @@ import boto3
 import pytest
 
 from recovery.interrupted import Creation, Interrupted
-from recovery.leftovers import Leftover, find
+from recovery.leftover import Leftover
+from recovery.leftovers import find
 from tests.localcloud.aws_plugin.conftest import endpoint
 
 __all__ = ["endpoint"]

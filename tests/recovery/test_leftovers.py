@@ -212,6 +212,86 @@ def test_a_resource_with_the_tags_of_another_stack_is_in_use(account: Account) -
     assert account.left_by("aws:ec2/eip:Eip", {**inputs, "tags": OTHER_TAGS}) == []
 
 
+PAIRS = [{"Key": key, "Value": value} for key, value in TAGS.items()]
+NAME = "/k3s-aws/dev/blue/server/authority"
+
+
+def tagged_group(account: Account) -> Inputs:
+    account.ec2.create_security_group(
+        VpcId=account.vpc,
+        GroupName="blue-1",
+        Description="k3s",
+        TagSpecifications=tagged("security-group", TAGS),
+    )
+    return {"vpcId": account.vpc, "name": "blue-1"}
+
+
+def tagged_subnet(account: Account) -> Inputs:
+    account.ec2.create_subnet(
+        VpcId=account.vpc, CidrBlock="10.9.2.0/24", TagSpecifications=tagged("subnet", TAGS)
+    )
+    return {"vpcId": account.vpc, "cidrBlock": "10.9.2.0/24"}
+
+
+def tagged_profile(account: Account) -> Inputs:
+    account.iam.create_instance_profile(InstanceProfileName="blue-2", Tags=PAIRS)
+    return {"name": "blue-2", "role": "recorded"}
+
+
+def tagged_role(account: Account) -> Inputs:
+    account.iam.create_role(RoleName="blue-3", AssumeRolePolicyDocument=TRUST, Tags=PAIRS)
+    return {"name": "blue-3"}
+
+
+def tagged_parameter(account: Account) -> Inputs:
+    account.ssm.put_parameter(Name=NAME, Value="hidden", Type="SecureString", Tags=PAIRS)
+    return {"name": NAME}
+
+
+def tagged_bucket(account: Account) -> Inputs:
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket="blue-files-1")
+    s3.put_bucket_tagging(Bucket="blue-files-1", Tagging={"TagSet": PAIRS})
+    return {"bucket": "blue-files-1"}
+
+
+TAGGED: dict[str, Callable[[Account], Inputs]] = {
+    "aws:ec2/securityGroup:SecurityGroup": tagged_group,
+    "aws:ec2/subnet:Subnet": tagged_subnet,
+    "aws:iam/instanceProfile:InstanceProfile": tagged_profile,
+    "aws:iam/role:Role": tagged_role,
+    "aws:ssm/parameter:Parameter": tagged_parameter,
+    "aws:s3/bucket:Bucket": tagged_bucket,
+}
+
+
+@pytest.mark.parametrize("kind", TAGGED)
+def test_what_has_the_name_of_ours_and_the_tags_of_another_stack_is_not_ours(
+    account: Account, kind: str
+) -> None:
+    inputs = TAGGED[kind](account)
+    assert account.left_by(kind, {**inputs, "tags": OTHER_TAGS}) == []
+    more = {**TAGS, "k3s-aws:authority": "0123456789abcdef"}
+    assert account.left_by(kind, {**inputs, "tags": more}) == []
+    # Default tags of the provider are no reason to leave it.
+    fewer = {key: value for key, value in TAGS.items() if key != "Name"}
+    (left,) = account.left_by(kind, {**inputs, "tags": fewer})
+    left.remove()
+    assert account.left_by(kind, {**inputs, "tags": fewer}) == []
+
+
+def test_a_profile_with_the_role_of_somebody_else_is_not_ours(account: Account) -> None:
+    made, _ = profile_with_its_role(account)
+    inputs = {"name": made, "role": "another"}
+    assert account.left_by("aws:iam/instanceProfile:InstanceProfile", inputs) == []
+
+
+def test_a_bucket_that_was_not_tagged_yet_is_ours_by_its_random_name(account: Account) -> None:
+    made, inputs = bucket(account)
+    (left,) = account.left_by("aws:s3/bucket:Bucket", {**inputs, "tags": TAGS})
+    assert left.id == made
+
+
 def test_a_vpc_with_a_subnet_is_in_use(account: Account) -> None:
     made, inputs = vpc(account)
     account.ec2.create_subnet(VpcId=made, CidrBlock="10.9.3.0/24")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from recovery import account as accounts
-from recovery.__main__ import main
+from recovery.__main__ import agree, main
 from recovery.errors import RecoveryError
 from recovery.interrupted import read
 from recovery.recover import recover
@@ -99,6 +99,96 @@ def test_leftovers_are_removed_before_the_creations_are_cleared(
         "refresh --clear-pending-creates",
     ]
     assert f"--target {URN} " in (tmp_path / "calls").read_text()
+
+
+ELSEWHERE = {
+    "account": {"accountId": "999999999999", "region": "us-east-1"},
+    "region": {"accountId": "123456789012", "region": "eu-central-1"},
+}
+
+
+def with_resource(export: dict[str, Any], resource: dict[str, Any]) -> dict[str, Any]:
+    export["deployment"]["resources"].append(resource)
+    return export
+
+
+@pytest.mark.parametrize("what", ELSEWHERE)
+def test_with_credentials_of_another_account_nothing_is_searched_for_nor_forgotten(
+    account: Account, pulumi: Pulumi, tmp_path: Path, what: str
+) -> None:
+    kind = "aws:ec2/networkInterface:NetworkInterface"
+    _, inputs = interface(account)
+    cluster = {"type": "k3s:aws:K3sCluster", "urn": "v", "inputs": ELSEWHERE[what]}
+    stack = pulumi(with_resource(exported(account, (kind, inputs)), cluster))
+    with pytest.raises(RecoveryError) as refused:
+        recover(stack, lambda _: True, print)
+    assert str(refused.value) == (
+        f"the resources of the stack are in {what} {[*ELSEWHERE[what].values()][what == 'region']},"
+        " the credentials and the configuration lead to account 123456789012, region us-east-1\n"
+        "    use those with which pulumi up ran (AWS_PROFILE, AWS_REGION, aws:*)"
+    )
+    assert len(account.left_by(kind, inputs)) == 1
+    assert "refresh --clear-pending-creates" not in calls(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("resource", "refused"),
+    [
+        (
+            {"type": "aws:iam/role:Role", "outputs": {"arn": "arn:aws:iam::999999999999:role/a"}},
+            True,
+        ),
+        (
+            {
+                "type": "aws:ec2/vpc:Vpc",
+                "outputs": {"arn": "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-1"},
+            },
+            False,
+        ),
+        ({"type": "aws:s3/bucket:Bucket", "outputs": {"arn": "arn:aws:s3:::a-bucket"}}, False),
+        # A key of another account is no resource of the stack.
+        (
+            {
+                "type": "aws:ssm/parameter:Parameter",
+                "outputs": {"keyId": "arn:aws:kms:us-east-1:999999999999:key/a"},
+            },
+            False,
+        ),
+        ({"type": "k3s:index:Node", "outputs": {"arn": "arn:aws:x:y:999999999999:z"}}, False),
+    ],
+)
+def test_the_account_of_a_stack_is_that_of_its_resources(
+    account: Account, pulumi: Pulumi, resource: dict[str, Any], refused: bool
+) -> None:
+    kind = "aws:ec2/networkInterface:NetworkInterface"
+    _, inputs = interface(account)
+    export = with_resource(exported(account, (kind, inputs)), {"urn": "v", **resource})
+    if refused:
+        with pytest.raises(RecoveryError, match="the resources of the stack are in account 9999"):
+            recover(pulumi(export), lambda _: True, print)
+    else:
+        recover(pulumi(export), lambda _: True, print)
+    assert len(account.left_by(kind, inputs)) == (1 if refused else 0)
+
+
+def test_the_question_names_the_account_and_the_region(
+    account: Account, pulumi: Pulumi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, inputs = interface(account)
+    asked: list[str] = []
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+
+    def refuse(question: str) -> str:
+        asked.append(question)
+        return "no"
+
+    monkeypatch.setattr("builtins.input", refuse)
+    kind = "aws:ec2/networkInterface:NetworkInterface"
+    recover(pulumi(exported(account, (kind, inputs))), agree, lambda _: None)
+    assert asked == [
+        "These are in AWS (account 123456789012, region us-east-1) and in no state. "
+        "Remove them? [yes/no] "
+    ]
 
 
 def test_without_consent_nothing_is_removed(

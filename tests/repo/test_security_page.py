@@ -37,7 +37,24 @@ def test_a_test_that_is_named_exists(reference: str) -> None:
         assert f"def {function}(" in file.read_text()
 
 
+def test_every_claim_has_what_its_test_proves_it_on() -> None:
+    proofs = {row.split(" | ")[1] for row in rows_of_claims()}
+    assert proofs == {"real", "stand-in", "text"}
+
+
 def test_every_claim_names_a_test() -> None:
     rows = rows_of_claims()
-    assert len(rows) > 30
+    assert len(rows) > 60
     assert [row for row in rows if not re.search(r"\.(py|go)(::\w+)?`", row)] == []
+
+
+def test_every_documented_command_writes_a_kubeconfig_that_nobody_else_can_read() -> None:
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    commands = [
+        line
+        for page in pages
+        for line in page.read_text().splitlines()
+        if re.search(r"kubeconfig.*--show-secrets.*>|--show-secrets.*kubeconfig.*>", line)
+    ]
+    assert len(commands) >= 2
+    assert [line for line in commands if not re.search(r"\(umask 077; .*\)", line)] == []

@@ -18,6 +18,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from toolchain import sbom, venv
+from toolchain.pins import PULUMI_SHA256, PULUMI_VERSION
 from toolchain.places import ROOT, Places
 
 PIN = re.compile(r"([a-z0-9-]+)==([^ ;]+)(?: ; .*)? \\")
@@ -133,10 +134,26 @@ def test_a_requirement_without_a_hash_is_refused(wheel: Path, tmp_path: Path) ->
 
 
 def test_the_list_of_dependencies_is_what_requirements_txt_pins() -> None:
-    content = json.loads((ROOT / sbom.FILE).read_text())
-    assert {each["name"]: listed(each) for each in content["components"]} == pins(
-        "requirements.txt"
+    packages = {name: listed(each) for name, each in components("library").items()}
+    assert packages == pins("requirements.txt")
+
+
+def test_the_programs_that_have_the_credentials_of_aws_are_listed() -> None:
+    programs = components("application")
+    assert sorted(programs) == ["pulumi", "pulumi-resource-aws"]
+    assert programs["pulumi-resource-aws"]["version"] == (
+        f"v{pins('requirements.txt')['pulumi-aws'].version}"
     )
+    (archive,) = programs["pulumi-resource-aws"]["externalReferences"]
+    assert "no hash is compared" in archive["comment"]
+    assert listed(programs["pulumi"]) == Pin(PULUMI_VERSION, frozenset(PULUMI_SHA256.values()))
+    assert len(PULUMI_SHA256) == 4
+
+
+def components(kind: str) -> dict[str, Any]:
+    """What the list has of one type, by name."""
+    content = json.loads((ROOT / sbom.FILE).read_text())
+    return {each["name"]: each for each in content["components"] if each["type"] == kind}
 
 
 def listed(component: dict[str, Any]) -> Pin:

@@ -177,7 +177,7 @@ def everybodys() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "checkout"
         shutil.copytree(ROOT / "toolchain", root / "toolchain")
-        for name in ("Makefile", *venv.REQUIREMENTS):
+        for name in ("Makefile", "Pulumi.yaml", *venv.REQUIREMENTS):
             shutil.copy(ROOT / name, root / name)
         for each in (Path(folder), root):
             each.chmod(0o777)

@@ -10,6 +10,7 @@ from cluster.reading.keys.k3s import K3S
 from cluster.reading.keys.machines import IMAGE, POOLS, SERVERS
 from cluster.reading.keys.network import NETWORK
 from cluster.reading.keys.objects import CHARTS, MANIFESTS
+from cluster.reading.keys.proxy import PROXY
 
 _ROTATED = {
     "joinTokens": "the servers' and the agents' join token; k3s restarts on the servers",
@@ -46,7 +47,7 @@ _KEYS: dict[str, Key] = {
         example="2027-01-31",
         noun="date",
         hint="write it in quotes, such as {}",
-        pattern=r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z)?",
+        pattern=r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?Z)?",
         check=checks.date,
     ),
     "tags": StringMap(
@@ -61,13 +62,15 @@ _KEYS: dict[str, Key] = {
         noun="ARN of a KMS key",
         # A policy names keys by their own ARN; it does not follow an alias.
         hint="write the ARN of the key itself, not of an alias, such as {}",
-        pattern=r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-z0-9-]+",
+        pattern=r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/"
+        r"(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})",
     ),
     "rotation": Object("raise a number to renew that secret, on running machines", keys=_ROTATION),
     "image": Object("the image of all machines", default_text="Debian 12", keys=IMAGE),
     "servers": SERVERS,
     "pools": POOLS,
     "network": NETWORK,
+    "proxy": PROXY,
     "manifests": MANIFESTS,
     "charts": CHARTS,
     "identities": IDENTITIES,

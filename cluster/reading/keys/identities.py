@@ -43,7 +43,7 @@ IDENTITIES = Objects(
             example="admin",
             noun="ClusterRole name",
             hint="write a name such as {}",
-            pattern=r"[A-Za-z0-9]([A-Za-z0-9.:_-]*[A-Za-z0-9])?",
+            pattern=r"[A-Za-z0-9]([A-Za-z0-9.:_-]{0,251}[A-Za-z0-9])?",
         ),
         "namespaces": Strings(
             "where it has its role; must be given for a `deployer`",
@@ -73,6 +73,13 @@ IDENTITIES = Objects(
             default=1,
             low=1,
             high=1_000_000,
+        ),
+        "podSecurity": String(
+            "the Pod Security level of its namespaces; `privileged` enforces none",
+            Effect.NONE,
+            "for new pods",
+            default="baseline",
+            choices=("privileged", "baseline", "restricted"),
         ),
     },
 )

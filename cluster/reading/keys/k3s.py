@@ -6,6 +6,7 @@ from cluster import releases
 from cluster.effect import Effect
 from cluster.reading import checks
 from cluster.reading.declarations import Boolean, FreeObject, Key, Object, String
+from cluster.reading.keys.registries import REGISTRIES
 
 _NO_RESTART = "without a restart of k3s"
 
@@ -27,7 +28,7 @@ _KEYS: dict[str, Key] = {
         default=releases.DEFAULT_VERSION,
         noun="k3s release",
         hint="write it in full, such as {}",
-        pattern=r"v\d+\.\d+\.\d+(-rc\d+)?\+[a-z0-9]+",
+        pattern=r"v[0-9]{1,3}(\.[0-9]{1,3}){2}(-rc[0-9]{1,3})?\+[a-z0-9]{1,32}",
     ),
     "downloadUrl": String(
         "the base of `<downloadUrl>/<version>/k3s` and `k3s-arm64`; http or https",
@@ -79,11 +80,7 @@ _KEYS: dict[str, Key] = {
     "secretsEncryption": Boolean(
         "Secrets are encrypted in the datastore", Effect.REPLACE, "the servers", default=True
     ),
-    "registries": FreeObject(
-        "k3s's `registries.yaml`: `mirrors` and `configs`; passwords go into "
-        "`k3s-aws:registryAuth`",
-        Effect.IN_PLACE,
-    ),
+    "registries": REGISTRIES,
     "server": FreeObject(
         "any key of `k3s server`, such as `kube-apiserver-arg: [audit-log-maxage=30]`",
         Effect.IN_PLACE,

@@ -41,7 +41,7 @@ IMAGE: dict[str, Key] = {
         example="ami-0123456789abcdef0",
         noun="AMI id",
         hint="write it as EC2 does, such as {}",
-        pattern=r"ami-[0-9a-z]{8,32}",
+        pattern=r"ami-([0-9a-f]{8}|[0-9a-f]{17})",
     ),
     "loginUser": String(
         "the user that cloud-init creates on the image `id`",
@@ -177,7 +177,8 @@ POOLS = Objects(
             example="0.05",
             noun="price",
             hint="write US dollars, such as {}",
-            pattern=r"[0-9]{1,4}(\.[0-9]{1,5})?",
+            # Not zero, which EC2 rejects.
+            pattern=r"(?=.*[1-9])[0-9]{1,4}(\.[0-9]{1,5})?",
         ),
     },
 )

@@ -7,8 +7,8 @@ from ipaddress import IPv4Network
 from cluster import defaults, network
 from cluster.effect import Effect
 from cluster.errors import Kind
-from cluster.reading import checks
-from cluster.reading.declarations import Boolean, Key, Object, String, Strings
+from cluster.reading import checks, ports
+from cluster.reading.declarations import Boolean, Key, Object, Objects, String, Strings
 from cluster.reading.faults import Fault
 
 # EC2 allows VPCs from /16 to /28; Kubernetes allows at most 20 bits of services.
@@ -40,6 +40,45 @@ def _allow_list(description: str, empty: Fault | None) -> Strings:
     )
 
 
+INGRESS = Objects(
+    "further ports to open, such as those of an ingress controller",
+    Effect.NONE,
+    keys={
+        "name": String(
+            "a name of your own for it; at most 32 characters, each once",
+            Effect.NONE,
+            required=True,
+            example="web",
+            pattern=checks.NAME_PATTERN,
+            check=checks.name_check(checks.NAME_LENGTH, "web"),
+        ),
+        "ports": Strings(
+            'ports and ranges of ports, such as `443` and `"30000-32767"`',
+            Effect.NONE,
+            required=True,
+            item=ports.PortRange(example="443"),
+            empty=Fault("is empty", "write a list such as [443]", Kind.REQUIRED),
+        ),
+        "protocol": String(
+            "the protocol of the ports", Effect.NONE, default="tcp", choices=("tcp", "udp")
+        ),
+        "from": Strings(
+            "IPv4 ranges, `caller`, or `nodes` for every machine of the cluster",
+            Effect.NONE,
+            required=True,
+            item=String(example="203.0.113.0/24", check=checks.source),
+            empty=Fault("is empty", 'write a list such as ["203.0.113.0/24"]', Kind.REQUIRED),
+        ),
+        "machines": String(
+            "the machines that let it in",
+            Effect.NONE,
+            default_text="`agents`, or `servers` where there are no pools",
+            example="agents",
+            choices=("agents", "servers", "all"),
+        ),
+    },
+)
+
 _KEYS: dict[str, Key] = {
     "vpcCidr": _range(
         "vpcCidr", "10.64.0.0/16", "the range of the VPC that the program creates", "everything"
@@ -64,7 +103,7 @@ _KEYS: dict[str, Key] = {
             example="subnet-0123456789abcdef0",
             noun="subnet id",
             hint="write it as EC2 does, such as {}",
-            pattern=r"subnet-[0-9a-f]{8,17}",
+            pattern=r"subnet-([0-9a-f]{8}|[0-9a-f]{17})",
         ),
     ),
     "publicAddresses": Boolean(
@@ -97,6 +136,7 @@ _KEYS: dict[str, Key] = {
         check=checks.base_url_check(_CALLER_ADDRESS_URL),
         parser=checks.without_slash,
     ),
+    "ingress": INGRESS,
 }
 
 NETWORK = Object("the machines' network, and who may reach them", required=True, keys=_KEYS)

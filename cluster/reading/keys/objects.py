@@ -13,14 +13,13 @@ MANIFESTS = Objects(
     Effect.IN_PLACE,
     keys={
         "name": String(
-            "a name of your own for it; each once",
+            "a name of your own for it, at most 63 characters; each once",
             Effect.IN_PLACE,
             "applied under the new name; the objects stay",
             required=True,
             example="namespaces",
-            noun="name",
-            hint="write lower-case letters, digits, hyphens: {}",
             pattern=checks.NAME_PATTERN,
+            check=checks.name_check(checks.LABEL_LENGTH, "namespaces"),
         ),
         "content": String(
             "the objects as YAML text, or `file`",
@@ -46,14 +45,13 @@ CHARTS = Objects(
     Effect.IN_PLACE,
     keys={
         "name": String(
-            "of the release; each once",
+            "of the release, at most 50 characters; each once",
             Effect.IN_PLACE,
             "another release; the old one stays",
             required=True,
             example="podinfo",
-            noun="name",
-            hint="write lower-case letters, digits, hyphens: {}",
             pattern=checks.NAME_PATTERN,
+            check=checks.name_check(checks.CHART_NAME_LENGTH, "podinfo"),
         ),
         "chart": String(
             "its name in `repo`, or an `oci://` or `https://` address",
@@ -75,11 +73,11 @@ CHARTS = Objects(
         "namespace": String(
             "the namespace of its objects; created where it is missing",
             Effect.IN_PLACE,
-            default_text="`default`",
+            "another release; the old one stays",
+            default_text="the chart's name",
             example="podinfo",
-            noun="namespace name",
-            hint="write a name such as {}",
             pattern=checks.NAME_PATTERN,
+            check=checks.namespace,
         ),
         "values": FreeObject("the chart's values", Effect.IN_PLACE),
     },

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from cluster import kubeconfig
+from cluster import kubeconfig, untrusted_text
 from provider.errors import DeadlineExceeded, OperationFailed
 from provider.keys import certificates
 from provider.kubernetes import csr, rbac
@@ -76,7 +76,9 @@ def read(operation: Operation, state: Values) -> Values:
             f"it was: {error}"
         )
         return {}
-    return {"rbacStatus": f"out of sync: {', '.join(found)}" if found else IN_SYNC}
+    # The names are the API's.
+    differing = untrusted_text.one_line(", ".join(found))
+    return {"rbacStatus": f"out of sync: {differing}" if found else IN_SYNC}
 
 
 def remove(operation: Operation, state: Values) -> None:

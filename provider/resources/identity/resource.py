@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import ClassVar, Final
 
 from provider.keys.validity import Validity
+from provider.kubernetes import pod_security
 from provider.operation import Names, Operation, Values
 from provider.protocol.properties import Fields, Property, at_least
 from provider.protocol.resource import Created, Resource
@@ -27,10 +28,11 @@ class Identity(Resource):
     """
     A client certificate with a user name of its own, and bindings that grant it permissions.
 
-    Update binds again in another datastore, which is empty, and when the namespaces or the objects
-    in the cluster changed; the kubeconfig stays the same. In the last third of the certificate's
-    life it issues another one, and the previous user keeps its permissions beside the new one.
-    Another `generation`, role or validity issues another one, and revokes those of the previous.
+    Update binds again in another datastore, which is empty, and when the namespaces, their level of
+    pod security or the objects in the cluster changed; the kubeconfig stays the same. In the last
+    third of the certificate's life it issues another one, and the previous user keeps its
+    permissions beside the new one. Another `generation`, role or validity issues another one, and
+    revokes those of the previous.
 
     Delete removes the bindings if the API responds, and always succeeds; namespaces are kept.
     """
@@ -63,6 +65,14 @@ class Identity(Resource):
             "A change revokes the previous kubeconfig.",
             fix="such as 1",
             test=at_least(1),
+        ),
+        "podSecurity": Property(
+            "string",
+            "What the pods of its namespaces may do to their node: the level of Pod Security "
+            f"Admission; `{pod_security.DEFAULT_LEVEL}` if left out.",
+            fix=f'such as "{pod_security.DEFAULT_LEVEL}"',
+            choices=pod_security.LEVELS,
+            optional=True,
         ),
         "deadlineSeconds": DEADLINE,
     }

@@ -59,6 +59,7 @@ class Readiness:
         self._machine: Machine | None = None
         if ssh_enabled(inputs):
             self._machine = machine_of(inputs, self._wait, host_keys, state)
+            self._machine.redact = operation.redact
             self._boot = Boot(
                 inputs=inputs,
                 machine=self._machine,
@@ -158,7 +159,9 @@ class Readiness:
             node = self._wait.until(lambda: poll(api))
         seconds = round(self._wait.elapsed, 1)
         self._report_progress(f"Ready after {seconds} s")
-        return {"bootReport": dict(content), **outputs_of(node), "readySeconds": seconds}
+        # By the name that we know: a machine may report that of another one, or none.
+        boot_report = {**content, "node": self._name}
+        return {"bootReport": boot_report, **outputs_of(node), "readySeconds": seconds}
 
     def _api(self) -> Api:
         try:

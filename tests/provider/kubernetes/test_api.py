@@ -6,8 +6,11 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+from cryptography.hazmat.primitives import serialization
+
 from cluster import kubeconfig
-from provider.kubernetes.api import Api
+from provider.kubernetes.api import Api, InvalidCredentialsError
 from tests.provider.fake_api import FakeApi, node
 
 
@@ -23,3 +26,22 @@ def test_all_nodes_are_listed_with_their_states(api: FakeApi, authority: Mapping
         found = asked.nodes()
     assert {name: state.ready for name, state in found.items()} == {"a": True, "b": False}
     assert found["b"].reason == "condition Ready is False: KubeletNotReady: KubeletNotReady it says"
+
+
+def test_an_encrypted_key_is_an_error_and_asks_nobody_for_its_password(
+    authority: Mapping[str, Any],
+) -> None:
+    key = serialization.load_pem_private_key(authority["adminKey"].encode(), None)
+    encrypted = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"unknown"),
+    )
+    parts = kubeconfig.Parts(
+        server="https://127.0.0.1:6443",
+        certificate_authority=authority["serverCaCertificate"],
+        client_certificate=authority["adminCertificate"],
+        client_key=encrypted.decode(),
+    )
+    with pytest.raises(InvalidCredentialsError):
+        Api(parts)

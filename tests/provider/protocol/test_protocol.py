@@ -9,13 +9,21 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import empty_pb2
+from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, plugin_pb2, provider_pb2
 
 from cluster.version import VERSION
 from provider.protocol.engine import Engine
 from provider.protocol.properties import Fields, Group, required
-from provider.protocol.values import UNKNOWN, Secret, decode, encode
+from provider.protocol.values import (
+    UNKNOWN,
+    UNKNOWN_MARKS,
+    Secret,
+    decode,
+    encode,
+    mark_secrets,
+    unwrap_secrets,
+)
 from provider.resources import K3sProvider
 from provider.resources.token import Token
 from tests.provider.conftest import NODE_CONFIG
@@ -280,6 +288,73 @@ def test_values_survive_the_way_to_the_engine_and_back() -> None:
     }
 
     assert decode(encode({**properties, "left out": None})) == properties
+
+
+SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
+SIGNATURES = {
+    "asset": "c44067f5952c0a294b673a41bacd8c17",
+    "archive": "0def7320c3a5731c473e5ecbe6d01bc7",
+    "secret": "1b47061264138c4ac30d75fd1eb44270",
+    "resource": "5cf8f73096256a8f31e491e813e4eb8e",
+    "output": "d0e6a833031e9bbcd3f4e8bde6ca49a4",
+    "bytes": "803fd3297a5875dc03ca845dda5d2a98",
+    "unheard of": "0123456789abcdef0123456789abcdef",
+}
+
+
+@pytest.mark.parametrize("signature", SIGNATURES.values(), ids=SIGNATURES)
+def test_what_looks_like_a_marker_of_the_protocol_is_sent_as_ordinary_data(signature: str) -> None:
+    marker = {SIGNATURE_KEY: signature, "path": "/etc/hostname", "value": "x"}
+    sent = encode({"at the top": marker, "deep": {"list": [{"a": marker}]}, **marker})
+
+    assert SIGNATURE_KEY not in str(sent)
+    received = decode(sent)
+    for each in (received["at the top"], received["deep"]["list"][0]["a"], received):
+        assert each["path"] == "/etc/hostname"
+        assert each["value"] == "x"
+        assert len(each) >= 3
+
+
+@pytest.mark.parametrize("mark", sorted(UNKNOWN_MARKS))
+def test_the_text_of_an_unknown_value_is_sent_as_ordinary_text(mark: str) -> None:
+    sent = encode({"version": mark, "list": [mark], mark: "key", "secret": Secret(mark)})
+
+    assert mark not in str(sent)
+    received = decode(sent)
+    assert received["version"] == "(the mark of an unknown value)"
+    assert UNKNOWN not in [*received.values(), *received["list"]]
+
+
+def test_an_asset_of_an_input_comes_back_as_it_was() -> None:
+    struct = struct_pb2.Struct()
+    asset = {SIGNATURE_KEY: SIGNATURES["asset"], "path": "k3s", "hash": "ab"}
+    struct.update({"source": asset, "list": [{"a": asset}]})
+
+    received = decode(struct)
+
+    assert received["source"]["path"] == "k3s"
+    assert encode(received) == struct
+    assert encode(unwrap_secrets(received)) == struct
+    assert encode(mark_secrets(received, [("list",)]))["source"] == struct["source"]
+
+
+@pytest.mark.parametrize("mark", sorted(UNKNOWN_MARKS))
+def test_an_unknown_of_every_type_is_unknown(mark: str) -> None:
+    struct = struct_pb2.Struct()
+    struct.update({"a": mark})
+    assert decode(struct) == {"a": UNKNOWN}
+
+
+def test_an_output_value_is_what_it_holds() -> None:
+    struct = struct_pb2.Struct()
+    output = {SIGNATURE_KEY: SIGNATURES["output"]}
+    struct.update({"a": {**output, "value": 1}, "b": {**output, "value": "x", "secret": True}})
+    struct.update({"c": {**output, "dependencies": []}})
+    assert decode(struct) == {"a": 1, "b": Secret("x"), "c": UNKNOWN}
+
+
+def test_what_the_state_cannot_hold_is_sent_as_text() -> None:
+    assert decode(encode({"a": float("nan"), "b": "x\ud800y"})) == {"a": "nan", "b": "x?y"}
 
 
 def test_a_secret_does_not_show_itself() -> None:

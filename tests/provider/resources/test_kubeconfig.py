@@ -164,7 +164,7 @@ def test_a_text_that_is_no_kubeconfig_is_an_error_that_does_not_quote_it(
         rpc.create(KUBECONFIG, inputs)
 
     assert caught.value.code == "FAILED_PRECONDITION"
-    assert caught.value.text == "the kubeconfig is not YAML"
+    assert caught.value.text == "the kubeconfig is not valid YAML"
 
 
 def test_a_deadline_names_the_cluster_the_server_and_where_to_look(

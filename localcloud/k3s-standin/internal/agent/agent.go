@@ -35,7 +35,7 @@ func Run(ctx context.Context, c *config.Agent, up func() error) error {
 	if err != nil {
 		return err
 	}
-	if err := AwaitAddresses(ctx, c.Node); err != nil {
+	if err := AwaitConfiguration(ctx, c.Node); err != nil {
 		return err
 	}
 	client, err := identify(ctx, cluster, c)
@@ -74,11 +74,14 @@ func Run(ctx context.Context, c *config.Agent, up func() error) error {
 	return parts.Wait()
 }
 
-// AwaitAddresses returns at once for a node with valid external addresses. With others k3s neither joins
-// nor ends: it logs the reason again and again.
-func AwaitAddresses(ctx context.Context, c config.Node) error {
+// AwaitConfiguration returns at once for a node with valid external addresses and registries.yaml. With
+// others k3s neither joins nor ends: it logs the reason again and again.
+func AwaitConfiguration(ctx context.Context, c config.Node) error {
 	for {
 		_, err := c.ParsedExternalIPs()
+		if err == nil {
+			err = c.CheckRegistries()
+		}
 		if err == nil {
 			return nil
 		}

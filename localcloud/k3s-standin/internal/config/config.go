@@ -10,6 +10,7 @@ type Paths struct {
 	Kubeconfig string
 	NodeDir    string // the node's password and id
 	DataDir    string // unless data-dir is set
+	Registries string // unless private-registry is set
 }
 
 // DefaultPaths are those of k3s.
@@ -19,6 +20,7 @@ func DefaultPaths() Paths {
 		Kubeconfig: "/etc/rancher/k3s/k3s.yaml",
 		NodeDir:    "/etc/rancher/node",
 		DataDir:    "/var/lib/rancher/k3s",
+		Registries: "/etc/rancher/k3s/registries.yaml",
 	}
 }
 
@@ -40,6 +42,7 @@ type Node struct {
 	FlannelConf  string
 	DataDir      string
 	PasswordFile string
+	Registries   string
 }
 
 // Server is the configuration of `k3s server`.

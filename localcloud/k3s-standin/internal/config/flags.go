@@ -38,7 +38,7 @@ var table = readTable(k3s_flags.YAML)
 var acts = set(`advertise-address agent-token agent-token-file bind-address cluster-cidr cluster-domain
 	cluster-init cluster-reset config data-dir datastore-endpoint debug disable-agent disable-network-policy
 	https-listen-port kube-apiserver-arg kube-controller-arg kube-controller-manager-arg kube-scheduler-arg
-	kubelet-arg node-external-ip node-ip node-label node-name node-taint server service-cidr
+	kubelet-arg node-external-ip node-ip node-label node-name node-taint private-registry server service-cidr
 	service-node-port-range tls-san token token-file v with-node-id write-kubeconfig write-kubeconfig-mode`)
 
 // defaults are k3s's own, of the flags that are read here.

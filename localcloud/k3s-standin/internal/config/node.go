@@ -17,6 +17,7 @@ func newNode(c *cli.Context, paths Paths, host Host) (Node, error) {
 		KubeletArgs: c.StringSlice("kubelet-arg"), FlannelConf: c.String("flannel-conf"),
 		ExternalIPs:  split(c.StringSlice("node-external-ip")),
 		PasswordFile: filepath.Join(paths.NodeDir, "password"),
+		Registries:   or(c.String("private-registry"), paths.Registries),
 		Log:          Log{Debug: c.Bool("debug"), Verbosity: strconv.Itoa(c.Int("v"))},
 	}
 	var err error
@@ -31,6 +32,13 @@ func newNode(c *cli.Context, paths Paths, host Host) (Node, error) {
 	}
 	n.Name, err = nodeName(c, paths, host)
 	return n, err
+}
+
+func or(given, otherwise string) string {
+	if given == "" {
+		return otherwise
+	}
+	return given
 }
 
 // ParsedExternalIPs are the external addresses, or the error with which k3s does not join.

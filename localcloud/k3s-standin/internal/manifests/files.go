@@ -1,6 +1,7 @@
 package manifests
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -53,30 +54,61 @@ func read(file string) ([]byte, []*unstructured.Unstructured, error) {
 	return raw, objects, nil
 }
 
+// decode takes a file apart as k3s does (pkg/deploy/controller.go): one object or list between two
+// separators, and what begins with a brace is JSON.
 func decode(raw []byte) ([]*unstructured.Unstructured, error) {
-	documents := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(raw), 4096)
+	documents := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(raw)))
 	var all []*unstructured.Unstructured
 	for {
-		object := &unstructured.Unstructured{}
-		if err := documents.Decode(&object.Object); errors.Is(err, io.EOF) {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
 			return all, nil
 		} else if err != nil {
 			return nil, err
 		}
-		switch {
-		case len(object.Object) == 0:
-		case object.IsList():
-			list, err := object.ToList()
-			if err != nil {
-				return nil, err
-			}
-			for i := range list.Items {
-				all = append(all, &list.Items[i])
-			}
-		case object.GetKind() == "" || object.GetName() == "":
+		if isEmpty(document) {
+			continue
+		}
+		objects, err := decodeDocument(document)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, objects...)
+	}
+}
+
+func decodeDocument(document []byte) ([]*unstructured.Unstructured, error) {
+	content, err := yaml.ToJSON(document)
+	if err != nil {
+		return nil, err
+	}
+	decoded, _, err := unstructured.UnstructuredJSONScheme.Decode(content, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	var all []*unstructured.Unstructured
+	if list, isList := decoded.(*unstructured.UnstructuredList); isList {
+		for i := range list.Items {
+			all = append(all, &list.Items[i])
+		}
+	} else {
+		all = append(all, decoded.(*unstructured.Unstructured))
+	}
+	for _, object := range all {
+		if object.GetKind() == "" || object.GetName() == "" {
 			return nil, errors.New("an object has no kind or no name")
-		default:
-			all = append(all, object)
 		}
 	}
+	return all, nil
+}
+
+// isEmpty reports whether a document has nothing but blanks, comments and separators.
+func isEmpty(document []byte) bool {
+	for line := range bytes.SplitSeq(document, []byte("\n")) {
+		line = bytes.TrimSpace(line)
+		if len(line) > 0 && line[0] != '#' && string(line) != "---" {
+			return false
+		}
+	}
+	return true
 }

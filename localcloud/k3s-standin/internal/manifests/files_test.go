@@ -40,7 +40,7 @@ func TestDocumentsListsAndJSONBecomeObjects(t *testing.T) {
 	for name, text := range map[string]string{
 		"documents": "---\n# nothing\n---\nkind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\n---\nkind: Secret\napiVersion: v1\nmetadata: {name: b}\n",
 		"a list":    "kind: List\napiVersion: v1\nitems:\n- {kind: ConfigMap, apiVersion: v1, metadata: {name: a}}\n- {kind: Secret, apiVersion: v1, metadata: {name: b}}\n",
-		"JSON":      `{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a"}} {"kind":"Secret","apiVersion":"v1","metadata":{"name":"b"}}`,
+		"JSON":      `{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a"}}` + "\n---\n" + `{"kind":"Secret","apiVersion":"v1","metadata":{"name":"b"}}`,
 	} {
 		objects, err := decode([]byte(text))
 		if err != nil || len(objects) != 2 {
@@ -55,7 +55,15 @@ func TestDocumentsListsAndJSONBecomeObjects(t *testing.T) {
 }
 
 func TestAManifestThatIsNoObjectIsAnError(t *testing.T) {
-	for _, text := range []string{"kind: ConfigMap\napiVersion: v1\n", "metadata: {name: a}\n", "a: [\n"} {
+	for _, text := range []string{
+		"kind: ConfigMap\napiVersion: v1\n",
+		"metadata: {name: a}\n",
+		"a: [\n",
+		"~\n",
+		"--- {kind: ConfigMap, apiVersion: v1, metadata: {name: a}}\n",
+		// What begins with a brace is JSON to k3s.
+		"{kind: ConfigMap, apiVersion: v1, metadata: {name: a}}\n",
+	} {
 		if _, err := decode([]byte(text)); err == nil {
 			t.Errorf("%q: want an error", text)
 		}

@@ -7,23 +7,37 @@ import (
 
 func TestAnObjectIsGoneWhenItsKindNamespaceAndNameAre(t *testing.T) {
 	before, err := decode([]byte(`
-{kind: ConfigMap, apiVersion: v1, metadata: {name: stays}}
+kind: ConfigMap
+apiVersion: v1
+metadata: {name: stays}
 ---
-{kind: ConfigMap, apiVersion: v1, metadata: {name: moves, namespace: one}}
+kind: ConfigMap
+apiVersion: v1
+metadata: {name: moves, namespace: one}
 ---
-{kind: Secret, apiVersion: v1, metadata: {name: stays}}
+kind: Secret
+apiVersion: v1
+metadata: {name: stays}
 ---
-{kind: CronJob, apiVersion: batch/v1beta1, metadata: {name: another-version}}
+kind: CronJob
+apiVersion: batch/v1beta1
+metadata: {name: another-version}
 `))
 	if err != nil {
 		t.Fatal(err)
 	}
 	now, err := decode([]byte(`
-{kind: ConfigMap, apiVersion: v1, metadata: {name: stays, namespace: default}}
+kind: ConfigMap
+apiVersion: v1
+metadata: {name: stays, namespace: default}
 ---
-{kind: ConfigMap, apiVersion: v1, metadata: {name: moves, namespace: two}}
+kind: ConfigMap
+apiVersion: v1
+metadata: {name: moves, namespace: two}
 ---
-{kind: CronJob, apiVersion: batch/v1, metadata: {name: another-version}}
+kind: CronJob
+apiVersion: batch/v1
+metadata: {name: another-version}
 `))
 	if err != nil {
 		t.Fatal(err)

@@ -61,7 +61,7 @@ func Run(ctx context.Context, c *config.Server) error {
 		return fmt.Errorf("preparing server: %w", err)
 	}
 	// k3s starts no API server before its own node could join.
-	if err := agent.AwaitAddresses(ctx, c.Node); err != nil {
+	if err := agent.AwaitConfiguration(ctx, c.Node); err != nil {
 		return err
 	}
 	s, err := newServer(c, files, data)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import json
 import socket
 import threading
 import time
@@ -13,7 +15,7 @@ import pytest
 
 from cluster import machine_files
 from provider.keys.host_keys import HostKeys
-from provider.protocol.values import UNKNOWN, Secret
+from provider.protocol.values import UNKNOWN, UNKNOWN_MARKS, Secret
 from provider.ssh.connection import Login
 from provider.ssh.machine import Machine
 from provider.waiting import SystemClock, Wait
@@ -457,3 +459,81 @@ def test_a_cause_that_quotes_a_key_is_reported_without_it(
 
     assert "odd answer [secret]" in failed.text
     assert line not in failed.text
+
+
+PASSWORD = "hunter2"
+REGISTRY_AUTH = json.dumps({"registry.example": {"username": "puller", "password": PASSWORD}})
+
+
+def test_a_short_password_of_a_registry_is_in_no_message_and_no_output(
+    machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    basic = base64.b64encode(f"puller:{PASSWORD}".encode()).decode()
+    inputs = node_inputs(secrets=Secret(json.dumps({"registryAuth": REGISTRY_AUTH})))
+    journal = f'k3s: password: "{PASSWORD}"\nAuthorization: Basic {basic}\n' + "x" * 480 + PASSWORD
+    failing = [report("running", ("a", None)), report("failed", ("b", 1.0), cause=journal)]
+    machine.will_report(*failing)
+    with plugin(FastClock()) as rpc:
+        failed = _failure(rpc, inputs)
+        machine.will_report(report("done", (f"is {PASSWORD}", 1.0), cause=journal))
+        api.nodes[NAME] = node(NAME)
+        _, outputs = rpc.create(NODE, inputs)
+        reported = [*rpc.reported.progress_lines, *rpc.reported.warnings]
+    for text in (failed.text, json.dumps(outputs["bootReport"]), *reported):
+        assert PASSWORD not in text
+        assert basic not in text
+    assert 'password: "[secret]"' in failed.text
+
+
+@pytest.mark.parametrize("mark", [*sorted(UNKNOWN_MARKS), "4dabf18193072939515e22adb298388d"])
+def test_what_a_machine_writes_does_nothing_to_the_engine_the_terminal_or_the_state(
+    rpc: Rpc, machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs, mark: str
+) -> None:
+    asset = {"4dabf18193072939515e22adb298388d": "c44067f5952c0a294b673a41bacd8c17", "path": "/x"}
+    content = json.loads(report("done", ("\x1b]0;a\x07\n::add-mask::x", 1.0), ("<{%x%}>", 2.0)))
+    content |= {"role": mark, "x": asset, **asset}
+    content["k3s"] |= {"version": mark, **asset}
+    machine.will_report(json.dumps(content))
+    hostile = node(NAME)
+    hostile["status"]["nodeInfo"] = {"kubeletVersion": mark, "architecture": mark}
+    api.nodes[NAME] = hostile
+
+    _, outputs = rpc.create(NODE, node_inputs())
+
+    computed = {key: outputs[key] for key in ("bootReport", "kubeletVersion", "architecture")}
+    text = str(computed)
+    assert "4dabf18193072939515e22adb298388d" not in text.replace(mark, "")
+    assert UNKNOWN not in (computed["kubeletVersion"], *computed["bootReport"].values())
+    assert set(computed["bootReport"]) == {*content} - {"x", *asset}
+    assert [each["name"] for each in computed["bootReport"]["phases"]] == [
+        "?]0;a? : :add-mask::x",
+        "< {%x%}>",
+    ]
+    for line in rpc.reported.progress_lines:
+        assert line.isprintable()
+        assert "::add-mask" not in line.replace(": :add-mask", "")
+        assert "<{%" not in line
+
+
+def test_a_boot_report_is_under_the_name_of_its_node_whatever_it_names(
+    rpc: Rpc, machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    machine.will_report(report(node=""))
+    api.nodes[NAME] = node(NAME)
+
+    _, outputs = rpc.create(NODE, node_inputs())
+
+    assert outputs["bootReport"]["node"] == NAME
+
+
+@pytest.mark.parametrize("password", ["done", "seconds", "2026", "null", "schema"])
+def test_a_password_that_is_a_word_of_the_report_breaks_no_report(
+    rpc: Rpc, machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs, password: str
+) -> None:
+    auth = json.dumps({"registry.example": {"username": "puller", "password": password}})
+    machine.will_report(report("done", ("start-k3s", 1.0)))
+    api.nodes[NAME] = node(NAME)
+
+    _, outputs = rpc.create(NODE, node_inputs(secrets=Secret(json.dumps({"registryAuth": auth}))))
+
+    assert outputs["bootReport"] == json.loads(report("done", ("start-k3s", 1.0)))

@@ -1,0 +1,81 @@
+"""
+The status of a Node, as the API shows it.
+
+A kubelet writes it, and so does whoever took its machine over: each value has a form of its own,
+and one that has not is left out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cluster import untrusted_text
+from provider.kubernetes.api_errors import check_shape
+
+INVALID_VERSION: Final = "invalid"
+"""Stands for the version of a kubelet that is not one."""
+
+_VERSION: Final = re.compile(r"v\d[\w.+-]{0,62}", re.ASCII)
+_ARCHITECTURE: Final = re.compile(r"[a-z0-9_]{1,16}")
+_BOOT_ID: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
+_ARCHITECTURES: Final = {"amd64": "x86_64"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeState:
+    """The status of a Node; `reason` is why it is not ready."""
+
+    ready: bool
+    reason: str
+    kubelet_version: str
+    architecture: str
+    internal_ip: str
+    boot_id: str
+    """The boot of the machine that the kubelet last reported from."""
+
+
+def parse(node: Mapping[str, Any]) -> NodeState:
+    """The status of a Node object; raises ApiError for what is none."""
+    with check_shape():
+        return _parse(node)
+
+
+def _parse(node: Mapping[str, Any]) -> NodeState:
+    status = node.get("status", {})
+    info = status.get("nodeInfo", {})
+    conditions = {each["type"]: each for each in status.get("conditions", ())}
+    addresses = {each["type"]: each["address"] for each in status.get("addresses", ())}
+    ready = conditions.get("Ready", {})
+    architecture = _matching(_ARCHITECTURE, info.get("architecture"))
+    version = info.get("kubeletVersion")
+    return NodeState(
+        ready=ready.get("status") == "True",
+        reason=_reason(ready),
+        kubelet_version=(_matching(_VERSION, version) or INVALID_VERSION) if version else "",
+        architecture=_ARCHITECTURES.get(architecture, architecture),
+        internal_ip=_address(addresses.get("InternalIP")),
+        boot_id=_matching(_BOOT_ID, info.get("bootID")),
+    )
+
+
+def _matching(form: re.Pattern[str], value: Any) -> str:
+    return value if isinstance(value, str) and form.fullmatch(value) else ""
+
+
+def _address(value: Any) -> str:
+    try:
+        return str(ipaddress.ip_address(value)) if isinstance(value, str) else ""
+    except ValueError:
+        return ""
+
+
+def _reason(ready: Mapping[str, Any]) -> str:
+    if not ready:
+        return "the kubelet has not reported yet"
+    reason, message = ready.get("reason", ""), ready.get("message", "")
+    text = f"condition Ready is {ready.get('status')}: {reason}: {message}"
+    return untrusted_text.one_line(text)
