@@ -28,12 +28,14 @@ from provider.ssh.errors import (
     WrongHostKey,
     translate_errors,
     translate_missing_host_key,
+    translate_unfinished_login,
 )
 from provider.ssh.limited_socket import LimitedSocket
 
 # For one attempt; the wait around it has the deadline.
 _CONNECT_SECONDS: Final = 5.0
 _BANNER_SECONDS: Final = 10.0
+_LOGIN_SECONDS: Final = 10.0
 # For one block of an output, and for all of it.
 _RESPONSE_SECONDS: Final = 20.0
 _OUTPUT_SECONDS: Final = 60.0
@@ -170,11 +172,12 @@ def connect(login: Login) -> Connection:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         received = LimitedSocket(raw, _OVERHEAD)
         transport = paramiko.Transport(received)  # type: ignore[arg-type]
-        transport.banner_timeout = transport.auth_timeout = _BANNER_SECONDS
+        transport.banner_timeout, transport.auth_timeout = _BANNER_SECONDS, _LOGIN_SECONDS
         try:
             with translate_missing_host_key():
                 _check_host_key(transport, login)
-            transport.auth_publickey(login.user, key)
+            with translate_unfinished_login():
+                transport.auth_publickey(login.user, key)
         except BaseException:
             transport.close()
             raw.close()

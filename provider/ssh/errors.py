@@ -49,6 +49,17 @@ def translate_missing_host_key() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def translate_unfinished_login() -> Iterator[None]:
+    """A connection that is lost during the login, or silent, rejects nothing; paramiko has it so."""
+    try:
+        yield
+    except paramiko.AuthenticationException as error:
+        if "EOF" in str(error) or "timeout" in str(error):
+            raise ConnectionFailed("SSH does not respond to the login") from error
+        raise
+
+
+@contextlib.contextmanager
 def translate_errors() -> Iterator[None]:
     """Translates paramiko's and the network's errors into ours."""
     try:
