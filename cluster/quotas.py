@@ -51,6 +51,11 @@ _GRAPHICS = (
     _vcpus("L-DB2E81BA", "Running On-Demand G and VT instances"),
     _vcpus("L-3819A6DF", "All G and VT Spot Instance Requests"),
 )
+_ACCELERATED = (
+    _vcpus("L-417A185B", "Running On-Demand P instances"),
+    _vcpus("L-7212CCBC", "All P4, P3 and P2 Spot Instance Requests"),
+)
+_P5_SPOT = _vcpus("L-C4BD4855", "All P5 Spot Instance Requests")
 # On demand and spot, by the letters that the names of the instance types begin with:
 # https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html
 _FAMILIES: Mapping[str, tuple[Quota, Quota]] = {
@@ -64,10 +69,7 @@ _FAMILIES: Mapping[str, tuple[Quota, Quota]] = {
         _vcpus("L-1945791B", "Running On-Demand Inf instances"),
         _vcpus("L-B5D1601B", "All Inf Spot Instance Requests"),
     ),
-    "p": (
-        _vcpus("L-417A185B", "Running On-Demand P instances"),
-        _vcpus("L-7212CCBC", "All P Spot Instance Requests"),
-    ),
+    "p": _ACCELERATED,
     "trn": (
         _vcpus("L-2C3B7624", "Running On-Demand Trn instances"),
         _vcpus("L-6B0D517C", "All Trn Spot Instance Requests"),
@@ -95,6 +97,9 @@ def vcpu_quota(instance_type: str, *, spot: bool) -> Quota | None:
     """The quota that the vCPUs of the instance type count against; None for a rare family."""
     letters = re.match("[a-z]*", instance_type)
     families = _FAMILIES.get(letters[0] if letters else "")
+    if families is _ACCELERATED and spot and not re.match(r"p[234][a-z]*\.", instance_type):
+        # AWS documents a quota of its own for P5, and none for later ones.
+        return _P5_SPOT if re.match(r"p5[a-z]*\.", instance_type) else None
     return families[spot] if families else None
 
 

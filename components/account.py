@@ -23,6 +23,7 @@ class Account:
     """
 
     def __init__(self, cluster: Cluster) -> None:
+        self._account_id = cluster.account_id
         self._own = {
             key: cluster.tags[key] for key in (f"{TAG_PREFIX}cluster", f"{TAG_PREFIX}stack")
         }
@@ -41,7 +42,9 @@ class Account:
         return None if found is None else len(found.allocation_ids)
 
     def vpcs(self, *, own: bool) -> int | None:
-        found = _ask("its VPCs", lambda: aws.ec2.get_vpcs(tags=self._tags(own)))
+        # Those that other accounts share with this one are described too, and count there.
+        owned = [aws.ec2.GetVpcsFilterArgs(name="owner-id", values=[self._account_id])]
+        found = _ask("its VPCs", lambda: aws.ec2.get_vpcs(filters=owned, tags=self._tags(own)))
         return None if found is None else len(found.ids)
 
     def _tags(self, own: bool) -> Mapping[str, str] | None:

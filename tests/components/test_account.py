@@ -37,6 +37,21 @@ def test_own_resources_are_found_by_the_tags_of_cluster_and_stack(
     assert asked == [None, {"k3s-aws:cluster": "demo", "k3s-aws:stack": "dev"}]
 
 
+def test_vpcs_that_another_account_shares_are_not_counted(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def get_vpcs(filters: Any, tags: Any) -> Any:
+        (filter_,) = filters
+        owners = {"vpc-own": "123456789012", "vpc-shared": "210987654321"}
+        assert filter_.name == "owner-id"
+        return SimpleNamespace(
+            ids=[vpc for vpc, owner in owners.items() if owner in filter_.values]
+        )
+
+    monkeypatch.setattr(aws.ec2, "get_vpcs", get_vpcs)
+    assert account.vpcs(own=False) == 1
+
+
 def test_a_refused_lookup_has_no_result(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(**_: Any) -> Any:
         raise Exception("AccessDeniedException: not authorized")
