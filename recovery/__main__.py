@@ -25,7 +25,11 @@ def agree(left: Sequence[Leftover]) -> bool:
         )
     place = left[0].place
     question = f"These are in AWS ({place}) and in no state. Remove them? [yes/no] "
-    return input(question).strip() == "yes"
+    try:
+        return input(question).strip() == "yes"
+    except EOFError:  # Ctrl-D
+        print()
+        return False
 
 
 def main(words: list[str]) -> int:

@@ -1,4 +1,9 @@
-"""What an interrupted creation may have left in EC2, kind by kind."""
+"""
+What an interrupted creation may have left in EC2, kind by kind.
+
+By filters, never by ids: EC2 refuses to describe an id that it does not have, and an operator may
+have removed what the creation was to use.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +21,13 @@ def instances(client: Client, inputs: Inputs) -> Iterator[Leftover]:
     ec2 = client("ec2")
     interface = inputs["primaryNetworkInterface"]["networkInterfaceId"]
     # The interface is in the state, and attached to the one instance that was created with it.
-    found = ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])["NetworkInterfaces"]
-    for attachment in (each["Attachment"] for each in found if each.get("Attachment")):
-        name = attachment["InstanceId"]
-        (reservation,) = ec2.describe_instances(InstanceIds=[name])["Reservations"]
-        if reservation["Instances"][0]["State"]["Name"] != "terminated":
-            yield Leftover("instance", name, partial(_terminate, ec2, name))
+    wanted = filters(**{"network-interface-id": [interface]})
+    for found in pages(ec2, "describe_network_interfaces", "NetworkInterfaces", wanted):
+        if name := found.get("Attachment", {}).get("InstanceId"):
+            attached = filters(**{"instance-id": [name]})
+            for each in pages(ec2, "describe_instances", "Reservations", attached):
+                if each["Instances"][0]["State"]["Name"] != "terminated":
+                    yield Leftover("instance", name, partial(_terminate, ec2, name))
 
 
 def _terminate(ec2: Any, name: str) -> None:
@@ -81,7 +87,8 @@ def groups(client: Client, inputs: Inputs) -> Iterator[Leftover]:
 
 def associations(client: Client, inputs: Inputs) -> Iterator[Leftover]:
     ec2 = client("ec2")
-    for table in ec2.describe_route_tables(RouteTableIds=[inputs["routeTableId"]])["RouteTables"]:
+    wanted = filters(**{"route-table-id": [inputs["routeTableId"]]})
+    for table in pages(ec2, "describe_route_tables", "RouteTables", wanted):
         for association in table["Associations"]:
             if association.get("SubnetId") == inputs["subnetId"]:
                 name = association["RouteTableAssociationId"]
@@ -92,7 +99,8 @@ def associations(client: Client, inputs: Inputs) -> Iterator[Leftover]:
 def routes(client: Client, inputs: Inputs) -> Iterator[Leftover]:
     ec2 = client("ec2")
     table, destination = inputs["routeTableId"], inputs["destinationCidrBlock"]
-    for each in ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"]:
+    wanted = filters(**{"route-table-id": [table]})
+    for each in pages(ec2, "describe_route_tables", "RouteTables", wanted):
         if destination in [route.get("DestinationCidrBlock") for route in each["Routes"]]:
             remove = partial(ec2.delete_route, RouteTableId=table, DestinationCidrBlock=destination)
             # The provider's format of the id.

@@ -12,7 +12,9 @@ from recovery.leftover import Client, Inputs, Leftover, has_tags
 def parameters(client: Client, inputs: Inputs) -> Iterator[Leftover]:
     ssm, name = client("ssm"), inputs["name"]
     filters = [{"Key": "Name", "Option": "Equals", "Values": [name]}]
-    for _ in ssm.describe_parameters(ParameterFilters=filters)["Parameters"]:
+    # A page may be empty and have another one after it.
+    described = ssm.get_paginator("describe_parameters").paginate(ParameterFilters=filters)
+    for _ in (each for page in described for each in page["Parameters"]):
         tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
         if has_tags(inputs, tags):
             yield Leftover("SSM parameter", name, partial(ssm.delete_parameter, Name=name))
@@ -38,10 +40,13 @@ def _delete_profile(iam: Any, name: str, roles: Sequence[str]) -> None:
 
 def policies(client: Client, inputs: Inputs) -> Iterator[Leftover]:
     iam, role, name = client("iam"), inputs["role"], inputs["name"]
-    if name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
-        remove = partial(iam.delete_role_policy, RoleName=role, PolicyName=name)
-        # The provider's format of the id.
-        yield Leftover("role policy", f"{role}:{name}", remove)
+    try:
+        iam.get_role_policy(RoleName=role, PolicyName=name)
+    except iam.exceptions.NoSuchEntityException:  # nor has it where there is no such role
+        return
+    remove = partial(iam.delete_role_policy, RoleName=role, PolicyName=name)
+    # The provider's format of the id.
+    yield Leftover("role policy", f"{role}:{name}", remove)
 
 
 def roles(client: Client, inputs: Inputs) -> Iterator[Leftover]:

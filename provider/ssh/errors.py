@@ -50,7 +50,7 @@ def translate_missing_host_key() -> Iterator[None]:
 
 @contextlib.contextmanager
 def translate_unfinished_login() -> Iterator[None]:
-    """A connection that is lost during the login, or silent, rejects nothing; paramiko has it so."""
+    """A connection that is lost during the login, or silent: paramiko reports it as rejected."""
     try:
         yield
     except paramiko.AuthenticationException as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -309,6 +310,49 @@ def test_a_terminated_instance_is_not_a_leftover(account: Account) -> None:
     made, inputs = instance(account)
     account.ec2.terminate_instances(InstanceIds=[made])
     assert account.left_by("aws:ec2/instance:Instance", inputs) == []
+
+
+REMOVED: dict[str, Inputs] = {
+    "aws:ec2/instance:Instance": {
+        "primaryNetworkInterface": {"networkInterfaceId": "eni-0123456789abcdef0"}
+    },
+    "aws:ec2/routeTableAssociation:RouteTableAssociation": {
+        "routeTableId": "rtb-0123456789abcdef0",
+        "subnetId": "subnet-0123456789abcdef0",
+    },
+    "aws:ec2/route:Route": {
+        "routeTableId": "rtb-0123456789abcdef0",
+        "destinationCidrBlock": "0.0.0.0/0",
+    },
+    "aws:ec2/networkInterface:NetworkInterface": {"subnetId": "subnet-0123456789abcdef0"},
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": {
+        "securityGroupId": "sg-0123456789abcdef0"
+    },
+    "aws:ec2/securityGroup:SecurityGroup": {"vpcId": "vpc-0123456789abcdef0", "name": "blue"},
+    "aws:iam/rolePolicy:RolePolicy": {"role": "removed", "name": "blue-5"},
+    "aws:iam/instanceProfile:InstanceProfile": {"name": "removed", "role": "removed"},
+}
+
+
+@pytest.mark.parametrize("kind", REMOVED)
+def test_a_creation_is_recovered_where_what_it_was_to_use_was_removed_by_hand(
+    account: Account, kind: str
+) -> None:
+    assert account.left_by(kind, REMOVED[kind]) == []
+
+
+def test_a_parameter_is_found_after_an_empty_page() -> None:
+    pages = [{"Parameters": [], "NextToken": "1"}, {"Parameters": [{"Name": NAME}]}]
+    ssm = SimpleNamespace(
+        describe_parameters=lambda **_: pages[0],
+        delete_parameter=lambda **_: None,
+        get_paginator=lambda _: SimpleNamespace(paginate=lambda **_: pages),
+        list_tags_for_resource=lambda **_: {"TagList": PAIRS},
+    )
+    inputs = {"name": NAME, "tags": TAGS}
+    creation = Creation("aws:ssm/parameter:Parameter", inputs)
+    (left,) = find(Interrupted([creation], frozenset(), "urn"), lambda _: ssm)
+    assert left.id == NAME
 
 
 def test_a_resource_is_removed_before_those_that_it_uses(account: Account) -> None:

@@ -16,7 +16,7 @@ from recovery.interrupted import read
 from recovery.recover import recover
 from recovery.stack import Stack
 from tests.recovery.conftest import Account
-from tests.recovery.test_leftovers import instance, interface
+from tests.recovery.test_leftovers import instance, interface, table
 
 URN = "urn:pulumi:dev::k3s-aws::pulumi:pulumi:Stack::k3s-aws-dev"
 KEYS = {"region": "us-east-1", "accessKey": "test", "secretKey": "test"}
@@ -191,6 +191,23 @@ def test_the_question_names_the_account_and_the_region(
     ]
 
 
+def test_the_end_of_the_input_is_no_consent(
+    account: Account, pulumi: Pulumi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, inputs = interface(account)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+
+    def end(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", end)
+    kind = "aws:ec2/networkInterface:NetworkInterface"
+    reported: list[str] = []
+    recover(pulumi(exported(account, (kind, inputs))), agree, reported.append)
+    assert reported[-1] == "nothing was removed, the state is unchanged"
+    assert len(account.left_by(kind, inputs)) == 1
+
+
 def test_without_consent_nothing_is_removed(
     account: Account, pulumi: Pulumi, tmp_path: Path
 ) -> None:
@@ -262,9 +279,10 @@ def test_a_creation_that_cannot_be_searched_for_is_named_and_nothing_is_cleared(
 def test_an_error_of_aws_is_reported_and_nothing_is_cleared(
     account: Account, pulumi: Pulumi, tmp_path: Path
 ) -> None:
-    gone = {"primaryNetworkInterface": {"networkInterfaceId": "eni-0123456789abcdef0"}}
-    stack = pulumi(exported(account, ("aws:ec2/instance:Instance", gone)))
-    with pytest.raises(RecoveryError, match=r"AWS refused: .*eni-0123456789abcdef0"):
+    made, inputs = table(account)
+    account.ec2.associate_route_table(RouteTableId=made, SubnetId=account.subnet)
+    stack = pulumi(exported(account, ("aws:ec2/routeTable:RouteTable", inputs)))
+    with pytest.raises(RecoveryError, match=rf"AWS refused: .*{made}.* has dependencies"):
         recover(stack, lambda _: True, print)
     assert "refresh --clear-pending-creates" not in calls(tmp_path)
 
