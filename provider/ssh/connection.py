@@ -13,6 +13,7 @@ import contextlib
 import io
 import logging
 import socket
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -156,7 +157,14 @@ class Connection:
     def _open(self, command: str) -> paramiko.Channel:
         channel = self._transport.open_session(window_size=_WINDOW, timeout=_RESPONSE_SECONDS)
         channel.settimeout(_RESPONSE_SECONDS)
-        channel.exec_command(command)
+        # paramiko waits for the response to this without a time-out, until the connection ends.
+        timer = threading.Timer(_RESPONSE_SECONDS, self._transport.close)
+        timer.daemon = True
+        timer.start()
+        try:
+            channel.exec_command(command)
+        finally:
+            timer.cancel()
         return channel
 
 

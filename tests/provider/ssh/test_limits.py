@@ -14,10 +14,12 @@ import pytest
 
 from provider.errors import DeadlineExceeded, OperationFailed
 from provider.keys.host_keys import HostKeys
+from provider.ssh import connection
 from provider.ssh.connection import Login, connect
 from provider.ssh.errors import ConnectionFailed
 from provider.ssh.machine import Machine
 from provider.waiting import SystemClock, Wait
+from tests.provider import fake_machine
 from tests.provider.fake_machine import FakeMachine
 
 MIB = 1 << 20
@@ -128,6 +130,36 @@ def test_no_thread_waits_for_a_machine_after_the_deadline(
     with pytest.raises(DeadlineExceeded), machine_of(login, 1.0) as machine:
         machine.report()
     wait_for(lambda: threads_of_the_plugin() <= before)
+
+
+def test_a_machine_that_does_not_start_a_command_is_no_connection(
+    talkative: TalkativeMachine, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one that was stopped, whose end of the connection nobody closed."""
+    asked, ended = threading.Event(), threading.Event()
+
+    def ignore(server: Any, channel: paramiko.Channel, command: bytes) -> bool:
+        asked.set()
+        return ended.wait(60)
+
+    monkeypatch.setattr(fake_machine._Sshd, "check_channel_exec_request", ignore)
+    monkeypatch.setattr(connection, "_RESPONSE_SECONDS", 0.5)
+    opened = connect(login)
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            opened.run("true")
+        except ConnectionFailed as error:
+            failed.append(error)
+
+    running = threading.Thread(target=run, daemon=True)
+    running.start()
+    running.join(20)
+    ended.set()
+    assert asked.is_set()
+    assert len(failed) == 1
+    opened.close()
 
 
 @pytest.mark.parametrize(
