@@ -82,7 +82,7 @@ def test_k3s_is_downloaded_beside_the_phases_before_its_own(machine: SimulatedMa
 
     # The first command is one of the phase ssh.
     def first(words: Sequence[str]) -> tuple[int, str]:
-        assert downloaded.wait(10)
+        assert downloaded.wait(60)
         return machine.systemd.run(words)
 
     environment = dataclasses.replace(machine.environment(), start=start, run=first)

@@ -113,7 +113,7 @@ def running(made: Path, hang_up: str) -> Iterator[subprocess.Popen[bytes]]:
     # The tests themselves may be run with nohup.
     words = ["env", f"--{hang_up}-signal=HUP", sys.executable, "-c", RUN, str(made)]
     with subprocess.Popen(words, cwd=ROOT) as run:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not made.exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         yield run
@@ -126,7 +126,7 @@ def test_kill_and_a_closed_terminal_let_a_run_remove_what_it_made(
 ) -> None:
     with running(tmp_path / "made", "default") as run:
         run.send_signal(number)
-        assert run.wait(10) == 130
+        assert run.wait(60) == 130
     assert not (tmp_path / "made").exists()
 
 

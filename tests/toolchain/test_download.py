@@ -113,13 +113,15 @@ def sends(text: bytes) -> Respond:
 def test_a_source_that_does_not_end_in_time_or_in_size_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, respond: Respond, why: str
 ) -> None:
-    monkeypatch.setattr(download, "DEADLINE_SECONDS", 0.3)
-    monkeypatch.setattr(download, "SILENCE_SECONDS", 0.4)
+    # Whatever ends by itself has time for it on a busy machine.
+    drips = " after 0 s" in why or " within 0 s" in why
+    monkeypatch.setattr(download, "DEADLINE_SECONDS", 0.3 if drips else 60)
+    monkeypatch.setattr(download, "SILENCE_SECONDS", 0.4 if drips else 60)
     monkeypatch.setattr(download, "LARGEST_BYTES", 1 << 20)
     start = time.monotonic()
     with serving(respond) as url, pytest.raises(ToolchainError) as caught:
         download.fetch(url, SHA256, tmp_path / "k3s", lambda _: None)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 30
     assert str(caught.value).startswith(f"{url} could not be downloaded: {why}")
     assert list(tmp_path.iterdir()) == []
 

@@ -60,7 +60,7 @@ def test_a_command_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_it_reports_how_long_it_has_been_running() -> None:
     reported: list[str] = []
     with progress.ticking("making it", reported.append, every_seconds=0.01):
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while not reported and time.monotonic() < deadline:
             time.sleep(0.005)
     assert re.fullmatch(r"making it \.\.\. \d+ s", reported[0])

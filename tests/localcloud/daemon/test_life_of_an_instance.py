@@ -117,7 +117,7 @@ def test_what_ends_while_a_round_looks_at_the_machines_is_not_done_twice(
     remove, look = machines.remove, machines.all
 
     def slow_remove(instance_id: str) -> None:
-        assert seen.wait(10)
+        assert seen.wait(60)
         remove(instance_id)
 
     def slow_look() -> set[str]:

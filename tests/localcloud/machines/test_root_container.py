@@ -145,7 +145,7 @@ def test_the_process_in_it_ends_with_the_one_that_asked_for_it() -> None:
     serving = threading.Thread(target=root_process.serve, args=[theirs])
     serving.start()
     ours.close()
-    serving.join(5)
+    serving.join(60)
     assert not serving.is_alive()
     theirs.close()
 

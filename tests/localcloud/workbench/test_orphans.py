@@ -53,7 +53,7 @@ def test_a_plugin_of_the_demo_is_ended(
 ) -> None:
     process = start(*words, home=tmp_path)
     assert orphans.end(tmp_path) == [f"{name} ({process.pid})"]
-    assert process.wait(5) == -9
+    assert process.wait(60) == -9
 
 
 def test_a_plugin_of_another_pulumi_home_is_left_alone(tmp_path: Path, start: Start) -> None:
@@ -96,5 +96,5 @@ def test_where_nobody_works_by_hand_pulumi_itself_is_ended_with_its_plugins(
     assert sorted(ended) == sorted(
         [f"pulumi ({engine.pid})", f"pulumi-language-python ({plugin.pid})"]
     )
-    assert (engine.wait(5), plugin.wait(5)) == (-9, -9)
+    assert (engine.wait(60), plugin.wait(60)) == (-9, -9)
     assert theirs.poll() is None

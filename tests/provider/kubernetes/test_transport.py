@@ -91,7 +91,7 @@ def test_a_response_that_drips_is_an_error(
     start = time.monotonic()
     with pytest.raises(ApiError, match="the API does not respond in time"):
         respond(drip).node("a")
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 30
 
 
 @pytest.mark.parametrize("begin", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"])
@@ -118,10 +118,10 @@ def test_closing_ends_a_call_that_is_under_way(
 
     calling = threading.Thread(target=call, daemon=True)
     calling.start()
-    assert began.wait(5)
+    assert began.wait(60)
     assert calling.is_alive()
     api.close()
-    calling.join(5)
+    calling.join(60)
     assert not calling.is_alive()
     assert len(failed) == 1
 

@@ -60,9 +60,9 @@ def test_the_executable_responds_on_the_port_it_prints_and_ends_on_sigint(tmp_pa
     with _started(tmp_path) as (process, port):
         with _stub(port) as stub:
             nothing = empty_pb2.Empty()
-            info = stub.GetPluginInfo(nothing, timeout=10)
+            info = stub.GetPluginInfo(nothing, timeout=60)
         process.send_signal(signal.SIGINT)
-        code = process.wait(5)
+        code = process.wait(60)
 
     assert info.version == VERSION
     assert code == 0
@@ -82,13 +82,14 @@ def test_sigint_ends_a_wait_for_a_machine_that_never_responds(
             connection, _ = silent.accept()
             began = time.monotonic()
             process.send_signal(signal.SIGINT)
-            code = process.wait(5)
+            code = process.wait(60)
             took = time.monotonic() - began
-            error = creating.exception(timeout=5)
+            error = creating.exception(timeout=60)
             connection.close()
 
     assert code == 0
-    assert took < 2.5
+    # Without the signal the wait would end with the time-out of the banner.
+    assert took < 8
     assert isinstance(error, grpc.RpcError)
 
 

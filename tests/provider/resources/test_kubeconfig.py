@@ -121,7 +121,7 @@ def test_a_kubeconfig_that_is_not_there_yet_is_waited_for(
     writing = threading.Thread(target=write_when_missed, daemon=True)
     writing.start()
     rpc.create(KUBECONFIG, inputs)
-    writing.join(5)
+    writing.join(60)
 
     assert not writing.is_alive()
 
@@ -265,7 +265,7 @@ def test_k3s_is_restarted_when_it_has_not_renewed_its_certificate(
     restarting = threading.Thread(target=renew_when_restarted, daemon=True)
     restarting.start()
     outputs = rpc.update(KUBECONFIG, known, inputs, inputs)
-    restarting.join(5)
+    restarting.join(60)
 
     assert machine.systemctl_calls == ["restart --no-block k3s"]
     assert outputs["expiresAt"] > known["expiresAt"]

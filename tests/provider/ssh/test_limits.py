@@ -71,7 +71,7 @@ def machine_of(login: Login, seconds: float) -> Machine:
 
 
 def wait_for(fact: Callable[[], bool]) -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while not fact() and time.monotonic() < end:
         time.sleep(0.02)
     assert fact()
@@ -90,9 +90,9 @@ def test_a_report_without_an_end_is_an_error_at_once(
     talkative: TalkativeMachine, login: Login
 ) -> None:
     start = time.monotonic()
-    with machine_of(login, 60) as machine, pytest.raises(OperationFailed) as failed:
+    with machine_of(login, 600) as machine, pytest.raises(OperationFailed) as failed:
         machine.report()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 60
     assert str(failed.value) == (
         "the machine at 127.0.0.1 sends more than 262144 bytes as the output of a command: "
         "cat /var/lib/k3s-aws/report.json\n"

@@ -122,7 +122,7 @@ def test_a_machine_without_a_host_key_is_waited_for_and_then_named_as_that(
         )
         # Closing alone does not wake who waits in accept, and the number goes to another socket.
         server.shutdown(socket.SHUT_RDWR)
-        ending.join(5)
+        ending.join(60)
 
     assert not ending.is_alive()
     assert "last seen: SSH ends before it offers a host key: a machine has none before" in message
