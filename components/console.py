@@ -63,7 +63,7 @@ def describe(instance_id: str, client: Callable[[], Any]) -> str:
         lines = last_lines(_output(client(), instance_id))
     except Exception as error:
         # Whatever it is: the error of the node has to stay the one to read.
-        return f"{what} could not be read: {error}"
+        return f"{what} could not be read: {untrusted_text.one_line(str(error))}"
     if not lines:
         return f"{what} is empty so far; EC2 has it a few minutes after the boot"
     return f"{what} ends with\n" + "\n".join(f"    {line}" for line in lines)

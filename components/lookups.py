@@ -9,7 +9,7 @@ from typing import TypeVar
 import pulumi
 import pulumi_aws as aws
 
-from cluster import quotas, resolution
+from cluster import quotas, resolution, untrusted_text
 from cluster.aws_facts import AwsFacts, ExistingSubnet, InstanceType, OwnImage
 from cluster.errors import ConfigError
 from cluster.model import Cluster
@@ -21,6 +21,8 @@ from components.caller_address import AddressError
 T = TypeVar("T")
 
 CALLER_SECONDS = 10
+LONGEST_ERROR = 4000
+"""The longest text of the provider that is kept, in characters."""
 
 
 class LookupFailed(Exception):  # noqa: N818 - reads as the fact it states
@@ -217,6 +219,6 @@ def _lookup(what: str, call: Callable[[], T]) -> T:
         if type(error) is not Exception:
             raise
         raise LookupFailed(
-            f"AWS was asked for {what}: {error}\n"
+            f"AWS was asked for {what}: {untrusted_text.lines(str(error), LONGEST_ERROR)}\n"
             "    check aws:region, the credentials and the connection: aws sts get-caller-identity"
         ) from None

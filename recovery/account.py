@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from recovery.leftover import Client
 from recovery.location import Location
+
+# The defaults of botocore are five attempts of a minute each.
+_LIMITS = Config(connect_timeout=10, retries={"mode": "standard", "total_max_attempts": 4})
 
 
 def clients(config: Mapping[str, Any], environment: Mapping[str, str]) -> Client:
@@ -31,7 +35,9 @@ def clients(config: Mapping[str, Any], environment: Mapping[str, str]) -> Client
         session = _assumed(session, role, endpoints.get("sts"))
 
     def client(service: str) -> Any:
-        return session.client(service, endpoint_url=endpoints.get(service))  # type: ignore[call-overload]
+        return session.client(  # type: ignore[call-overload]
+            service, endpoint_url=endpoints.get(service), config=_LIMITS
+        )
 
     return client
 
@@ -56,7 +62,7 @@ def _assumed(
 ) -> boto3.Session:
     names = {"roleArn": "RoleArn", "externalId": "ExternalId"}
     wanted = {name: role[key] for key, name in names.items() if role.get(key)}
-    sts = session.client("sts", endpoint_url=endpoint)
+    sts = session.client("sts", endpoint_url=endpoint, config=_LIMITS)
     given = sts.assume_role(RoleSessionName="recovery", **wanted)["Credentials"]
     return boto3.Session(
         region_name=session.region_name,

@@ -80,6 +80,16 @@ def test_a_console_that_is_empty_or_not_readable_is_reported(
     assert "could not be read: Unable to locate credentials" in console.describe("i-1", no_client)
 
 
+def test_an_error_of_aws_is_one_harmless_line() -> None:
+    def fail() -> Any:
+        raise ValueError("first\n::stop-commands::x\x1b[2J ##vso[task.complete]")
+
+    text = console.describe("i-1", fail)
+    assert text.startswith("the console output of i-1 could not be read: first : :stop-commands")
+    assert text.isprintable()
+    assert "##vso[" not in text
+
+
 def test_what_a_machine_prints_is_cut_and_cleaned() -> None:
     text = "\n".join(f"line {number}" for number in range(100))
     lines = console.last_lines(f"{text}\n\x1b[31mred\x1b[0m\x07 ##[group]\n{'x' * 1000}")
@@ -98,4 +108,8 @@ def test_the_client_is_made_where_the_program_has_ended(monkeypatch: pytest.Monk
     for name in [each for each in sys.modules if each.split(".")[0] == "recovery"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
-    assert console._client().meta.region_name == "eu-central-1"
+    client = console._client()
+    assert client.meta.region_name == "eu-central-1"
+    # Where nothing responds, the error of the node is not held back for minutes.
+    limits = client.meta.config
+    assert limits.connect_timeout * limits.retries["total_max_attempts"] <= 40

@@ -71,6 +71,21 @@ def test_an_error_of_aws_has_its_cause_and_what_to_do(
     )
 
 
+def test_an_error_of_aws_is_text_that_a_runner_does_not_execute(
+    spec: ClusterSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: Any) -> NoReturn:
+        raise Exception("refused:\n::stop-commands::x\x1b[2J ##vso[task.complete]")
+
+    monkeypatch.setattr(aws.ec2, "get_instance_type", refuse)
+    with pytest.raises(LookupFailed) as failed:
+        lookups.look_up(spec)
+    assert str(failed.value).splitlines()[:2] == [
+        "AWS was asked for the instance type t4g.small: refused:",
+        ": :stop-commands::x?[2J # #vso[task.complete]",
+    ]
+
+
 def test_a_type_that_ec2_does_not_have_is_a_problem_of_the_configuration(
     spec: ClusterSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
