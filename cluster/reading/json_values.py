@@ -64,5 +64,5 @@ def _scalar_fault(value: Any) -> Fault | None:
     if not isinstance(value, int | float) or value - value != 0:
         return Fault(f"{quoted(value)} is not a valid value of JSON", fix, Kind.TYPE)
     if isinstance(value, int) and abs(value) > _MOST_EXACT:
-        return Fault(f"{value} has more digits than other programs keep", fix, Kind.LIMIT)
+        return Fault(f"{quoted(value)} has more digits than other programs keep", fix, Kind.LIMIT)
     return None
