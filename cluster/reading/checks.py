@@ -144,7 +144,7 @@ def source(text: str) -> Fault | None:
 
 def cidr(text: str) -> Fault | None:
     """An IPv4 range in its usual form."""
-    if "/" not in text and _is_address(text):
+    if "/" not in text and is_address(text):
         fix = f"for one address write {quoted(text + '/32')}"
         return Fault(f"{quoted(text)} has no prefix length", fix)
     if ":" in text:
@@ -166,7 +166,8 @@ def cidr(text: str) -> Fault | None:
     return None
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether the text is an IPv4 address."""
     try:
         IPv4Address(text)
     except AddressValueError:

@@ -10,11 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address
 
 from cluster.errors import Kind
 from cluster.k3s_flags import components
-from cluster.reading import component_table, component_values
+from cluster.reading import checks, component_table, component_values
 from cluster.reading.faults import Fault, quoted, suggestion
 
 SUFFIX = "-arg"
@@ -131,18 +130,9 @@ def _is_a(kind: str, value: str) -> bool:
     if kind == "boolean":
         return value in _BOOLEANS
     if kind == "address":
-        return is_address(value)
+        return checks.is_address(value)
     patterns = {"integer": INTEGER, "number": _NUMBER, "duration": DURATION, "ports": _PORTS}
     return bool(patterns[kind].fullmatch(value))
-
-
-def is_address(text: str) -> bool:
-    """Whether the text is an IPv4 address."""
-    try:
-        IPv4Address(text)
-    except AddressValueError:
-        return False
-    return True
 
 
 def _admission(argument: Argument) -> Fault | None:

@@ -95,3 +95,14 @@ def test_values_of_components_that_are_right_are_accepted(argument: str) -> None
 @pytest.mark.parametrize("text", ["４４３", "0443", "9" * 5000, "1+70000", f"1+{'9' * 5000}"])
 def test_ports_in_another_notation_are_not_read(text: str) -> None:
     assert ports.node_port_range(text) is None
+
+
+def test_a_range_wider_than_any_owner_has_is_warned_of() -> None:
+    halves = ["0.0.0.0/1", "128.0.0.0/1", "10.0.0.0/8"]
+    network = {"apiAllowedCidrs": halves, "sshAllowedCidrs": ["0.0.0.0/0"]}
+    found = config.load({"name": "demo", "network": network}, stack="dev").warnings
+    assert [f"{each.path}: {each.what}" for each in found] == [
+        'cluster.network.apiAllowedCidrs[0]: "0.0.0.0/1" lets 2147483648 addresses connect',
+        'cluster.network.apiAllowedCidrs[1]: "128.0.0.0/1" lets 2147483648 addresses connect',
+        'cluster.network.sshAllowedCidrs[0]: "0.0.0.0/0" lets everybody on the internet connect',
+    ]

@@ -122,3 +122,9 @@ def test_the_path_of_a_registry_shows_no_secret_and_no_mark(host: str) -> None:
         registry_auth.check({host: {"auth": "eDp5"}}, is_secret=True)
     assert PASSWORD not in str(rejection.value)
     assert "\u202e" not in str(rejection.value)
+
+
+def test_a_number_of_thousands_of_digits_is_one_problem_at_its_key() -> None:
+    text = f'{{"network": {json.dumps(OPEN)}, "drainSeconds": {"9" * 5000}}}'
+    found = problems_of(cluster=StackValue(text=text, is_secret=False))
+    assert found == ["cluster.drainSeconds: must be an integer, found Infinity"]

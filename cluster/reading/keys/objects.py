@@ -42,7 +42,7 @@ MANIFESTS = Objects(
 )
 
 # A version, or a part of a range: https://helm.sh/docs/topics/charts/#charts-and-versioning
-_VERSION = r"[<>=!~^]{0,2} ?v?([0-9]+|[xX*])[0-9A-Za-z.+*-]*"
+_VERSION = r"[<>=!~^]{0,2} ?v?[0-9xX*][0-9A-Za-z.+*-]*"
 _ADDRESS = re.compile(r"(oci|https?)://([^/]+)/[!-~]+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 
