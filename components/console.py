@@ -19,6 +19,11 @@ NODE = "k3s:index:Node"
 MARK = "get-console-output"
 """Part of the errors of a node whose machine reports nothing (provider/resources/node/)."""
 PROJECT = Path(__file__).parents[1]
+WAYS = {
+    "pending": "run pulumi up again in a moment",
+    "stopped": "start it with aws ec2 start-instances --instance-ids {}, then run pulumi up again",
+    "terminated": "pulumi up --refresh replaces it",
+}
 LINES = 25
 WIDTH = 200
 # Keys of the provider's configuration; those that hold objects come as JSON.
@@ -57,16 +62,26 @@ def _open_to(network: Network) -> str:
 
 
 def describe(instance_id: str, client: Callable[[], Any]) -> str:
-    """The last lines of the console of an instance, or why there are none."""
+    """Why an instance does not run, or else the last lines of its console, if there are some."""
     what = f"the console output of {instance_id}"
     try:
-        lines = last_lines(_output(client(), instance_id))
+        ec2 = client()
+        state = _state(ec2, instance_id)
+        if state != "running":
+            way = WAYS.get(state, "wait until it has ended, then run pulumi up --refresh")
+            return f"EC2 reports {instance_id} as {state}: {way.format(instance_id)}"
+        lines = last_lines(_output(ec2, instance_id))
     except Exception as error:
         # Whatever it is: the error of the node has to stay the one to read.
         return f"{what} could not be read: {error}"
     if not lines:
         return f"{what} is empty so far; EC2 has it a few minutes after the boot"
     return f"{what} ends with\n" + "\n".join(f"    {line}" for line in lines)
+
+
+def _state(ec2: Any, instance_id: str) -> str:
+    found = ec2.describe_instances(InstanceIds=[instance_id])
+    return str(found["Reservations"][0]["Instances"][0]["State"]["Name"])
 
 
 def last_lines(output: str) -> list[str]:

@@ -21,10 +21,13 @@ SILENT = "node is not Ready after 600 s\n    aws ec2 get-console-output --instan
 
 
 class Ec2:
-    """EC2 with one console; `nitro` instances have a latest output."""
+    """EC2 with one instance; `nitro` instances have a latest output."""
 
-    def __init__(self, output: str, *, nitro: bool = True) -> None:
-        self.output, self.nitro = output, nitro
+    def __init__(self, output: str, *, nitro: bool = True, state: str = "running") -> None:
+        self.output, self.nitro, self.state = output, nitro, state
+
+    def describe_instances(self, **_: Any) -> Mapping[str, Any]:
+        return {"Reservations": [{"Instances": [{"State": {"Name": self.state}}]}]}
 
     def get_console_output(self, **given: Any) -> Mapping[str, Any]:
         if given.get("Latest") and not self.nitro:
@@ -66,6 +69,22 @@ def test_an_error_of_a_machine_that_has_reported_is_left_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert logged_by_the_hook(monkeypatch, "failed to boot in download-k3s", Ec2("x")) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "way"),
+    [
+        ("stopped", "start it with aws ec2 start-instances --instance-ids i-1"),
+        ("terminated", "pulumi up --refresh replaces it"),
+        ("stopping", "wait until it has ended"),
+    ],
+)
+def test_an_instance_that_does_not_run_is_reported_as_that(
+    monkeypatch: pytest.MonkeyPatch, state: str, way: str
+) -> None:
+    (logged,) = logged_by_the_hook(monkeypatch, SILENT, Ec2("old lines", state=state))
+    assert f"EC2 reports i-1 as {state}: {way}" in logged
+    assert "old lines" not in logged
 
 
 def test_a_console_that_is_empty_or_not_readable_is_reported(

@@ -106,6 +106,8 @@ func (a APIServer) arguments() []string {
 		"--proxy-client-cert-file=" + f.Path("client-auth-proxy.crt"),
 		"--proxy-client-key-file=" + f.Path("client-auth-proxy.key"),
 		"--enable-admission-plugins=NodeRestriction",
+		// As k3s does (pkg/daemons/control/server.go); Pod Security decides by namespace.
+		"--allow-privileged=true",
 		"--enable-bootstrap-token-auth=true",
 		"--profiling=false",
 	}

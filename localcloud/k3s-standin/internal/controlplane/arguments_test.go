@@ -16,6 +16,12 @@ func TestAnonymousRequestsAreRefusedUnlessAFileDecides(t *testing.T) {
 	}
 }
 
+func TestPrivilegedPodsAreLeftToPodSecurity(t *testing.T) {
+	if !slices.Contains(APIServer{}.arguments(), "--allow-privileged=true") {
+		t.Error("the API server refuses privileged pods in every namespace")
+	}
+}
+
 func TestNodesAndRolesAreAuthorizedUnlessAFileDecides(t *testing.T) {
 	api := APIServer{AdvertiseAddress: "10.0.0.1"}
 	const ours = "--authorization-mode=Node,RBAC"
