@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from cluster.untrusted_text import printable
+
 
 class ClusterError(Exception):
     """Something the operator can correct; its text is the whole message."""
@@ -58,7 +60,8 @@ class Problem:
     kind: Kind = Kind.INVALID
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.what}\n    {self.fix}"
+        # A value that is quoted may hold what a runner or Pulumi executes.
+        return printable(f"{self.path}: {self.what}\n    {self.fix}")
 
 
 class ConfigError(ClusterError):

@@ -89,9 +89,14 @@ def parse(key: str, value: StackValue) -> Any:
     if value.text is None:
         return None
     try:
-        return json.loads(value.text)
+        return json.loads(value.text, parse_int=_integer)
     except ValueError:
         return value.text
     except RecursionError:
         what, fix = "is nested too deeply to be read", "make it flatter"
         raise ConfigError([Problem(key, what, fix, Kind.LIMIT)]) from None
+
+
+def _integer(digits: str) -> int | float:
+    # Python refuses to read 4,300 digits, and no key has a use for them.
+    return int(digits) if len(digits) < 400 else float(digits)

@@ -9,7 +9,7 @@ from datetime import datetime
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
 
 from cluster.errors import Kind
-from cluster.reading import reserved
+from cluster.reading import registry_hosts, reserved
 from cluster.reading.faults import Fault, quoted
 from cluster.spec import CALLER, NODES
 
@@ -22,7 +22,16 @@ LABEL_LENGTH = 63
 CHART_NAME_LENGTH = LABEL_LENGTH - len("helm-install-")
 NAME_PATTERN = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 
-_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?")
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_BUCKETS = "the name of a bucket that S3 keeps to itself"
+_RESERVED = {
+    "sg-": "the id of a security group, which EC2 refuses in names",
+    "xn--": _BUCKETS,
+    "sthree-": _BUCKETS,
+    "amzn-s3-demo-": _BUCKETS,
+}
+
+_URL = re.compile(r"https?://([^/]+)(/[!-~]*)?")
 
 
 def name_check(length: int, example: str) -> Callable[[str], Fault | None]:
@@ -37,9 +46,10 @@ def name_check(length: int, example: str) -> Callable[[str], Fault | None]:
 
 
 def cluster_name(name: str) -> Fault | None:
-    if _looks_like_a_group(name):
-        what = f"{quoted(name)} begins like the id of a security group, which EC2 refuses in names"
-        return Fault(what, 'choose another name, such as "demo"')
+    for start, use in _RESERVED.items():
+        if f"{name}-".startswith(start):
+            what = f"{quoted(name)} begins like {use}"
+            return Fault(what, 'choose another name, such as "demo"')
     return name_check(NAME_LENGTH, "demo")(name)
 
 
@@ -62,13 +72,13 @@ def name_after(stack: str) -> str:
         return stack
     mark = hashlib.sha256(stack.encode()).hexdigest()[:6]
     readable = re.sub(r"[^a-z0-9]+", "-", stack.lower()).strip("-")
-    if not readable or _looks_like_a_group(readable):
+    if not readable or _is_reserved(readable):
         readable = f"k3s-{readable}"
     return f"{readable[: NAME_LENGTH - len(mark) - 1].strip('-')}-{mark}"
 
 
-def _looks_like_a_group(name: str) -> bool:
-    return f"{name}-".startswith("sg-")
+def _is_reserved(name: str) -> bool:
+    return f"{name}-".startswith(tuple(_RESERVED))
 
 
 def namespace(name: str) -> Fault | None:
@@ -87,7 +97,7 @@ def date(text: str) -> Fault | None:
 
 
 def base_url_check(example: str) -> Callable[[str], Fault | None]:
-    """The check of an address that a path is added to."""
+    """The check of an http or https URL without a query."""
     fix = f"for example {quoted(example)}"
 
     def check(url: str) -> Fault | None:
@@ -96,8 +106,9 @@ def base_url_check(example: str) -> Callable[[str], Fault | None]:
             what = "credentials in a URL would be readable in user data"
             return Fault(what, fix, Kind.SECRET)
         if "?" in url or "#" in url:
-            return Fault(f"{quoted(url)} has a query, so no path can be added to it", fix)
-        if not _URL.fullmatch(url):
+            return Fault(f"{quoted(url)} has a query or a fragment, which is not available", fix)
+        match = _URL.fullmatch(url)
+        if match is None or not registry_hosts.is_host(match[1]):
             return Fault(f"{quoted(url)} is not a valid http or https URL", fix)
         return None
 
@@ -133,7 +144,7 @@ def source(text: str) -> Fault | None:
 
 def cidr(text: str) -> Fault | None:
     """An IPv4 range in its usual form."""
-    if "/" not in text and _is_address(text):
+    if "/" not in text and is_address(text):
         fix = f"for one address write {quoted(text + '/32')}"
         return Fault(f"{quoted(text)} has no prefix length", fix)
     if ":" in text:
@@ -155,7 +166,8 @@ def cidr(text: str) -> Fault | None:
     return None
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether the text is an IPv4 address."""
     try:
         IPv4Address(text)
     except AddressValueError:
@@ -177,4 +189,4 @@ def server_count(count: int) -> Fault | None:
         return None
     why = _SERVER_COUNTS.get(count, "are not a valid size of a control plane")
     kind = Kind.UNAVAILABLE if count in (3, 5) else Kind.INVALID
-    return Fault(f"{count} servers {why}", "use 1", kind)
+    return Fault(f"{quoted(count)} servers {why}", "use 1", kind)

@@ -10,11 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address
 
 from cluster.errors import Kind
 from cluster.k3s_flags import components
-from cluster.reading import component_table, component_values
+from cluster.reading import checks, component_table, component_values
 from cluster.reading.faults import Fault, quoted, suggestion
 
 SUFFIX = "-arg"
@@ -22,10 +21,15 @@ _NODE_RESTRICTION = "NodeRestriction"
 
 # What Go's strconv.ParseBool, ParseInt, ParseFloat and time.ParseDuration take.
 _BOOLEANS = ("true", "false", "True", "False", "TRUE", "FALSE", "t", "f", "T", "F", "1", "0")
-_INTEGER = re.compile(r"[+-]?\d+")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-DURATION = re.compile(r"[+-]?(0|((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)")
-_PORTS = re.compile(r"\d{1,5}([-+]\d{1,5})?")
+# Go takes digits behind a zero for octal ones, and no more than 64 bits.
+INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,18}\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?")
+# Go counts nanoseconds in 64 bits, which is 292 years; no component takes a negative duration.
+DURATION = re.compile(
+    r"\+?(0|([0-9]{1,18}ns|[0-9]{1,15}[uµμ]s|[0-9]{1,12}ms|[0-9]{1,9}s|[0-9]{1,7}m|[0-9]{1,6}h"
+    r"|([0-9]{0,6}\.[0-9]+|[0-9]{1,6}\.)(ns|[uµμ]s|ms|s|m|h))+)"
+)
+_PORTS = re.compile(r"[0-9]{1,5}([-+][0-9]{1,5})?")
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,9 @@ def _wrong_value(argument: Argument) -> Fault | None:
     expected = _EXPECTED.get(kind or "string")
     if expected is None or _is_a(kind or "string", value):
         return component_values.fault(argument.component, name, value)
-    return Fault(f"{name} must be {expected}, found {quoted(value)}", f"write {name}=value")
+    plain = value.lstrip("0")
+    fix = f"write {name}={plain if plain and _is_a(kind or 'string', plain) else 'value'}"
+    return Fault(f"{name} must be {expected}, found {quoted(value)}", fix)
 
 
 _EXPECTED: Mapping[str, str] = {
@@ -124,18 +130,9 @@ def _is_a(kind: str, value: str) -> bool:
     if kind == "boolean":
         return value in _BOOLEANS
     if kind == "address":
-        return is_address(value)
-    patterns = {"integer": _INTEGER, "number": _NUMBER, "duration": DURATION, "ports": _PORTS}
+        return checks.is_address(value)
+    patterns = {"integer": INTEGER, "number": _NUMBER, "duration": DURATION, "ports": _PORTS}
     return bool(patterns[kind].fullmatch(value))
-
-
-def is_address(text: str) -> bool:
-    """Whether the text is an IPv4 address."""
-    try:
-        IPv4Address(text)
-    except AddressValueError:
-        return False
-    return True
 
 
 def _admission(argument: Argument) -> Fault | None:

@@ -132,7 +132,7 @@ class Integer(Key):
         if self.check:
             return self.check(value)
         if not self.low <= value <= self.high:
-            return Fault(f"{value} is out of range", self.instruction)
+            return Fault(f"{quoted(value)} is out of range", self.instruction)
         return None
 
 

@@ -7,38 +7,30 @@ with gopkg.in/yaml.v2, which k3s reads config.yaml and registries.yaml with.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cluster.errors import Kind
 from cluster.reading.faults import Fault
 
 # JSON writes a character beyond it as two escapes, each of which YAML takes for a character.
 _LAST_CHARACTER = "\uffff"
-# https://yaml.org/spec/1.2.2/#742-flow-mappings
-_LONGEST_KEY = 1024
 
 
 def fault(value: Any) -> Fault | None:
     """What is wrong with a value that reaches k3s's files; no value is shown."""
-    for text, is_key in _strings(value):
-        if any(each > _LAST_CHARACTER for each in text):
-            what = "has a character beyond U+FFFF, such as an emoji, which k3s cannot read"
-            return Fault(what, "leave the character out")
-        if is_key and len(json.dumps(text)) > _LONGEST_KEY:
-            what = f"has a key that is longer than the {_LONGEST_KEY} characters YAML allows"
-            return Fault(what, "write a shorter key", Kind.LIMIT)
+    if any(each > _LAST_CHARACTER for text in _strings(value) for each in text):
+        what = "has a character beyond U+FFFF, such as an emoji, which k3s cannot read"
+        return Fault(what, "leave the character out")
     return None
 
 
-def _strings(value: Any) -> Iterator[tuple[str, bool]]:
-    """Each string in a value, and whether it is a key."""
+def _strings(value: Any) -> Iterator[str]:
+    """Each string in a value, as a key or by itself."""
     if isinstance(value, str):
-        yield value, False
+        yield value
     elif isinstance(value, Mapping):
         for key, each in value.items():
-            yield str(key), True
+            yield str(key)
             yield from _strings(each)
     elif isinstance(value, list):
         for each in value:

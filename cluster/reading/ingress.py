@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from cluster import network
 from cluster.errors import Kind
-from cluster.reading import ports
+from cluster.reading import ports, reserved
 from cluster.reading.section import Section
 from cluster.spec import NODES, ClusterSpec, Ingress, Role
 
@@ -16,7 +16,6 @@ _ROLES: dict[str, tuple[Role, ...]] = {
     "servers": ("server",),
     "all": network.ROLES,
 }
-_OPEN = "0.0.0.0/0"
 _WEB = ("80", "443")
 # The allow-lists that decide about these ports, so that no other key opens them.
 _LISTS = {22: "sshAllowedCidrs", network.API_PORT: "apiAllowedCidrs"}
@@ -58,8 +57,8 @@ def _check(section: Section) -> None:
                 section.report("ports", what, fix, Kind.CONFLICT, below=(index,))
     others = [str(each) for each in section["ports"] if str(each) not in _WEB]
     for index, text in enumerate(section["from"]):
-        if text == _OPEN and others:
-            what = f'"{_OPEN}" lets everybody on the internet connect to {", ".join(others)}'
+        if others and (who := reserved.everybody(text)):
+            what = f'"{text}" lets {who} connect to {", ".join(others)}'
             section.warn("from", what, 'name your own ranges, or "caller"', below=(index,))
 
 

@@ -7,6 +7,7 @@ tests and tools do.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,8 +18,8 @@ Path = tuple[str | int, ...]
 
 MOST_LEVELS = 100
 """Objects and lists inside each other."""
-# A key of YAML on one line, such as JSON has, is found within 1,024 characters.
-_LONGEST_KEY = 1000
+# As JSON, which k3s's files are: https://yaml.org/spec/1.2.2/#742-flow-mappings
+_LONGEST_KEY = 1024
 # Helm reads every number as a float: https://github.com/helm/helm/issues/1707
 _MOST_EXACT = 2**53
 
@@ -51,8 +52,9 @@ def _key_fault(key: Any) -> Fault | None:
         # PyYAML reads `on` as true, Pulumi as a string; in quotes it is the same for both.
         what = f"the key must be a string, found {quoted(key)}"
         return Fault(what, "put the key in quotes", Kind.TYPE)
-    if len(key) > _LONGEST_KEY:
-        what = f"the key has {len(key)} characters, {_LONGEST_KEY} are allowed"
+    length = len(json.dumps(key))
+    if length > _LONGEST_KEY:
+        what = f"the key has {length} characters as JSON, YAML allows {_LONGEST_KEY}"
         return Fault(what, "choose a shorter one", Kind.LIMIT)
     return None
 
@@ -64,5 +66,5 @@ def _scalar_fault(value: Any) -> Fault | None:
     if not isinstance(value, int | float) or value - value != 0:
         return Fault(f"{quoted(value)} is not a valid value of JSON", fix, Kind.TYPE)
     if isinstance(value, int) and abs(value) > _MOST_EXACT:
-        return Fault(f"{value} has more digits than other programs keep", fix, Kind.LIMIT)
+        return Fault(f"{quoted(value)} has more digits than other programs keep", fix, Kind.LIMIT)
     return None

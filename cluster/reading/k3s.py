@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,6 @@ _EXPECTED: Mapping[k3s_flags.Type, str] = {
     "integer": "an integer",
     "duration": 'a duration such as "10m"',
 }
-_INTEGER = re.compile(r"[+-]?\d+")
 _READABLE = "is a secret and would be readable in user data and state"
 
 
@@ -174,7 +172,8 @@ def _type_faults(name: str, value: Any, kind: k3s_flags.Type, minor: str) -> Ite
         "string": isinstance(value, str | int | float) and not isinstance(value, bool),
         "strings": bool(values) and all(isinstance(each, str) for each in values),
         "boolean": isinstance(value, bool),
-        "integer": not isinstance(value, bool) and bool(_INTEGER.fullmatch(str(value))),
+        "integer": not isinstance(value, bool)
+        and bool(component_arguments.INTEGER.fullmatch(str(value))),
         "duration": isinstance(value, str) and bool(component_arguments.DURATION.fullmatch(value)),
     }[kind]
     if not right:

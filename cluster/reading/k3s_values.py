@@ -13,7 +13,7 @@ from ipaddress import AddressValueError, IPv4Address
 
 from cluster import network
 from cluster.errors import Kind
-from cluster.reading import kubernetes, ports
+from cluster.reading import checks, component_arguments, kubernetes, ports
 from cluster.reading.faults import Fault, quoted
 from cluster.reading.settings import Setting, of_pool
 from cluster.spec import ClusterSpec, Identity
@@ -24,19 +24,34 @@ _CONTROLLERS = "kube-controller-manager-arg"
 _LONGEST_PREFIX = 30
 # What the kubelet takes by itself.
 _PODS = 110
-_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_SECONDS = {
+    "h": 3600.0,
+    "m": 60.0,
+    "s": 1.0,
+    "ms": 1e-3,
+    "us": 1e-6,
+    "µs": 1e-6,
+    "μs": 1e-6,
+    "ns": 1e-9,
+}
 _MODES = ("agent", "cluster", "disabled", "pod")
 _PROVIDERS = ("aescbc", "secretbox")
 # What becomes a part of the names of images.
 _IMAGES = ("airgap-extra-registry", "helm-job-image", "pause-image", "system-default-registry")
+# https://github.com/distribution/reference/blob/main/reference.go
+_IMAGE = re.compile(r"[A-Za-z0-9]+([._:/@-]+[A-Za-z0-9]+)*")
+# What becomes a name in a certificate, or one of a node.
+_NAMES = ("node-external-dns", "node-internal-dns", "tls-san")
+# What the kernel takes: https://man7.org/linux/man-pages/man7/netdevice.7.html
+_INTERFACE = re.compile(r"[!-.0-~]{1,15}")
 
 
 def node_prefix(spec: ClusterSpec, settings: Sequence[Setting]) -> int:
     """The prefix of the range of pods that each node gets."""
     setting = of_pool(settings, spec.servers, _CONTROLLERS)
     text = setting.argument(_MASK) if setting else None
-    prefix = int(text) if text and text.isdecimal() else network.NODE_PREFIX
-    return prefix if prefix <= _LONGEST_PREFIX else network.NODE_PREFIX
+    prefix = _number(text, network.NODE_PREFIX)
+    return prefix if 0 <= prefix <= _LONGEST_PREFIX else network.NODE_PREFIX
 
 
 def check(spec: ClusterSpec, settings: Sequence[Setting]) -> None:
@@ -63,11 +78,14 @@ def _faults(setting: Setting, spec: ClusterSpec) -> Iterator[Fault]:
     elif name == "secrets-encryption-provider" and value not in _PROVIDERS:
         fix = f"use {' or '.join(_PROVIDERS)}"
         yield Fault(f"must be one of {', '.join(_PROVIDERS)}, found {quoted(value)}", fix)
-    elif name == "tls-san":
+    elif name in _NAMES:
         yield from _name_faults(setting)
-    elif name in _IMAGES and any("://" in each for each in setting.strings):
-        fix = 'write it without a scheme, such as "registry.example.com"'
-        yield Fault("has a URL, and names of images have no scheme", fix)
+    elif name in _IMAGES:
+        yield from _image_faults(setting)
+    elif name == "servicelb-namespace" and (fault := checks.namespace(str(value))):
+        yield fault
+    elif name == "flannel-iface" and not _INTERFACE.fullmatch(str(value)):
+        yield Fault(f"{quoted(value)} is not a valid network interface", 'write one such as "ens5"')
     elif name == _CONTROLLERS:
         yield from _controller_faults(setting, spec)
     elif name == "kubelet-arg":
@@ -98,6 +116,17 @@ def _name_faults(setting: Setting) -> Iterator[Fault]:
             yield Fault(f"{quoted(text)} is not a valid name or IPv4 address", fix)
 
 
+def _image_faults(setting: Setting) -> Iterator[Fault]:
+    if any("://" in each for each in setting.strings):
+        fix = 'write it without a scheme, such as "registry.example.com"'
+        yield Fault("has a URL, and names of images have no scheme", fix)
+        return
+    for text in setting.strings:
+        if text and not _IMAGE.fullmatch(text):
+            fix = 'write one such as "registry.example.com/team/image:1.0"'
+            yield Fault(f"{quoted(text)} is not a valid part of an image's name", fix)
+
+
 def _node_port_faults(text: str) -> Iterator[Fault]:
     found = ports.node_port_range(text)
     fix = 'choose a range such as "30000-32767"'
@@ -122,9 +151,7 @@ def _port_faults(text: str) -> Iterator[Fault]:
 
 def _controller_faults(setting: Setting, spec: ClusterSpec) -> Iterator[Fault]:
     mask, pods = setting.argument(_MASK), spec.network.cluster_cidr
-    if mask is not None and not (
-        mask.isdecimal() and pods.prefixlen <= int(mask) <= _LONGEST_PREFIX
-    ):
+    if mask is not None and not (pods.prefixlen <= _number(mask, -1) <= _LONGEST_PREFIX):
         what = f"{_MASK} must be from {pods.prefixlen}, the prefix of {pods}, to {_LONGEST_PREFIX}"
         yield Fault(f"{what}, found {quoted(mask)}", f"write {_MASK}=24", Kind.CONFLICT)
     duration = seconds(setting.argument("cluster-signing-duration") or "")
@@ -144,7 +171,7 @@ def _signing_faults(duration: float | None, identity: Identity) -> Iterator[Faul
 
 def seconds(text: str) -> float | None:
     """A duration as Go writes it; None for anything else."""
-    parts = re.findall(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)", text)
+    parts = re.findall(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)", text)
     if not parts or "".join(map("".join, parts)) != text.lstrip("+"):
         return None
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
@@ -161,7 +188,7 @@ def _kubelet_faults(setting: Setting) -> Iterator[Fault]:
 
 
 def _number(text: str | None, default: int) -> int:
-    return int(text) if text and re.fullmatch(r"[+-]?\d+", text) else default
+    return int(text) if text and component_arguments.INTEGER.fullmatch(text) else default
 
 
 def _check_pods(spec: ClusterSpec, settings: Sequence[Setting]) -> None:

@@ -26,6 +26,14 @@ _KUBELET_LABELS = {
     "kubernetes.io/arch", "kubernetes.io/hostname", "kubernetes.io/os",
     "node.kubernetes.io/instance-type",
 }  # fmt: skip
+# https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/#taint-based-evictions
+_CONTROLLERS_TAINTS = {
+    "node.cloudprovider.kubernetes.io/shutdown", "node.cloudprovider.kubernetes.io/uninitialized",
+    "node.kubernetes.io/disk-pressure", "node.kubernetes.io/memory-pressure",
+    "node.kubernetes.io/network-unavailable", "node.kubernetes.io/not-ready",
+    "node.kubernetes.io/pid-pressure", "node.kubernetes.io/unreachable",
+    "node.kubernetes.io/unschedulable",
+}  # fmt: skip
 
 
 def labels(given: Mapping[str, str]) -> Iterator[tuple[Path, Fault]]:
@@ -48,8 +56,16 @@ def name(key: str) -> Fault | None:
 
 
 def is_domain(text: str) -> bool:
-    """Whether a text is a valid DNS name."""
-    return bool(_SUBDOMAIN.fullmatch(text)) and len(text) <= 253
+    """Whether a text is a valid DNS name, which DNS can answer for."""
+    short = all(len(each) <= 63 for each in text.split("."))
+    return bool(_SUBDOMAIN.fullmatch(text)) and len(text) <= 253 and short
+
+
+def taint(key: str) -> Fault | None:
+    """The check of the key of a taint; Kubernetes removes those of its own controllers again."""
+    if key in _CONTROLLERS_TAINTS:
+        return Fault("is a taint of Kubernetes' own controllers", "remove it", Kind.FORBIDDEN)
+    return name(key)
 
 
 def value(text: str) -> Fault | None:

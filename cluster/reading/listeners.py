@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cluster.errors import Kind
-from cluster.reading import component_table, ports
+from cluster.reading import component_table, ports, registry_hosts
 from cluster.reading.faults import Fault
 from cluster.reading.settings import Setting
 from cluster.spec import ClusterSpec, Role
@@ -46,7 +46,7 @@ def _faults(setting: Setting, spec: ClusterSpec) -> Iterator[Fault]:
         if port is None or not address or address.startswith(_LOOPBACK):
             continue
         _, colon, given = address.rpartition(":")
-        wanted = int(given) if colon and given.isdecimal() else port
+        wanted = int(given) if colon and registry_hosts.is_port(given) else port
         yield from _closed(spec, setting.role, wanted, f"{each.component} listens")
 
 

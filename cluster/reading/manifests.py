@@ -102,6 +102,9 @@ def _read_chart(section: Section, taken: dict[str, str], disabled: Sequence[str]
     if section.valid("chart") and "://" not in chart and "repo" not in section:
         fix = 'write the repository, or chart: "oci://..."'
         section.report("repo", "is missing", fix, Kind.REQUIRED)
+    elif section.valid("chart", "repo") and "://" in chart and "repo" in section:
+        what = "is set, and chart is an address of its own"
+        section.report("repo", what, "remove one of them", Kind.CONFLICT)
     content = charts.helm_chart(
         name,
         chart=chart,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.errors import Kind
+from cluster.reading import json_values
 from cluster.reading.declarations import FreeObject, Key, Path
 from cluster.reading.faults import Fault, unknown_key, wrong_type
 
@@ -71,7 +72,7 @@ class ObjectsByName(FreeObject):
         if not isinstance(value, Mapping):
             yield (), wrong_type("an object", value, "write objects by name")
             return
-        yield from super().faults(value)
+        yield from json_values.key_faults(value)
         for name, each in value.items():
             if not isinstance(name, str):
                 continue

@@ -13,7 +13,6 @@ from cluster.reading.faults import quoted
 from cluster.reading.section import Section
 from cluster.spec import K3s, NetworkSpec, PoolSpec
 
-_OPEN = "0.0.0.0/0"
 _OWNERS = {"vpcCidr": "VPC's", "clusterCidr": "pods'", "serviceCidr": "services'"}
 
 
@@ -23,8 +22,8 @@ def read(section: Section, k3s: K3s, *, agents: bool) -> NetworkSpec:
     ranges = NetworkSpec(**section.arguments(), ingress=opened)
     for key in ("apiAllowedCidrs", "sshAllowedCidrs"):
         for index, text in enumerate(section[key]):
-            if text == _OPEN:
-                what = f"{quoted(_OPEN)} lets everybody on the internet connect"
+            if who := reserved.everybody(text):
+                what = f"{quoted(text)} lets {who} connect"
                 section.warn(key, what, 'name your own ranges, or "caller"', below=(index,))
     for key in _OWNERS:
         if section.valid(key) and reserved.is_public(section[key]):

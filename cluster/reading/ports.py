@@ -9,7 +9,8 @@ from typing import Any
 from cluster.reading.declarations import String
 from cluster.reading.faults import Fault, quoted
 
-_RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
+_RANGE = re.compile(r"([1-9][0-9]{0,4})(?:-([1-9][0-9]{0,4}))?")
+_SIZED = re.compile(r"([1-9][0-9]{0,4})\+([0-9]{1,5})")
 _FIX = 'write a port such as 443, or a range such as "30000-32767"'
 
 # https://docs.k3s.io/installation/requirements#inbound-rules-for-k3s-nodes, and what Kubernetes'
@@ -60,9 +61,8 @@ class PortRange(String):
 
 def node_port_range(text: str) -> tuple[int, int] | None:
     """The range of k3s's `service-node-port-range`, where `+` counts from the first port."""
-    first, plus, size = text.partition("+")
-    if plus and first.isdecimal() and size.isdecimal():
-        text = f"{first}-{int(first) + int(size)}"
+    if match := _SIZED.fullmatch(text):
+        text = f"{match[1]}-{int(match[1]) + int(match[2])}"
     return parse_range(text)
 
 

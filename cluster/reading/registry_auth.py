@@ -8,7 +8,7 @@ from typing import Any
 
 from cluster.errors import ConfigError, Kind, Problem
 from cluster.reading import go_yaml, registry_hosts
-from cluster.reading.faults import unknown_key
+from cluster.reading.faults import step, unknown_key
 
 KEY = "registryAuth"
 # https://docs.k3s.io/installation/private-registry#configs
@@ -43,7 +43,7 @@ def check(raw: object, *, is_secret: bool) -> Mapping[str, Any]:
 
 
 def _check_host(host: object, fields: object) -> Iterator[Problem]:
-    path = f'{KEY}["{host}"]'
+    path = f"{KEY}{step(str(host))}"
     fault = registry_hosts.host(str(host))
     if fault:
         yield Problem(KEY if fault.kind is Kind.SECRET else path, *fault)
@@ -53,7 +53,7 @@ def _check_host(host: object, fields: object) -> Iterator[Problem]:
         return
     for name, field in fields.items():
         if name not in FIELDS:
-            yield Problem(f"{path}.{name}", *unknown_key(str(name), FIELDS))
+            yield Problem(f"{path}{step(str(name))}", *unknown_key(str(name), FIELDS))
         elif not isinstance(field, str):
             # Not quoted: it may be a password.
             fix = "put the value in quotes"

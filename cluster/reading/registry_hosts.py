@@ -18,6 +18,8 @@ from cluster.reading.faults import Fault, quoted
 
 ANY = "*"
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9-]*[A-Za-z0-9])*")
+# https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4
+_LONGEST, _LONGEST_LABEL = 253, 63
 _FIX = 'write host or host:port, such as "registry.example.com:5000"'
 # Names of Docker Hub that k3s does not look at.
 _DOCKER_HUB = ("index.docker.io", "hub.docker.com", "www.docker.io", "auth.docker.io")
@@ -30,10 +32,9 @@ def host(text: str) -> Fault | None:
         return Fault("credentials in the name of a registry would be readable", _FIX, Kind.SECRET)
     if "://" in text or "/" in text:
         return Fault(f"{quoted(text)} is not the name of a registry, which has no path", _FIX)
-    name, colon, port = text.partition(":")
-    if not _HOST.fullmatch(name) or (colon and not is_port(port)):
+    if not is_host(text):
         return Fault(f"{quoted(text)} is not a valid name of a registry", _FIX)
-    if name in _DOCKER_HUB:
+    if text.partition(":")[0] in _DOCKER_HUB:
         return Fault(f"{quoted(text)} is not looked up by k3s", 'write "docker.io"')
     return None
 
@@ -43,9 +44,20 @@ def host_or_any(text: str) -> Fault | None:
     return None if text == ANY else host(text)
 
 
+def is_host(text: str) -> bool:
+    """Whether the text is a name or an IPv4 address, with or without a port."""
+    name, colon, port = text.partition(":")
+    return (
+        bool(_HOST.fullmatch(name))
+        and len(name) <= _LONGEST
+        and not any(len(each) > _LONGEST_LABEL for each in name.split("."))
+        and (is_port(port) if colon else True)
+    )
+
+
 def is_port(text: str) -> bool:
     """Whether the text is the number of a port."""
-    return bool(re.fullmatch(r"[1-9]\d{0,4}", text)) and int(text) <= 65535
+    return bool(re.fullmatch(r"[1-9][0-9]{0,4}", text)) and int(text) <= 65535
 
 
 def credentials(fields: Mapping[str, Any]) -> Fault | None:
@@ -57,6 +69,12 @@ def credentials(fields: Mapping[str, Any]) -> Fault | None:
             return Fault(f"has a {one} and no {other}", fix, Kind.REQUIRED)
     if not {"password", "auth", "identity_token"} & given:
         return Fault("has no credentials", fix, Kind.REQUIRED)
+    if any(not each.isprintable() for each in fields.values() if isinstance(each, str)):
+        return Fault(
+            "has a control character, such as the end of a line", "remove it, and set it again"
+        )
+    if ":" in (fields.get("username") or ""):
+        return Fault("has a colon in its username, which ends it", fix)
     if "auth" in given and not _is_basic(fields["auth"]):
         what = "auth must be the base64 of username:password"
         return Fault(what, "set username and password in place of it")

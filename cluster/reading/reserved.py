@@ -11,6 +11,7 @@ from ipaddress import IPv4Network
 
 from cluster.errors import Kind
 from cluster.reading.faults import Fault, quoted
+from cluster.spec import CALLER, NODES
 
 _LOOPBACK = IPv4Network("127.0.0.0/8")
 _RESERVED = {
@@ -20,6 +21,8 @@ _RESERVED = {
     IPv4Network("224.0.0.0/4"): "multicast",
     IPv4Network("240.0.0.0/4"): "future use",
 }
+# No registry ever gave a wider range to one owner.
+_WIDEST = 8
 # What is not routed on the internet: private ranges, shared ones, and those of benchmarks.
 PRIVATE = tuple(
     IPv4Network(each)
@@ -39,6 +42,17 @@ def own(network: IPv4Network, example: str) -> Fault | None:
 def is_public(network: IPv4Network) -> bool:
     """Whether other people's machines have addresses of the range."""
     return not any(network.subnet_of(each) for each in PRIVATE)
+
+
+def everybody(text: str) -> str | None:
+    """Whom a source lets in that is wider than any range of one owner; None for another one."""
+    if text in (CALLER, NODES):
+        return None
+    network = IPv4Network(text)
+    if network.prefixlen < _WIDEST:
+        everyone = "everybody on the internet"
+        return everyone if not network.prefixlen else f"{network.num_addresses} addresses"
+    return None
 
 
 def source(network: IPv4Network) -> Fault | None:

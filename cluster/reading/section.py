@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from cluster.errors import ConfigError, Kind, Problem
+from cluster.reading import faults
 from cluster.reading.declarations import Key, Object, Objects, Path
-from cluster.reading.faults import Fault, not_an_object, quoted, unknown_key, without_credentials
+from cluster.reading.faults import Fault, not_an_object, quoted, unknown_key
 
 ROOT = "cluster"
-_PLAIN = re.compile(r"[\w-]+")
 
 
 class Problems:
@@ -83,7 +82,8 @@ class Section:
         self._content: Mapping[Any, Any] = raw if isinstance(raw, Mapping) else {}
         self._wrong: set[str] = set()
         self._keys = declared.keys
-        if not isinstance(raw, Mapping):
+        self._is_object = isinstance(raw, Mapping)
+        if not self._is_object:
             problems.add(path, not_an_object(raw, declared.keys))
         for key in self._content:
             if key not in declared.keys:
@@ -97,7 +97,8 @@ class Section:
             return Section(self._content.get(key, {}), path, self.problems, declared)
         if key not in self._content:
             if declared.required:
-                self._reject(key, declared.missing)
+                if self._is_object:
+                    self._reject(key, declared.missing)
                 return declared.fallback
             value = declared.default
         else:
@@ -153,7 +154,9 @@ class Section:
     def report(
         self, key: str, what: str, fix: str, kind: Kind = Kind.INVALID, *, below: Path = ()
     ) -> None:
-        self.problems.add((*self.path, key, *below), Fault(what, fix, kind))
+        """Reports what is wrong with a key; nothing where all of this is no object."""
+        if self._is_object:
+            self.problems.add((*self.path, key, *below), Fault(what, fix, kind))
 
     def require_unique(self, key: str, owners: dict[str, str], example: str) -> None:
         """Reports a name that is taken; `owners` maps each to what has it, and gets this one."""
@@ -172,10 +175,8 @@ class Section:
 
 def format_path(path: Path) -> str:
     """The path as `pulumi config set --path` takes it: `cluster.pools[1].count`."""
-    return ROOT + without_credentials("".join(map(_step, path)))
+    return ROOT + "".join(map(_step, path))
 
 
 def _step(step: str | int) -> str:
-    if isinstance(step, int):
-        return f"[{step}]"
-    return f".{step}" if _PLAIN.fullmatch(step) else f"[{json.dumps(step, ensure_ascii=False)}]"
+    return f"[{step}]" if isinstance(step, int) else faults.step(step)

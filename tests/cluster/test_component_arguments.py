@@ -106,4 +106,4 @@ def test_the_limits_are_those_of_arguments_that_a_component_has() -> None:
             assert all(any(fnmatchcase(flag, each) for flag in flags) for each in limits)
     for component, limits in component_values._RANGES.items():
         for name in limits.keys() & components.flags_of(component).keys():
-            assert components.flags_of(component)[name] == "integer"
+            assert components.flags_of(component)[name] in ("integer", "number")

@@ -125,11 +125,11 @@ READABLE = st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"]
 @given(READABLE, READABLE)
 def test_arbitrary_strings_reach_the_machine_unchanged(replacement: str, text: str) -> None:
     mirrors = {"docker.io": {"rewrite": {"^library/(.*)": replacement}}}
-    server = {"node-external-dns": [text]}
+    server = {"etcd-snapshot-name": text}
     cluster = resolved(k3s={"registries": {"mirrors": mirrors}, "server": server})
     node = on_the_machine(rendered(cluster))
     assert node["pool"]["registries"] == {"mirrors": mirrors}
-    assert node["pool"]["config"]["node-external-dns"] == [text]
+    assert node["pool"]["config"]["etcd-snapshot-name"] == text
 
 
 @given(st.lists(st.sampled_from(["vxlan", "host-gw", "none"]), min_size=1), st.integers(0, 3))

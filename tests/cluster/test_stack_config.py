@@ -9,9 +9,11 @@ import pytest
 
 from cluster import stack_config
 from cluster.errors import ConfigError
+from cluster.reading import registry_auth
 from cluster.stack_config import StackConfig, StackValue
 
 OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
+PASSWORD = "hunter22secret"
 NOTHING = StackValue(text=None, is_secret=False)
 
 
@@ -89,3 +91,40 @@ def test_text_that_is_not_json_is_no_object_and_a_secret_one_is_not_printed() ->
 def test_deep_nesting_is_a_problem_and_no_stack_trace() -> None:
     deep = StackValue(text="[" * 100_000 + "]" * 100_000, is_secret=False)
     assert problems_of(cluster=deep) == ["cluster: is nested too deeply to be read"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        ({"username": "ci", "password": f"{PASSWORD}\n"}, "has a control character"),
+        ({"username": f"ci:{PASSWORD}", "password": "p"}, "has a colon in its username"),
+    ],
+)
+def test_credentials_that_no_registry_gets_as_they_are_meant_are_rejected(
+    fields: dict[str, str], what: str
+) -> None:
+    with pytest.raises(ConfigError) as rejection:
+        registry_auth.check({"registry.example.com": fields}, is_secret=True)
+    assert f'registryAuth["registry.example.com"]: {what}' in str(rejection.value)
+    assert PASSWORD not in str(rejection.value)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        f"https://r.example.com/?sig={PASSWORD}",
+        f"r.example.com?token={PASSWORD}",
+        "r\u202e.example",
+    ],
+)
+def test_the_path_of_a_registry_shows_no_secret_and_no_mark(host: str) -> None:
+    with pytest.raises(ConfigError) as rejection:
+        registry_auth.check({host: {"auth": "eDp5"}}, is_secret=True)
+    assert PASSWORD not in str(rejection.value)
+    assert "\u202e" not in str(rejection.value)
+
+
+def test_a_number_of_thousands_of_digits_is_one_problem_at_its_key() -> None:
+    text = f'{{"network": {json.dumps(OPEN)}, "drainSeconds": {"9" * 5000}}}'
+    found = problems_of(cluster=StackValue(text=text, is_secret=False))
+    assert found == ["cluster.drainSeconds: must be an integer, found Infinity"]

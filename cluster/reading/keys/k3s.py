@@ -28,7 +28,7 @@ _KEYS: dict[str, Key] = {
         default=releases.DEFAULT_VERSION,
         noun="k3s release",
         hint="write it in full, such as {}",
-        pattern=r"v[0-9]{1,3}(\.[0-9]{1,3}){2}(-rc[0-9]{1,3})?\+[a-z0-9]{1,32}",
+        pattern=r"v(0|[1-9][0-9]{0,2})(\.(0|[1-9][0-9]{0,2})){2}(-rc[0-9]{1,3})?\+[a-z0-9]{1,32}",
     ),
     "downloadUrl": String(
         "the base of `<downloadUrl>/<version>/k3s` and `k3s-arm64`; http or https",

@@ -68,7 +68,7 @@ _TAINT: dict[str, Key] = {
         Effect.IN_PLACE,
         required=True,
         example="dedicated",
-        check=kubernetes.name,
+        check=kubernetes.taint,
     ),
     "value": String(
         "may be left out", Effect.IN_PLACE, default="", example="builds", check=kubernetes.value

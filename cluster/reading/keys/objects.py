@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from cluster.effect import Effect
-from cluster.reading import checks
+from cluster.reading import checks, registry_hosts
 from cluster.reading.declarations import FreeObject, Objects, String
+from cluster.reading.faults import Fault, quoted
 
 _DELETES = "an object that is no longer in it is deleted"
 
@@ -38,6 +41,22 @@ MANIFESTS = Objects(
     },
 )
 
+# A version, or a part of a range: https://helm.sh/docs/topics/charts/#charts-and-versioning
+_VERSION = r"[<>=!~^]{0,2} ?v?[0-9xX*][0-9A-Za-z.+*-]*"
+_ADDRESS = re.compile(r"(oci|https?)://([^/]+)/[!-~]+")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
+
+
+def _chart(text: str) -> Fault | None:
+    address = _ADDRESS.fullmatch(text)
+    if _NAME.fullmatch(text) or (address and registry_hosts.is_host(address[2])):
+        return None
+    fix = (
+        'write its name in repo, or an address such as "oci://registry.example.com/charts/podinfo"'
+    )
+    return Fault(f"{quoted(text)} is not a valid name or address of a chart", fix)
+
+
 _REPO = "https://stefanprodan.github.io/podinfo"
 
 CHARTS = Objects(
@@ -58,6 +77,7 @@ CHARTS = Objects(
             Effect.IN_PLACE,
             required=True,
             example="podinfo",
+            check=_chart,
         ),
         "repo": String(
             "the chart repository",
@@ -68,7 +88,13 @@ CHARTS = Objects(
             parser=checks.without_slash,
         ),
         "version": String(
-            "of the chart", Effect.IN_PLACE, default_text="the newest", example="6.7.1"
+            "of the chart",
+            Effect.IN_PLACE,
+            default_text="the newest",
+            example="6.7.1",
+            noun="version of a chart",
+            hint='write one such as {}, or a range such as ">=6.7.1 <7"',
+            pattern=rf"{_VERSION}([ ,|]+(- )?{_VERSION})*",
         ),
         "namespace": String(
             "the namespace of its objects; created where it is missing",

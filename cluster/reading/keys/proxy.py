@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Network
 
 from cluster.effect import Effect
 from cluster.errors import Kind
@@ -12,8 +13,8 @@ from cluster.reading.faults import Fault, quoted
 
 _EXAMPLE = "http://proxy.example.com:3128"
 _FIX = f"write scheme, host and port, such as {quoted(_EXAMPLE)}"
-# A name, a part of one, an address or a range; k3s's unit has them in one line.
-_DIRECT = re.compile(r"\*|\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:\d{1,5}|/\d{1,2})?")
+# An address or a range, and no name.
+_NUMBERS = re.compile(r"[0-9][0-9.]*(/[0-9]{1,2})?")
 
 
 def _url(text: str) -> Fault | None:
@@ -32,10 +33,25 @@ def _url(text: str) -> Fault | None:
 
 
 def _direct(text: str) -> Fault | None:
-    if not _DIRECT.fullmatch(text):
+    if not _is_direct(text):
         fix = 'write a name, an address or a range, such as ".example.com" or "10.0.0.0/8"'
         return Fault(f"{quoted(text)} is not a valid entry", fix)
     return None
+
+
+def _is_direct(text: str) -> bool:
+    host, colon, port = text.partition(":")
+    if not _NUMBERS.fullmatch(host):
+        return text == "*" or registry_hosts.is_host(text.removeprefix("."))
+    return _is_range(host) and (not colon or ("/" not in host and registry_hosts.is_port(port)))
+
+
+def _is_range(text: str) -> bool:
+    try:
+        IPv4Network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _without_slash(url: str) -> str:
