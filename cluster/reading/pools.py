@@ -50,7 +50,8 @@ def _read_pool(
 
 
 def _read_spot(section: Section) -> Spot | None:
-    if not section["spot"] and section.valid("spot") and "spotMaxPrice" in section:
+    given = "spotMaxPrice" in section and section.valid("spot", "spotMaxPrice")
+    if given and not section["spot"]:
         what, fix = "is set, and the pool is not spot", "set spot: true"
         section.report("spotMaxPrice", what, fix, Kind.CONFLICT)
     return Spot(max_price=section["spotMaxPrice"]) if section["spot"] else None
@@ -88,9 +89,9 @@ def read_image(section: Section, base: Image | None) -> Image:
     """The image of the section; what it leaves out is that of `base`."""
     ami, user = section["id"], section["loginUser"]
     own_base = base if base and base.ami else None
-    if ami and "os" in section:
+    if ami and "os" in section and section.valid("id", "os"):
         section.report("id", "is set beside os", "remove one of them", Kind.CONFLICT)
-    if user and not (ami or own_base):
+    if user and section.valid("loginUser") and not (ami or own_base):
         fix = "remove it: the images of the program have users of their own"
         section.report("loginUser", "is set without id", fix, Kind.CONFLICT)
     inherited = base.name if base and not own_base else section["os"]

@@ -11,7 +11,7 @@ def read(section: Section) -> Proxy | None:
     """The proxy; None where there is none."""
     http, https = section["httpProxy"], section["httpsProxy"]
     if not section.given("httpProxy", "httpsProxy"):
-        if "noProxy" in section:
+        if "noProxy" in section and section.valid("noProxy"):
             fix = "set httpProxy, or remove it"
             section.report("noProxy", "is set, and there is no proxy", fix, Kind.CONFLICT)
         return None

@@ -106,3 +106,18 @@ def test_a_range_wider_than_any_owner_has_is_warned_of() -> None:
         'cluster.network.apiAllowedCidrs[1]: "128.0.0.0/1" lets 2147483648 addresses connect',
         'cluster.network.sshAllowedCidrs[0]: "0.0.0.0/0" lets everybody on the internet connect',
     ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"image": {"loginUser": 5}},
+        {"image": {"id": "ami-x", "os": "debian-12"}},
+        {"pools": [{"name": "agents", "spotMaxPrice": 5}]},
+        {"proxy": {"noProxy": 5}},
+    ],
+)
+def test_a_wrong_value_has_no_second_problem_of_what_stands_in_for_it(
+    content: dict[str, object],
+) -> None:
+    assert message(**content).startswith("the configuration has 1 problem\n")
