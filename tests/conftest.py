@@ -33,14 +33,21 @@ settings.register_profile(
 settings.load_profile("project")
 
 ACCOUNT = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+BOOTS = (
+    *("aws", "datastore", "download", "k3s", "main", "readiness", "report", "secrets", "ssh"),
+    *("start", "tokens"),
+)
 # What `make check` leaves out and `make test` runs, besides the tests that are marked slow where
 # they are defined: folders and files by what they start, and a folder's fixture that starts it.
 SLOW_PLACES = (
     *("localcloud", "recovery"),  # moto, and servers around it
     # Servers that send without an end, or a byte now and then.
     *("provider/ssh", "provider/kubernetes/test_transport.py", "components/test_caller_address.py"),
-    # Hundreds of requests to simulated AWS services. Others of cloud_init/ boot machines too.
-    *(f"cloud_init/test_{each}.py" for each in ("download", "k3s", "readiness", "tokens")),
+    # Boots of simulated machines, with requests to simulated services.
+    *(f"cloud_init/test_{each}.py" for each in BOOTS),
+    "cluster/test_properties.py",  # hundreds of configurations for each test
+    # Servers and processes that do not respond in time.
+    *(f"toolchain/test_{each}.py" for each in ("docker_engine", "download", "packages")),
     # A whole cluster for each test; tests/golden/state/ has one of each example in `make check`.
     *(f"components/test_{each}.py" for each in ("changes", "rollout", "variants")),
 )
