@@ -121,7 +121,7 @@ OTHER: Mapping[str, Any] = {
 }
 # What the configuration has before, where the key needs more than BASE.
 NEEDS: Mapping[str, Mapping[str, Any]] = {
-    "cluster.proxy.noProxy": {"cluster.proxy.httpProxy": "http://proxy.example.com:3128"},
+    "cluster.proxy.noProxy": {"cluster.proxy.httpProxy": "http://squid.example.com:3128"},
     "cluster.image.loginUser": {"cluster.image.id": OWN_IMAGE},
     "cluster.servers.image.loginUser": {"cluster.servers.image.id": OWN_IMAGE},
     "cluster.pools[].image.loginUser": {"cluster.pools[].image.id": OWN_IMAGE},

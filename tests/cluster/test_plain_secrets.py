@@ -47,7 +47,7 @@ def test_what_looks_like_credentials_and_is_none_is_left_alone(text: str) -> Non
 
 
 def test_an_address_without_a_scheme_may_have_credentials_too() -> None:
-    assert plain_secrets.is_login_at_host("u:p@proxy.example.com:3128")
+    assert plain_secrets.is_login_at_host("u:p@squid.example.com:3128")
     assert not plain_secrets.is_login_at_host("busybox:1.37@sha256:0a")
     assert not plain_secrets.is_login_at_host("docker.io/busybox:1.37@sha256:0a")
 

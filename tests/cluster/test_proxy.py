@@ -12,7 +12,7 @@ from cluster.node_config import Addresses, NodeContext
 from cluster.reading.keys.proxy import PROXY
 from tests.cluster import ec2
 
-URL = "http://proxy.example.com:3128"
+URL = "http://squid.example.com:3128"
 LISTS = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
 SERVERS = ("10.64.0.10",)
 

@@ -11,7 +11,7 @@ from cluster.reading import registry_hosts
 from cluster.reading.declarations import Object, String, Strings
 from cluster.reading.faults import Fault, quoted
 
-_EXAMPLE = "http://proxy.example.com:3128"
+_EXAMPLE = "http://squid.example.com:3128"
 _FIX = f"write scheme, host and port, such as {quoted(_EXAMPLE)}"
 # An address or a range, and no name.
 _NUMBERS = re.compile(r"[0-9][0-9.]*(/[0-9]{1,2})?")
