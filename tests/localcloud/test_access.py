@@ -56,14 +56,23 @@ print(json.dumps(said))
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, list[str]]]:
+    """A stack after its first `up`, and the calls of AWS that this made."""
     with local_cloud(tmp_path_factory.mktemp("access")) as made:
         stack = made.create("access")
         network = configured(stack)["network"]
         stack.configure(network={**network, "vpcCidr": "10.53.0.0/16"})
         stack.pulumi(*UP)
-        yield stack
+        address = stack.endpoint + STATUS_PATH
+        with urllib.request.urlopen(address, timeout=10) as response:  # noqa: S310 - loopback
+            calls = json.load(response)["calls"]
+        yield stack, calls
         stack.pulumi("destroy", "--yes", "--skip-preview")
+
+
+@pytest.fixture(scope="module")
+def stack(started: tuple[Stack, list[str]]) -> Stack:
+    return started[0]
 
 
 def configured(stack: Stack) -> dict[str, Any]:
@@ -202,10 +211,10 @@ def test_what_was_given_to_machines_is_rotated_and_no_node_is_lost(stack: Stack)
     _takes_other_host_keys(stack)
 
 
-def test_the_operators_policy_allows_every_call_of_an_up(stack: Stack) -> None:
-    address = stack.endpoint + STATUS_PATH
-    with urllib.request.urlopen(address, timeout=10) as response:  # noqa: S310 - loopback
-        calls = json.load(response)["calls"]
+def test_the_operators_policy_allows_every_call_of_an_up(
+    started: tuple[Stack, list[str]],
+) -> None:
+    _, calls = started
     assert "ec2:RunInstances" in calls
     assert denied(calls) == []
 
