@@ -22,6 +22,8 @@ RUNNING: Final = "/var/lib/k3s-aws/running"
 """A hash of what k3s was last started with."""
 TOKENS: Final = "/var/lib/k3s-aws/tokens"
 """A hash of the tokens that k3s and its datastore have."""
+CORDONED: Final = "/var/lib/k3s-aws/cordoned"
+"""There while the machine's own drain has cordoned its node."""
 MANIFEST_PART: Final = "/var/lib/k3s-aws/manifest.part"
 """What was received of a manifest."""
 LOGIN_KEYS: Final = "/etc/ssh/k3s-aws/authorized_keys"
@@ -80,6 +82,8 @@ class PoolPart(TypedDict):
     """registries.yaml without its passwords."""
     manifests: NotRequired[dict[str, Manifest]]
     join: NotRequired[Join]
+    drainSeconds: NotRequired[int]
+    """On agents: how long pods may take to leave the node before its machine stops."""
     datastoreParameter: NotRequired[str]
     """On servers: the parameter that names what holds the data of the cluster."""
 

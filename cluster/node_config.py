@@ -79,6 +79,7 @@ def _pool(cluster: Cluster, node: Node, context: NodeContext) -> PoolPart:
     if variables := proxy.variables(cluster, context.server_private_ips):
         content["k3s"]["environment"] = variables
     if node.role == "agent":
+        content["drainSeconds"] = cluster.drain_seconds
         content["join"] = {
             "urls": [f"https://{each}:{network.API_PORT}" for each in context.server_private_ips]
         }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from boot import datastore, k3s, readiness, secrets, ssh, start, tokens
+from boot import datastore, drain, k3s, readiness, secrets, ssh, start, tokens
 from boot.environment import Environment
 from boot.machine import Machine, identify
 from boot.report import Report
@@ -41,6 +41,7 @@ ACCESS = (Phase("ssh", ssh.install), Phase("secrets", _install_secrets))
 FILES = (
     Phase("manifests", k3s.install_manifests, k3s.has_manifests),
     Phase("configure", k3s.configure),
+    Phase("drain", drain.install, lambda machine: machine.role == "agent"),
 )
 START = (
     Phase("datastore", datastore.require, lambda machine: machine.role == "server"),

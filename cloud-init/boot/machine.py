@@ -41,6 +41,7 @@ class Node:
     may_create_cluster: bool
     private_ip: str
     public_ip: str | None
+    drain_seconds: float
 
 
 def read_node(root: Path) -> Node:
@@ -71,6 +72,7 @@ def parse_node(content: Mapping[str, Any]) -> Node:
         may_create_cluster=own.get("mayCreateCluster", False),
         private_ip=own["privateIp"],
         public_ip=own.get("publicIp"),
+        drain_seconds=pool.get("drainSeconds", 0),
     )
 
 
