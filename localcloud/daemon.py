@@ -20,10 +20,11 @@ from types import FrameType
 from typing import Any
 
 from localcloud import architectures
-from localcloud.aws_api import addresses, moto_patches, public_images, server
+from localcloud.aws_api import addresses, console_output, moto_patches, public_images, server
 from localcloud.aws_api.ec2_constraints import ApiError, Arguments, violation
 from localcloud.aws_api.instance_states import InstanceStates
 from localcloud.aws_api.instances import Ec2Instance
+from localcloud.aws_api.interruptions import Interruptions
 from localcloud.aws_api.moto_state import MotoState
 from localcloud.instance import servers
 from localcloud.instance.authority import Authority
@@ -58,7 +59,11 @@ class Daemon:
         self._api = server.Api(
             port,
             server.Hooks(
-                region=REGION, check=self._check, on_change=self._on_change, status=self._status
+                region=REGION,
+                check=self._check,
+                on_change=self._on_change,
+                status=self._status,
+                interrupt=self._interrupt,
             ),
         )
         self._services = MachineServices(
@@ -72,6 +77,8 @@ class Daemon:
         public_images.publish_parameters(self.state.ssm)
         addresses.install(lambda: self.state.ec2, random.SystemRandom())
         moto_patches.install()
+        console_output.install(machines.console)
+        self._interruptions = Interruptions(lambda: self.state.ec2, self._wake)
 
     def run(self) -> None:
         """Answers until SIGTERM or SIGINT, then removes every machine."""
@@ -140,12 +147,19 @@ class Daemon:
         return violation(self.state.ec2, action, arguments)
 
     def _on_change(self, action: str, arguments: Arguments) -> None:
-        self._states.hold()
         if action == "RebootInstances":
             for name, values in arguments.items():
                 if name.startswith("InstanceId"):
                     self._reconciler.reboot(values[0])
+        self._wake()
+
+    def _wake(self) -> None:
+        self._states.hold()
         self._reconciler.wake()
+
+    def _interrupt(self, instance_id: str, seconds: float) -> dict[str, Any]:
+        end = self._interruptions.announce(instance_id, seconds)
+        return {"instanceId": instance_id, "time": end.isoformat(timespec="seconds")}
 
     def _status(self) -> dict[str, Any]:
         published = {private: public for public, private in self.state.public_addresses().items()}
