@@ -89,10 +89,10 @@ def test_another_instance_type_drains_first_and_changes_one_machine_at_a_time(
 def test_a_spot_notice_moves_the_pods_before_the_instance_ends(stack: Stack) -> None:
     (spot,) = (each for each in machines_of(stack) if "-spot-" in each.name)
     others = [each.name for each in machines_of(stack) if each.role == "agent" and each != spot]
-    stack.kubectl("cordon", *others)
-    stack.kubectl("rollout", "restart", "deployment/web")
+    kubectl(stack, "cordon", *others)
+    kubectl(stack, "rollout", "restart", "deployment/web")
     until(lambda: set(ready_pods(stack).values()) == {spot.name}, "the pods do not move")
-    stack.kubectl("uncordon", *others)
+    kubectl(stack, "uncordon", *others)
     with counting(stack.kubeconfig("adminKubeconfig")) as seen:
         interrupt(stack, spot.instance_id, seconds=25)
         until(lambda: spot.name not in ready_pods(stack).values(), "the pods do not move")
@@ -113,7 +113,7 @@ def test_machines_that_stop_and_start_or_reboot_serve_again_at_the_same_endpoint
 ) -> None:
     machines, before = machines_of(stack), stack.nodes()
     server, agent = machines[0], machines[-1]
-    stack.kubectl("cordon", agent.name)
+    kubectl(stack, "cordon", agent.name)
     ec2, kubeconfig = stack.client("ec2"), stack.kubeconfig("adminKubeconfig")
     ids = [each.instance_id for each in machines]
     for what, some in (("reboot", [agent.instance_id]), ("reboot", ids), ("stop", ids)):
@@ -139,7 +139,7 @@ def test_machines_that_stop_and_start_or_reboot_serve_again_at_the_same_endpoint
         # What an operator does not say twice, such as the server's address, is the same.
         assert len(some) > 1 or seen.gap_seconds < 5
     assert server.role == "server"
-    stack.kubectl("uncordon", agent.name)
+    kubectl(stack, "uncordon", agent.name)
     assert stack.nodes() == before
     assert set(stack.summary("--refresh")) == {"same"}
 
@@ -163,14 +163,24 @@ def test_the_error_of_a_machine_that_reports_nothing_has_its_console(stack: Stac
         iam.delete_role_policy(RoleName=role, PolicyName="deny")
 
 
+def kubectl(stack: Stack, *words: str) -> str:
+    """As `Stack.kubectl`, without asking Pulumi for the kubeconfig each time."""
+    file = stack.folder / "shutdown-kubeconfig"
+    if not file.exists():
+        file.write_bytes(stack.kubeconfig("adminKubeconfig").read_bytes())
+    done = stack.kubectl_as(file, *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def apply(stack: Stack, content: Mapping[str, Any]) -> None:
     file = stack.folder / f"{content['kind']}.json"
     file.write_text(json.dumps(content))
-    stack.kubectl("apply", "-f", str(file))
+    kubectl(stack, "apply", "-f", str(file))
 
 
 def items(stack: Stack, *words: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(stack.kubectl("get", *words, "-o", "json"))["items"]
+    found: list[dict[str, Any]] = json.loads(kubectl(stack, "get", *words, "-o", "json"))["items"]
     return found
 
 
@@ -209,7 +219,7 @@ def started(stack: Stack, machine: Machine) -> str:
 def is_ready_since(stack: Stack, machine: Machine, start: str) -> bool:
     """Whether the machine started later than that, and its kubelet reported Ready since."""
     try:
-        node = json.loads(stack.kubectl("get", "node", machine.name, "-o", "json"))["status"]
+        node = json.loads(kubectl(stack, "get", "node", machine.name, "-o", "json"))["status"]
     except AssertionError:
         return False
     return started(stack, machine) > start and any(
@@ -262,7 +272,8 @@ class Watch:
         self.most_stopped = max(self.most_stopped, len(changing))
         self.fewest_ready = min(self.fewest_ready, len(pods))
         for each in changing:
-            if states[each] == "stopped":
+            # Cordoned until its kubelet reports again.
+            if states[each] in ("stopped", "pending"):
                 self.stopped.add(each)
                 left = [pod for pod, node in pods.items() if node == self._agents[each].name]
                 self.left |= {each: left} if left else {}
