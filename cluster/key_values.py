@@ -57,7 +57,8 @@ def _of_k3s(cluster: Cluster, node: Node) -> dict[str, Any]:
         f"{path}.{node.role}": passed,
     }
     if node.role == "agent":
-        return shared
+        # Its machine drains it, too.
+        return {**shared, "cluster.drainSeconds": cluster.drain_seconds}
     return {
         **shared,
         **{f"{path}.components.{name}": False for name in k3s.disabled},

@@ -85,8 +85,8 @@ _KEYS: dict[str, Key] = {
         high=3600,
     ),
     "drainSeconds": Integer(
-        "how long pods may take to leave a node that is removed",
-        Effect.NONE,
+        "how long pods may take to leave a node that is removed, or whose machine stops",
+        Effect.IN_PLACE,
         default=120,
         low=0,
         high=3600,
