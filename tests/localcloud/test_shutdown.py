@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -73,7 +74,9 @@ def test_another_instance_type_drains_first_and_changes_one_machine_at_a_time(
     agents = {each.instance_id: each for each in machines_of(stack) if each.role == "agent"}
     cluster = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]
     on_demand, spot = cluster["pools"]
-    stack.configure(pools=[{**on_demand, "instanceType": "t4g.medium"}, spot])
+    # Another size of the same architecture.
+    larger = on_demand["instanceType"].replace(".small", ".medium")
+    stack.configure(pools=[{**on_demand, "instanceType": larger}, spot])
     with counting(stack.kubeconfig("adminKubeconfig")) as seen, watching(stack, agents) as watched:
         stack.pulumi(*UP)
     assert watched.stopped == {
@@ -161,6 +164,27 @@ def test_the_error_of_a_machine_that_reports_nothing_has_its_console(stack: Stac
     assert "failed: SSM returned 400" in error
     for role in roles:
         iam.delete_role_policy(RoleName=role, PolicyName="deny")
+
+
+def test_containers_stop_after_the_drain(stack: Stack) -> None:
+    """With a real k3s each is a scope of systemd; the stand-in has none, so one is made."""
+    agent = machines_of(stack)[1]
+    scope = "cri-containerd-0123456789ab.scope"
+    agent.run(
+        "systemd-run", "--unit", "holder", "systemd-run", "--scope", "--unit", scope, "sleep", "600"
+    )
+    show = ("systemctl", "show", "-p", "Before", scope)
+    until(lambda: "k3s-aws-drain.service" in agent.run(*show), "the scope has no order")
+
+
+def test_a_cluster_that_is_destroyed_does_not_wait_for_pods(stack: Stack) -> None:
+    apply(stack, {**BUDGET, "spec": {**BUDGET["spec"], "minAvailable": 2}})  # type: ignore[dict-item]
+    began = time.monotonic()
+    stack.pulumi("destroy", "--yes", "--skip-preview")
+    seconds = time.monotonic() - began
+    print(f"destroyed in {seconds:.0f} s")
+    # A drain of pods that a budget keeps would take drainSeconds.
+    assert seconds < 60
 
 
 def kubectl(stack: Stack, *words: str) -> str:
