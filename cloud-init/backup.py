@@ -60,24 +60,29 @@ SERVERS = "node-role.kubernetes.io/control-plane=true"
 AUTHORITY = ("server-ca.crt", "server-ca.key", "client-ca.crt", "client-ca.key")
 
 
-def install(environment: Environment) -> None:
-    """Starts the timer by node.json; without backups there it and this program are removed."""
-    wanted = read_node(environment.root).backup
+def install(environment: Environment) -> int:
+    """
+    Starts the timer by node.json; without backups there it and this program are removed.
+
+    Returns the status of the command that failed, or 0.
+    """
+    wanted: Any = read_node(environment.root).backup
     units, timer = environment.root / "etc/systemd/system", f"{NAME}.timer"
     if wanted is None:
         environment.run(["systemctl", "disable", "--now", timer])
         for path in (units / timer, units / f"{NAME}.service", environment.root / PROGRAM):
             path.unlink()
-        return
+        return 0
     content = TIMER.format(hours=wanted["everyHours"])
     if files.read(units / timer) == content:
-        return
+        return 0
     files.write(units / f"{NAME}.service", SERVICE, 0o644)
     files.write(units / timer, content, 0o644)
     for words in (["daemon-reload"], ["enable", timer], ["restart", timer]):
         code, _ = environment.run(["systemctl", *words])
         if code != 0:
-            raise SystemExit(f"systemctl {' '.join(words)} ended with {code}")
+            return code
+    return 0
 
 
 def back_up(machine: Machine) -> str | None:
@@ -91,7 +96,7 @@ def back_up(machine: Machine) -> str | None:
         with copy.open("rb") as plain, gzip.open(packed, "wb", compresslevel=6) as out:
             shutil.copyfileobj(plain, out, 1 << 20)
         name = f"{taken:%Y%m%dT%H%M%SZ}-{machine.node_name}"
-        url = machine.node.backup["url"] + name
+        url: str = (machine.node.backup or {})["url"] + name
         upload(machine, f"{url}.gz", packed)
         upload_json(machine, f"{url}.credentials.json", credentials(machine))
         # Last: a snapshot without it is not complete.
@@ -110,7 +115,7 @@ def first_ready_server(machine: Machine) -> str:
         ready = [node["metadata"]["name"] for node in json.loads(output)["items"] if _ready(node)]
         if not ready:
             raise Retry("no server is Ready")
-        return min(ready)
+        return str(min(ready))
 
     found: str = machine.wait.until(attempt, "the servers are not known", pause=5.0)
     return found
