@@ -117,8 +117,8 @@ def test_of_several_ready_servers_the_first_by_name_makes_it(server: SimulatedMa
 
 
 def test_it_waits_until_the_api_responds(server: SimulatedMachine) -> None:
-    answers = [(1, ""), (0, servers(OWN, ready="False")), (0, servers(OWN))]
-    server.systemd.programs["k3s"] = lambda words: answers.pop(0)
+    responses = [(1, ""), (0, servers(OWN, ready="False")), (0, servers(OWN))]
+    server.systemd.programs["k3s"] = lambda words: responses.pop(0)
     assert run(server) == 0
     assert f"{NAME}.json" not in server.objects  # ten seconds later
     assert any(each.endswith(".json") for each in server.objects)
@@ -156,7 +156,7 @@ def test_an_upload_that_is_rejected_until_the_deadline_is_an_error(
     assert not (server.root / "var/lib/k3s-aws/backup").exists()
 
 
-def test_a_copy_that_does_not_fit_is_not_begun(server: SimulatedMachine) -> None:
+def test_a_copy_that_does_not_fit_is_not_made(server: SimulatedMachine) -> None:
     server.free = 100 << 20
     assert run(server) == 1
     assert "has 100 MiB free" in result(server)["error"]
