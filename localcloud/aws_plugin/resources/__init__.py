@@ -1,6 +1,7 @@
 """The resource types of the stand-in, one class each, by AWS service."""
 
 from localcloud.aws_plugin.resources import (
+    buckets,
     compute,
     iam,
     interfaces,
@@ -11,7 +12,7 @@ from localcloud.aws_plugin.resources import (
 )
 from localcloud.aws_plugin.resources.kind import Kind
 
-MODULES = (compute, iam, interfaces, network, parameters, security_groups, storage)
+MODULES = (buckets, compute, iam, interfaces, network, parameters, security_groups, storage)
 KINDS: dict[str, Kind] = {
     each.token: each()
     for module in MODULES

@@ -48,6 +48,8 @@ REPLACES = {
     "Bucket": "bucket",
     "BucketPublicAccessBlock": "bucket",
     "BucketObjectv2": "bucket key",
+    "BucketLifecycleConfiguration": "bucket",
+    "BucketServerSideEncryptionConfiguration": "bucket",
 }
 # `optional` and `computed` in `terraform providers schema -json` of hashicorp/aws 5.100.0: of what
 # is inside an object pulumi_aws does not say it.
@@ -71,7 +73,11 @@ def name_of(kind: Kind) -> str:
 def sdk(token: str, suffix: str = "") -> Any:
     """The class of a type in pulumi_aws."""
     _, module, name = token.split(":")
-    return getattr(importlib.import_module(f"pulumi_aws.{module.split('/')[0]}"), name + suffix)
+    found = importlib.import_module(f"pulumi_aws.{module.split('/')[0]}")
+    # Where an object inside of it has the usual name, the SDK has another one.
+    if suffix == "Args" and hasattr(found, f"{name}InitArgs"):
+        suffix = "InitArgs"
+    return getattr(found, name + suffix)
 
 
 @cache
