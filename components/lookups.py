@@ -26,7 +26,7 @@ LONGEST_ERROR = 4000
 
 
 class LookupFailed(Exception):  # noqa: N818 - reads as the fact it states
-    """AWS rejected a lookup or could not be reached; the text is the whole message."""
+    """A lookup was rejected, or nobody could be reached; the text is the whole message."""
 
 
 def resolve(spec: ClusterSpec) -> Cluster:
