@@ -56,6 +56,8 @@ k3s = K3sCluster(
         registry_auth=configured.registry_auth,
         login_key=configured.login_key,
         existing_machines=rollout.existing_machines(outputs),
+        datastore_on_root_volume=not cluster.allow_data_loss
+        and comparison.datastore_is_on_root_volume(outputs),
     ),
 )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cluster import data_loss, record, record_json, rejections
+from cluster import data_loss, record, record_json, rejections, root_volume
 from cluster.changes import plan_changes
 from cluster.errors import ChangeRejected, Kind, Problem
 from cluster.model import Cluster
@@ -75,20 +75,15 @@ def _check_volume(outputs: Mapping[str, Any], after: Record) -> Iterator[Problem
     architecture, wanted = servers[0].get("architecture"), after.servers.architecture
     if len(servers) != after.servers.count:
         what = f"changes from {len(servers)} to {after.servers.count}"
-        yield _older_release("cluster.servers.count", what)
+        yield root_volume.problem("cluster.servers.count", what)
     if isinstance(architecture, str) and architecture != wanted:
         what = f"changes the architecture from {architecture} to {wanted}"
-        yield _older_release("cluster.servers.instanceType", what)
+        yield root_volume.problem("cluster.servers.instanceType", what)
 
 
-def _older_release(path: str, what: str) -> Problem:
-    return Problem(
-        path,
-        f"{what}, while the datastore is on the root volume, where the release of the last update "
-        "has put it",
-        "run pulumi up without this change first, which moves the datastore to its own volume",
-        Kind.OLDER_RELEASE,
-    )
+def datastore_is_on_root_volume(outputs: Mapping[str, Any]) -> bool:
+    """Whether the last update was by a release that had no volume for it, and no record."""
+    return record.OUTPUT not in outputs and bool(_servers(outputs))
 
 
 def _servers(outputs: Mapping[str, Any]) -> list[Mapping[str, Any]]:

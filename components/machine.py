@@ -36,6 +36,8 @@ class MachineArgs:
     address: Address
     profile_name: pulumi.Input[str]
     image_id: pulumi.Input[str]
+    has_datastore: bool
+    """Whether the datastore is on its root volume, so that it must not be replaced."""
     boot_program: Mapping[str, str]
     node_config: pulumi.Output[NodeConfig]
     datastore_id: pulumi.Input[str] | None
@@ -124,16 +126,15 @@ class Machine(pulumi.ComponentResource):
             text = machine_files.node_file(node_config, args.cluster.node_deadline_seconds)
             return user_data.encode(user_data.render(text, args.boot_program))
 
-        template = plugin.MachineTemplate(
-            name,
-            {
-                "generation": args.node.generation,
-                "networkInterfaceId": args.address.interface_id,
-                "imageId": args.image_id,
-                "userData": args.node_config.apply(render),
-            },
-            pulumi.ResourceOptions(parent=self),
-        )
+        inputs: plugin.MachineTemplateInputs = {
+            "generation": args.node.generation,
+            "networkInterfaceId": args.address.interface_id,
+            "imageId": args.image_id,
+            "userData": args.node_config.apply(render),
+        }
+        if args.has_datastore:
+            inputs["hasDatastore"] = True
+        template = plugin.MachineTemplate(name, inputs, pulumi.ResourceOptions(parent=self))
         return aws.ec2.Instance(
             name,
             ami=template.imageId,

@@ -113,3 +113,22 @@ def test_what_is_lost_with_permission_is_a_warning_and_the_record_is_an_output(
     assert any("all Kubernetes objects of the cluster would be lost" in each for each in warnings)
     assert monitor.recorded
     assert outputs[record.OUTPUT] == last_update(**keys)[record.OUTPUT]
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_a_server_of_an_older_release_is_replaced_only_with_permission(
+    allowed: bool, monitor_of: Callable[..., Monitor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulumi, "export", lambda *_: None)
+    nodes = [{"name": "dev-servers-1a2b3c4d", "pool": "servers", "architecture": "arm64"}]
+    pools = [{"name": "agents"}]
+    monitor = monitor_of({"nodes": nodes}, preview=True, pools=pools, allowDataLoss=allowed)
+
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]
+    def run() -> None:
+        runpy.run_path(str(PROGRAM))
+
+    run()
+    templates = [each for each in monitor.recorded if each.type == "k3s:index:MachineTemplate"]
+    kept = {each.name: each.inputs.get("hasDatastore") for each in templates}
+    assert kept == {"dev-servers-0": None if allowed else True, "dev-agents-0": None}

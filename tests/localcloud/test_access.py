@@ -407,7 +407,7 @@ def kms_keys(stack: Stack) -> set[str]:
 def test_every_other_host_key_is_refused_with_its_own_message(stack: Stack) -> None:
     one, other = of_role(stack, "agent")
     previous = shell(stack, one, f"cat {HOST_KEY}")
-    stack.configure(rotation={"hostKeys": 3})
+    stack.configure(rotation={**configured(stack).get("rotation", {}), "hostKeys": 3})
     stack.pulumi(*UP)
     right = shell(stack, one, f"cat {HOST_KEY}")
     assert right != previous
