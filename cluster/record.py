@@ -2,7 +2,7 @@
 The record of a cluster: what the next update compares its own configuration with.
 
 It is the stack output OUTPUT, so its names are part of the state format (docs/decisions/0014,
-0024). It holds no secret, since nothing below `k3s-aws:cluster` is one. It is small: values are
+0028). It holds no secret, since nothing below `k3s-aws:cluster` is one. It is small: values are
 those of a pool and not of each machine, and what is not a short scalar is a hash.
 """
 

@@ -174,7 +174,8 @@ def cluster(raw: Mapping[str, Any], **keys: Any) -> Cluster:
 
 def plan_of(before: Cluster | None, after: Cluster) -> Plan:
     """The plan, made of the records of both."""
-    return changes.plan_changes(before and record.of(before), record.of(after))
+    old = None if before is None else record.of(before)
+    return changes.plan_changes(old, record.of(after))
 
 
 def change_of(path: str) -> tuple[Cluster, Cluster]:
