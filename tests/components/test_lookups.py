@@ -15,7 +15,7 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from cluster import config
+from cluster import config, quotas
 from cluster.errors import ConfigError, Kind, Problem
 from cluster.spec import ClusterSpec
 from components import lookups
@@ -235,7 +235,7 @@ def test_a_quota_that_is_not_known_is_a_warning_and_one_that_is_exceeded_an_erro
     found = [warning]
     monkeypatch.setattr(lookups, "look_up", ec2.facts_about)
     monkeypatch.setattr(lookups, "_image_id", lambda _: "ami-0aaaaaaaaaaaaaaaa")
-    monkeypatch.setattr(lookups.quotas, "problems", lambda *_: iter(found))
+    monkeypatch.setattr(quotas, "problems", lambda *_: iter(found))
     small = dataclasses.replace(spec, pools=())
     assert lookups.resolve(small).warnings[-1] == warning
     found.append(exceeded)
