@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from cluster import ssh_needed
 from cluster.effect import Effect
@@ -77,36 +77,27 @@ def check_numbers(before: Record, after: Record, pairs: Sequence[Pair]) -> Itera
     for name in _ROTATED:
         key = f"cluster.rotation.{name}"
         what = "another number renews the secret again, and brings none back"
-        yield from _check_lowered(key, before.node_keys, after.node_keys, what)
+        yield from _check_lowered(key, before.node_keys.get(key), after.node_keys.get(key), what)
     for index, (name, number) in enumerate(after.generations.items()):
-        old, new = {"": before.generations.get(name, 0)}, {"": number}
-        what = "another number revokes the kubeconfig, and brings none back"
         path = f"cluster.identities[{index}].generation"
-        yield from _check_lowered(path, old, new, what, key="")
+        what = "another number revokes the kubeconfig, and brings none back"
+        yield from _check_lowered(path, before.generations.get(name), number, what)
     yield from _check_images(pairs)
 
 
 def _check_images(pairs: Sequence[Pair]) -> Iterator[Problem]:
-    for path, pair in {f"{each.after.path}.image.generation": each for each in pairs}.items():
-        replacing = [key for key, each in pair.effects.items() if each == Effect.REPLACE]
+    key = "image.generation"
+    for path, pair in {f"{each.after.path}.{key}": each for each in pairs}.items():
+        replacing = [name for name, each in pair.effects.items() if each == Effect.REPLACE]
         # Another image may count from 1 again: its machines are new ones anyway.
-        if any(not key.endswith(".image.generation") for key in replacing):
-            continue
-        what = "another number takes the newest image, and brings no older one back"
-        key = "cluster.servers" if pair.is_server else "cluster.pools[]"
-        old, new = pair.before.pool.keys, pair.after.pool.keys
-        yield from _check_lowered(path, old, new, what, key=f"{key}.image.generation")
+        if all(name.endswith(f".{key}") for name in replacing):
+            what = "another number takes the newest image, and brings no older one back"
+            yield from _check_lowered(
+                path, pair.before.pool.own(key), pair.after.pool.own(key), what
+            )
 
 
-def _check_lowered(
-    path: str,
-    before: Mapping[str, Value],
-    after: Mapping[str, Value],
-    what: str,
-    *,
-    key: str | None = None,
-) -> Iterator[Problem]:
-    old, new = (values.get(path if key is None else key) for values in (before, after))
+def _check_lowered(path: str, old: Value | None, new: Value | None, what: str) -> Iterator[Problem]:
     if isinstance(old, int) and isinstance(new, int) and new < old:
         fact = f"must not be lowered from {old} to {new}: {what}"
         yield Problem(path, fact, f"keep {old}, or raise it", Kind.LOWERED_NUMBER)
