@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -129,12 +130,9 @@ def test_machines_that_stop_and_start_or_reboot_serve_again_at_the_same_endpoint
                 ec2.stop_instances(InstanceIds=some)
                 ec2.get_waiter("instance_stopped").wait(InstanceIds=some)
                 ec2.start_instances(InstanceIds=some)
+            restarted = [each for each in machines if each.instance_id in some]
             until(
-                lambda starts=starts, some=some: all(
-                    is_ready_since(stack, each, starts[each.instance_id])
-                    for each in machines
-                    if each.instance_id in some
-                ),
+                partial(are_ready_since, stack, restarted, starts),
                 "a kubelet does not report again",
             )
             until(lambda: unschedulable(stack) == {agent.name}, "a node stays cordoned")
@@ -238,6 +236,11 @@ def started(stack: Stack, machine: Machine) -> str:
     return stack.docker(
         "inspect", "--format", "{{.State.StartedAt}}", stack.machine(machine.instance_id)
     )[:19]
+
+
+def are_ready_since(stack: Stack, machines: Sequence[Machine], starts: Mapping[str, str]) -> bool:
+    """Whether each kubelet has reported Ready since the start of its machine, by instance id."""
+    return all(is_ready_since(stack, each, starts[each.instance_id]) for each in machines)
 
 
 def is_ready_since(stack: Stack, machine: Machine, start: str) -> bool:
