@@ -233,10 +233,10 @@ def test_the_image_is_made_of_debians_packages_by_the_container(
 
 @pytest.mark.localcloud
 @pytest.mark.usefixtures("_not_root")
-def test_a_machine_lives_without_root(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_lives_without_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     container = RootContainer()
     monkeypatch.setattr(root_container, "_container", container)
-    machines = Machines("0badc0de", ensure_image(print))
+    machines = Machines("0badc0de", ensure_image(print), home=tmp_path)
     machines.remove_everything()
     spec = MachineSpec(
         instance_id="without-root",
