@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import json
 
-from boot import datastore, files, k3s, manifests, readiness, rotation, secrets, start, tokens
+from boot import (
+    datastore,
+    files,
+    k3s,
+    manifests,
+    readiness,
+    rotation,
+    secrets,
+    start,
+    tokens,
+    volume,
+)
 from boot.machine import Machine
 from boot.phases import Phase
 from boot.waiting import BootError
@@ -45,10 +56,17 @@ def _install_authority(machine: Machine) -> None:
 
 FILES = (
     Phase("manifests", manifests.install, manifests.are_configured),
+    # k3s's unit requires the mount of its data before anything is moved there.
     Phase("configure", k3s.configure),
+    Phase("data-volume", volume.mount, lambda machine: bool(machine.node.data_volume)),
 )
 START = (
     Phase("datastore", datastore.require),
     Phase("start-k3s", start_k3s),
     Phase("node-ready", readiness.wait_for_node),
+    Phase(
+        "previous-data",
+        datastore.remove_previous,
+        lambda machine: datastore.previous(machine).exists(),
+    ),
 )

@@ -27,7 +27,9 @@ from botocore.credentials import Credentials
 
 from boot.__main__ import main
 from boot.environment import Environment
+from tests.cloud_init import simulated_volume
 from tests.cloud_init.authority import Authority
+from tests.cloud_init.simulated_volume import SimulatedVolume
 
 REGION = "eu-central-1"
 INSTANCE = "i-0123456789abcdef0"
@@ -89,10 +91,14 @@ class Systemd:
     # The process of k3s, and when it started.
     process: int = 0
     process_started: float = 0.0
+    # The data volume of a server that has one.
+    volume: SimulatedVolume | None = None
     _polls: int = 0
 
     def run(self, words: Sequence[str]) -> tuple[int, str]:
         self.commands.append(list(words))
+        if self.volume and (result := self.volume.run(words)) is not None:
+            return result
         if words[0] == "ssh-keygen":
             is_key = "PRIVATE KEY" in Path(words[-1]).read_text()
             return (0, "ssh-ed25519 AAAA\n") if is_key else (255, "")
@@ -283,6 +289,17 @@ class SimulatedMachine:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content))
 
+    def add_data_volume(self, gib: int = 10) -> SimulatedVolume:
+        """Another volume, blank and attached, in node.json as `cluster/` has it."""
+        path = self.root / "etc/k3s-aws/node.json"
+        content = json.loads(path.read_text())
+        content["own"] |= {"dataVolume": simulated_volume.ID, "dataVolumeGib": gib}
+        path.write_text(json.dumps(content))
+        if self.systemd.volume is None:
+            self.systemd.volume = SimulatedVolume(self.root, gib=gib)
+        self.systemd.volume.attach()
+        return self.systemd.volume
+
     def boot(self) -> int:
         """Runs the boot program once, as a new process would."""
         return main(self.environment())
@@ -330,7 +347,8 @@ class SimulatedMachine:
     def create_datastore(self, password: str = SERVER_PASSWORD) -> None:
         """As k3s does when it runs first; it writes the datastore's token to a file."""
         data = self.root / "var/lib/rancher/k3s/server"
-        (data / "db").mkdir()
+        (data / "db").mkdir(exist_ok=True)
+        (data / "db/state.db").write_text("objects")
         (data / "token").write_text(f"K10ab::server:{password}\n")
 
     def cause(self) -> tuple[str, str]:
