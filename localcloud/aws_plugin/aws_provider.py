@@ -17,6 +17,7 @@ from localcloud.aws_plugin.session import (
     ConfigurationError,
     NoSuchThingError,
     Session,
+    UnexpectedStateError,
     is_gone,
 )
 from provider.errors import ProviderError
@@ -36,6 +37,7 @@ EXPECTED = (
     InstanceEndedError,
     NoSuchThingError,
     ProviderError,
+    UnexpectedStateError,
 )
 
 
@@ -100,6 +102,8 @@ class KindResource(Resource):
         for key, other in self._kind.conflicts.items():
             if inputs.get(key) is not None and inputs.get(other) is not None:
                 yield Failure(path=key, reason=f"{key} conflicts with {other}")
+        for key, reason in self._kind.refused(inputs):
+            yield Failure(path=key, reason=reason)
 
     def filter_diff(self, differences: Sequence[Difference]) -> Sequence[Difference]:
         # The engine has set inputs under `ignore_changes` to their previous values already.

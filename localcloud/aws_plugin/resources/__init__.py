@@ -8,10 +8,20 @@ from localcloud.aws_plugin.resources import (
     parameters,
     security_groups,
     storage,
+    volumes,
 )
 from localcloud.aws_plugin.resources.kind import Kind
 
-MODULES = (compute, iam, interfaces, network, parameters, security_groups, storage)
+MODULES = (
+    compute,
+    iam,
+    interfaces,
+    network,
+    parameters,
+    security_groups,
+    storage,
+    volumes,
+)
 KINDS: dict[str, Kind] = {
     each.token: each()
     for module in MODULES

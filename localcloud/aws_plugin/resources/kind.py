@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from localcloud.aws_plugin.session import Session
@@ -33,6 +33,10 @@ class Kind(ABC):
     """Inputs that exclude each other."""
     named: ClassVar[str | None] = None
     """The property that gets a generated name when the program gives none."""
+
+    def refused(self, inputs: Inputs) -> Iterator[tuple[str, str]]:
+        """The inputs that the real plugin refuses before it asks AWS, each with the reason."""
+        yield from ()
 
     @abstractmethod
     def create(self, aws: Session, inputs: Inputs) -> str:

@@ -83,6 +83,8 @@ def test_a_machine_has_what_systemd_and_k3s_need_and_not_the_whole_host(
     assert "SYS_RESOURCE" not in config["cap_add"]
     assert not config.get("privileged")
     assert config["cgroupns"] == "private"
+    # Its volumes are loop devices.
+    assert config["device_cgroup_rules"] == ["b 7:* rmw"]
     assert (config["MaskedPaths"], config["ReadonlyPaths"]) == ([], [])
     # systemd's word for an orderly end.
     assert asked["stop_signal"] == "SIGRTMIN+3"
@@ -240,6 +242,19 @@ def test_what_a_machine_lets_in_is_set_in_its_own_namespace(
     machines.admit("i-1", rules)
     pid = machines.running()["i-1"]
     assert calls == [(pid, ["iptables-restore", "--wait"], render(rules))]
+
+
+def test_a_command_in_a_machine_gives_its_output_or_its_last_words(
+    machines: Machines, engine: Engine
+) -> None:
+    machines.create(SPEC)
+    engine.containers.made[0].answers = [(0, b"done\n"), (2, b"first\nthe reason\n"), (1, b"")]
+    assert machines.execute("i-1", ["true"]) == "done\n"
+    with pytest.raises(MachineError) as refused:
+        machines.execute("i-1", ["sh", "-c", "exit 2"])
+    assert str(refused.value) == 'machine i-1: "sh" failed: the reason'
+    with pytest.raises(MachineError, match="no message"):
+        machines.execute("i-1", ["false"])
 
 
 def test_a_machine_that_does_not_run_lets_nothing_in(machines: Machines) -> None:
