@@ -20,7 +20,7 @@ OF_ONE_ROLE: Mapping[Role, frozenset[str]] = {
         {
             "datastore.py",
             "manifests.py",
-            "relocation.py",
+            "offline.py",
             "rotation.py",
             "server.py",
             "volume.py",
@@ -30,7 +30,7 @@ OF_ONE_ROLE: Mapping[Role, frozenset[str]] = {
 }
 """Modules that only the machines of one role have; what imports them is among them too."""
 
-NOT_IN_USER_DATA = frozenset({"relocation.py"})
+NOT_IN_USER_DATA = frozenset({"offline.py"})
 """Modules that only a running machine needs, to which the provider brings all of them."""
 
 _NEITHER_TEXT_NOR_END = {

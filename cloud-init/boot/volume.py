@@ -33,7 +33,7 @@ def mount(machine: Machine) -> None:
     if systemd.unit_state(machine, MOUNT)["ActiveState"] != "active":
         found = _prepare(machine, device)
         if datastore.exists(machine) or datastore.has_previous(machine):
-            _relocation().move(machine, device)
+            _offline().move(machine, device)
         # A device that is no NVMe has a name that changes with the type of the instance.
         what = name if "by-id" in name else f"dev/disk/by-uuid/{found['UUID']}"
         files.write(machine.path(f"etc/systemd/system/{MOUNT}"), UNIT.format(what), 0o644)
@@ -44,13 +44,13 @@ def mount(machine: Machine) -> None:
         place.chmod(0o700)
         # Of a machine that was lost in the middle of it.
         if (place / "copied").exists():
-            _relocation().complete(place)
+            _offline().complete(place)
     _grow(machine, device)
 
 
-def _relocation() -> Any:
+def _offline() -> Any:
     """The module that user data has no room for: only a running machine needs it."""
-    return importlib.import_module("boot.relocation")
+    return importlib.import_module("boot.offline")
 
 
 def _find(machine: Machine) -> str:
@@ -66,7 +66,7 @@ def _find(machine: Machine) -> str:
 
 def _prepare(machine: Machine, device: str) -> dict[str, str]:
     """What blkid finds on the volume, which has a sound file system of this program then."""
-    # Of a run that was cut off (relocation.py).
+    # Of a run that was cut off (offline.py).
     machine.environment.run(["umount", device])
     found = _probe(machine, device)
     if not found:
@@ -75,11 +75,15 @@ def _prepare(machine: Machine, device: str) -> dict[str, str]:
     if (found.get("TYPE"), found.get("LABEL")) != ("ext4", LABEL):
         content = " ".join(f"{key}={found[key]}" for key in sorted(found) if key != "DEVNAME")
         raise BootError(f"{device} has {content}, not made by this program: it is left alone")
-    code, _ = machine.environment.run(["e2fsck", "-p", device])
+    check(machine, "-p", device)
+    return found
+
+
+def check(machine: Machine, how: str, device: str) -> None:
+    code, _ = machine.environment.run(["e2fsck", how, device])
     # 1: errors were repaired.
     if code > 1:
-        raise BootError(f"the file system has errors, e2fsck -p {device} ended with {code}")
-    return found
+        raise BootError(f"the file system has errors, e2fsck {how} {device} ended with {code}")
 
 
 def _probe(machine: Machine, device: str) -> dict[str, str]:
@@ -103,7 +107,10 @@ def _grow(machine: Machine, device: str) -> None:
             raise Retry(f"{device} has {size} of {wanted} bytes")
 
     machine.wait.until(attempt, f"{machine.node.data_volume} has not grown")
-    run(machine, "resize2fs", device)
+    code, _ = machine.environment.run(["resize2fs", device])
+    if code != 0:
+        # The kernel grows a mounted file system only where it has no errors.
+        _offline().grow(machine, device)
 
 
 def run(machine: Machine, *words: str) -> str:

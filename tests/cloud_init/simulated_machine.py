@@ -97,6 +97,10 @@ class Systemd:
 
     def run(self, words: Sequence[str]) -> tuple[int, str]:
         self.commands.append(list(words))
+        if words[:2] == ["systemctl", "stop"] and words[-1] == simulated_volume.MOUNT:
+            # What requires it is stopped with it.
+            self.active.discard("k3s")
+            self.process = 0
         if self.volume and (result := self.volume.run(words)) is not None:
             return result
         if words[0] == "ssh-keygen":
@@ -135,7 +139,7 @@ class Systemd:
         if unit.startswith("ssh"):
             return f"LoadState={'loaded' if unit in self.ssh_units else 'not-found'}\n"
         self._polls += 1
-        if self.starts and self._polls > self.activating_polls and unit == "k3s":
+        if self.starts and self.process and self._polls > self.activating_polls and unit == "k3s":
             self.active.add(unit)
         state = "active" if unit in self.active else "activating"
         ends = self.falls_over or not self.starts

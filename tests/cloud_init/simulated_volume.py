@@ -30,6 +30,8 @@ class SimulatedVolume:
     # What the file system has been grown to.
     file_system_gib: int = 0
     check_status: int = 0
+    # Whether the kernel grows it while it is mounted.
+    grows_mounted: bool = True
     formatted: int = 0
     mounted: list[Path] = field(default_factory=list)
     # The command before which the machine loses its power.
@@ -83,6 +85,8 @@ class SimulatedVolume:
     def _systemctl(self, verb: str, unit: str) -> tuple[int, str] | None:
         if unit != MOUNT:
             return None
+        if verb == "stop":
+            return self._unmount(self.place), ""
         if verb == "start":
             text = (self.root / "etc/systemd/system" / MOUNT).read_text()
             assert "\nWhere=/var/lib/rancher/k3s/server/db\n" in text
@@ -105,7 +109,8 @@ class SimulatedVolume:
         return 0, ""
 
     def _resize(self, words: Sequence[str]) -> tuple[int, str]:
-        assert self.mounted == [self.place]
+        if self.mounted and not self.grows_mounted:
+            return 1, "on-line resizing required"
         self.file_system_gib = self.gib
         return 0, ""
 

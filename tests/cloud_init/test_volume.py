@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from boot import k3s, relocation, volume
+from boot import k3s, offline, volume
 from tests.cloud_init import simulated_volume
 from tests.cloud_init.simulated_machine import INSTANCE, SimulatedMachine
 from tests.cloud_init.simulated_volume import BY_ID, ID, MOUNT, PowerLossError, SimulatedVolume
@@ -164,6 +164,20 @@ def test_a_volume_that_grew_has_a_larger_file_system_without_a_restart_of_k3s(
     assert machine.systemd.restarts("k3s") == 1
 
 
+def test_what_the_kernel_does_not_grow_while_it_is_mounted_grows_while_k3s_is_stopped(
+    machine: SimulatedMachine,
+) -> None:
+    made = server_with_volume(machine)
+    machine.boot()
+    machine.create_datastore()
+    made.gib, made.grows_mounted = 40, False
+    machine.add_data_volume(40)
+    assert machine.boot() == 0
+    assert (made.file_system_gib, made.mounted) == (40, [database(machine)])
+    assert machine.systemd.restarts("k3s") == 2
+    assert content(machine) == {"state.db": "objects"}
+
+
 def test_the_kernel_may_report_the_new_size_a_moment_later(machine: SimulatedMachine) -> None:
     server_with_volume(machine)
     machine.boot()
@@ -264,7 +278,7 @@ class Interruption:
         self.left = nth
 
     def patch(self, patch: pytest.MonkeyPatch, operation: str) -> None:
-        owner = {"copytree": relocation.shutil, "sync": relocation.os, "rename": Path}[operation]
+        owner = {"copytree": offline.shutil, "sync": offline.os, "rename": Path}[operation]
         original = getattr(owner, operation)
 
         def interrupted(*args: object, **kwargs: object) -> object:

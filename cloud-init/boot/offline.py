@@ -1,8 +1,8 @@
 """
-The move of a datastore from the root volume, where earlier releases of the program have it.
+What is done to the data volume while k3s is stopped.
 
-Until its folder is renamed, that on the root volume is the datastore, and a copy may be thrown
-away.
+Earlier releases have the datastore on the root volume, from where it is moved. Until its folder is
+renamed, that on the root volume is the datastore, and a copy may be thrown away.
 """
 
 from __future__ import annotations
@@ -30,6 +30,15 @@ def move(machine: Machine, device: str) -> None:
     if (place / "copied").exists():
         complete(place)
     volume.run(machine, "umount", str(place))
+
+
+def grow(machine: Machine, device: str) -> None:
+    """Grows a file system that cannot grow while it is mounted; k3s has to be started again."""
+    # With the mount, k3s is stopped.
+    systemd.systemctl(machine, "stop", volume.MOUNT)
+    volume.check(machine, "-fp", device)
+    volume.run(machine, "resize2fs", device)
+    systemd.systemctl(machine, "start", volume.MOUNT)
 
 
 def complete(place: Path) -> None:
