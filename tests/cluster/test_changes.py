@@ -69,6 +69,7 @@ OTHER: Mapping[str, Any] = {
     **{f"cluster.image.{key}": value for key, value in IMAGE.items()},
     **{f"cluster.servers.{key}": value for key, value in MACHINE.items()},
     **{f"cluster.pools[].{key}": value for key, value in MACHINE.items()},
+    "cluster.servers.dataVolumeGib": 40,
     "cluster.pools[].name": "builders",
     "cluster.pools[].count": 3,
     "cluster.pools[].maxUnavailable": "100%",
@@ -266,6 +267,7 @@ def _applied(cluster: Cluster, node: Node) -> tuple[Any, ...]:
             bucket="the-bucket" if cluster.k3s.from_bucket else None,
             backup_bucket="the-bucket",
         ),
+        "vol-0123456789abcdef0" if node.role == "server" else None,
     )
     return built, cluster.rotation
 
