@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from cluster import bucket, k3s_config, machine_files, network, parameters, proxy
 from cluster.machine_files import Manifest, NodeConfig, OwnPart, PoolPart
 from cluster.model import Cluster, Node
+from cluster.spec import Role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +43,8 @@ def build(cluster: Cluster, node: Node, addresses: Addresses, context: NodeConte
     }
 
 
-def longest(cluster: Cluster) -> Iterator[str]:
-    """The text of node.json for a machine of each pool, with the longest values it can get."""
+def longest(cluster: Cluster) -> Iterator[tuple[Role, str]]:
+    """The role and node.json of a machine of each pool, with the longest values it can get."""
     address = "255.255.255.255"
     context = NodeContext(
         server_private_ips=(address,),
@@ -54,7 +55,7 @@ def longest(cluster: Cluster) -> Iterator[str]:
         for node in cluster.nodes_of(pool)[-1:]:
             own = Addresses(private_ip=address, public_ip=address)
             config = build(cluster, node, own, context)
-            yield machine_files.node_file(config, cluster.node_deadline_seconds)
+            yield node.role, machine_files.node_file(config, cluster.node_deadline_seconds)
 
 
 def _pool(cluster: Cluster, node: Node, context: NodeContext) -> PoolPart:

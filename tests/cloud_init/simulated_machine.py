@@ -276,7 +276,7 @@ class SimulatedMachine:
             "own": {
                 "privateIp": "10.64.0.10",
                 "hostKeyParameter": "/demo/host-key",
-                "mayCreateCluster": True,
+                "mayCreateCluster": role == "server",
             },
         }
         path = self.root / "etc/k3s-aws/node.json"

@@ -128,7 +128,7 @@ def test_an_unexpected_error_is_in_the_report(machine: SimulatedMachine) -> None
     assert machine.cause()[1].startswith("unexpected JSONDecodeError: ")
     (traceback,) = [line for line in machine.log_lines if "Traceback" in line]
     path, number = re.findall(r'File ".*/boot/(\w+\.py)", line (\d+)', traceback)[-1]
-    assert path == "secrets.py"
+    assert path == "server.py"
     # The line that failed, as the machine has it.
     source = boot_program.modules()[path].splitlines()
     assert "json.loads(machine.aws.parameters(" in source[int(number) - 1]
