@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from boot import k3s, readiness, secrets, start, tokens
+from boot import readiness, secrets, start, tokens
 from boot.machine import Machine
 from boot.phases import Phase
 
@@ -18,9 +18,10 @@ def start_k3s(machine: Machine) -> None:
     start.record(machine)
 
 
-FILES = (Phase("configure", k3s.configure),)
-START = (
-    Phase("wait-for-server", readiness.wait_for_server),
-    Phase("start-k3s", start_k3s),
-    Phase("node-ready", readiness.wait_for_node),
-)
+def finish(machine: Machine) -> None:
+    """An agent has nothing to do when its node is Ready."""
+
+
+FILES = ()
+CHECKS = (Phase("wait-for-server", readiness.wait_for_server),)
+START = (Phase("start-k3s", start_k3s), Phase("node-ready", readiness.wait_for_node))

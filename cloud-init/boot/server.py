@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import json
 
-from boot import datastore, files, k3s, manifests, readiness, rotation, secrets, start, tokens
+from boot import (
+    data_version,
+    datastore,
+    files,
+    manifests,
+    readiness,
+    rotation,
+    secrets,
+    snapshot,
+    start,
+    tokens,
+)
 from boot.machine import Machine
 from boot.phases import Phase
 from boot.waiting import BootError
@@ -21,10 +32,19 @@ def install_secrets(machine: Machine) -> None:
 def start_k3s(machine: Machine) -> None:
     """Starts k3s, and waits until it serves the API."""
     datastore_exists = datastore.exists(machine)
+    if not start.marker(machine).exists():
+        # Otherwise after the start: until then the previous k3s may have to start again.
+        manifests.install(machine)
     rotation.prepare(machine, datastore_exists)
     start.restart(machine)
     rotation.complete(machine, datastore_exists)
     start.record(machine)
+
+
+def finish(machine: Machine) -> None:
+    """What follows when the node is Ready."""
+    manifests.install(machine)
+    data_version.record(machine)
 
 
 def _install_authority(machine: Machine) -> None:
@@ -43,12 +63,10 @@ def _install_authority(machine: Machine) -> None:
     machine.server_data.chmod(0o700)
 
 
-FILES = (
-    Phase("manifests", manifests.install, manifests.are_configured),
-    Phase("configure", k3s.configure),
-)
-START = (
+FILES = (Phase("manifests", manifests.download, manifests.are_configured),)
+CHECKS = (
     Phase("datastore", datastore.require),
-    Phase("start-k3s", start_k3s),
-    Phase("node-ready", readiness.wait_for_node),
+    Phase("version", data_version.require),
+    Phase("snapshot", snapshot.save, snapshot.is_needed),
 )
+START = (Phase("start-k3s", start_k3s), Phase("node-ready", readiness.wait_for_node))

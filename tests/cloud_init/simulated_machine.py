@@ -86,6 +86,10 @@ class Systemd:
     sshd_config: Callable[[], str] = str
     # How often systemd started k3s by itself; another start does not end the count.
     counted: int = 0
+    # The units that a restart of the machine starts.
+    enabled: set[str] = field(default_factory=set)
+    # What `k3s --version` prints, by the content of the binary.
+    versions: dict[bytes, str] = field(default_factory=dict)
     # The process of k3s, and when it started.
     process: int = 0
     process_started: float = 0.0
@@ -100,6 +104,13 @@ class Systemd:
             return 0, self.sshd_config()
         if words[0] == "journalctl":
             return 0, "\n".join(self.journal)
+        if words[1] == "--version":
+            version = self.versions.get(Path(words[0]).read_bytes(), "v1.36.4+k3s1")
+            return 0, f"k3s version {version} (0ffd67db)\ngo version go1.26.1\n"
+        if words[1] == "enable":
+            self.enabled.add(words[-1])
+        if words[1] == "disable":
+            self.enabled.discard(words[-1])
         if words[1] == "show":
             return 0, self._show(words[-1])
         if words[1] == "reset-failed" and words[-1].startswith("k3s"):
@@ -179,7 +190,7 @@ class SimulatedMachine:
             monotonic=self.clock.monotonic, sshd_config=lambda: drop_in.read_text().lower()
         )
         self.log_lines: list[str] = []
-        self.free = 1 << 40
+        self.free_bytes: Callable[[], int] = lambda: 1 << 40
         self.downloads = {"/good/k3s": Download()}
         self.objects: dict[str, bytes] = {}
         self.rejected_objects = 0
@@ -192,6 +203,8 @@ class SimulatedMachine:
         # k3s accepts the password it was started with until it starts again.
         self.server_password = SERVER_PASSWORD
         self.rotated_to: list[str] = []
+        # The content of binaries with which k3s does not start.
+        self.broken: set[bytes] = set()
         # The statuses that k3s returns for another token before it accepts it.
         self.rotation_statuses: list[int] = []
         self.systemd.on_k3s_start = self._start_k3s
@@ -232,6 +245,9 @@ class SimulatedMachine:
         return server
 
     def _start_k3s(self) -> None:
+        if self.broken:
+            binary = (self.root / "usr/local/bin/k3s").read_bytes()
+            self.systemd.starts = binary not in self.broken
         token = self.root / "etc/rancher/k3s/token"
         self.server_password = token.read_text().strip().rsplit(":", 1)[-1]
         name = json.loads((self.root / "etc/rancher/k3s/config.yaml").read_text())["node-name"]
@@ -299,7 +315,7 @@ class SimulatedMachine:
             # When its end is awaited, so that tests need no order of threads.
             start=lambda work: work,
             clock=self.clock,
-            free_bytes=lambda _: self.free,
+            free_bytes=lambda _: self.free_bytes(),
             print_line=self.log_lines.append,
         )
 
@@ -326,6 +342,14 @@ class SimulatedMachine:
         path = self.root / "etc/k3s-aws/secrets.json"
         path.write_text(json.dumps({**self.secrets(), **changes}))
         path.chmod(0o600)
+
+    def offer_k3s(self, content: bytes, version: str) -> dict[str, Any]:
+        """Another k3s at the download place, as node.json has it."""
+        self.downloads[f"/{version}/k3s"] = Download(content)
+        self.systemd.versions[content] = version
+        sha256 = hashlib.sha256(content).hexdigest()
+        sources = [f"{self.url}/{version}/k3s"]
+        return {"version": version, "sources": sources, "sha256": sha256}
 
     def create_datastore(self, password: str = SERVER_PASSWORD) -> None:
         """As k3s does when it runs first; it writes the datastore's token to a file."""
