@@ -114,6 +114,9 @@ class Machine(pulumi.ComponentResource):
         }
         if args.datastore_id is not None:
             inputs["datastoreId"] = args.datastore_id
+        if args.cluster.k3s.drain_on_upgrade:
+            # Left out otherwise: an existing node would have a change that changes nothing.
+            inputs["drainOnUpgrade"] = True
         self.node = plugin.Node(name, inputs, pulumi.ResourceOptions.merge(node_opts, child))
         self.summary = self._summarize(args)
         self.register_outputs({"instanceId": self.instance.id, "nodeName": self.node.nodeName})

@@ -150,6 +150,7 @@ class NodeInputs(TypedDict):
     secrets: pulumi.Input[str]
     deadlineSeconds: pulumi.Input[int]
     drainSeconds: pulumi.Input[int]
+    drainOnUpgrade: NotRequired[pulumi.Input[bool]]
 
 
 class Node(PluginResource[NodeInputs]):
@@ -167,6 +168,7 @@ class Node(PluginResource[NodeInputs]):
     secrets: pulumi.Output[str]
     deadlineSeconds: pulumi.Output[int]
     drainSeconds: pulumi.Output[int]
+    drainOnUpgrade: pulumi.Output[bool]
     bootReport: pulumi.Output[dict[str, Any]]
     kubeletVersion: pulumi.Output[str]
     architecture: pulumi.Output[str]
