@@ -50,6 +50,7 @@ def _of_k3s(cluster: Cluster, node: Node) -> dict[str, Any]:
         f"{path}.version": k3s.version,
         f"{path}.downloadUrl": None if k3s.from_bucket else k3s.download_url,
         f"{path}.bucket": k3s.from_bucket,
+        f"{path}.drainOnUpgrade": k3s.drain_on_upgrade,
         # A pinned one follows from the version.
         f"{path}.sha256.{node.architecture}": None if sha256 == pinned else sha256,
         f"{path}.flannelBackend": k3s.flannel_backend,

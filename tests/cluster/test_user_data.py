@@ -80,7 +80,7 @@ def test_too_much_user_data_is_rejected_with_its_size() -> None:
         user_data.encode(noise)
     first, second = str(rejection.value).splitlines()
     assert first.startswith("the user data of a machine is 2")
-    assert first.endswith("over the limit of 14336")
+    assert first.endswith("over the limit of 15360")
     assert second.startswith("    shorten cluster.k3s.registries, the k3s keys")
 
 
