@@ -42,8 +42,8 @@ class NodeState:
     internal_ip: str
     boot_id: str
     """The boot of the machine that the kubelet last reported from."""
-    unschedulable: bool
-    cordoned_for_change: bool
+    unschedulable: bool = False
+    cordoned_for_change: bool = False
     """Whether it is unschedulable because of a change that this provider made, or makes."""
 
 
