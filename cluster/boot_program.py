@@ -18,6 +18,7 @@ SOURCE = Path(__file__).parent.parent / "cloud-init" / "boot"
 OF_ONE_ROLE: Mapping[Role, frozenset[str]] = {
     "server": frozenset(
         {
+            "backups.py",
             "data_version.py",
             "datastore.py",
             "etcd_snapshot.py",
@@ -27,7 +28,7 @@ OF_ONE_ROLE: Mapping[Role, frozenset[str]] = {
             "snapshot.py",
         }
     ),
-    "agent": frozenset({"agent.py"}),
+    "agent": frozenset({"agent.py", "drain.py"}),
 }
 """Modules that only the machines of one role have; what imports them is among them too."""
 

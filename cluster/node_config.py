@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cluster import bucket, k3s_config, machine_files, network, parameters, proxy
+from cluster import backup, bucket, k3s_config, machine_files, network, parameters, proxy
 from cluster.machine_files import Manifest, NodeConfig, OwnPart, PoolPart
 from cluster.model import Cluster, Node
 from cluster.spec import Role
@@ -30,6 +30,7 @@ class NodeContext:
 
     server_private_ips: tuple[str, ...]
     bucket: str | None = None
+    backup_bucket: str | None = None
     registry_auth: bool = False
     """Whether there are passwords of image registries."""
 
@@ -49,6 +50,7 @@ def longest(cluster: Cluster) -> Iterator[tuple[Role, str]]:
     context = NodeContext(
         server_private_ips=(address,),
         bucket="b" * 63 if bucket.needed(cluster) else None,
+        backup_bucket="b" * 63,
         registry_auth=True,
     )
     for pool in cluster.all_pools:
@@ -80,11 +82,14 @@ def _pool(cluster: Cluster, node: Node, context: NodeContext) -> PoolPart:
     if variables := proxy.variables(cluster, context.server_private_ips):
         content["k3s"]["environment"] = variables
     if node.role == "agent":
+        content["drainSeconds"] = cluster.drain_seconds
         content["join"] = {
             "urls": [f"https://{each}:{network.API_PORT}" for each in context.server_private_ips]
         }
         return content
     content["datastoreParameter"] = parameters.datastore(cluster)
+    if backups := backup.configured(cluster, context.backup_bucket):
+        content["backup"] = backups
     if cluster.manifests:
         content["manifests"] = _manifests(cluster, context)
     return content

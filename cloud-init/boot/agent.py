@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from boot import readiness, secrets, start, tokens
+from boot import drain, readiness, secrets, start, tokens
 from boot.machine import Machine
 from boot.phases import Phase
 
@@ -22,6 +22,15 @@ def finish(machine: Machine) -> None:
     """An agent has nothing to do when its node is Ready."""
 
 
-FILES = ()
+def _has_run(machine: Machine) -> bool:
+    return start.hash_file(machine).exists()
+
+
+FILES = (Phase("drain", drain.install, _has_run),)
 CHECKS = (Phase("wait-for-server", readiness.wait_for_server),)
-START = (Phase("start-k3s", start_k3s), Phase("node-ready", readiness.wait_for_node))
+START = (
+    # Its unit names that of k3s, which a first boot has written just before.
+    Phase("drain", drain.install, lambda machine: not _has_run(machine)),
+    Phase("start-k3s", start_k3s),
+    Phase("node-ready", readiness.wait_for_node),
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from boot import (
+    backups,
     data_version,
     datastore,
     files,
@@ -63,7 +64,10 @@ def _install_authority(machine: Machine) -> None:
     machine.server_data.chmod(0o700)
 
 
-FILES = (Phase("manifests", manifests.download, manifests.are_configured),)
+FILES = (
+    Phase("manifests", manifests.download, manifests.are_configured),
+    Phase("backups", backups.install, backups.are_configured),
+)
 CHECKS = (
     Phase("datastore", datastore.require),
     Phase("version", data_version.require),

@@ -20,9 +20,9 @@ from tests.cloud_init.simulated_machine import (
 )
 
 PREPARED = ["identity", "ssh", "secrets", "download-k3s"]
-STARTED = ["install-k3s", "start-k3s", "node-ready"]
-SERVER_PHASES = [*PREPARED, "datastore", "version", *STARTED]
-AGENT_PHASES = [*PREPARED, "wait-for-server", *STARTED]
+STARTED = ["start-k3s", "node-ready"]
+SERVER_PHASES = [*PREPARED, "datastore", "version", "install-k3s", *STARTED]
+AGENT_PHASES = [*PREPARED, "wait-for-server", "install-k3s", "drain", *STARTED]
 
 
 def test_a_server_goes_through_its_phases(machine: SimulatedMachine) -> None:
