@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from cluster import machine_files, parameters, user_data
+from cluster import boot_program, machine_files, parameters, user_data
 from cluster.machine_files import NodeConfig
 from cluster.model import Cluster, Node
 from cluster.spec import Spot
@@ -39,6 +39,7 @@ class MachineArgs:
     has_datastore: bool
     """Whether the datastore is on its root volume, so that it must not be replaced."""
     boot_program: Mapping[str, str]
+    """All modules; a machine gets those of its role."""
     node_config: pulumi.Output[NodeConfig]
     datastore_id: pulumi.Input[str] | None
     """The data behind the servers that an agent joins."""
@@ -124,7 +125,8 @@ class Machine(pulumi.ComponentResource):
     ) -> aws.ec2.Instance:
         def render(node_config: NodeConfig) -> str:
             text = machine_files.node_file(node_config, args.cluster.node_deadline_seconds)
-            return user_data.encode(user_data.render(text, args.boot_program))
+            modules = boot_program.of_role(args.boot_program, args.node.role)
+            return user_data.encode(user_data.render(text, modules))
 
         inputs: plugin.MachineTemplateInputs = {
             "generation": args.node.generation,

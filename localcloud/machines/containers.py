@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ import docker.errors
 import docker.types
 
 from localcloud.errors import MachineError
-from localcloud.machines import elastic_ips, ingress, sockets, vpcs
+from localcloud.machines import elastic_ips, host_addresses, ingress, sockets, vpcs
 from localcloud.machines.commands import inside
 from localcloud.machines.docker_client import archive, connect, translate_errors
 from localcloud.machines.ingress import Ingress
@@ -31,6 +32,8 @@ CAPABILITIES = tuple(
     LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP SYSLOG
     """.split()  # noqa: SIM905 - a list of thirty words reads worse
 )
+# How long a machine may take to shut down; EC2 gives it a few minutes.
+GRACE_SECONDS = 240
 # k3s and its containers write here; overlay on overlay is refused or slow.
 VOLUMES = ("/var/lib/rancher", "/var/lib/kubelet", "/var/lib/cni", "/var/log")
 
@@ -82,11 +85,17 @@ class Machines:
         with translate_errors(f"machine {instance_id}"):
             self.container(instance_id).start()
 
-    def stop(self, instance_id: str, grace_seconds: int = 10) -> None:
-        """Shuts the machine down; its disk and addresses stay."""
+    def stop(self, instance_id: str, grace_seconds: int = GRACE_SECONDS) -> None:
+        """Shuts the machine down, at last by force; its disk and addresses stay."""
         with translate_errors(f"machine {instance_id}"):
             if container := self._find(instance_id):
                 container.stop(timeout=grace_seconds)
+
+    def console(self, instance_id: str) -> bytes:
+        """What the machine wrote to its console, over all its starts; empty when it is gone."""
+        with translate_errors(f"machine {instance_id}"):
+            container = self._find(instance_id)
+            return container.logs() if container else b""
 
     def remove(self, instance_id: str) -> None:
         """Removes the machine and its volumes; its network too when it was the last one there."""
@@ -127,6 +136,14 @@ class Machines:
         """Replaces the whole table of Elastic IPs, each with its private address."""
         elastic_ips.publish(self.cloud_id, addresses)
 
+    def assign(self, addresses: Collection[str]) -> None:
+        """Gives this host exactly these private addresses, which belong to no machine."""
+        host_addresses.assign(self.cloud_id, addresses)
+
+    def listen_here(self, address: str, port: int) -> socket.socket:
+        """A socket that listens on an address of this host."""
+        return host_addresses.listen_here(address, port)
+
     def remove_everything(self) -> list[str]:
         """Removes every trace of this cloud on the host; gives what it removed, by name."""
         removed = []
@@ -137,6 +154,7 @@ class Machines:
             for network in self._docker.networks.list(filters={"label": self._label}):
                 network.remove()
                 removed.append(f"network {network.name}")
+        removed += host_addresses.withdraw(self.cloud_id)
         return removed + elastic_ips.withdraw(self.cloud_id) + vpcs.withdraw(self.cloud_id)
 
     @property
@@ -171,6 +189,8 @@ class Machines:
             name=self._name(spec.instance_id),
             hostname=spec.hostname.split(".", 1)[0],
             detach=True,
+            # /dev/console.
+            tty=True,
             # qemu-user hands real-time signals on under other numbers.
             stop_signal="SIGPWR" if spec.emulated else "SIGRTMIN+3",
             environment={"container": "docker"},
