@@ -168,15 +168,15 @@ def _check_vcpus(cluster: Cluster, vcpus: Mapping[str, int], account: Account) -
 
 
 def _check_rules(cluster: Cluster, account: Account) -> Iterator[Problem]:
-    number = Counter(rule.role for rule in network.ingress_rules(cluster))
-    for role, count in number.items():
+    number = Counter(rule.group for rule in network.ingress_rules(cluster))
+    for group, count in number.items():
         if count <= RULES.default:
             continue
         allowed = account.quota(RULES)
         if allowed is not None and count > allowed:
             yield _problem(
                 "cluster.network",
-                f"{count} rules for the security group of the {role}s",
+                f"{count} rules for the security group of the {group}s",
                 allowed,
                 RULES,
                 ", or list fewer and wider ranges",

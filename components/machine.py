@@ -21,10 +21,17 @@ from components.rollout import Turn
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """How the provider reaches a machine and the cluster: the login key and our own certificate."""
+    """
+    How the provider reaches a machine and the cluster: the login key and our own certificate.
+
+    `endpoint_ready` is what has to exist before the API can be reached. Where the authority goes,
+    the whole cluster does: there is nothing to drain then, and nobody to ask.
+    """
 
     login_key: plugin.SshKey
     api: plugin.ApiConnection
+    authority: plugin.CertificateAuthority
+    endpoint_ready: Sequence[pulumi.Resource]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +121,12 @@ class Machine(pulumi.ComponentResource):
         }
         if args.datastore_id is not None:
             inputs["datastoreId"] = args.datastore_id
-        self.node = plugin.Node(name, inputs, pulumi.ResourceOptions.merge(node_opts, child))
+        reached = pulumi.ResourceOptions(
+            parent=self,
+            depends_on=args.access.endpoint_ready,
+            deleted_with=args.access.authority,
+        )
+        self.node = plugin.Node(name, inputs, pulumi.ResourceOptions.merge(node_opts, reached))
         self.summary = self._summarize(args)
         self.register_outputs({"instanceId": self.instance.id, "nodeName": self.node.nodeName})
 

@@ -180,6 +180,11 @@ MADE: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "k3s:index:Kubeconfig": lambda _: {"kubeconfig": "apiVersion: v1"},
     "aws:ec2/networkInterface:NetworkInterface": lambda name: {"privateIp": f"private-{name}"},
     "aws:s3/bucket:Bucket": lambda name: {"bucket": name, "arn": f"arn:aws:s3:::{name}"},
+    "aws:lb/loadBalancer:LoadBalancer": lambda name: {
+        "arn": f"arn-of-{name}",
+        "dnsName": f"{name}.elb.amazonaws.com",
+    },
+    "aws:lb/targetGroup:TargetGroup": lambda name: {"arn": f"arn-of-group-{name}"},
     "aws:ec2/eip:Eip": lambda name: {"publicIp": f"public-{name}"},
 }
 FOUND: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
