@@ -2,16 +2,32 @@
 
 from localcloud.aws_plugin.resources import (
     compute,
+    dns,
     iam,
     interfaces,
+    listeners,
+    load_balancers,
     network,
     parameters,
     security_groups,
     storage,
+    target_groups,
 )
 from localcloud.aws_plugin.resources.kind import Kind
 
-MODULES = (compute, iam, interfaces, network, parameters, security_groups, storage)
+MODULES = (
+    compute,
+    dns,
+    iam,
+    interfaces,
+    listeners,
+    load_balancers,
+    network,
+    parameters,
+    security_groups,
+    storage,
+    target_groups,
+)
 KINDS: dict[str, Kind] = {
     each.token: each()
     for module in MODULES
