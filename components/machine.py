@@ -125,6 +125,9 @@ class Machine(pulumi.ComponentResource):
             parent=self,
             depends_on=args.access.endpoint_ready,
             deleted_with=args.access.authority,
+            # etcd refuses a new member at the address of one that is still there, and k3s removes
+            # a member when its Node is deleted.
+            delete_before_replace=args.node.role == "server" and args.cluster.has_etcd,
         )
         self.node = plugin.Node(name, inputs, pulumi.ResourceOptions.merge(node_opts, reached))
         self.summary = self._summarize(args)

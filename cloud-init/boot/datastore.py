@@ -24,7 +24,7 @@ def require(machine: Machine) -> None:
     server that may not create the cluster waits for one to join; raises BootError where there is
     none.
     """
-    _remove_data_of_another_member(machine)
+    _remove_data_of_removed_member(machine)
     if exists(machine):
         return
     parameter, holder = machine.node.datastore_parameter, ""
@@ -42,15 +42,16 @@ def require(machine: Machine) -> None:
         raise BootError("this server may not create the cluster, and has no other server to join")
 
 
-def _remove_data_of_another_member(machine: Machine) -> None:
+def _remove_data_of_removed_member(machine: Machine) -> None:
     """
-    Removes etcd's data of the machine that had this volume before.
+    Removes etcd's data of a member that was removed with its Node, and cannot start again.
 
-    Its member was removed with its Node, and does not start again. The name of a member is that of
-    its node and eight digits (pkg/etcd of k3s).
+    It is of the machine that had this volume before, or k3s has left a tombstone. The name of a
+    member is that of its node and eight digits (pkg/etcd of k3s).
     """
     folder = machine.server_data / "db/etcd"
     member = files.read(folder / "name").strip()
-    if member and member.rsplit("-", 1)[0] != machine.node_name:
+    removed = (folder / "tombstone").exists()
+    if member and (removed or member.rsplit("-", 1)[0] != machine.node_name):
         machine.report.log(f"removes the data of the etcd member {member}")
         shutil.rmtree(folder)

@@ -166,6 +166,16 @@ def test_the_data_of_the_machine_before_is_removed_and_the_others_are_joined(
     assert joined(machine) == machine.server_url
 
 
+def test_a_server_whose_node_was_deleted_joins_again(machine: SimulatedMachine) -> None:
+    folder = write_member(machine, f"demo-servers-{INSTANCE[-8:]}")
+    (folder / "tombstone").touch()
+    machine.parameters[PARAMETER] = "etcd"
+    of_several(machine, first=True)
+    assert machine.boot() == 0
+    assert not folder.exists()
+    assert joined(machine) == machine.server_url
+
+
 def test_a_server_with_its_own_data_starts_with_it(machine: SimulatedMachine) -> None:
     folder = write_member(machine, f"demo-servers-{INSTANCE[-8:]}")
     of_several(machine, first=False, other=ABSENT)

@@ -219,6 +219,7 @@ FOUND: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "aws:servicequotas/getServiceQuota:getServiceQuota": lambda _: {"value": 10_000.0},
     "aws:ec2/getEips:getEips": lambda _: {"allocationIds": []},
     "aws:ec2/getVpcs:getVpcs": lambda _: {"ids": []},
+    "aws:lb/getLbs:getLbs": lambda _: {"arns": []},
     "aws:index/getAvailabilityZones:getAvailabilityZones": lambda _: {"names": ZONES},
     "aws:index/getRegion:getRegion": lambda _: {"region": "eu-central-1"},
     "aws:index/getCallerIdentity:getCallerIdentity": lambda _: {"accountId": "123456789012"},

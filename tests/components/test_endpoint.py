@@ -113,6 +113,14 @@ def test_all_servers_have_all_addresses_to_join_and_one_may_create_the_cluster()
     assert may_create == ["private-demo-servers-0"]
 
 
+def test_the_node_of_a_server_with_etcd_is_deleted_before_the_next_one_joins() -> None:
+    """The next machine has the address of the member that is removed with the Node."""
+    nodes = three().of(NODE)
+    assert {name for name, each in nodes.items() if each.delete_before_replace} == set(SERVERS)
+    alone = build(CONFIGURATION).of(NODE).values()
+    assert not [each for each in alone if each.delete_before_replace]
+
+
 def test_the_data_of_several_servers_is_in_etcd() -> None:
     (datastore,) = three().of("k3s:index:Datastore").values()
     assert datastore.inputs["storageId"] == "etcd"
