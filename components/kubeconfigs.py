@@ -62,17 +62,20 @@ class Kubeconfigs:
         return pulumi.Output.secret(created.kubeconfig)
 
     def of_administrator(self) -> pulumi.Output[str]:
-        """The kubeconfig that k3s wrote on the first server; secret."""
-        first = self.servers[0]
+        """The kubeconfig that k3s wrote on the first server that can be reached; secret."""
+        first, *others = self.servers
+        inputs: plugin.KubeconfigInputs = {
+            "ssh": first.ssh,
+            "api": self.api,
+            "instanceId": first.instance.id,
+            "clusterName": self.cluster.name,
+            "deadlineSeconds": self.cluster.node_deadline_seconds,
+        }
+        if others:
+            inputs["otherServers"] = pulumi.Output.secret([each.ssh for each in others])
         created = plugin.Kubeconfig(
             self.name,
-            {
-                "ssh": first.ssh,
-                "api": self.api,
-                "instanceId": first.instance.id,
-                "clusterName": self.cluster.name,
-                "deadlineSeconds": self.cluster.node_deadline_seconds,
-            },
+            inputs,
             # The file exists once k3s has started, which is what the nodes wait for.
             self._opts,
         )
