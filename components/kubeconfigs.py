@@ -72,7 +72,7 @@ class Kubeconfigs:
             "deadlineSeconds": self.cluster.node_deadline_seconds,
         }
         if others:
-            inputs["otherServers"] = pulumi.Output.secret([each.ssh for each in others])
+            inputs["otherServers"] = pulumi.Output.secret({each.name: each.ssh for each in others})
         created = plugin.Kubeconfig(
             self.name,
             inputs,

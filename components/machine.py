@@ -65,6 +65,7 @@ class Machine(pulumi.ComponentResource):
     both stand on one network interface; another node configuration is applied in place by the node.
     """
 
+    name: str
     instance: aws.ec2.Instance
     node: plugin.Node
     ssh: plugin.SshConnection
@@ -81,6 +82,7 @@ class Machine(pulumi.ComponentResource):
         node_opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("k3s:aws:Machine", name, None, opts)
+        self.name = name
         child = pulumi.ResourceOptions(parent=self)
         # A machine that is made anew gets another one: what the old one was is worth nothing then.
         generation = f"{args.node.generation}-{args.cluster.rotation.host_keys}"

@@ -48,7 +48,7 @@ def test_several_servers_are_reached_through_a_load_balancer() -> None:
     (listener,) = built.of("aws:lb/listener:Listener").values()
     assert (listener.inputs["port"], listener.inputs["protocol"]) == (6443, "TCP")
     targets = built.of("aws:lb/targetGroupAttachment:TargetGroupAttachment").values()
-    assert [each.inputs["targetId"] for each in targets] == [f"private-{name}" for name in SERVERS]
+    assert {each.inputs["targetId"] for each in targets} == {f"private-{name}" for name in SERVERS}
 
 
 def test_a_server_gets_connections_once_it_serves_the_api() -> None:

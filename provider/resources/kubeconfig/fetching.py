@@ -43,7 +43,7 @@ def fetch(
     endpoint, name = inputs["api"]["endpoint"], inputs["clusterName"]
     machines: list[Machine] = []
     if ssh_enabled(inputs):
-        servers = (inputs["ssh"], *(inputs.get("otherServers") or ()))
+        servers = (inputs["ssh"], *(inputs.get("otherServers") or {}).values())
         machines = [Machine(Login.of(each), wait, host_keys) for each in servers]
         what = f'no kubeconfig of cluster "{name}" from server {inputs["ssh"]["host"]}'
         where = f"see k3s's log: {machines[0].hint('sudo journalctl -u k3s -n 50 --no-pager')}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
@@ -22,10 +23,10 @@ _RENEWABLE: Final = timedelta(days=118)
 
 
 def _are_connections(value: Any) -> str | None:
-    if not isinstance(value, list):
-        return "is not a list"
-    found = [each for entry in value for each in failures({"ssh": SSH}, {"ssh": entry})]
-    return f"{found[0].path}: {found[0].reason}" if found else None
+    if not isinstance(value, Mapping):
+        return "is not an object"
+    found = next(failures(dict.fromkeys(value, SSH), value), None)
+    return f"{found.path}: {found.reason}" if found else None
 
 
 class Kubeconfig(Resource):
@@ -49,7 +50,7 @@ class Kubeconfig(Resource):
         "deadlineSeconds": DEADLINE,
         "otherServers": Property(
             "any",
-            "List of SshConnection: servers that it is read from where the first is away.",
+            "SshConnection by name: servers that it is read from where the first is away.",
             secret=True,
             optional=True,
             fix="the ssh of the other servers",

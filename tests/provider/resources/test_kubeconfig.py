@@ -133,15 +133,17 @@ def test_where_the_first_server_is_away_another_one_has_it_too(
     # Nothing listens there.
     away = {**inputs["ssh"], "port": 1}
 
-    identity, _ = rpc.create(KUBECONFIG, {**inputs, "ssh": away, "otherServers": [inputs["ssh"]]})
+    identity, _ = rpc.create(
+        KUBECONFIG, {**inputs, "ssh": away, "otherServers": {"second": inputs["ssh"]}}
+    )
 
     assert identity == "demo"
 
 
 def test_other_servers_that_are_no_connections_are_named(rpc: Rpc, inputs: Inputs) -> None:
     wrong = {key: each for key, each in inputs["ssh"].items() if key != "hostKey"}
-    _, failed = rpc.check(KUBECONFIG, {**inputs, "otherServers": [wrong]})
-    assert [(path, "ssh.hostKey: is missing" in reason) for path, reason in failed.items()] == [
+    _, failed = rpc.check(KUBECONFIG, {**inputs, "otherServers": {"second": wrong}})
+    assert [(path, "second.hostKey: is missing" in reason) for path, reason in failed.items()] == [
         ("otherServers", True)
     ]
 
