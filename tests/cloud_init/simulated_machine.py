@@ -506,9 +506,19 @@ class _Supervisor(_Handler):
         if self.path == "/cacerts":
             self.respond(200, self.machine.cacerts.encode())
         else:
-            etcd, ready = self.machine.etcd_statuses, self.machine.readiness
-            statuses = etcd if self.path == "/db/info" else ready
-            self.respond(statuses.pop(0) if statuses else 200, b"ok")
+            self.respond(self._status(), b"ok")
+
+    def _status(self) -> int:
+        """k3s's own paths admit one role each; all others are the API server's."""
+        kind, _, login = (self.headers["Authorization"] or "").partition(" ")
+        user = base64.b64decode(login).decode().partition(":")[0] if kind == "Basic" else ""
+        roles = {"/v1-k3s/readyz": "node", "/db/info": "server"}
+        if self.path in roles and user != roles[self.path]:
+            return 403
+        etcd, ready = self.machine.etcd_statuses, self.machine.readiness
+        statuses = etcd if self.path == "/db/info" else ready
+        default = 200 if self.path in roles else 401
+        return statuses.pop(0) if statuses else default
 
     def _api(self) -> None:
         """The Node of the kubelet whose certificate the client presents."""
