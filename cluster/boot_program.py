@@ -16,8 +16,8 @@ from cluster.spec import Role
 SOURCE = Path(__file__).parent.parent / "cloud-init" / "boot"
 
 OF_ONE_ROLE: Mapping[Role, frozenset[str]] = {
-    "server": frozenset({"datastore.py", "manifests.py", "rotation.py", "server.py"}),
-    "agent": frozenset({"agent.py"}),
+    "server": frozenset({"backups.py", "datastore.py", "manifests.py", "rotation.py", "server.py"}),
+    "agent": frozenset({"agent.py", "drain.py"}),
 }
 """Modules that only the machines of one role have; what imports them is among them too."""
 

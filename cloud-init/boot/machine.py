@@ -40,8 +40,10 @@ class Node:
     server_urls: Sequence[str]
     datastore_parameter: str
     may_create_cluster: bool
+    backup: Mapping[str, Any] | None
     private_ip: str
     public_ip: str | None
+    drain_seconds: float
 
 
 def read_node(root: Path) -> Node:
@@ -70,8 +72,10 @@ def parse_node(content: Mapping[str, Any]) -> Node:
         server_urls=_others(pool, own["privateIp"]),
         datastore_parameter=pool["datastoreParameter"] if pool["role"] == "server" else "",
         may_create_cluster=own.get("mayCreateCluster", False),
+        backup=pool.get("backup"),
         private_ip=own["privateIp"],
         public_ip=own.get("publicIp"),
+        drain_seconds=pool.get("drainSeconds", 0),
     )
 
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import json
 
-from boot import datastore, files, k3s, manifests, readiness, rotation, secrets, start, tokens
+from boot import (
+    backups,
+    datastore,
+    files,
+    k3s,
+    manifests,
+    readiness,
+    rotation,
+    secrets,
+    start,
+    tokens,
+)
 from boot.machine import Machine
 from boot.phases import Phase
 from boot.waiting import BootError
@@ -48,6 +59,7 @@ def _install_authority(machine: Machine) -> None:
 FILES = (
     Phase("manifests", manifests.install, manifests.are_configured),
     Phase("configure", k3s.configure),
+    Phase("backups", backups.install, backups.are_configured),
 )
 START = (
     Phase("datastore", datastore.require),
