@@ -1,4 +1,4 @@
-"""ControlPlane (k3s:aws:ControlPlane): the server and the API endpoint."""
+"""ControlPlane (k3s:aws:ControlPlane): the servers."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ class ControlPlane(pulumi.ComponentResource):
     """
     The servers (k3s:aws:ControlPlane).
 
-    Creates one machine for each. The datastore of a single server lives on its root volume, so a
-    replaced server starts empty under the same authority.
+    Creates one machine for each. New ones boot together; existing ones are changed one by one.
     """
 
     servers: list[Machine]
