@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster import releases
+from cluster import endpoint, releases
 from cluster.model import Cluster, Node
 from cluster.spec import TAG_PREFIX
 
@@ -13,11 +13,25 @@ def of_node(cluster: Cluster, node: Node) -> dict[str, Any]:
     """What of the configuration reaches a node, by key."""
     return {
         "cluster.name": cluster.name,
+        # Each machine has the addresses of all servers.
+        "cluster.servers.count": cluster.servers.count,
+        **(_of_endpoint(cluster) if node.role == "server" else {}),
         **_of_k3s(cluster, node),
         **{f"cluster.rotation.{key}": each for key, each in _rotation(cluster).items()},
         **{f"cluster.proxy.{key}": each for key, each in _proxy(cluster).items()},
         **_of_pool(node),
         **_of_network(cluster, node),
+    }
+
+
+def _of_endpoint(cluster: Cluster) -> dict[str, Any]:
+    """What changes the name in the certificates of the servers."""
+    wanted, path = cluster.endpoint, "cluster.endpoint"
+    named = bool(endpoint.certificate_names(cluster, ""))
+    return {
+        f"{path}.type": wanted.type,
+        f"{path}.internal": (named and wanted.type != "dnsName" and wanted.internal) or None,
+        f"{path}.hostname": wanted.hostname,
     }
 
 
@@ -114,6 +128,7 @@ def of_no_node(cluster: Cluster) -> dict[str, Any]:
         "cluster.network.sshAllowedCidrs": cluster.network.ssh_allowed_cidrs,
         "cluster.network.callerAddressUrl": cluster.network.caller_address_url,
         "cluster.network.ingress": cluster.network.ingress,
+        "cluster.endpoint.route53ZoneId": cluster.endpoint.zone_id,
         "cluster.identities": cluster.identities,
         "cluster.adminKubeconfig": cluster.admin_kubeconfig,
         "cluster.nodeDeadlineSeconds": cluster.node_deadline_seconds,

@@ -58,7 +58,7 @@ class Manifest(TypedDict):
 
 
 class Join(TypedDict):
-    """The servers that an agent joins: the first that is ready and has our authority."""
+    """The servers that a machine joins: the first that is ready and has our authority."""
 
     urls: list[str]
 
@@ -80,6 +80,7 @@ class PoolPart(TypedDict):
     """registries.yaml without its passwords."""
     manifests: NotRequired[dict[str, Manifest]]
     join: NotRequired[Join]
+    """On agents, and on servers where there are several: of all servers, the machine's own too."""
     datastoreParameter: NotRequired[str]
     """On servers: the parameter that names what holds the data of the cluster."""
 

@@ -182,6 +182,7 @@ class KubeconfigInputs(TypedDict):
     instanceId: pulumi.Input[str]
     clusterName: pulumi.Input[str]
     deadlineSeconds: pulumi.Input[int]
+    otherServers: NotRequired[pulumi.Input[Mapping[str, Any]]]
 
 
 class Kubeconfig(PluginResource[KubeconfigInputs]):
@@ -193,6 +194,7 @@ class Kubeconfig(PluginResource[KubeconfigInputs]):
     instanceId: pulumi.Output[str]
     clusterName: pulumi.Output[str]
     deadlineSeconds: pulumi.Output[int]
+    otherServers: pulumi.Output[dict[str, Any]]
     kubeconfig: pulumi.Output[str]
     issuedAt: pulumi.Output[str]
     expiresAt: pulumi.Output[str]

@@ -21,7 +21,7 @@ from typing import Any
 
 from localcloud import architectures
 from localcloud.attachments import Attachments
-from localcloud.aws_api import addresses, moto_patches, public_images, server
+from localcloud.aws_api import addresses, load_balancing, moto_patches, public_images, server
 from localcloud.aws_api.ec2_constraints import ApiError, Arguments, violation
 from localcloud.aws_api.instance_states import InstanceStates
 from localcloud.aws_api.instances import Ec2Instance
@@ -30,6 +30,9 @@ from localcloud.aws_api.volumes import VolumeStates
 from localcloud.instance import servers
 from localcloud.instance.authority import Authority
 from localcloud.instance.services import MachineServices
+from localcloud.load_balancers.health import HealthTable
+from localcloud.load_balancers.network import HostNetwork, Network
+from localcloud.load_balancers.service import LoadBalancers
 from localcloud.machines import MachineSpec
 from localcloud.machines.host import Host
 from localcloud.reconciler import Pace, Reconciler
@@ -51,6 +54,7 @@ class Daemon:
         artifact: servers.Artifact,
         port: int,
         pace: Pace,
+        network: Network | None = None,
     ) -> None:
         self._home, self._cloud_id = home, cloud_id
         server.prepare(home)
@@ -73,10 +77,18 @@ class Daemon:
         self._reconciler = Reconciler(
             self.state, self._states, self._machines, self._services, attachments, self._spec, pace
         )
+        self._health = HealthTable()
+        self._balancers = LoadBalancers(
+            lambda: load_balancing.configuration(self.state),
+            network or HostNetwork(machines),
+            self._health,
+            lambda arn: load_balancing.activate(self.state, arn),
+        )
         self._began = time.monotonic()
         public_images.publish_parameters(self.state.ssm)
         addresses.install(lambda: self.state.ec2, random.SystemRandom())
         moto_patches.install()
+        load_balancing.follow(self._health.reported)
 
     def run(self) -> None:
         """Answers until SIGTERM or SIGINT, then removes every machine."""
@@ -95,6 +107,7 @@ class Daemon:
         """Starts answering, and writes its address to endpoint.json."""
         self._api.run()
         self._reconciler.run()
+        self._balancers.run()
         self._announce()
         log.info("answering at http://%s:%d", *self._api.address)
 
@@ -102,6 +115,7 @@ class Daemon:
         """Stops answering and removes every machine."""
         log.info("ending")
         self._api.end()
+        self._balancers.end()
         self._reconciler.end()
         self._services.close_all()
         for removed in self._machines.remove_everything():
@@ -151,6 +165,7 @@ class Daemon:
                 if name.startswith("InstanceId"):
                     self._reconciler.reboot(values[0])
         self._reconciler.wake()
+        self._balancers.wake()
 
     def _status(self) -> dict[str, Any]:
         published = {private: public for public, private in self.state.public_addresses().items()}

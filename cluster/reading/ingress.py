@@ -65,8 +65,8 @@ def _check(section: Section) -> None:
 def check_rules(section: Section, spec: ClusterSpec) -> None:
     """Reports rules that EC2 would reject since a group has them, and groups with too many."""
     _check_twice(section, spec)
-    for role in network.ROLES:
-        _check_number(section, spec, role)
+    for group in (*network.ROLES, network.LOAD_BALANCER):
+        _check_number(section, spec, group)
 
 
 def _check_twice(section: Section, spec: ClusterSpec) -> None:
@@ -89,13 +89,13 @@ def _check_twice(section: Section, spec: ClusterSpec) -> None:
                 seen = rules | seen
 
 
-def _check_number(section: Section, spec: ClusterSpec, role: Role) -> None:
+def _check_number(section: Section, spec: ClusterSpec, group: network.Group) -> None:
     """https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html"""
-    rules = [rule for rule in network.rules(spec) if rule.role == role]
+    rules = [rule for rule in network.rules(spec) if rule.group == group]
     if len(rules) <= network.RULES_OF_A_GROUP:
         return
     key = _largest(section, spec)
-    what = f"the security group of the {role}s gets {len(rules)} rules"
+    what = f"the security group of the {group}s gets {len(rules)} rules"
     if len(rules) > network.MOST_RULES_OF_A_GROUP:
         fact = f"{what}, AWS allows at most {network.MOST_RULES_OF_A_GROUP}"
         section.report(key, fact, "name wider ranges", Kind.LIMIT)

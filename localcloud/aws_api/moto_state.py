@@ -10,6 +10,7 @@ from typing import Any
 
 from localcloud.aws_api import volumes
 from localcloud.aws_api.instances import Ec2Instance, Role
+from localcloud.aws_api.network_load_balancers import INTERFACE_TYPE
 from localcloud.aws_api.parameter_store import ACCOUNTS_KEY
 from localcloud.aws_api.volumes import EbsVolume
 from localcloud.machines import Ingress
@@ -71,8 +72,14 @@ class MotoState:
     def ingress(self, instance: Ec2Instance) -> list[Ingress]:
         """What the security groups of the instance admit, with every group as its members."""
         gateway = next(ipaddress.IPv4Network(instance.subnet_cidr).hosts())
+        return self.admitted([group_id for group_id, _ in instance.security_groups], gateway)
+
+    def admitted(
+        self, group_ids: Sequence[str], gateway: ipaddress.IPv4Address | None
+    ) -> list[Ingress]:
+        """What security groups admit; with a gateway, as a machine sees the outside behind it."""
         rules: list[Ingress] = []
-        for group_id, _ in instance.security_groups:
+        for group_id in group_ids:
             group = self.ec2.get_security_group_from_id(group_id)
             for rule in group.ingress_rules if group else ():
                 for source in self._sources(rule, gateway):
@@ -148,15 +155,22 @@ class MotoState:
         except KeyError:
             return f"arn:aws:kms:{self.region}:{self.account_id}:key/{named.rsplit('/', 1)[-1]}"
 
-    def _sources(self, rule: Any, gateway: ipaddress.IPv4Address) -> Iterator[str]:
+    def _sources(self, rule: Any, gateway: ipaddress.IPv4Address | None) -> Iterator[str]:
         cidr = (rule.ip_range or {}).get("CidrIp")
         if cidr:
-            yield from _admitted(ipaddress.IPv4Network(cidr, strict=False), gateway)
+            network = ipaddress.IPv4Network(cidr, strict=False)
+            yield from _admitted(network, gateway) if gateway else [str(network)]
         group_id = (rule.source_group or {}).get("GroupId")
         if group_id:
             for other in self.instances():
                 if group_id in [member for member, _ in other.security_groups]:
                     yield f"{other.private_ip}/32"
+            for interface in list(self.ec2.enis.values()):
+                # Load balancers are members too, with an address in each subnet.
+                if interface.interface_type == INTERFACE_TYPE and group_id in [
+                    member.id for member in interface.group_set
+                ]:
+                    yield f"{interface.private_ip_address}/32"
 
     def _describe(self, instance: Any) -> Ec2Instance:
         interface = instance.nics[0]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import docker.errors
 import docker.types
 
 from localcloud.errors import MachineError
-from localcloud.machines import elastic_ips, ingress, sockets, vpcs
+from localcloud.machines import elastic_ips, host_addresses, ingress, sockets, vpcs
 from localcloud.machines.commands import inside
 from localcloud.machines.docker_client import archive, connect, translate_errors
 from localcloud.machines.ingress import Ingress
@@ -130,6 +131,14 @@ class Machines:
         """Replaces the whole table of Elastic IPs, each with its private address."""
         elastic_ips.publish(self.cloud_id, addresses)
 
+    def assign(self, addresses: Collection[str]) -> None:
+        """Gives this host exactly these private addresses, which belong to no machine."""
+        host_addresses.assign(self.cloud_id, addresses)
+
+    def listen_here(self, address: str, port: int) -> socket.socket:
+        """A socket that listens on an address of this host."""
+        return host_addresses.listen_here(address, port)
+
     def remove_everything(self) -> list[str]:
         """Removes every trace of this cloud on the host; gives what it removed, by name."""
         removed = []
@@ -141,6 +150,7 @@ class Machines:
                 network.remove()
                 removed.append(f"network {network.name}")
         removed += self.volumes.remove_everything()
+        removed += host_addresses.withdraw(self.cloud_id)
         return removed + elastic_ips.withdraw(self.cloud_id) + vpcs.withdraw(self.cloud_id)
 
     @property

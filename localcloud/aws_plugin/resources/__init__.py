@@ -2,24 +2,32 @@
 
 from localcloud.aws_plugin.resources import (
     compute,
+    dns,
     iam,
     interfaces,
+    listeners,
+    load_balancers,
     network,
     parameters,
     security_groups,
     storage,
+    target_groups,
     volumes,
 )
 from localcloud.aws_plugin.resources.kind import Kind
 
 MODULES = (
     compute,
+    dns,
     iam,
     interfaces,
+    listeners,
+    load_balancers,
     network,
     parameters,
     security_groups,
     storage,
+    target_groups,
     volumes,
 )
 KINDS: dict[str, Kind] = {

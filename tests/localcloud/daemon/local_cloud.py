@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
@@ -21,6 +21,7 @@ from localcloud.daemon import Daemon
 from localcloud.errors import MachineError
 from localcloud.instance.servers import METADATA
 from localcloud.machines import Ingress, MachineSpec
+from tests.localcloud.load_balancers.loopback_network import LoopbackNetwork
 
 DEADLINE_SECONDS = 10.0
 
@@ -124,6 +125,12 @@ class RecordingMachines:
     def publish(self, addresses: Mapping[str, str]) -> None:
         self.published = dict(addresses)
 
+    def assign(self, addresses: Collection[str]) -> None:
+        raise AssertionError("the load balancers here have a network of their own")
+
+    def listen_here(self, address: str, port: int) -> socket.socket:
+        raise AssertionError("the load balancers here have a network of their own")
+
     def remove_everything(self) -> list[str]:
         return []
 
@@ -146,6 +153,7 @@ class LocalCloud:
     home: Path
     machines: RecordingMachines
     daemon: Daemon
+    outside: LoopbackNetwork
 
     @property
     def endpoint(self) -> str:

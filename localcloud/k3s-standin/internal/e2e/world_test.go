@@ -22,18 +22,21 @@ import (
 
 	"k3s-aws/localcloud/k3s-standin/internal/cli"
 	"k3s-aws/localcloud/k3s-standin/internal/config"
+	"k3s-aws/localcloud/k3s-standin/internal/etcd"
 	"k3s-aws/localcloud/k3s-standin/internal/pki"
 	"k3s-aws/localcloud/k3s-standin/internal/token"
 )
 
 const (
-	homeVariable = "K3S_STANDIN_TEST_HOME"
-	deadline     = 120 * time.Second
+	homeVariable     = "K3S_STANDIN_TEST_HOME"
+	loopbackVariable = "K3S_STANDIN_TEST_LOOPBACK"
+	deadline         = 120 * time.Second
 )
 
 // TestMain lets the test binary be the program: linking a second one takes longer than the tests.
 func TestMain(m *testing.M) {
 	if home := os.Getenv(homeVariable); home != "" {
+		etcd.ManageEvery, etcd.TestEvery = 2*time.Second, 500*time.Millisecond
 		os.Exit(cli.Main(os.Args, paths(home)))
 	}
 	os.Exit(m.Run())
@@ -44,18 +47,20 @@ func paths(home string) config.Paths {
 	return config.Paths{
 		ConfigFile: filepath.Join(home, "config.yaml"), Kubeconfig: filepath.Join(home, "k3s.yaml"),
 		NodeDir: filepath.Join(home, "node"), DataDir: filepath.Join(home, "data"),
+		Loopback: os.Getenv(loopbackVariable),
 	}
 }
 
 // machine is a folder in which the program runs.
 type machine struct {
-	t    *testing.T
-	home string
+	t        *testing.T
+	home     string
+	loopback string // its own: all machines here share one
 }
 
 func newMachine(t *testing.T) machine {
 	t.Helper()
-	return machine{t: t, home: t.TempDir()}
+	return machine{t: t, home: t.TempDir(), loopback: "127.0.0.1"}
 }
 
 func (m machine) path(parts ...string) string {
@@ -99,7 +104,7 @@ func (m machine) configure(settings ...map[string]any) {
 func (m machine) command(ctx context.Context, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, os.Args[0])
 	c.Args = append([]string{"k3s"}, args...)
-	c.Env = []string{homeVariable + "=" + m.home, "HOME=" + m.home, "PATH=" + os.Getenv("PATH")}
+	c.Env = []string{homeVariable + "=" + m.home, loopbackVariable + "=" + m.loopback, "HOME=" + m.home, "PATH=" + os.Getenv("PATH")}
 	return c
 }
 

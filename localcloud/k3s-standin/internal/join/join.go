@@ -31,6 +31,8 @@ const (
 	maxAnswerBytes   = 1 << 20
 )
 
+var errNotJSON = errors.New("the server did not answer in JSON")
+
 // Cluster is a server that was checked, and the token to use with it.
 type Cluster struct {
 	URL     string
@@ -66,8 +68,8 @@ func validate(ctx context.Context, url, secret string) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !strings.HasPrefix(url, "https://") {
-		return nil, fmt.Errorf("only https:// URLs are supported, invalid scheme: %s", url)
+	if err := checkScheme(url); err != nil {
+		return nil, err
 	}
 	insecure := client(&tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the hash is compared below
 	defer insecure.CloseIdleConnections()
@@ -88,9 +90,20 @@ func validate(ctx context.Context, url, secret string) (*Cluster, error) {
 	case hash != t.CAHash:
 		return nil, fmt.Errorf("token CA hash does not match the Cluster CA certificate hash: %s != %s", t.CAHash, hash)
 	}
+	return &Cluster{URL: url, CACerts: ca, token: t, roots: pool(ca), user: "node"}, nil
+}
+
+func checkScheme(url string) error {
+	if !strings.HasPrefix(url, "https://") {
+		return fmt.Errorf("only https:// URLs are supported, invalid scheme: %s", url)
+	}
+	return nil
+}
+
+func pool(ca []byte) *x509.CertPool {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca)
-	return &Cluster{URL: url, CACerts: ca, token: t, roots: roots, user: "node"}, nil
+	return roots
 }
 
 // Certificate gives the node a client certificate and its key, both in PEM. The certificate of an
