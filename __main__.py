@@ -53,6 +53,8 @@ pulumi.export("apiEndpoint", k3s.api_endpoint)
 pulumi.export("nodes", k3s.nodes)
 pulumi.export("bootReport", k3s.boot_report)
 pulumi.export("bom", k3s.bom)
+if k3s.snapshots is not None:
+    pulumi.export("snapshots", k3s.snapshots)
 for name, kubeconfig in k3s.kubeconfigs.items():
     pulumi.export(f"kubeconfig-{name}", kubeconfig)
 if k3s.kubeconfigs:

@@ -18,6 +18,7 @@ SOURCE = Path(__file__).parent.parent / "cloud-init" / "boot"
 OF_ONE_ROLE: Mapping[Role, frozenset[str]] = {
     "server": frozenset(
         {
+            "backups.py",
             "datastore.py",
             "manifests.py",
             "offline.py",
@@ -26,11 +27,11 @@ OF_ONE_ROLE: Mapping[Role, frozenset[str]] = {
             "volume.py",
         }
     ),
-    "agent": frozenset({"agent.py"}),
+    "agent": frozenset({"agent.py", "drain.py"}),
 }
 """Modules that only the machines of one role have; what imports them is among them too."""
 
-NOT_IN_USER_DATA = frozenset({"offline.py"})
+OF_CHANGES = frozenset({"offline.py"})
 """Modules that only a running machine needs, to which the provider brings all of them."""
 
 _NEITHER_TEXT_NOR_END = {
@@ -60,10 +61,10 @@ def modules() -> Mapping[str, str]:
     return {path.name: compact(path.read_text()) for path in sorted(SOURCE.glob("*.py"))}
 
 
-def of_user_data(modules: Mapping[str, str], role: str) -> dict[str, str]:
+def of_first_boot(modules: Mapping[str, str], role: str) -> dict[str, str]:
     """Those of the modules that are in the user data of a machine of the role."""
     found = of_role(modules, role)
-    return {path: text for path, text in found.items() if path not in NOT_IN_USER_DATA}
+    return {path: text for path, text in found.items() if path not in OF_CHANGES}
 
 
 def of_role(modules: Mapping[str, str], role: str) -> dict[str, str]:

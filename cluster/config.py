@@ -33,7 +33,7 @@ from cluster.reading import (
 from cluster.reading.faults import Fault, not_an_object
 from cluster.reading.keys import TOP
 from cluster.reading.section import Problems, Section
-from cluster.spec import ClusterSpec, Rotation
+from cluster.spec import Backup, ClusterSpec, Rotation
 
 
 def _no_files(name: str) -> str:
@@ -101,5 +101,6 @@ def _read(top: Section, stack: str, read_file: manifests.ReadFile) -> ClusterSpe
         own_tags=tags.read(top),
         rotation=Rotation(**top["rotation"].arguments()),
         proxy=proxy.read(top["proxy"]),
+        backup=Backup(**top["backup"].arguments()) if "backup" in top else None,
         parameter_key_arn=top["parameterKmsKeyArn"],
     )

@@ -71,11 +71,13 @@ def _of_k3s(cluster: Cluster, node: Node) -> dict[str, Any]:
         f"{path}.{node.role}": passed,
     }
     if node.role == "agent":
-        return shared
+        # Its machine drains it, too.
+        return {**shared, "cluster.drainSeconds": cluster.drain_seconds}
     return {
         **shared,
         **{f"{path}.components.{name}": False for name in k3s.disabled},
         f"{path}.secretsEncryption": k3s.secrets_encryption,
+        "cluster.backup.everyHours": cluster.backup.every_hours if cluster.backup else None,
         "cluster.manifests": [each for each in cluster.manifests if not each.of_chart],
         "cluster.charts": [each for each in cluster.manifests if each.of_chart],
     }
@@ -130,7 +132,19 @@ def of_no_node(cluster: Cluster) -> dict[str, Any]:
         "cluster.network.ingress": cluster.network.ingress,
         "cluster.endpoint.route53ZoneId": cluster.endpoint.zone_id,
         "cluster.identities": cluster.identities,
+        **_of_backup(cluster),
         "cluster.adminKubeconfig": cluster.admin_kubeconfig,
         "cluster.nodeDeadlineSeconds": cluster.node_deadline_seconds,
         "cluster.drainSeconds": cluster.drain_seconds,
+    }
+
+
+def _of_backup(cluster: Cluster) -> dict[str, Any]:
+    backup, path = cluster.backup, "cluster.backup"
+    if backup is None:
+        return {}
+    return {
+        f"{path}.keepDays": backup.keep_days,
+        f"{path}.keepAfterDestroy": backup.keep_after_destroy,
+        f"{path}.kmsKeyArn": backup.kms_key_arn,
     }

@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cluster import bucket, endpoint, k3s_config, machine_files, network, parameters, proxy
+from cluster import (
+    backup,
+    bucket,
+    endpoint,
+    k3s_config,
+    machine_files,
+    network,
+    parameters,
+    proxy,
+)
 from cluster.machine_files import Manifest, NodeConfig, OwnPart, PoolPart
 from cluster.model import Cluster, Node
 from cluster.spec import Role
@@ -31,6 +40,7 @@ class NodeContext:
     server_private_ips: tuple[str, ...]
     endpoint_host: str
     bucket: str | None = None
+    backup_bucket: str | None = None
     registry_auth: bool = False
     """Whether there are passwords of image registries."""
 
@@ -58,6 +68,7 @@ def longest(cluster: Cluster) -> Iterator[tuple[Role, str]]:
         # That of a load balancer; nothing else comes close.
         endpoint_host=cluster.endpoint.hostname or "h" * 80,
         bucket="b" * 63 if bucket.needed(cluster) else None,
+        backup_bucket="b" * 63,
         registry_auth=True,
     )
     for pool in cluster.all_pools:
@@ -91,6 +102,8 @@ def _pool(cluster: Cluster, node: Node, context: NodeContext) -> PoolPart:
         content["registries"] = dict(cluster.k3s.registries)
     if variables := proxy.variables(cluster, context.server_private_ips):
         content["k3s"]["environment"] = variables
+    if node.role == "agent":
+        content["drainSeconds"] = cluster.drain_seconds
     if node.role == "agent" or cluster.has_etcd:
         content["join"] = {
             "urls": [f"https://{each}:{network.API_PORT}" for each in context.server_private_ips]
@@ -98,6 +111,8 @@ def _pool(cluster: Cluster, node: Node, context: NodeContext) -> PoolPart:
     if node.role == "agent":
         return content
     content["datastoreParameter"] = parameters.datastore(cluster)
+    if backups := backup.configured(cluster, context.backup_bucket):
+        content["backup"] = backups
     if cluster.manifests:
         content["manifests"] = _manifests(cluster, context)
     return content

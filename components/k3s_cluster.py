@@ -10,13 +10,22 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from cluster import bucket, network, node_config, parameters
+from cluster import backup, bucket, network, node_config, parameters
 from cluster.machine_files import NodeConfig
 from cluster.model import Cluster, Node
 from cluster.model import NodePool as PoolPlan
 from cluster.node_config import Addresses, NodeContext
 from cluster.spec import Architecture
-from components import bom, console, data_volume, endpoint, error_hooks, parameter, retries
+from components import (
+    backups,
+    bom,
+    console,
+    data_volume,
+    endpoint,
+    error_hooks,
+    parameter,
+    retries,
+)
 from components.address import Address, AddressArgs
 from components.bucket import Bucket, BucketArgs
 from components.control_plane import ControlPlane, ControlPlaneArgs
@@ -62,6 +71,8 @@ class K3sCluster(pulumi.ComponentResource):
     kubeconfigs: Mapping[str, pulumi.Output[str]]
     """By the identity's name, in the order of the configuration."""
     admin_kubeconfig: pulumi.Output[str] | None
+    snapshots: pulumi.Output[str] | None
+    """The folder of the snapshots, as an S3 URL."""
 
     def __init__(
         self, name: str, args: K3sClusterArgs, opts: pulumi.ResourceOptions | None = None
@@ -95,12 +106,19 @@ class K3sCluster(pulumi.ComponentResource):
         )
         self._parameters = self._parameters.of(self._credentials.authority)
         self._bucket = self._create_bucket()
+        self._backups = backups.create(name, cluster, self._child)
         self._addresses = {node.suffix: self._create_address(node) for node in cluster.nodes}
         self._volumes = {node.suffix: self._create_volume(node) for node in self._servers()}
+        self.snapshots = (
+            pulumi.Output.format("s3://{0}/{1}", self._backups.bucket_name, backup.folder(cluster))
+            if self._backups
+            else None
+        )
         self._roles = MachineRoles(
             name,
             cluster,
             self._bucket,
+            self._backups,
             self._addresses,
             self._child,
             registry_auth=bool(args.registry_auth),
@@ -272,6 +290,7 @@ class K3sCluster(pulumi.ComponentResource):
                     self._roles.of(node).policy,
                     *self._credentials.parameters[node.role],
                     *(self._bucket.objects if self._bucket else ()),
+                    *(self._backups.objects if self._backups else ()),
                 ],
                 tags=self._tags,
             )
@@ -286,6 +305,7 @@ class K3sCluster(pulumi.ComponentResource):
                 server_private_ips=tuple(known["servers"]),
                 endpoint_host=known["host"],
                 bucket=known["bucket"],
+                backup_bucket=known["backups"],
                 registry_auth=bool(self._args.registry_auth),
             )
             addresses = Addresses(private_ip=known["private"], public_ip=known["public"])
@@ -298,4 +318,5 @@ class K3sCluster(pulumi.ComponentResource):
             host=self._endpoint.host,
             bucket=self._bucket.bucket_name if self._bucket else None,
             volume=volume.id if volume else None,
+            backups=self._backups.bucket_name if self._backups else None,
         ).apply(build)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from boot import k3s, readiness, secrets, start, tokens
+from boot import drain, k3s, readiness, secrets, start, tokens
 from boot.machine import Machine
 from boot.phases import Phase
 
@@ -18,7 +18,7 @@ def start_k3s(machine: Machine) -> None:
     start.record(machine)
 
 
-FILES = (Phase("configure", k3s.configure),)
+FILES = (Phase("configure", k3s.configure), Phase("drain", drain.install))
 START = (
     Phase("wait-for-server", readiness.wait_for_server),
     Phase("start-k3s", start_k3s),

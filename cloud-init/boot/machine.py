@@ -42,8 +42,10 @@ class Node:
     may_create_cluster: bool
     data_volume: str
     data_volume_gib: int
+    backup: Mapping[str, Any] | None
     private_ip: str
     public_ip: str | None
+    drain_seconds: float
 
 
 def read_node(root: Path) -> Node:
@@ -74,8 +76,10 @@ def parse_node(content: Mapping[str, Any]) -> Node:
         may_create_cluster=own.get("mayCreateCluster", False),
         data_volume=own.get("dataVolume", ""),
         data_volume_gib=own.get("dataVolumeGib", 0),
+        backup=pool.get("backup"),
         private_ip=own["privateIp"],
         public_ip=own.get("publicIp"),
+        drain_seconds=pool.get("drainSeconds", 0),
     )
 
 

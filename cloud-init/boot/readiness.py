@@ -51,7 +51,7 @@ def is_any_ready(machine: Machine) -> bool:
 def require_server(machine: Machine, url: str, seconds: float = TIMEOUT_SECONDS) -> None:
     """
     Raises Retry unless the server is ready and accepts the join token, BootError when it has
-    another authority; of a server also where it cannot be joined since its data is not in etcd.
+    another authority. A server joins only one that serves the API and has etcd.
     """
     ca_hash, _, login = tokens.read(machine)["token"][len("K10") :].partition("::")
     login = base64.b64encode(login.encode()).decode()
@@ -65,16 +65,21 @@ def require_server(machine: Machine, url: str, seconds: float = TIMEOUT_SECONDS)
         raise BootError(f"the server {url} has another authority than the join token names")
     ours = ssl.create_default_context(cadata=authority.decode())
     headers = {"Authorization": f"Basic {login}"}
+    if machine.role == "server":
+        # Without credentials, which k3s rejects once its API server has started.
+        status, _, _ = fetch(f"{url}/readyz", {}, ours, seconds=seconds)
+        if status not in (200, 401):
+            raise Retry(f"the server {url} is not ready: {status}")
+        # The members of etcd; with SQLite the API server gets the request, and rejects the token.
+        status, _, _ = fetch(f"{url}/db/info", headers, ours, seconds=seconds)
+        if status != 200:
+            raise Retry(f"the server {url} has no etcd, or refused the join token: {status}")
+        return
     status, _, _ = fetch(f"{url}/v1-k3s/readyz", headers, ours, seconds=seconds)
     if status in (401, 403):
         raise Retry(f"the server {url} refused the join token", JOIN_SECONDS)
     if status != 200:
         raise Retry(f"the server {url} is not ready: {status}")
-    if machine.role == "server":
-        # The members of etcd; a server with SQLite has no such path.
-        status, _, _ = fetch(f"{url}/db/info", headers, ours, seconds=seconds)
-        if status != 200:
-            raise Retry(f"the server {url} has no etcd to join: {status}")
 
 
 def is_active(machine: Machine) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from boot import (
+    backups,
     datastore,
     files,
     k3s,
@@ -61,6 +62,7 @@ FILES = (
     # k3s's unit requires the mount of its data before anything is moved there.
     Phase("configure", k3s.configure),
     Phase("data-volume", volume.mount, lambda machine: bool(machine.node.data_volume)),
+    Phase("backups", backups.install, backups.are_configured),
 )
 START = (
     Phase("datastore", datastore.require),

@@ -26,6 +26,9 @@ from localcloud.machines.volumes import Volumes
 LABEL = "k3s-aws.localcloud"
 INSTANCE_LABEL = "k3s-aws.instance"
 
+# How long a machine may take to shut down; EC2 gives it a few minutes.
+GRACE_SECONDS = 240
+
 
 @dataclass(frozen=True, kw_only=True)
 class MachineSpec:
@@ -76,11 +79,17 @@ class Machines:
         with translate_errors(f"machine {instance_id}"):
             self.container(instance_id).start()
 
-    def stop(self, instance_id: str, grace_seconds: int = 10) -> None:
-        """Shuts the machine down; its disk and addresses stay."""
+    def stop(self, instance_id: str, grace_seconds: int = GRACE_SECONDS) -> None:
+        """Shuts the machine down, at last by force; its disk and addresses stay."""
         with translate_errors(f"machine {instance_id}"):
             if container := self._find(instance_id):
                 container.stop(timeout=grace_seconds)
+
+    def console(self, instance_id: str) -> bytes:
+        """What the machine wrote to its console, over all its starts; empty when it is gone."""
+        with translate_errors(f"machine {instance_id}"):
+            container = self._find(instance_id)
+            return container.logs() if container else b""
 
     def remove(self, instance_id: str) -> None:
         """Removes the machine and its volumes; its network too when it was the last one there."""
@@ -185,6 +194,8 @@ class Machines:
             name=self._name(spec.instance_id),
             hostname=spec.hostname.split(".", 1)[0],
             detach=True,
+            # /dev/console.
+            tty=True,
             # qemu-user hands real-time signals on under other numbers.
             stop_signal="SIGPWR" if spec.emulated else "SIGRTMIN+3",
             environment={"container": "docker"},

@@ -21,7 +21,7 @@ from tests.cloud_init.simulated_machine import (
 
 PREPARED = ["identity", "ssh", "secrets", "download-k3s", "configure"]
 SERVER_PHASES = [*PREPARED, "datastore", "start-k3s", "node-ready"]
-AGENT_PHASES = [*PREPARED, "wait-for-server", "start-k3s", "node-ready"]
+AGENT_PHASES = [*PREPARED, "drain", "wait-for-server", "start-k3s", "node-ready"]
 
 
 def test_a_server_goes_through_its_phases(machine: SimulatedMachine) -> None:

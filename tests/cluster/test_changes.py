@@ -108,6 +108,10 @@ OTHER: Mapping[str, Any] = {
     "cluster.k3s.registries": {"mirrors": {"docker.io": {}}},
     "cluster.k3s.server": {"debug": True},
     "cluster.k3s.agent": {"debug": True},
+    "cluster.backup.everyHours": 6,
+    "cluster.backup.keepDays": 30,
+    "cluster.backup.keepAfterDestroy": True,
+    "cluster.backup.kmsKeyArn": f"arn:aws:kms:eu-central-1:123456789012:key/mrk-{'0a' * 16}",
     "cluster.manifests[].name": "other",
     "cluster.manifests[].content": FILES["b.yaml"],
     "cluster.manifests[].file": "b.yaml",
@@ -132,6 +136,10 @@ DNS_NAME = {
 }
 # What the configuration has before, where the key needs more than BASE.
 NEEDS: Mapping[str, Mapping[str, Any]] = {
+    **{
+        f"cluster.backup.{key}": {"cluster.backup.everyHours": 12}
+        for key in ("keepDays", "keepAfterDestroy", "kmsKeyArn")
+    },
     "cluster.proxy.noProxy": {"cluster.proxy.httpProxy": "http://squid.example.com:3128"},
     "cluster.image.loginUser": {"cluster.image.id": OWN_IMAGE},
     "cluster.servers.image.loginUser": {"cluster.servers.image.id": OWN_IMAGE},
@@ -254,6 +262,7 @@ def _applied(cluster: Cluster, node: Node) -> tuple[Any, ...]:
             server_private_ips=tuple(f"10.64.0.{10 + n}" for n in range(cluster.servers.count)),
             endpoint_host=wanted.hostname or f"{wanted.type} {wanted.internal} {public}",
             bucket="the-bucket" if cluster.k3s.from_bucket else None,
+            backup_bucket="the-bucket",
         ),
         "vol-0123456789abcdef0" if node.role == "server" else None,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pulumi
 import pytest
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs
@@ -14,12 +16,12 @@ POOL = {"name": "agents", "count": 4, "instanceType": "t4g.small"}
 SERVER, *AGENTS = ("demo-servers-0", *(f"demo-agents-{index}" for index in range(4)))
 
 
-def order_of(existing: dict[str, int], max_unavailable: int = 1) -> list[tuple[str, str]]:
+def order_of(
+    existing: dict[str, int], max_unavailable: int = 1, pools: Sequence[str] = ("agents",)
+) -> list[tuple[str, str]]:
     """Instances and nodes in the order in which the engine got them."""
-    built = build(
-        {**CONFIGURATION, "pools": [{**POOL, "maxUnavailable": max_unavailable}]},
-        existing=existing,
-    )
+    made = [{**POOL, "name": each, "maxUnavailable": max_unavailable} for each in pools]
+    built = build({**CONFIGURATION, "pools": made}, existing=existing)
     return [(each.type, each.name) for each in built.resources if each.type in (INSTANCE, NODE)]
 
 
@@ -35,6 +37,18 @@ def test_as_many_as_may_be_unavailable_are_changed_together() -> None:
         assert order.index((NODE, before)) < order.index((INSTANCE, after))
     for name in first:
         assert order.index((INSTANCE, name)) < min(order.index((NODE, each)) for each in first)
+
+
+def test_each_pool_takes_its_own_turns() -> None:
+    """An instance that becomes another type is not touched before the node in front is Ready."""
+    existing = {"servers": 1, "agents": 4, "builders": 4}
+    order = order_of(existing, pools=("agents", "builders"))
+    for pool in ("agents", "builders"):
+        own = [each for each in order if f"-{pool}-" in each[1]]
+        names = [f"demo-{pool}-{index}" for index in range(4)]
+        assert own == [(kind, name) for name in names for kind in (INSTANCE, NODE)]
+    # The second pool does not wait for the first one.
+    assert order.index((INSTANCE, "demo-builders-0")) < order.index((NODE, "demo-agents-3"))
 
 
 @pytest.mark.parametrize("existing", [{}, {"servers": 1}, {"agents": 0}])

@@ -80,6 +80,8 @@ class _Client:
     def __init__(self, kubeconfig: Path) -> None:
         config = yaml.safe_load(kubeconfig.read_text())
         self._pool = _pool(config)
+        # Others may have written to the same cluster.
+        self._prefix = f"write-{time.time_ns():x}"
         self._numbers = itertools.count()
         self._acknowledged: list[str] = []
         self.seen = Seen()
@@ -103,7 +105,7 @@ class _Client:
         self.seen.gap_seconds = max(self.seen.gap_seconds, time.monotonic() - succeeded)
 
     def write(self) -> bool:
-        name = f"write-{next(self._numbers)}"
+        name = f"{self._prefix}-{next(self._numbers)}"
         metadata = {"name": name, "labels": {LABEL: ""}}
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
         done = self._request("POST", "/api/v1/namespaces/default/configmaps", body) == 201
