@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+import pulumi_aws as aws
 
 from cluster import backup, bucket, network, node_config, parameters
 from cluster.machine_files import NodeConfig
@@ -15,7 +16,16 @@ from cluster.model import Cluster, Node
 from cluster.model import NodePool as PoolPlan
 from cluster.node_config import Addresses, NodeContext
 from cluster.spec import Architecture
-from components import backups, bom, console, endpoint, error_hooks, parameter, retries
+from components import (
+    backups,
+    bom,
+    console,
+    data_volume,
+    endpoint,
+    error_hooks,
+    parameter,
+    retries,
+)
 from components.address import Address, AddressArgs
 from components.bucket import Bucket, BucketArgs
 from components.control_plane import ControlPlane, ControlPlaneArgs
@@ -53,7 +63,7 @@ class K3sCluster(pulumi.ComponentResource):
     A k3s cluster on EC2 (k3s:aws:K3sCluster).
 
     Creates the network, the credentials, a role for servers and one for agents, the addresses, the
-    machines, and the kubeconfigs. It is there when every node is Ready.
+    servers' data volumes, the machines, and the kubeconfigs. It is there when every node is Ready.
     """
 
     api_endpoint: pulumi.Output[str]
@@ -100,6 +110,7 @@ class K3sCluster(pulumi.ComponentResource):
         self._bucket = self._create_bucket()
         self._backups = backups.create(name, cluster, self._child)
         self._addresses = {node.suffix: self._create_address(node) for node in cluster.nodes}
+        self._volumes = {node.suffix: self._create_volume(node) for node in self._servers()}
         self.snapshots = (
             pulumi.Output.format("s3://{0}/{1}", self._backups.bucket_name, backup.folder(cluster))
             if self._backups
@@ -180,6 +191,11 @@ class K3sCluster(pulumi.ComponentResource):
             self._child,
         )
 
+    def _create_volume(self, node: Node) -> aws.ebs.Volume:
+        name = f"{self._name}-{node.suffix}"
+        cluster = self._args.cluster
+        return data_volume.create(name, cluster, node, self._parameters.tags, self._child)
+
     def _create_endpoint(self) -> endpoint.Endpoint:
         return endpoint.create(
             self._name,
@@ -240,13 +256,17 @@ class K3sCluster(pulumi.ComponentResource):
         return Datastore(
             self._name,
             DatastoreArgs(
-                storage_id=ETCD if self._args.cluster.has_etcd else server.instance.id,
+                storage_id=self._storage_id(),
                 first_server=server.node,
                 record_name=parameters.datastore(self._args.cluster),
                 tags=self._parameters.tags,
             ),
             self._child,
         )
+
+    def _storage_id(self) -> pulumi.Input[str]:
+        cluster = self._args.cluster
+        return ETCD if cluster.has_etcd else self._volumes[cluster.nodes[0].suffix].id
 
     def _existing(self, pool: PoolPlan) -> pulumi.Output[int]:
         return self._args.existing_machines.apply(lambda counts: counts.get(pool.name, 0))
@@ -264,6 +284,7 @@ class K3sCluster(pulumi.ComponentResource):
                 has_datastore=pool.role == "server" and self._args.datastore_on_root_volume,
                 boot_program=self._args.boot_program,
                 node_config=self._node_config(node),
+                data_volume=self._volumes.get(node.suffix),
                 datastore_id=datastore_id,
                 access=self._access,
                 secrets=self._credentials.secrets[node.role],
@@ -280,7 +301,7 @@ class K3sCluster(pulumi.ComponentResource):
         }
 
     def _node_config(self, node: Node) -> pulumi.Output[NodeConfig]:
-        address = self._addresses[node.suffix]
+        address, volume = self._addresses[node.suffix], self._volumes.get(node.suffix)
 
         def build(known: Mapping[str, Any]) -> NodeConfig:
             context = NodeContext(
@@ -291,7 +312,7 @@ class K3sCluster(pulumi.ComponentResource):
                 registry_auth=bool(self._args.registry_auth),
             )
             addresses = Addresses(private_ip=known["private"], public_ip=known["public"])
-            return node_config.build(self._args.cluster, node, addresses, context)
+            return node_config.build(self._args.cluster, node, addresses, context, known["volume"])
 
         return pulumi.Output.all(
             private=address.private_ip,
@@ -299,5 +320,6 @@ class K3sCluster(pulumi.ComponentResource):
             servers=[self._addresses[each.suffix].private_ip for each in self._servers()],
             host=self._endpoint.host,
             bucket=self._bucket.bucket_name if self._bucket else None,
+            volume=volume.id if volume else None,
             backups=self._backups.bucket_name if self._backups else None,
         ).apply(build)

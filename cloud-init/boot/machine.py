@@ -24,7 +24,7 @@ class Node:
     The node configuration, /etc/k3s-aws/node.json, whose fields cluster/machine_files.py declares.
 
     `server_urls` are the servers that this machine can join, without itself; `public_ip` is None on
-    a private machine.
+    a private machine. `data_volume` is empty on an agent.
     """
 
     role: str
@@ -40,6 +40,8 @@ class Node:
     server_urls: Sequence[str]
     datastore_parameter: str
     may_create_cluster: bool
+    data_volume: str
+    data_volume_gib: int
     backup: Mapping[str, Any] | None
     private_ip: str
     public_ip: str | None
@@ -72,6 +74,8 @@ def parse_node(content: Mapping[str, Any]) -> Node:
         server_urls=_others(pool, own["privateIp"]),
         datastore_parameter=pool["datastoreParameter"] if pool["role"] == "server" else "",
         may_create_cluster=own.get("mayCreateCluster", False),
+        data_volume=own.get("dataVolume", ""),
+        data_volume_gib=own.get("dataVolumeGib", 0),
         backup=pool.get("backup"),
         private_ip=own["privateIp"],
         public_ip=own.get("publicIp"),

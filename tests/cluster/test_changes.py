@@ -68,6 +68,7 @@ OTHER: Mapping[str, Any] = {
     **{f"cluster.image.{key}": value for key, value in IMAGE.items()},
     **{f"cluster.servers.{key}": value for key, value in MACHINE.items()},
     **{f"cluster.pools[].{key}": value for key, value in MACHINE.items()},
+    "cluster.servers.dataVolumeGib": 40,
     "cluster.servers.count": 3,
     "cluster.endpoint.type": "loadBalancer",
     "cluster.endpoint.internal": True,
@@ -271,6 +272,7 @@ def _applied(cluster: Cluster, node: Node) -> tuple[Any, ...]:
             bucket="the-bucket" if cluster.k3s.from_bucket else None,
             backup_bucket="the-bucket",
         ),
+        "vol-0123456789abcdef0" if node.role == "server" else None,
     )
     return built, cluster.rotation
 
