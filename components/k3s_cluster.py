@@ -110,12 +110,12 @@ class K3sCluster(pulumi.ComponentResource):
         self._bucket = self._create_bucket()
         self._backups = backups.create(name, cluster, self._child)
         self._addresses = {node.suffix: self._create_address(node) for node in cluster.nodes}
-        self._volumes = {node.suffix: self._create_volume(node) for node in self._servers()}
         self.snapshots = (
             pulumi.Output.format("s3://{0}/{1}", self._backups.bucket_name, backup.folder(cluster))
             if self._backups
             else None
         )
+        self._volumes = {node.suffix: self._create_volume(node) for node in self._servers()}
         self._roles = MachineRoles(
             name,
             cluster,
@@ -320,6 +320,6 @@ class K3sCluster(pulumi.ComponentResource):
             servers=[self._addresses[each.suffix].private_ip for each in self._servers()],
             host=self._endpoint.host,
             bucket=self._bucket.bucket_name if self._bucket else None,
-            volume=volume.id if volume else None,
             backups=self._backups.bucket_name if self._backups else None,
+            volume=volume.id if volume else None,
         ).apply(build)

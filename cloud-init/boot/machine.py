@@ -40,9 +40,9 @@ class Node:
     server_urls: Sequence[str]
     datastore_parameter: str
     may_create_cluster: bool
+    backup: Mapping[str, Any] | None
     data_volume: str
     data_volume_gib: int
-    backup: Mapping[str, Any] | None
     private_ip: str
     public_ip: str | None
     drain_seconds: float
@@ -74,9 +74,9 @@ def parse_node(content: Mapping[str, Any]) -> Node:
         server_urls=_others(pool, own["privateIp"]),
         datastore_parameter=pool["datastoreParameter"] if pool["role"] == "server" else "",
         may_create_cluster=own.get("mayCreateCluster", False),
+        backup=pool.get("backup"),
         data_volume=own.get("dataVolume", ""),
         data_volume_gib=own.get("dataVolumeGib", 0),
-        backup=pool.get("backup"),
         private_ip=own["privateIp"],
         public_ip=own.get("publicIp"),
         drain_seconds=pool.get("drainSeconds", 0),

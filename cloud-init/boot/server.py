@@ -61,8 +61,8 @@ FILES = (
     Phase("manifests", manifests.install, manifests.are_configured),
     # k3s's unit requires the mount of its data before anything is moved there.
     Phase("configure", k3s.configure),
-    Phase("data-volume", volume.mount, lambda machine: bool(machine.node.data_volume)),
     Phase("backups", backups.install, backups.are_configured),
+    Phase("data-volume", volume.mount, lambda machine: bool(machine.node.data_volume)),
 )
 START = (
     Phase("datastore", datastore.require),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from boot import k3s, offline, volume
+from boot import k3s, volume
 from tests.cloud_init import simulated_volume
 from tests.cloud_init.simulated_machine import INSTANCE, SimulatedMachine
 from tests.cloud_init.simulated_volume import BY_ID, ID, MOUNT, PowerLossError, SimulatedVolume
@@ -278,7 +280,7 @@ class Interruption:
         self.left = nth
 
     def patch(self, patch: pytest.MonkeyPatch, operation: str) -> None:
-        owner = {"copytree": offline.shutil, "sync": offline.os, "rename": Path}[operation]
+        owner = {"copytree": shutil, "sync": os, "rename": Path}[operation]
         original = getattr(owner, operation)
 
         def interrupted(*args: object, **kwargs: object) -> object:

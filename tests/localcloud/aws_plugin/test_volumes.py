@@ -158,9 +158,7 @@ def test_a_volume_cannot_be_attached_to_an_instance_that_has_ended(engine: Engin
     inputs = {"deviceName": "/dev/sdf", "instanceId": instance_id, "volumeId": volume}
     with pytest.raises(grpc.RpcError) as caught:
         engine.create(ATTACHMENT, inputs)
-    assert f"instance {instance_id} is terminated, not running or stopped" in str(
-        caught.value.details()
-    )
+    assert f"instance {instance_id} is terminated, not running or stopped" in str(caught.value)
 
 
 def test_a_device_that_stays_in_use_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,7 +156,12 @@ def test_a_command_on_files_sees_those_of_the_process_that_asks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[list[str]] = []
-    monkeypatch.setattr(commands, "run", lambda words: asked.append(words) or "")
+
+    def run(words: list[str]) -> str:
+        asked.append(words)
+        return ""
+
+    monkeypatch.setattr(commands, "run", run)
     commands.run_here(["losetup", "--list"])
     monkeypatch.setattr(commands, "is_root", lambda: True)
     commands.run_here(["losetup", "--list"])
