@@ -98,6 +98,7 @@ def _read(top: Section, stack: str, read_file: manifests.ReadFile) -> ClusterSpe
         manifests=applied,
         identities=allowed,
         admin_kubeconfig=top["adminKubeconfig"],
+        allow_data_loss=top["allowDataLoss"],
         own_tags=tags.read(top),
         rotation=Rotation(**top["rotation"].arguments()),
         proxy=proxy.read(top["proxy"]),

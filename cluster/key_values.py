@@ -1,27 +1,34 @@
-"""The values of the configuration's keys in a resolved cluster: those of a node, and the others."""
+"""
+The values of the configuration's keys in a resolved cluster: which reach its nodes, and which none.
+
+A key that is left out has its default.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from cluster import endpoint, releases
-from cluster.model import Cluster, Node
+from cluster.model import Cluster, NodePool
 from cluster.spec import TAG_PREFIX
 
 
-def of_node(cluster: Cluster, node: Node) -> dict[str, Any]:
-    """What of the configuration reaches a node, by key."""
+def of_every_node(cluster: Cluster) -> dict[str, Any]:
+    """What of the configuration reaches every node, by key."""
     return {
         "cluster.name": cluster.name,
         # Each machine has the addresses of all servers.
         "cluster.servers.count": cluster.servers.count,
-        **(_of_endpoint(cluster) if node.role == "server" else {}),
-        **_of_k3s(cluster, node),
+        **_of_k3s(cluster),
         **{f"cluster.rotation.{key}": each for key, each in _rotation(cluster).items()},
         **{f"cluster.proxy.{key}": each for key, each in _proxy(cluster).items()},
-        **_of_pool(node),
-        **_of_network(cluster, node),
+        **_of_network(cluster),
     }
+
+
+def of_pool(cluster: Cluster, pool: NodePool) -> dict[str, Any]:
+    """What of the configuration reaches the nodes of a pool besides, by key."""
+    return {**_of_role(cluster, pool), **_of_pool(pool)}
 
 
 def _of_endpoint(cluster: Cluster) -> dict[str, Any]:
@@ -55,38 +62,47 @@ def _proxy(cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def _of_k3s(cluster: Cluster, node: Node) -> dict[str, Any]:
+def _of_k3s(cluster: Cluster) -> dict[str, Any]:
     k3s, path = cluster.k3s, "cluster.k3s"
-    sha256 = k3s.sha256[node.architecture]
-    pinned = releases.PINNED.get(k3s.version, {}).get(node.architecture)
-    passed = {key: v for key, v in k3s.keys_of(node.role).items() if key not in node.pool.k3s}
-    shared = {
+    return {
         f"{path}.version": k3s.version,
         f"{path}.downloadUrl": None if k3s.from_bucket else k3s.download_url,
         f"{path}.bucket": k3s.from_bucket,
-        # A pinned one follows from the version.
-        f"{path}.sha256.{node.architecture}": None if sha256 == pinned else sha256,
         f"{path}.flannelBackend": k3s.flannel_backend,
         f"{path}.registries": k3s.registries,
-        f"{path}.{node.role}": passed,
     }
-    if node.role == "agent":
+
+
+def _of_role(cluster: Cluster, pool: NodePool) -> dict[str, Any]:
+    k3s, path = cluster.k3s, "cluster.k3s"
+    sha256 = k3s.sha256[pool.architecture]
+    pinned = releases.PINNED.get(k3s.version, {}).get(pool.architecture)
+    passed = {key: v for key, v in k3s.keys_of(pool.role).items() if key not in pool.k3s}
+    shared = {
+        # A pinned one follows from the version.
+        f"{path}.sha256.{pool.architecture}": None if sha256 == pinned else sha256,
+        f"{path}.{pool.role}": passed,
+    }
+    if pool.role == "agent":
         # Its machine drains it, too.
         return {**shared, "cluster.drainSeconds": cluster.drain_seconds}
     return {
         **shared,
         **{f"{path}.components.{name}": False for name in k3s.disabled},
         f"{path}.secretsEncryption": k3s.secrets_encryption,
+        **_of_endpoint(cluster),
         "cluster.backup.everyHours": cluster.backup.every_hours if cluster.backup else None,
         "cluster.manifests": [each for each in cluster.manifests if not each.of_chart],
         "cluster.charts": [each for each in cluster.manifests if each.of_chart],
     }
 
 
-def _of_pool(node: Node) -> dict[str, Any]:
-    pool, image = node.pool, node.pool.image
-    path = "cluster.servers" if node.role == "server" else "cluster.pools[]"
+def _of_pool(pool: NodePool) -> dict[str, Any]:
+    image = pool.image
+    path = "cluster.servers" if pool.role == "server" else "cluster.pools[]"
+    several = {} if pool.role == "server" else {f"{path}.maxUnavailable": pool.max_unavailable}
     return {
+        **several,
         f"{path}.instanceType": pool.instance_type,
         f"{path}.rootVolumeGib": pool.root_volume_gib,
         f"{path}.labels": pool.labels,
@@ -102,14 +118,10 @@ def _of_pool(node: Node) -> dict[str, Any]:
     }
 
 
-def _of_network(cluster: Cluster, node: Node) -> dict[str, Any]:
+def _of_network(cluster: Cluster) -> dict[str, Any]:
     ranges, path = cluster.network, "cluster.network"
-    subnet = cluster.subnets[node.subnet]
-    own = subnet.id is None
     return {
-        f"{path}.vpcCidr": ranges.vpc_cidr if own else None,
-        f"{path}.availabilityZones": (node.subnet, subnet.zone, subnet.cidr) if own else None,
-        f"{path}.subnetIds": subnet.id,
+        f"{path}.vpcCidr": ranges.vpc_cidr if cluster.vpc_id is None else None,
         f"{path}.publicAddresses": ranges.public_addresses,
         f"{path}.clusterCidr": ranges.cluster_cidr,
         f"{path}.serviceCidr": ranges.service_cidr,
@@ -133,6 +145,7 @@ def of_no_node(cluster: Cluster) -> dict[str, Any]:
         "cluster.identities": cluster.identities,
         **_of_backup(cluster),
         "cluster.adminKubeconfig": cluster.admin_kubeconfig,
+        "cluster.allowDataLoss": cluster.allow_data_loss,
         "cluster.nodeDeadlineSeconds": cluster.node_deadline_seconds,
         "cluster.drainSeconds": cluster.drain_seconds,
     }

@@ -230,6 +230,7 @@ class ClusterSpec:
     manifests: tuple[Manifest, ...] = ()
     identities: tuple[Identity, ...] = ()
     admin_kubeconfig: bool = False
+    allow_data_loss: bool = False
     own_tags: Mapping[str, str] = field(default_factory=dict)
     rotation: Rotation = Rotation()
     proxy: Proxy | None = None

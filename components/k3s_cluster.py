@@ -44,6 +44,8 @@ class K3sClusterArgs:
     """The operator's own SSH key to log in with; secret."""
     existing_machines: pulumi.Output[dict[str, int]]
     """How many machines of each pool exist already (components/rollout.py)."""
+    datastore_on_root_volume: bool = False
+    """Whether servers must not be replaced, since their data would be lost with them."""
 
 
 class K3sCluster(pulumi.ComponentResource):
@@ -259,6 +261,7 @@ class K3sCluster(pulumi.ComponentResource):
                 address=self._addresses[node.suffix],
                 profile_name=self._roles.of(node).profile_name,
                 image_id=node.pool.image_id,
+                has_datastore=pool.role == "server" and self._args.datastore_on_root_volume,
                 boot_program=self._args.boot_program,
                 node_config=self._node_config(node),
                 datastore_id=datastore_id,

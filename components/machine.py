@@ -43,6 +43,8 @@ class MachineArgs:
     address: Address
     profile_name: pulumi.Input[str]
     image_id: pulumi.Input[str]
+    has_datastore: bool
+    """Whether the datastore is on its root volume, so that it must not be replaced."""
     boot_program: Mapping[str, str]
     """All modules; a machine gets those of its role."""
     node_config: pulumi.Output[NodeConfig]
@@ -143,16 +145,15 @@ class Machine(pulumi.ComponentResource):
             modules = boot_program.of_role(args.boot_program, args.node.role)
             return user_data.encode(user_data.render(text, modules))
 
-        template = plugin.MachineTemplate(
-            name,
-            {
-                "generation": args.node.generation,
-                "networkInterfaceId": args.address.interface_id,
-                "imageId": args.image_id,
-                "userData": args.node_config.apply(render),
-            },
-            pulumi.ResourceOptions(parent=self),
-        )
+        inputs: plugin.MachineTemplateInputs = {
+            "generation": args.node.generation,
+            "networkInterfaceId": args.address.interface_id,
+            "imageId": args.image_id,
+            "userData": args.node_config.apply(render),
+        }
+        if args.has_datastore:
+            inputs["hasDatastore"] = True
+        template = plugin.MachineTemplate(name, inputs, pulumi.ResourceOptions(parent=self))
         return aws.ec2.Instance(
             name,
             ami=template.imageId,

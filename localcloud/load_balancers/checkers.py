@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from localcloud.load_balancers.checks import passes
-from localcloud.load_balancers.health import UNHEALTHY, Health, HealthTable
+from localcloud.load_balancers.checks import Node, passes
+from localcloud.load_balancers.health import UNHEALTHY, HealthTable
 from localcloud.load_balancers.model import (
     EVERY_ZONE,
     Configuration,
@@ -34,8 +34,8 @@ class Checkers:
         """Checks the targets that a listener of the configuration may send connections to."""
         self._configuration = wanted
         due = {
-            ((group.arn, target.id, target.port), target.address): (balancer.arn, target)
-            for balancer, group in _in_use(wanted)
+            ((group.arn, target.id, target.port), target.address): (balancer.arn, port, target)
+            for balancer, port, group in _in_use(wanted)
             for target in group.targets
             if target.address and target.zone in {*balancer.nodes, EVERY_ZONE}
         }
@@ -43,9 +43,8 @@ class Checkers:
             self._tasks.pop(gone).cancel()
         self._health.keep(key for key, _ in self._tasks)
         for checked in due.keys() - self._tasks.keys():
-            balancer, target = due[checked]
-            health = self._health.begin(checked[0])
-            checking = self._check(balancer, checked[0], target, health)
+            self._health.begin(checked[0])
+            checking = self._check(checked[0], *due[checked])
             self._tasks[checked] = asyncio.create_task(checking)
 
     def end(self) -> None:
@@ -53,24 +52,24 @@ class Checkers:
         for task in self._tasks.values():
             task.cancel()
 
-    async def _check(self, arn: str, key: TargetKey, target: Target, health: Health) -> None:
-        loop = asyncio.get_running_loop()
+    async def _check(self, key: TargetKey, arn: str, port: int, target: Target) -> None:
+        loop, health = asyncio.get_running_loop(), self._health.entry(key)
         while True:
             began = loop.time()
             balancer = self._configuration.balancers.get(arn)
             group = self._configuration.groups.get(key[0])
             if balancer is None or group is None:
                 return
-            source = balancer.nodes.get(target.zone) or next(iter(balancer.nodes.values()))
-            passed = await passes(self._network, group.check, target, source)
+            address = balancer.nodes.get(target.zone) or next(iter(balancer.nodes.values()))
+            passed = await passes(self._network, group.check, target, Node(address, port))
             if health.record(passed, group.check) and health.state == UNHEALTHY:
                 self._on_unhealthy(key)
             await asyncio.sleep(max(0.0, began + group.check.interval_seconds - loop.time()))
 
 
-def _in_use(wanted: Configuration) -> list[tuple[LoadBalancer, TargetGroup]]:
+def _in_use(wanted: Configuration) -> list[tuple[LoadBalancer, int, TargetGroup]]:
     return [
-        (balancer, wanted.groups[listener.group])
+        (balancer, listener.port, wanted.groups[listener.group])
         for balancer in wanted.balancers.values()
         for listener in balancer.listeners
         if listener.group in wanted.groups

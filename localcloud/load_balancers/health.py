@@ -55,9 +55,12 @@ class HealthTable:
 
     _entries: dict[TargetKey, Health] = field(default_factory=dict)
 
-    def begin(self, key: TargetKey) -> Health:
-        """The entry of a target that is checked from now on."""
+    def begin(self, key: TargetKey) -> None:
+        """Makes the entry of a target that is checked from now on."""
         self._entries[key] = Health()
+
+    def entry(self, key: TargetKey) -> Health:
+        """The entry of a target that is checked."""
         return self._entries[key]
 
     def keep(self, keys: Iterable[TargetKey]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from localcloud.load_balancers.checkers import Checkers
 from localcloud.load_balancers.frontends import Frontends
-from localcloud.load_balancers.health import HealthTable
+from localcloud.load_balancers.health import HEALTHY, HealthTable
 from localcloud.load_balancers.model import Configuration, TargetKey
 from localcloud.load_balancers.network import Network
 
@@ -37,6 +37,7 @@ class LoadBalancers:
         on_active: Callable[[str], None],
     ) -> None:
         self._read, self._network, self._on_active = read, network, on_active
+        self._health = health
         self._configuration = Configuration(balancers={}, groups={})
         self._assigned: set[str] = set()
         self._frontends = Frontends(network, health, random.Random())  # noqa: S311 - no secret
@@ -107,7 +108,15 @@ class LoadBalancers:
             self._assigned = addresses
 
     def _became_unhealthy(self, key: TargetKey) -> None:
+        """
+        Ends the connections to a target, except where the load balancer fails open.
+
+        https://docs.aws.amazon.com/elasticloadbalancing/latest/network/target-group-health-checks.html
+        """
         group = self._configuration.groups.get(key[0])
         log.info("%s: target %s:%d is unhealthy", *key)
-        if group is not None and group.ends_connections_of_unhealthy:
+        if group is None or not group.ends_connections_of_unhealthy:
+            return
+        others = ((group.arn, each.id, each.port) for each in group.targets)
+        if any(self._health.state(each) == HEALTHY for each in others):
             self._frontends.reset_targets([key])

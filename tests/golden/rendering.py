@@ -18,6 +18,8 @@ from cluster import (
     node_config,
     parameters,
     policies,
+    record,
+    record_json,
 )
 from cluster import user_data as user_data_text
 from cluster.model import Cluster, Node
@@ -61,7 +63,11 @@ def load(example: str) -> Cluster:
 def render(example: str) -> dict[str, str]:
     """The files of the example: for the whole cluster, and for the first node of each pool."""
     cluster = load(example)
-    files = {"cluster.yaml": _yaml(_outline(cluster)), "ingress.yaml": _yaml(_ingress(cluster))}
+    files = {
+        "cluster.yaml": _yaml(_outline(cluster)),
+        "ingress.yaml": _yaml(_ingress(cluster)),
+        f"{record.OUTPUT}.json": _json(record_json.render(record.of(cluster))),
+    }
     for role in network.ROLES:
         shared = list(map(_arn, parameters.readable_by(cluster, role)))
         own = {

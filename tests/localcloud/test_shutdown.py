@@ -8,19 +8,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 import yaml
 
 from tests.localcloud.api_client import counting
-from tests.localcloud.running_cluster import Machine, machines_of, until
+from tests.localcloud.running_cluster import Machine, machines_of
 from tests.localcloud.stacks import CLUSTER, ROOT, Stack, local_cloud
 
 pytestmark = pytest.mark.localcloud
 
 UP = ("up", "--yes", "--skip-preview")
+DEADLINE_SECONDS = 180.0
 LABELS = {"example.com/web": "yes"}
 DEPLOYMENT = {
     "apiVersion": "apps/v1",
@@ -56,7 +58,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         stack.configure(
             network={**cluster["network"], "vpcCidr": "10.67.0.0/16"},
             pools=[pool, {**pool, "name": "spot", "count": 1, "spot": True}],
-            drainSeconds=60,
             nodeDeadlineSeconds=150,
         )
         stack.pulumi(*UP)
@@ -115,7 +116,7 @@ def test_machines_that_stop_and_start_or_reboot_serve_again_at_the_same_endpoint
     stack: Stack,
 ) -> None:
     machines, before = machines_of(stack), stack.nodes()
-    server, agent = machines[0], machines[-1]
+    agent = machines[-1]
     kubectl(stack, "cordon", agent.name)
     ec2, kubeconfig = stack.client("ec2"), stack.kubeconfig("adminKubeconfig")
     ids = [each.instance_id for each in machines]
@@ -130,21 +131,21 @@ def test_machines_that_stop_and_start_or_reboot_serve_again_at_the_same_endpoint
                 ec2.get_waiter("instance_stopped").wait(InstanceIds=some)
                 ec2.start_instances(InstanceIds=some)
             until(
-                lambda starts=starts, some=some: all(
-                    is_ready_since(stack, each, starts[each.instance_id])
-                    for each in machines
-                    if each.instance_id in some
+                partial(
+                    are_ready_since,
+                    stack,
+                    [each for each in machines if each.instance_id in some],
+                    starts,
                 ),
                 "a kubelet does not report again",
             )
             until(lambda: unschedulable(stack) == {agent.name}, "a node stays cordoned")
         assert not seen.lost
-        # What an operator does not say twice, such as the server's address, is the same.
+        # An agent that goes takes nothing of the API with it.
         assert len(some) > 1 or seen.gap_seconds < 5
-    assert server.role == "server"
     kubectl(stack, "uncordon", agent.name)
     assert stack.nodes() == before
-    assert set(stack.summary("--refresh")) == {"same"}
+    stack.pulumi("preview", "--refresh", "--expect-no-changes")
 
 
 def test_the_error_of_a_machine_that_reports_nothing_has_its_console(stack: Stack) -> None:
@@ -183,8 +184,16 @@ def test_a_cluster_that_is_destroyed_does_not_wait_for_pods(stack: Stack) -> Non
     stack.pulumi("destroy", "--yes", "--skip-preview")
     seconds = time.monotonic() - began
     print(f"destroyed in {seconds:.0f} s")
-    # A drain of pods that a budget keeps would take drainSeconds.
-    assert seconds < 60
+    # A drain of pods that a budget keeps would take drainSeconds, 120.
+    assert seconds < 100
+
+
+def until(holds: Callable[[], Any], what: str) -> None:
+    """Longer than what waits for a start: all machines shut down and boot at once here."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.3)
 
 
 def kubectl(stack: Stack, *words: str) -> str:
@@ -240,17 +249,21 @@ def started(stack: Stack, machine: Machine) -> str:
     )[:19]
 
 
-def is_ready_since(stack: Stack, machine: Machine, start: str) -> bool:
-    """Whether the machine started later than that, and its kubelet reported Ready since."""
+def are_ready_since(stack: Stack, machines: Sequence[Machine], starts: Mapping[str, str]) -> bool:
+    """Whether all started later than that, and their kubelets reported Ready since."""
     try:
-        node = json.loads(kubectl(stack, "get", "node", machine.name, "-o", "json"))["status"]
+        nodes = {each["metadata"]["name"]: each for each in items(stack, "nodes")}
     except AssertionError:
         return False
-    return started(stack, machine) > start and any(
-        each["type"] == "Ready"
-        and each["status"] == "True"
-        and each["lastHeartbeatTime"] > started(stack, machine)
-        for each in node["conditions"]
+    return all(
+        started(stack, machine) > starts[machine.instance_id]
+        and any(
+            each["type"] == "Ready"
+            and each["status"] == "True"
+            and each["lastHeartbeatTime"] > started(stack, machine)
+            for each in nodes[machine.name]["status"]["conditions"]
+        )
+        for machine in machines
     )
 
 

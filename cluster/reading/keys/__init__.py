@@ -75,6 +75,11 @@ _KEYS: dict[str, Key] = {
     "adminKubeconfig": Boolean(
         "the administrator's kubeconfig as output `adminKubeconfig`", Effect.NONE, default=False
     ),
+    "allowDataLoss": Boolean(
+        "allows an update that loses the datastore; set it for that update alone",
+        Effect.NONE,
+        default=False,
+    ),
     "nodeDeadlineSeconds": Integer(
         "how long a node may take from its creation, or a change, to Ready",
         Effect.NONE,

@@ -71,23 +71,41 @@ def test_a_target_that_fails_its_checks_gets_no_new_connections(running: Running
     assert running.names() == {"again", B.id}
 
 
+def connections(running: Running, opened: ExitStack) -> dict[str, socket.socket]:
+    """A connection to each of two targets."""
+    clients: dict[str, socket.socket] = {}
+    while len(clients) < 2:
+        client = opened.enter_context(running.network.dial(PUBLIC, PORT))
+        clients[client.recv(64).decode()] = client
+    return clients
+
+
 def test_connections_to_a_target_that_becomes_unhealthy_are_ended(running: Running) -> None:
-    running.serve(A)
-    with running.network.dial(PUBLIC, PORT) as client:
-        client.recv(64)
+    running.serve(A, B)
+    with ExitStack() as opened:
+        clients = connections(running, opened)
         running.network.fail(A.id, PORT)
-        assert ended(client)
+        assert ended(clients[A.id])
+        assert responds(clients[B.id])
 
 
-def test_they_are_kept_where_the_group_keeps_them(running: Running) -> None:
-    running.change(ends_connections_of_unhealthy=False)
+def test_they_are_kept_where_no_target_is_healthy(running: Running) -> None:
     running.serve(A)
     with running.network.dial(PUBLIC, PORT) as client:
         client.recv(64)
         running.network.fail(A.id, PORT)
         running.becomes(A.id, "unhealthy")
-        client.sendall(b"still there")
-        assert client.recv(64) == b"still there"
+        assert responds(client)
+
+
+def test_they_are_kept_where_the_group_keeps_them(running: Running) -> None:
+    running.change(ends_connections_of_unhealthy=False)
+    running.serve(A, B)
+    with ExitStack() as opened:
+        clients = connections(running, opened)
+        running.network.fail(A.id, PORT)
+        running.becomes(A.id, "unhealthy")
+        assert responds(clients[A.id])
 
 
 def test_a_deregistered_target_keeps_its_connections_and_gets_no_new_ones(
@@ -95,10 +113,7 @@ def test_a_deregistered_target_keeps_its_connections_and_gets_no_new_ones(
 ) -> None:
     running.serve(A, B)
     with ExitStack() as opened:
-        clients: dict[str, socket.socket] = {}
-        while len(clients) < 2:
-            client = opened.enter_context(running.network.dial(PUBLIC, PORT))
-            clients[client.recv(64).decode()] = client
+        clients = connections(running, opened)
         running.change(targets=(B,), draining=frozenset({(A.id, PORT)}))
         until(lambda: running.state(A.id) != "healthy")
         assert running.names() == {B.id}

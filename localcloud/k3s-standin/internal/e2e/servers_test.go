@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,6 +13,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
 // member is a server with embedded etcd, on an address of its own.
@@ -31,7 +36,8 @@ func newMember(t *testing.T, number int, more ...map[string]any) *member {
 	for _, each := range append([]map[string]any{{
 		"node-name": s.name, "node-ip": address, "bind-address": address, "token": serverSecret,
 		"etcd-arg": []string{"heartbeat-interval=100", "election-timeout=1000"}, "kubelet-arg": m.kubelet(""),
-		"kube-controller-manager-arg": []string{"node-monitor-grace-period=4s", "node-monitor-period=1s"},
+		"kube-controller-manager-arg": []string{"node-monitor-grace-period=4s", "node-monitor-period=1s",
+			"leader-elect-lease-duration=6s", "leader-elect-renew-deadline=5s", "leader-elect-retry-period=1s"},
 	}}, more...) {
 		maps.Copy(s.settings, each)
 	}
@@ -162,13 +168,55 @@ func sameEverywhere(t *testing.T, all []*member) {
 	}
 }
 
+// knowsAddresses tells the cluster where its servers are: Kubernetes takes no loopback addresses.
+func (s *member) knowsAddresses(all []*member) {
+	s.t.Helper()
+	dir := s.machine.path("data", "server", "tls", "etcd")
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "client.crt"), filepath.Join(dir, "client.key"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM([]byte(s.machine.read("data/server/tls/etcd/server-ca.crt")))
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{"https://" + s.address + ":2379"},
+		TLS: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer client.Close()
+	var addresses []string
+	for _, each := range all {
+		addresses = append(addresses, each.address+":6443")
+	}
+	text, err := json.Marshal(addresses)
+	if err == nil {
+		_, err = client.Put(s.t.Context(), "k3s/apiaddresses", string(text))
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 func killedServer(t *testing.T, all []*member) {
 	first, second := all[0], all[1]
+	second.knowsAddresses(all)
+	m := newMachine(t)
+	m.configure(map[string]any{"server": first.url(), "token": serverSecret, "node-name": "worker",
+		"node-ip": "127.0.0.2", "kubelet-arg": m.kubelet("")})
+	worker := m.start("agent")
+	worker.waitLog("Updated load balancer server addresses")
+	seen := &cluster{service: second.service}
 	first.end(syscall.SIGKILL)
+	seen.waitHeartbeat(t, "worker", time.Now())
+	worker.end(syscall.SIGKILL)
+	seen.waitNode(t, "worker", "Unknown")
+	worker = m.start("agent") // its server is still down
+	seen.waitNode(t, "worker", "True")
 	eventually(t, "a write without the first server", func() (bool, string) {
 		out, err := second.k3s("kubectl", "create", "configmap", "without")
 		return err == nil, out
 	})
+	worker.end(syscall.SIGTERM)
 	first.up().waitReady()
 	first.kubectl("get", "configmap", "without")
 	first.waitVoters("server-1", "server-2", "server-3")

@@ -24,6 +24,7 @@ import (
 	"k3s-aws/localcloud/k3s-standin/internal/config"
 	"k3s-aws/localcloud/k3s-standin/internal/etcd"
 	"k3s-aws/localcloud/k3s-standin/internal/pki"
+	"k3s-aws/localcloud/k3s-standin/internal/server"
 	"k3s-aws/localcloud/k3s-standin/internal/token"
 )
 
@@ -37,6 +38,7 @@ const (
 func TestMain(m *testing.M) {
 	if home := os.Getenv(homeVariable); home != "" {
 		etcd.ManageEvery, etcd.TestEvery = 2*time.Second, 500*time.Millisecond
+		server.LeaseDuration, server.RenewDeadline, server.RetryPeriod = 6*time.Second, 5*time.Second, time.Second
 		os.Exit(cli.Main(os.Args, paths(home)))
 	}
 	os.Exit(m.Run())
@@ -253,7 +255,7 @@ func newCluster(t *testing.T, more ...map[string]any) *cluster {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	server, err := pki.EnsureAuthority(dir, "server-ca", "placed-server-ca", time.Now)
+	authority, err := pki.EnsureAuthority(dir, "server-ca", "placed-server-ca", time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +273,7 @@ func newCluster(t *testing.T, more ...map[string]any) *cluster {
 		"kube-controller-manager-arg": []string{"node-monitor-grace-period=4s", "node-monitor-period=1s"},
 		"kubelet-arg":                 m.kubelet(""),
 	}}, more...)...)
-	return &cluster{service: m.start("server"), url: fmt.Sprintf("https://127.0.0.1:%d", port), caPEM: server.PEM, client: client}
+	return &cluster{service: m.start("server"), url: fmt.Sprintf("https://127.0.0.1:%d", port), caPEM: authority.PEM, client: client}
 }
 
 // kubelet writes a kubelet's configuration, which makes a dead node show soon, and gives the arguments that

@@ -19,7 +19,7 @@ type Server struct{ cluster *Cluster }
 func NewServer(ctx context.Context, at, secret, authorityFile string) (*Server, error) {
 	cluster, err := known(at, secret, authorityFile)
 	if err == nil && cluster == nil {
-		cluster, err = validate(ctx, at, secret)
+		cluster, err = validate(ctx, at, secret, nil)
 	}
 	if err != nil {
 		return nil, err

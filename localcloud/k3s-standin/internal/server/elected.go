@@ -14,11 +14,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// The times of k3s's own controllers: another server takes over at the latest after the first.
-const (
-	leaseDuration = 45 * time.Second
-	renewDeadline = 30 * time.Second
-	retryPeriod   = 2 * time.Second
+// The times of k3s's own controllers: another server takes over at the latest after the first. Tests shorten them.
+var (
+	LeaseDuration = 45 * time.Second
+	RenewDeadline = 30 * time.Second
+	RetryPeriod   = 2 * time.Second
 )
 
 // elected runs something on one server at a time. A server that loses its lease ends, as in k3s.
@@ -30,7 +30,7 @@ func elected(ctx context.Context, client kubernetes.Interface, name, node string
 			LeaseMeta: metav1.ObjectMeta{Name: name, Namespace: metav1.NamespaceSystem}, Client: client.CoordinationV1(),
 			LockConfig: resourcelock.ResourceLockConfig{Identity: identity(node)},
 		},
-		LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod, ReleaseOnCancel: true,
+		LeaseDuration: LeaseDuration, RenewDeadline: RenewDeadline, RetryPeriod: RetryPeriod, ReleaseOnCancel: true,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(ctx context.Context) {
 				defer close(leading)

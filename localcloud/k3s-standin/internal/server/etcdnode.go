@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -45,7 +46,10 @@ func (s *server) followNodes(ctx context.Context, d *etcdDatastore) error {
 	report := func(ctx context.Context, states []etcd.State) { s.reportMembers(ctx, lister, states) }
 	d.report.Store(&report)
 	return elected(ctx, s.client, "k3s-etcd", s.config.Name, func(ctx context.Context) error {
-		return runMembers(ctx, s.client, d.member, informer)
+		parts, ctx := errgroup.WithContext(ctx)
+		parts.Go(func() error { return s.keepAddresses(ctx, d) })
+		parts.Go(func() error { return runMembers(ctx, s.client, d.member, informer) })
+		return parts.Wait()
 	})
 }
 

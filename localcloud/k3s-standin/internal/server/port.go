@@ -47,12 +47,12 @@ func (p *port) serve(handler http.Handler, certFile, keyFile string) error {
 		ErrorLog:  log.New(io.Discard, "", 0), // as in k3s
 	}
 	p.early.SetKeepAlivesEnabled(false) // whoever asks again is to reach the API server
-	go func() {
-		if err := p.early.ServeTLS(p.current, "", ""); err != nil && !errors.Is(err, http.ErrServerClosed) &&
+	go func(server *http.Server, listener net.Listener) {
+		if err := server.ServeTLS(listener, "", ""); err != nil && !errors.Is(err, http.ErrServerClosed) &&
 			!errors.Is(err, net.ErrClosed) {
 			logrus.Errorf("server stopped: %v", err)
 		}
-	}()
+	}(p.early, p.current)
 	return nil
 }
 

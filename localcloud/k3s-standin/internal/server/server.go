@@ -121,6 +121,7 @@ func newServer(c *config.Server, files *files, store datastore, data *bootstrap.
 		ServerSecret: files.token, AgentSecret: files.agent, PasswordFile: c.PasswordFile,
 		Agents: forAgents(c), Now: time.Now, Rotate: s.rotateToken,
 	}
+	s.supervisor.Servers = s.addresses
 	if several, ok := store.(*etcdDatastore); ok {
 		s.supervisor.Etcd = several
 	}

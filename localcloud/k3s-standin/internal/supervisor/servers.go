@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,9 +9,12 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/sirupsen/logrus"
 )
+
+const serversTimeout = 5 * time.Second
 
 // RotateRequest is the body of PUT /v1-k3s/token.
 type RotateRequest struct {
@@ -26,6 +30,22 @@ func (s *Supervisor) bootstrap(w http.ResponseWriter, r *http.Request, _ caller)
 	}
 	_, password, _ := r.BasicAuth()
 	body, err := s.Etcd.Bootstrap(r.Context(), password)
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	answer(w, "application/json", body)
+}
+
+// apiServers tells a node to which servers it may connect.
+func (s *Supervisor) apiServers(w http.ResponseWriter, r *http.Request, _ caller) {
+	ctx, cancel := context.WithTimeout(r.Context(), serversTimeout)
+	defer cancel()
+	servers := s.Servers(ctx)
+	if servers == nil {
+		servers = []string{}
+	}
+	body, err := json.Marshal(servers)
 	if err != nil {
 		refuse(w, http.StatusInternalServerError, err.Error())
 		return

@@ -60,6 +60,8 @@ type Supervisor struct {
 	Now          pki.Clock
 	// Rotate gives the server another token; an empty one means any.
 	Rotate func(ctx context.Context, newToken string) error
+	// Servers are where the API servers of the cluster are, each as host and port.
+	Servers func(ctx context.Context) []string
 	// Etcd is nil on SQLite.
 	Etcd Etcd
 
@@ -82,6 +84,7 @@ func (s *Supervisor) Wrap(api http.Handler) http.Handler {
 	} {
 		mux.Handle(prefix+path, s.allow(s.whenReady(handle), agent, node))
 	}
+	mux.Handle(prefix+"apiservers", s.allow(s.apiServers, agent, node))
 	mux.Handle(prefix+"config", s.allow(s.config, agent, node))
 	mux.Handle(prefix+"server-bootstrap", s.allow(s.bootstrap, server))
 	mux.HandleFunc(datastorePrefix, s.datastore)
