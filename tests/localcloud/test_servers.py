@@ -62,6 +62,23 @@ def test_three_servers_outlive_the_loss_of_one(stack: Stack) -> None:
     assert json.loads(stack.pulumi("stack", "export"))["deployment"].get("resources", []) == []
 
 
+def test_one_server_becomes_three_then_five_and_three_again(stack: Stack) -> None:
+    content = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]
+    # From the first day, since another endpoint is another kubeconfig.
+    stack.configure(servers={**content["servers"], "count": 1}, endpoint={"type": "loadBalancer"})
+    stack.pulumi(*UP)
+    (first,) = servers(stack)
+    for count in (3, 5, 3):
+        with api_client.counting(stack.kubeconfig("adminKubeconfig")) as seen:
+            stack.configure(servers={**content["servers"], "count": count})
+            stack.pulumi(*UP)
+        assert seen.lost == set()
+        assert servers(stack)[0]["name"] == first["name"]
+        _nodes_equal_the_instances(stack)
+    assert stack.summary() == {"same": stack.summary()["same"]}
+    stack.pulumi("destroy", "--yes")
+
+
 def _nodes_equal_the_instances(stack: Stack) -> None:
     """Every node is Ready, there are no others, and the servers are the members of etcd."""
     expected = {each["name"] for each in stack.nodes()}
