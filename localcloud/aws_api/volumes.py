@@ -80,7 +80,8 @@ def described(ec2: Any) -> Iterator[EbsVolume]:
             volume_id=volume.id,
             gib=int(volume.size),
             instance_id=attachment.instance.id if attachment else None,
-            instance_runs=bool(attachment) and attachment.instance.state in ("pending", "running"),
+            instance_runs=attachment is not None
+            and attachment.instance.state in ("pending", "running"),
             state=attachment.status if attachment else None,
         )
 

@@ -24,6 +24,8 @@ from localcloud.machines.volumes import Volumes
 
 LABEL = "k3s-aws.localcloud"
 INSTANCE_LABEL = "k3s-aws.instance"
+# EC2 gives an operating system some minutes to shut down.
+GRACE_SECONDS = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +77,8 @@ class Machines:
         with translate_errors(f"machine {instance_id}"):
             self.container(instance_id).start()
 
-    def stop(self, instance_id: str, grace_seconds: int = 10) -> None:
-        """Shuts the machine down; its disk and addresses stay."""
+    def stop(self, instance_id: str, grace_seconds: int = GRACE_SECONDS) -> None:
+        """Shuts the machine down, which ends its services; its disk and addresses stay."""
         with translate_errors(f"machine {instance_id}"):
             if container := self._find(instance_id):
                 container.stop(timeout=grace_seconds)

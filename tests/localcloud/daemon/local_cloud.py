@@ -97,7 +97,7 @@ class RecordingMachines:
         self._record("start", instance_id)
         self._pids[instance_id] = next(self._next)
 
-    def stop(self, instance_id: str, grace_seconds: int = 10) -> None:
+    def stop(self, instance_id: str, grace_seconds: int = 120) -> None:
         self._record("stop", instance_id)
         self._pids.pop(instance_id, None)
 
