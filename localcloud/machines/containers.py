@@ -142,8 +142,8 @@ class Machines:
             for network in self._docker.networks.list(filters={"label": self._label}):
                 network.remove()
                 removed.append(f"network {network.name}")
-        removed += self.volumes.remove_everything()
-        return removed + elastic_ips.withdraw(self.cloud_id) + vpcs.withdraw(self.cloud_id)
+        removed += elastic_ips.withdraw(self.cloud_id) + vpcs.withdraw(self.cloud_id)
+        return removed + self.volumes.remove_everything()
 
     @property
     def _label(self) -> str:
