@@ -66,7 +66,7 @@ def _vpc(ec2: Any, arguments: Arguments) -> ApiError | None:
 
 def _interface(ec2: Any, arguments: Arguments) -> ApiError | None:
     interface = ec2.enis.get(_one(arguments, "NetworkInterfaceId"))
-    if interface is not None and interface.instance is not None:
+    if interface is not None and (interface.instance is not None or interface.requester_managed):
         message = f"Network interface '{interface.id}' is currently in use."
         return "InvalidParameterValue", message
     return None
@@ -74,7 +74,10 @@ def _interface(ec2: Any, arguments: Arguments) -> ApiError | None:
 
 def _gateway(ec2: Any, arguments: Arguments) -> ApiError | None:
     vpc_id = _one(arguments, "VpcId")
-    if any(each.eni and each.eni.subnet.vpc_id == vpc_id for each in list(ec2.addresses)):
+    mapped = [each.eni for each in list(ec2.addresses) if each.eni]
+    # A load balancer's address is no Elastic IP.
+    mapped += [each for each in _interfaces(ec2) if each.requester_managed and each.public_ip]
+    if any(each.subnet.vpc_id == vpc_id for each in mapped):
         return (
             "DependencyViolation",
             f"Network {vpc_id} has some mapped public address(es). Please unmap those public "

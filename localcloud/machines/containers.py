@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import docker.errors
 import docker.types
 
 from localcloud.errors import MachineError
-from localcloud.machines import elastic_ips, ingress, sockets, vpcs
+from localcloud.machines import elastic_ips, host_addresses, ingress, sockets, vpcs
 from localcloud.machines.commands import inside
 from localcloud.machines.docker_client import archive, connect, translate_errors
 from localcloud.machines.ingress import Ingress
@@ -24,8 +25,8 @@ from localcloud.machines.volumes import Volumes
 
 LABEL = "k3s-aws.localcloud"
 INSTANCE_LABEL = "k3s-aws.instance"
-# EC2 gives an operating system some minutes to shut down.
-GRACE_SECONDS = 120
+# How long a machine may take to shut down; EC2 gives it a few minutes.
+GRACE_SECONDS = 240
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +79,16 @@ class Machines:
             self.container(instance_id).start()
 
     def stop(self, instance_id: str, grace_seconds: int = GRACE_SECONDS) -> None:
-        """Shuts the machine down, which ends its services; its disk and addresses stay."""
+        """Shuts the machine down, at last by force; its disk and addresses stay."""
         with translate_errors(f"machine {instance_id}"):
             if container := self._find(instance_id):
                 container.stop(timeout=grace_seconds)
+
+    def console(self, instance_id: str) -> bytes:
+        """What the machine wrote to its console, over all its starts; empty when it is gone."""
+        with translate_errors(f"machine {instance_id}"):
+            container = self._find(instance_id)
+            return container.logs() if container else b""
 
     def remove(self, instance_id: str) -> None:
         """Removes the machine and its volumes; its network too when it was the last one there."""
@@ -132,6 +139,14 @@ class Machines:
         """Replaces the whole table of Elastic IPs, each with its private address."""
         elastic_ips.publish(self.cloud_id, addresses)
 
+    def assign(self, addresses: Collection[str]) -> None:
+        """Gives this host exactly these private addresses, which belong to no machine."""
+        host_addresses.assign(self.cloud_id, addresses)
+
+    def listen_here(self, address: str, port: int) -> socket.socket:
+        """A socket that listens on an address of this host."""
+        return host_addresses.listen_here(address, port)
+
     def remove_everything(self) -> list[str]:
         """Removes every trace of this cloud on the host; gives what it removed, by name."""
         removed = []
@@ -142,6 +157,7 @@ class Machines:
             for network in self._docker.networks.list(filters={"label": self._label}):
                 network.remove()
                 removed.append(f"network {network.name}")
+        removed += host_addresses.withdraw(self.cloud_id)
         removed += elastic_ips.withdraw(self.cloud_id) + vpcs.withdraw(self.cloud_id)
         return removed + self.volumes.remove_everything()
 
@@ -177,6 +193,8 @@ class Machines:
             name=self._name(spec.instance_id),
             hostname=spec.hostname.split(".", 1)[0],
             detach=True,
+            # /dev/console.
+            tty=True,
             # qemu-user hands real-time signals on under other numbers.
             stop_signal="SIGPWR" if spec.emulated else "SIGRTMIN+3",
             environment={"container": "docker"},

@@ -39,7 +39,7 @@ class Volume(Ec2Kind):
         type="VolumeType",
     )
 
-    def refused(self, inputs: Inputs) -> Iterator[tuple[str, str]]:
+    def faults(self, inputs: Inputs) -> Iterator[tuple[str, str]]:
         if inputs.get("size") is None:
             yield "size", "one of `size,snapshot_id` must be specified"
         kind = inputs.get("type") or DEFAULT_TYPE

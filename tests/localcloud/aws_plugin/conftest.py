@@ -187,7 +187,7 @@ def engine(endpoint: str) -> Iterator[Engine]:
     server = Server(Servicer(AwsProvider(), environment(nobody), nobody))
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         stub = ResourceProviderStub(channel)
-        services = ("ec2", "iam", "s3", "servicequotas", "ssm", "sts")
+        services = ("ec2", "elbv2", "iam", "route53", "s3", "servicequotas", "ssm", "sts")
         stub.Configure(
             provider_pb2.ConfigureRequest(
                 args=encode(

@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
@@ -21,6 +21,7 @@ from localcloud.daemon import Daemon
 from localcloud.errors import MachineError
 from localcloud.instance.servers import METADATA
 from localcloud.machines import Ingress, MachineSpec
+from tests.localcloud.load_balancers.loopback_network import LoopbackNetwork
 
 DEADLINE_SECONDS = 10.0
 
@@ -80,6 +81,7 @@ class RecordingMachines:
     admitted: dict[str, list[Ingress]] = field(default_factory=dict)
     published: dict[str, str] = field(default_factory=dict)
     sockets: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+    consoles: dict[str, bytes] = field(default_factory=dict)
     failing: dict[str, str] = field(default_factory=dict)
     opened: threading.Event = field(default_factory=threading.Event)
     _pids: dict[str, int] = field(default_factory=dict)
@@ -97,9 +99,12 @@ class RecordingMachines:
         self._record("start", instance_id)
         self._pids[instance_id] = next(self._next)
 
-    def stop(self, instance_id: str, grace_seconds: int = 120) -> None:
+    def stop(self, instance_id: str) -> None:
         self._record("stop", instance_id)
         self._pids.pop(instance_id, None)
+
+    def console(self, instance_id: str) -> bytes:
+        return self.consoles.get(instance_id, b"")
 
     def remove(self, instance_id: str) -> None:
         self._record("remove", instance_id)
@@ -124,6 +129,12 @@ class RecordingMachines:
     def publish(self, addresses: Mapping[str, str]) -> None:
         self.published = dict(addresses)
 
+    def assign(self, addresses: Collection[str]) -> None:
+        raise AssertionError("the load balancers here have a network of their own")
+
+    def listen_here(self, address: str, port: int) -> socket.socket:
+        raise AssertionError("the load balancers here have a network of their own")
+
     def remove_everything(self) -> list[str]:
         return []
 
@@ -146,6 +157,7 @@ class LocalCloud:
     home: Path
     machines: RecordingMachines
     daemon: Daemon
+    outside: LoopbackNetwork
 
     @property
     def endpoint(self) -> str:

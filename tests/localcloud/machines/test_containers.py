@@ -14,7 +14,7 @@ import pytest
 import requests.exceptions
 
 from localcloud.errors import MachineError
-from localcloud.machines import containers, docker_client, elastic_ips, vpcs
+from localcloud.machines import containers, docker_client, elastic_ips, host_addresses, vpcs
 from localcloud.machines.containers import Machines, MachineSpec
 from localcloud.machines.ingress import Ingress, render
 from tests.localcloud.machines.engine import Engine, Network
@@ -281,11 +281,13 @@ def test_everything_of_a_cloud_is_removed_and_named(
 ) -> None:
     monkeypatch.setattr(elastic_ips, "withdraw", lambda cloud_id: [f"chain K3SAWS-{cloud_id}"])
     monkeypatch.setattr(vpcs, "withdraw", lambda cloud_id: [f"chain K3SAWS-{cloud_id}-VPC"])
+    monkeypatch.setattr(host_addresses, "withdraw", lambda _: ["address 10.64.0.9"])
     machines.create(SPEC)
     machines.start("i-1")
     assert machines.remove_everything() == [
         "machine i-1",
         f"network k3saws-{CLOUD}-{SPEC.network}",
+        "address 10.64.0.9",
         f"chain K3SAWS-{CLOUD}",
         f"chain K3SAWS-{CLOUD}-VPC",
     ]
