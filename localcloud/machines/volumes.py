@@ -52,7 +52,8 @@ class Volumes:
     """
 
     def __init__(self, folder: Path, execute: Execute) -> None:
-        self._folder, self._execute = folder, execute
+        # As the kernel names a file, from whichever folder it was asked.
+        self._folder, self._execute = folder.resolve(), execute
 
     def attach(self, instance_id: str, volume_id: str, gib: int) -> None:
         """Gives the volume to a running machine, or shows there that it has grown."""
@@ -131,12 +132,12 @@ class Volumes:
 
     def _devices(self) -> dict[str, str]:
         """The loop devices on files of this cloud, by volume id."""
-        folder, found = self._folder.resolve(), {}
+        found = {}
         for each in BLOCK_DEVICES.glob("loop*/loop/backing_file"):
             with suppress(OSError):
                 # Of a file that is gone the kernel says so behind its name.
                 file = Path(each.read_text().strip().removesuffix(" (deleted)"))
-                if file.parent == folder:
+                if file.parent == self._folder:
                     found[file.name] = each.parent.parent.name
         return found
 
