@@ -25,7 +25,6 @@ from localcloud.machines.volumes import Volumes
 
 LABEL = "k3s-aws.localcloud"
 INSTANCE_LABEL = "k3s-aws.instance"
-
 # How long a machine may take to shut down; EC2 gives it a few minutes.
 GRACE_SECONDS = 240
 
@@ -159,8 +158,8 @@ class Machines:
                 network.remove()
                 removed.append(f"network {network.name}")
         removed += host_addresses.withdraw(self.cloud_id)
-        removed += self.volumes.remove_everything()
-        return removed + elastic_ips.withdraw(self.cloud_id) + vpcs.withdraw(self.cloud_id)
+        removed += elastic_ips.withdraw(self.cloud_id) + vpcs.withdraw(self.cloud_id)
+        return removed + self.volumes.remove_everything()
 
     @property
     def _label(self) -> str:
