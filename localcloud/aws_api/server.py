@@ -42,7 +42,7 @@ class Hooks:
     on_change: Callable[[str, Arguments], None]
     status: Callable[[], Mapping[str, Any]]
     calls: set[str] = field(default_factory=set)
-    """The calls of operators so far, such as `ec2:RunInstances`; without those of S3."""
+    """The calls of operators, such as `ec2:RunInstances`; without those of S3 and Route 53."""
 
 
 def prepare(home: Path) -> None:

@@ -60,6 +60,18 @@ def test_connections_are_passed_on_in_both_directions(running: Running) -> None:
     assert received == content
 
 
+def test_nothing_is_lost_where_the_client_reads_slowly(running: Running) -> None:
+    running.serve(A)
+    running.network.serve(A.id, PORT, "x" * 2_000_000)
+    with running.network.dial(PUBLIC, PORT) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        client.shutdown(socket.SHUT_WR)
+        received = 0
+        while chunk := client.recv(8192):
+            received += len(chunk)
+    assert received == 2_000_000
+
+
 def test_a_target_that_fails_its_checks_gets_no_new_connections(running: Running) -> None:
     running.serve(A, B)
     assert running.names() == {A.id, B.id}
