@@ -186,6 +186,16 @@ class Identity:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Backup:
+    """Snapshots of the datastore, and for how many days S3 keeps each."""
+
+    every_hours: int
+    keep_days: int
+    keep_after_destroy: bool
+    kms_key_arn: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClusterSpec:
     """Everything that the configuration file has about a cluster."""
 
@@ -200,9 +210,11 @@ class ClusterSpec:
     manifests: tuple[Manifest, ...] = ()
     identities: tuple[Identity, ...] = ()
     admin_kubeconfig: bool = False
+    allow_data_loss: bool = False
     own_tags: Mapping[str, str] = field(default_factory=dict)
     rotation: Rotation = Rotation()
     proxy: Proxy | None = None
+    backup: Backup | None = None
     parameter_key_arn: str | None = None
     """The KMS key of the parameters, where it is not the account's own."""
     warnings: tuple[Problem, ...] = ()

@@ -9,13 +9,13 @@ from typing import Any
 
 import pulumi
 
-from cluster import bucket, network, node_config, parameters
+from cluster import backup, bucket, network, node_config, parameters
 from cluster.machine_files import NodeConfig
 from cluster.model import Cluster, Node
 from cluster.model import NodePool as PoolPlan
 from cluster.node_config import Addresses, NodeContext
 from cluster.spec import Architecture
-from components import bom, console, endpoint, error_hooks, parameter, retries
+from components import backups, bom, console, endpoint, error_hooks, parameter, retries
 from components.address import Address, AddressArgs
 from components.bucket import Bucket, BucketArgs
 from components.control_plane import ControlPlane, ControlPlaneArgs
@@ -44,6 +44,8 @@ class K3sClusterArgs:
     """The operator's own SSH key to log in with; secret."""
     existing_machines: pulumi.Output[dict[str, int]]
     """How many machines of each pool exist already (components/rollout.py)."""
+    datastore_on_root_volume: bool = False
+    """Whether servers must not be replaced, since their data would be lost with them."""
 
 
 class K3sCluster(pulumi.ComponentResource):
@@ -61,6 +63,8 @@ class K3sCluster(pulumi.ComponentResource):
     kubeconfigs: Mapping[str, pulumi.Output[str]]
     """By the identity's name, in the order of the configuration."""
     admin_kubeconfig: pulumi.Output[str] | None
+    snapshots: pulumi.Output[str] | None
+    """The folder of the snapshots, as an S3 URL."""
 
     def __init__(
         self, name: str, args: K3sClusterArgs, opts: pulumi.ResourceOptions | None = None
@@ -94,11 +98,18 @@ class K3sCluster(pulumi.ComponentResource):
         )
         self._parameters = self._parameters.of(self._credentials.authority)
         self._bucket = self._create_bucket()
+        self._backups = backups.create(name, cluster, self._child)
         self._addresses = {node.suffix: self._create_address(node) for node in cluster.nodes}
+        self.snapshots = (
+            pulumi.Output.format("s3://{0}/{1}", self._backups.bucket_name, backup.folder(cluster))
+            if self._backups
+            else None
+        )
         self._roles = MachineRoles(
             name,
             cluster,
             self._bucket,
+            self._backups,
             self._addresses,
             self._child,
             registry_auth=bool(args.registry_auth),
@@ -232,6 +243,7 @@ class K3sCluster(pulumi.ComponentResource):
                 address=self._addresses[node.suffix],
                 profile_name=self._roles.of(node).profile_name,
                 image_id=node.pool.image_id,
+                has_datastore=pool.role == "server" and self._args.datastore_on_root_volume,
                 boot_program=self._args.boot_program,
                 node_config=self._node_config(node),
                 datastore_id=datastore_id,
@@ -242,6 +254,7 @@ class K3sCluster(pulumi.ComponentResource):
                     self._roles.of(node).policy,
                     *self._credentials.parameters[node.role],
                     *(self._bucket.objects if self._bucket else ()),
+                    *(self._backups.objects if self._backups else ()),
                 ],
                 tags=self._tags,
             )
@@ -255,6 +268,7 @@ class K3sCluster(pulumi.ComponentResource):
             context = NodeContext(
                 server_private_ips=tuple(known["servers"]),
                 bucket=known["bucket"],
+                backup_bucket=known["backups"],
                 registry_auth=bool(self._args.registry_auth),
             )
             addresses = Addresses(private_ip=known["private"], public_ip=known["public"])
@@ -268,4 +282,5 @@ class K3sCluster(pulumi.ComponentResource):
                 for each in self._args.cluster.nodes_of(self._args.cluster.servers)
             ],
             bucket=self._bucket.bucket_name if self._bucket else None,
+            backups=self._backups.bucket_name if self._backups else None,
         ).apply(build)

@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from cluster import machine_files, parameters, user_data
+from cluster import boot_program, machine_files, parameters, user_data
 from cluster.machine_files import NodeConfig
 from cluster.model import Cluster, Node
 from cluster.spec import Spot
@@ -36,7 +36,10 @@ class MachineArgs:
     address: Address
     profile_name: pulumi.Input[str]
     image_id: pulumi.Input[str]
+    has_datastore: bool
+    """Whether the datastore is on its root volume, so that it must not be replaced."""
     boot_program: Mapping[str, str]
+    """All modules; a machine gets those of its role."""
     node_config: pulumi.Output[NodeConfig]
     datastore_id: pulumi.Input[str] | None
     """The data behind the servers that an agent joins."""
@@ -122,18 +125,18 @@ class Machine(pulumi.ComponentResource):
     ) -> aws.ec2.Instance:
         def render(node_config: NodeConfig) -> str:
             text = machine_files.node_file(node_config, args.cluster.node_deadline_seconds)
-            return user_data.encode(user_data.render(text, args.boot_program))
+            modules = boot_program.of_role(args.boot_program, args.node.role)
+            return user_data.encode(user_data.render(text, modules))
 
-        template = plugin.MachineTemplate(
-            name,
-            {
-                "generation": args.node.generation,
-                "networkInterfaceId": args.address.interface_id,
-                "imageId": args.image_id,
-                "userData": args.node_config.apply(render),
-            },
-            pulumi.ResourceOptions(parent=self),
-        )
+        inputs: plugin.MachineTemplateInputs = {
+            "generation": args.node.generation,
+            "networkInterfaceId": args.address.interface_id,
+            "imageId": args.image_id,
+            "userData": args.node_config.apply(render),
+        }
+        if args.has_datastore:
+            inputs["hasDatastore"] = True
+        template = plugin.MachineTemplate(name, inputs, pulumi.ResourceOptions(parent=self))
         return aws.ec2.Instance(
             name,
             ami=template.imageId,

@@ -47,6 +47,11 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("status", help="report what is running").add_argument(
         "--json", action="store_true"
     )
+    interrupting = commands.add_parser("interrupt", help="announce that EC2 takes a spot instance")
+    interrupting.add_argument("instance", help="the instance id")
+    interrupting.add_argument(
+        "--seconds", type=float, default=120.0, help="from the notice to the end (120)"
+    )
     commands.add_parser("logs", help="print the daemon's log").add_argument(
         "-f", "--follow", action="store_true"
     )
@@ -144,6 +149,8 @@ def act(arguments: argparse.Namespace) -> int:
             cloud.stop(say)
         case "status":
             return status(cloud, as_json=arguments.json)
+        case "interrupt":
+            print(cloud.interrupt(arguments.instance, arguments.seconds)["time"])
         case "logs":
             return logs(cloud, follow=arguments.follow)
         case "image":

@@ -20,10 +20,18 @@ from types import FrameType
 from typing import Any
 
 from localcloud import architectures
-from localcloud.aws_api import addresses, load_balancing, moto_patches, public_images, server
+from localcloud.aws_api import (
+    addresses,
+    console_output,
+    load_balancing,
+    moto_patches,
+    public_images,
+    server,
+)
 from localcloud.aws_api.ec2_constraints import ApiError, Arguments, violation
 from localcloud.aws_api.instance_states import InstanceStates
 from localcloud.aws_api.instances import Ec2Instance
+from localcloud.aws_api.interruptions import Interruptions
 from localcloud.aws_api.moto_state import MotoState
 from localcloud.instance import servers
 from localcloud.instance.authority import Authority
@@ -62,7 +70,11 @@ class Daemon:
         self._api = server.Api(
             port,
             server.Hooks(
-                region=REGION, check=self._check, on_change=self._on_change, status=self._status
+                region=REGION,
+                check=self._check,
+                on_change=self._on_change,
+                status=self._status,
+                interrupt=self._interrupt,
             ),
         )
         self._services = MachineServices(
@@ -83,6 +95,8 @@ class Daemon:
         public_images.publish_parameters(self.state.ssm)
         addresses.install(lambda: self.state.ec2, random.SystemRandom())
         moto_patches.install()
+        console_output.install(machines.console)
+        self._interruptions = Interruptions(lambda: self.state.ec2, self._wake)
         load_balancing.follow(self._health.reported)
 
     def run(self) -> None:
@@ -154,13 +168,20 @@ class Daemon:
         return violation(self.state.ec2, action, arguments)
 
     def _on_change(self, action: str, arguments: Arguments) -> None:
-        self._states.hold()
         if action == "RebootInstances":
             for name, values in arguments.items():
                 if name.startswith("InstanceId"):
                     self._reconciler.reboot(values[0])
+        self._wake()
+
+    def _wake(self) -> None:
+        self._states.hold()
         self._reconciler.wake()
         self._balancers.wake()
+
+    def _interrupt(self, instance_id: str, seconds: float) -> dict[str, Any]:
+        end = self._interruptions.announce(instance_id, seconds)
+        return {"instanceId": instance_id, "time": end.isoformat(timespec="seconds")}
 
     def _status(self) -> dict[str, Any]:
         published = {private: public for public, private in self.state.public_addresses().items()}

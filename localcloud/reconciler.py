@@ -218,6 +218,8 @@ class Reconciler:
         log.info("%s: stopped", instance_id)
 
     def _remove(self, instance_id: str) -> None:
+        # Its programs may still end in order.
+        self._host.stop(instance_id)
         self._host.remove(instance_id)
         self._close(instance_id)
         self._applied.reboots.discard(instance_id)

@@ -39,8 +39,10 @@ class Node:
     server_urls: Sequence[str]
     datastore_parameter: str
     may_create_cluster: bool
+    backup: Mapping[str, Any] | None
     private_ip: str
     public_ip: str | None
+    drain_seconds: float
 
 
 def read_node(root: Path) -> Node:
@@ -69,8 +71,10 @@ def parse_node(content: Mapping[str, Any]) -> Node:
         server_urls=pool["join"]["urls"] if pool["role"] == "agent" else (),
         datastore_parameter=pool["datastoreParameter"] if pool["role"] == "server" else "",
         may_create_cluster=own.get("mayCreateCluster", False),
+        backup=pool.get("backup"),
         private_ip=own["privateIp"],
         public_ip=own.get("publicIp"),
+        drain_seconds=pool.get("drainSeconds", 0),
     )
 
 

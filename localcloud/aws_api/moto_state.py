@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from localcloud.aws_api.instances import Ec2Instance, Role
@@ -43,12 +43,12 @@ class MotoState:
         """The name of every bucket."""
         return sorted(self.backend("s3").buckets)
 
-    def instances(self) -> list[Ec2Instance]:
-        """Every instance that is not terminated."""
+    def instances(self, states: Collection[str] = ALIVE) -> list[Ec2Instance]:
+        """Every instance that is in one of these states; without them, that is not terminated."""
         return [
             self._describe(each)
             for each in list(self.ec2.all_instances())
-            if each.state in ALIVE and each.nics
+            if each.state in states and each.nics
         ]
 
     def instance(self, instance_id: str) -> Ec2Instance:
@@ -156,7 +156,8 @@ class MotoState:
             yield from _admitted(network, gateway) if gateway else [str(network)]
         group_id = (rule.source_group or {}).get("GroupId")
         if group_id:
-            for other in self.instances():
+            # While a machine shuts down, its interface is in its groups.
+            for other in self.instances((*ALIVE, "shutting-down")):
                 if group_id in [member for member, _ in other.security_groups]:
                     yield f"{other.private_ip}/32"
             for interface in list(self.ec2.enis.values()):
@@ -200,6 +201,8 @@ class MotoState:
             tokens_required=options.http_tokens == "required",
             hop_limit=options.http_put_response_hop_limit,
             endpoint_enabled=options.http_endpoint == "enabled",
+            spot=instance.lifecycle == "spot",
+            interruption=getattr(instance, "interruption", None),
         )
 
     def _login_key(self, name: str | None) -> tuple[str, str] | None:

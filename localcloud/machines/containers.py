@@ -32,6 +32,8 @@ CAPABILITIES = tuple(
     LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP SYSLOG
     """.split()  # noqa: SIM905 - a list of thirty words reads worse
 )
+# How long a machine may take to shut down; EC2 gives it a few minutes.
+GRACE_SECONDS = 240
 # k3s and its containers write here; overlay on overlay is refused or slow.
 VOLUMES = ("/var/lib/rancher", "/var/lib/kubelet", "/var/lib/cni", "/var/log")
 
@@ -83,11 +85,17 @@ class Machines:
         with translate_errors(f"machine {instance_id}"):
             self.container(instance_id).start()
 
-    def stop(self, instance_id: str, grace_seconds: int = 10) -> None:
-        """Shuts the machine down; its disk and addresses stay."""
+    def stop(self, instance_id: str, grace_seconds: int = GRACE_SECONDS) -> None:
+        """Shuts the machine down, at last by force; its disk and addresses stay."""
         with translate_errors(f"machine {instance_id}"):
             if container := self._find(instance_id):
                 container.stop(timeout=grace_seconds)
+
+    def console(self, instance_id: str) -> bytes:
+        """What the machine wrote to its console, over all its starts; empty when it is gone."""
+        with translate_errors(f"machine {instance_id}"):
+            container = self._find(instance_id)
+            return container.logs() if container else b""
 
     def remove(self, instance_id: str) -> None:
         """Removes the machine and its volumes; its network too when it was the last one there."""
@@ -181,6 +189,8 @@ class Machines:
             name=self._name(spec.instance_id),
             hostname=spec.hostname.split(".", 1)[0],
             detach=True,
+            # /dev/console.
+            tty=True,
             # qemu-user hands real-time signals on under other numbers.
             stop_signal="SIGPWR" if spec.emulated else "SIGRTMIN+3",
             environment={"container": "docker"},

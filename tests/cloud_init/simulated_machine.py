@@ -82,6 +82,8 @@ class Systemd:
     commands: list[list[str]] = field(default_factory=list)
     active: set[str] = field(default_factory=set)
     on_k3s_start: Callable[[], None] = lambda: None
+    # What other programs return for their arguments, by name.
+    programs: dict[str, Callable[[Sequence[str]], tuple[int, str]]] = field(default_factory=dict)
     # What `sshd -T` prints.
     sshd_config: Callable[[], str] = str
     # How often systemd started k3s by itself; another start does not end the count.
@@ -96,6 +98,8 @@ class Systemd:
         if words[0] == "ssh-keygen":
             is_key = "PRIVATE KEY" in Path(words[-1]).read_text()
             return (0, "ssh-ed25519 AAAA\n") if is_key else (255, "")
+        if Path(words[0]).name in self.programs:
+            return self.programs[Path(words[0]).name](words[1:])
         if words[0].endswith("/sshd"):
             return 0, self.sshd_config()
         if words[0] == "journalctl":
@@ -109,7 +113,7 @@ class Systemd:
         if words[1] == "stop":
             self.active.discard(words[-1])
             self.process = 0
-        if words[1] == "restart" and words[-1].startswith("k3s"):
+        if words[1] == "restart" and words[-1] in ("k3s", "k3s-agent"):
             self._polls = 0
             self.active.discard(words[-1])
             self.process = self.restarts(words[-1])
@@ -276,7 +280,7 @@ class SimulatedMachine:
             "own": {
                 "privateIp": "10.64.0.10",
                 "hostKeyParameter": "/demo/host-key",
-                "mayCreateCluster": True,
+                "mayCreateCluster": role == "server",
             },
         }
         path = self.root / "etc/k3s-aws/node.json"
@@ -357,7 +361,22 @@ class _Aws(_Handler):
     """The metadata service, SSM and the download places."""
 
     def do_PUT(self) -> None:
-        self.respond(200, b"metadata-session-token")
+        if not self.path.startswith("/the-bucket/"):
+            self.respond(200, b"metadata-session-token")
+            return
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        signed = ("Content-Type", "Content-Length", "X-Amz-Checksum-SHA256")
+        digest = hashlib.sha256(body)
+        checksum = base64.b64encode(digest.digest()).decode()
+        if self._refused("PUT", *signed):
+            return
+        if self.headers["X-Amz-Content-SHA256"] != digest.hexdigest():
+            self.respond(400, b"XAmzContentSHA256Mismatch")
+        elif self.headers["X-Amz-Checksum-SHA256"] != checksum:
+            self.respond(400, b"BadDigest")
+        else:
+            self.machine.objects[self.path] = body
+            self.respond(200, b"")
 
     def do_GET(self) -> None:
         if self.path in self.machine.downloads:
@@ -369,18 +388,26 @@ class _Aws(_Handler):
         else:
             self._metadata(self.path.removeprefix("/latest/meta-data/"))
 
-    def _object(self) -> None:
-        signed = AWSRequest("GET", f"http://{self.headers['Host']}{self.path}")
+    def _refused(self, method: str, *names: str) -> bool:
+        """Whether S3 rejects the request, and has responded so."""
+        signed = AWSRequest(method, f"http://{self.headers['Host']}{self.path}")
         # What Amazon requires of S3's requests, over what every signature covers.
-        for name in ("Host", "X-Amz-Content-SHA256"):
+        for name in ("Host", "X-Amz-Content-SHA256", *names):
             signed.headers[name] = self.headers[name]
         stamp = self.headers["X-Amz-Date"]
         if self.machine.rejected_objects > 0:
             self.machine.rejected_objects -= 1
             self.respond(403, b"")
-        elif self.headers["Authorization"] != botocore_signature(signed, "s3", stamp):
+            return True
+        if self.headers["Authorization"] != botocore_signature(signed, "s3", stamp):
             self.respond(403, b"SignatureDoesNotMatch")
-        elif self.path not in self.machine.objects:
+            return True
+        return False
+
+    def _object(self) -> None:
+        if self._refused("GET"):
+            return
+        if self.path not in self.machine.objects:
             self.respond(404, b"NoSuchKey")
         else:
             self.respond(200, self.machine.objects[self.path])

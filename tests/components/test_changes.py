@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cluster import config
+from cluster import config, record
 from cluster.changes import plan_changes
 from cluster.effect import Effect
 from cluster.model import Cluster
@@ -117,6 +117,6 @@ def test_the_plan_equals_the_changes_of_the_resources(
     before: dict[str, Any], after: dict[str, Any]
 ) -> None:
     old, new = cluster(**before), cluster(**after)
-    plan = plan_changes(old, new)
+    plan = plan_changes(record.of(old), record.of(new))
     seen = observed(built(json.dumps(before)), built(json.dumps(after)))
     assert {node.name: node.effect for node in plan.nodes} == seen

@@ -9,7 +9,17 @@ from typing import Any
 
 import yaml
 
-from cluster import bucket, config, machine_files, network, node_config, parameters, policies
+from cluster import (
+    bucket,
+    config,
+    machine_files,
+    network,
+    node_config,
+    parameters,
+    policies,
+    record,
+    record_json,
+)
 from cluster import user_data as user_data_text
 from cluster.model import Cluster, Node
 from cluster.node_config import Addresses, NodeContext
@@ -52,7 +62,11 @@ def load(example: str) -> Cluster:
 def render(example: str) -> dict[str, str]:
     """The files of the example: for the whole cluster, and for the first node of each pool."""
     cluster = load(example)
-    files = {"cluster.yaml": _yaml(_outline(cluster)), "ingress.yaml": _yaml(_ingress(cluster))}
+    files = {
+        "cluster.yaml": _yaml(_outline(cluster)),
+        "ingress.yaml": _yaml(_ingress(cluster)),
+        f"{record.OUTPUT}.json": _json(record_json.render(record.of(cluster))),
+    }
     for role in network.ROLES:
         shared = list(map(_arn, parameters.readable_by(cluster, role)))
         own = {

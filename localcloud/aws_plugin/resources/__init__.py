@@ -1,6 +1,7 @@
 """The resource types of the stand-in, one class each, by AWS service."""
 
 from localcloud.aws_plugin.resources import (
+    buckets,
     compute,
     dns,
     iam,
@@ -16,6 +17,7 @@ from localcloud.aws_plugin.resources import (
 from localcloud.aws_plugin.resources.kind import Kind
 
 MODULES = (
+    buckets,
     compute,
     dns,
     iam,

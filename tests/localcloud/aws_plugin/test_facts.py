@@ -50,6 +50,8 @@ REPLACES = {
     "Bucket": "bucket",
     "BucketPublicAccessBlock": "bucket",
     "BucketObjectv2": "bucket key",
+    "BucketLifecycleConfiguration": "bucket",
+    "BucketServerSideEncryptionConfiguration": "bucket",
     # And subnets and security groups where one is removed, see test_load_balancers.py.
     "LoadBalancer": "internal loadBalancerType name",
     "TargetGroup": "ipAddressType name port protocol targetType vpcId",
@@ -83,7 +85,11 @@ def name_of(kind: Kind) -> str:
 def sdk(token: str, suffix: str = "") -> Any:
     """The class of a type in pulumi_aws."""
     _, module, name = token.split(":")
-    return getattr(importlib.import_module(f"pulumi_aws.{module.split('/')[0]}"), name + suffix)
+    found = importlib.import_module(f"pulumi_aws.{module.split('/')[0]}")
+    # Where an object inside of it has the usual name, the SDK has another one.
+    if suffix == "Args" and hasattr(found, f"{name}InitArgs"):
+        suffix = "InitArgs"
+    return getattr(found, name + suffix)
 
 
 @cache

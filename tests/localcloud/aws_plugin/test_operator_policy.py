@@ -34,6 +34,12 @@ S3 = {
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
     "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
     "DeleteBucketTagging": "PutBucketTagging",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+    "DeleteBucketLifecycle": "PutLifecycleConfiguration",
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
+    "DeleteBucketEncryption": "PutEncryptionConfiguration",
 }
 SERVICES = {"elbv2": "elasticloadbalancing"}
 CALL = re.compile(r"(?<!aws\.)\b(ec2|elbv2|iam|route53|ssm|s3)(?:\"\))?\.([a-z]+(?:_[a-z0-9]+)+)")

@@ -47,6 +47,7 @@ class RecordingMachines:
     admitted: dict[str, list[Ingress]] = field(default_factory=dict)
     published: dict[str, str] = field(default_factory=dict)
     sockets: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+    consoles: dict[str, bytes] = field(default_factory=dict)
     failing: dict[str, str] = field(default_factory=dict)
     opened: threading.Event = field(default_factory=threading.Event)
     _pids: dict[str, int] = field(default_factory=dict)
@@ -64,9 +65,12 @@ class RecordingMachines:
         self._record("start", instance_id)
         self._pids[instance_id] = next(self._next)
 
-    def stop(self, instance_id: str, grace_seconds: int = 10) -> None:
+    def stop(self, instance_id: str) -> None:
         self._record("stop", instance_id)
         self._pids.pop(instance_id, None)
+
+    def console(self, instance_id: str) -> bytes:
+        return self.consoles.get(instance_id, b"")
 
     def remove(self, instance_id: str) -> None:
         self._record("remove", instance_id)

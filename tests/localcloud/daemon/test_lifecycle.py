@@ -183,6 +183,7 @@ def test_a_port_that_somebody_has_is_named() -> None:
         check=lambda action, arguments: None,
         on_change=lambda action, arguments: None,
         status=dict,
+        interrupt=lambda instance_id, seconds: {},
     )
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

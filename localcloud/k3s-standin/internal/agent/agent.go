@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/kubernetes"
 
+	"k3s-aws/localcloud/k3s-standin/internal/balancer"
 	"k3s-aws/localcloud/k3s-standin/internal/config"
 	"k3s-aws/localcloud/k3s-standin/internal/join"
 	"k3s-aws/localcloud/k3s-standin/internal/kubeconfig"
@@ -26,19 +27,31 @@ import (
 const (
 	registerEvery = time.Second
 	addressEvery  = 5 * time.Second
+	// serversEvery: k3s watches the addresses, with a client that is not here.
+	serversEvery = 5 * time.Second
 )
 
-// Run joins, keeps the node until the context ends, and calls up once the node's network has started. It
-// waits without end for a server that is not reachable, as k3s does.
+// Run keeps a node of the machine's own, and knows which servers the cluster has while it runs.
 func Run(ctx context.Context, c *config.Agent, up func() error) error {
-	cluster, err := join.Until(ctx, c.URL, c.Token)
+	servers, err := balancer.New(c.URL, filepath.Join(c.DataDir, "agent", "etc", "k3s-agent-load-balancer.json"))
+	if err != nil {
+		return err
+	}
+	go servers.Run(ctx)
+	return Join(ctx, c, servers, up)
+}
+
+// Join joins, keeps the node until the context ends, and calls up once the node's network has started. It
+// waits without end for a server that is not reachable, as k3s does. A server's own node has no others to connect to.
+func Join(ctx context.Context, c *config.Agent, servers *balancer.Balancer, up func() error) error {
+	cluster, err := join.Until(ctx, c.URL, c.Token, dialOf(servers))
 	if err != nil {
 		return err
 	}
 	if err := AwaitConfiguration(ctx, c.Node); err != nil {
 		return err
 	}
-	client, err := identify(ctx, cluster, c)
+	client, pair, err := identify(ctx, cluster, c, servers)
 	if err != nil {
 		return err
 	}
@@ -59,6 +72,9 @@ func Run(ctx context.Context, c *config.Agent, up func() error) error {
 		DisablePolicy: server.DisableNPC,
 	}
 	parts, ctx := errgroup.WithContext(ctx)
+	if servers != nil {
+		parts.Go(func() error { return follow(ctx, cluster, servers, pair) })
+	}
 	parts.Go(func() error {
 		settings.ServeHealth(ctx)
 		return nil
@@ -87,6 +103,29 @@ func AwaitConfiguration(ctx context.Context, c config.Node) error {
 		}
 		logrus.Infof("Waiting to retrieve agent configuration; server is not ready: %v", err)
 		if err := pause(ctx, addressEvery); err != nil {
+			return err
+		}
+	}
+}
+
+func dialOf(servers *balancer.Balancer) join.Dial {
+	if servers == nil {
+		return nil
+	}
+	return servers.Dial
+}
+
+// follow keeps the list of servers up to date.
+func follow(ctx context.Context, cluster *join.Cluster, servers *balancer.Balancer, pair tls.Certificate) error {
+	for {
+		list, err := cluster.Servers(ctx, pair)
+		if err == nil {
+			err = servers.Update(list)
+		}
+		if err != nil && ctx.Err() == nil {
+			logrus.Warnf("Failed to get the list of servers: %v", err)
+		}
+		if err := pause(ctx, serversEvery); err != nil {
 			return err
 		}
 	}
@@ -126,10 +165,11 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // identify gets the node's certificate and leaves it where k3s leaves it, for the next start too.
-func identify(ctx context.Context, cluster *join.Cluster, c *config.Agent) (kubernetes.Interface, error) {
+func identify(ctx context.Context, cluster *join.Cluster, c *config.Agent, servers *balancer.Balancer) (kubernetes.Interface, tls.Certificate, error) {
+	var pair tls.Certificate
 	dir := filepath.Join(c.DataDir, "agent")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+		return nil, pair, err
 	}
 	certFile, keyFile := filepath.Join(dir, "client-kubelet.crt"), filepath.Join(dir, "client-kubelet.key")
 	var held []tls.Certificate
@@ -138,7 +178,10 @@ func identify(ctx context.Context, cluster *join.Cluster, c *config.Agent) (kube
 	}
 	cert, key, err := cluster.Certificate(ctx, c.Name, c.PasswordFile, held...)
 	if err != nil {
-		return nil, err
+		return nil, pair, err
+	}
+	if pair, err = tls.X509KeyPair(cert, key); err != nil {
+		return nil, pair, err
 	}
 	access := kubeconfig.Access{URL: cluster.URL, CA: cluster.CACerts, Certificate: cert, Key: key}
 	err = errors.Join(
@@ -148,9 +191,13 @@ func identify(ctx context.Context, cluster *join.Cluster, c *config.Agent) (kube
 		access.Write(filepath.Join(dir, "kubelet.kubeconfig"), 0o600),
 	)
 	if err != nil {
-		return nil, err
+		return nil, pair, err
 	}
 	rest := access.RestConfig()
 	rest.QPS, rest.Burst = 50, 100 // the kubelet's limits
-	return kubernetes.NewForConfig(rest)
+	if servers != nil {
+		rest.Dial, rest.ServerName = servers.Dial, balancer.ServerName
+	}
+	client, err := kubernetes.NewForConfig(rest)
+	return client, pair, err
 }

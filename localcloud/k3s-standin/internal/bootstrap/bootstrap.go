@@ -57,12 +57,55 @@ func (d *Data) Reconcile(ctx context.Context, password string) (fresh bool, err 
 	if err != nil {
 		return false, err
 	}
+	return false, d.Accept(plain)
+}
+
+// Accept makes the files on disk what another server has told.
+func (d *Data) Accept(plain []byte) error {
 	files := map[string]file{}
 	if err := json.Unmarshal(plain, &files); err != nil {
-		return false, err
+		return err
 	}
 	logrus.Info("Reconciling bootstrap data between datastore and disk")
-	return false, d.restore(files)
+	return d.restore(files)
+}
+
+// Tell gives a joining server what it needs: from the datastore, or from disk while that is not reachable.
+func (d *Data) Tell(ctx context.Context, password string) ([]byte, error) {
+	kept, err := d.Store.List(ctx, keyPrefix)
+	if err == nil {
+		var plain []byte
+		if plain, err = open(password, kept[keyOf(password)]); err == nil {
+			return plain, nil
+		}
+	}
+	logrus.Warnf("Failed to retrieve HTTP bootstrap data from datastore; falling back to disk: %v", err)
+	return d.OnDisk()
+}
+
+// Ensure saves the files unless the datastore has them, under this token.
+func (d *Data) Ensure(ctx context.Context, password string) error {
+	kept, err := d.Store.List(ctx, keyPrefix)
+	if err != nil {
+		return err
+	}
+	if _, known := kept[keyOf(password)]; known {
+		logrus.Warn("Bootstrap key already exists")
+		return nil
+	}
+	return d.Save(ctx, password)
+}
+
+// OnDisk gives the files as they are, for a server that joins.
+func (d *Data) OnDisk() ([]byte, error) {
+	files := map[string]file{}
+	for name, path := range d.Files {
+		var err error
+		if files[name], err = read(path); err != nil {
+			return nil, err
+		}
+	}
+	return json.Marshal(files)
 }
 
 // restore writes all files when one is missing or older. One that was changed on disk is refused.
@@ -126,13 +169,7 @@ func (d *Data) Save(ctx context.Context, password string) error {
 	if _, known := kept[keyOf(password)]; !known && len(kept) > 0 {
 		return ErrOtherToken
 	}
-	files := map[string]file{}
-	for name, path := range d.Files {
-		if files[name], err = read(path); err != nil {
-			return err
-		}
-	}
-	plain, err := json.Marshal(files)
+	plain, err := d.OnDisk()
 	if err != nil {
 		return err
 	}

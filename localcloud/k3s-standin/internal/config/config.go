@@ -11,6 +11,7 @@ type Paths struct {
 	NodeDir    string // the node's password and id
 	DataDir    string // unless data-dir is set
 	Registries string // unless private-registry is set
+	Loopback   string // where this machine alone listens
 }
 
 // DefaultPaths are those of k3s.
@@ -21,6 +22,7 @@ func DefaultPaths() Paths {
 		NodeDir:    "/etc/rancher/node",
 		DataDir:    "/var/lib/rancher/k3s",
 		Registries: "/etc/rancher/k3s/registries.yaml",
+		Loopback:   "127.0.0.1",
 	}
 }
 
@@ -66,6 +68,33 @@ type Server struct {
 	ControllerArgs       []string
 	SchedulerArgs        []string
 	DisableAgent         bool
+	Datastore
+	Critical
+}
+
+// Datastore is where a server keeps the cluster's data. Data of etcd on disk counts more than all of it.
+type Datastore struct {
+	ClusterInit bool
+	JoinURL     string // of another server; scheme and host
+	JoinToken   string // as it was given, with the authority's hash
+	External    string
+	EtcdArgs    []string
+	Loopback    string
+}
+
+// Critical are the settings that must be equal on all servers, beside those of their networks.
+type Critical struct {
+	ClusterDNS            []net.IP
+	DisableCCM            bool
+	DisableHelmController bool
+	DisableServiceLB      bool
+	EncryptSecrets        bool
+	EncryptProvider       string
+	EmbeddedRegistry      bool
+	FlannelIPv6Masq       bool
+	FlannelExternalIP     bool
+	EgressSelectorMode    string
+	SupervisorMetrics     bool
 }
 
 // Agent is the configuration of `k3s agent`.

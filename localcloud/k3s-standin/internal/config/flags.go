@@ -37,7 +37,7 @@ var table = readTable(k3s_flags.YAML)
 // acts are the flags on which the stand-in acts. The others are parsed, and some are checked.
 var acts = set(`advertise-address agent-token agent-token-file bind-address cluster-cidr cluster-domain
 	cluster-init cluster-reset config data-dir datastore-endpoint debug disable-agent disable-network-policy
-	https-listen-port kube-apiserver-arg kube-controller-arg kube-controller-manager-arg kube-scheduler-arg
+	etcd-arg https-listen-port kube-apiserver-arg kube-controller-arg kube-controller-manager-arg kube-scheduler-arg
 	kubelet-arg node-external-ip node-ip node-label node-name node-taint private-registry server service-cidr
 	service-node-port-range tls-san token token-file v with-node-id write-kubeconfig write-kubeconfig-mode`)
 

@@ -61,15 +61,19 @@ func networks(c *cli.Context, flag, otherwise string) ([]*net.IPNet, error) {
 func (s *Server) checkDNS(given []string) error {
 	if len(given) == 0 {
 		for _, network := range s.ServiceCIDRs {
-			if _, err := netutils.GetIndexedIP(network, 10); err != nil {
+			tenth, err := netutils.GetIndexedIP(network, 10)
+			if err != nil {
 				return fmt.Errorf("cannot configure default cluster-dns address: %w", err)
 			}
+			s.ClusterDNS = append(s.ClusterDNS, tenth)
 		}
 	}
 	for _, each := range given {
-		if net.ParseIP(each) == nil {
+		ip := net.ParseIP(each)
+		if ip == nil {
 			return fmt.Errorf("invalid cluster-dns address %s", each)
 		}
+		s.ClusterDNS = append(s.ClusterDNS, ip)
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 	netutils "k8s.io/utils/net"
@@ -36,6 +38,9 @@ func NewServer(c *cli.Context, paths Paths, host Host) (*Server, error) {
 		return nil, err
 	}
 	s := newServer(c, node, paths)
+	if s.Datastore, err = newDatastore(c, serverToken, paths); err != nil {
+		return nil, err
+	}
 	s.AgentToken = token.UserPassword("node", agentToken)
 	if err := s.readNetwork(c); err != nil {
 		return nil, err
@@ -43,7 +48,7 @@ func NewServer(c *cli.Context, paths Paths, host Host) (*Server, error) {
 	if err := checkTLS(s.APIServerArgs); err != nil {
 		return nil, err
 	}
-	if err := refuseManyServers(c); err != nil {
+	if err := refuseOthers(c); err != nil {
 		return nil, err
 	}
 	return s, s.checkPreparation(c, serverToken)
@@ -66,7 +71,41 @@ func newServer(c *cli.Context, node Node, paths Paths) *Server {
 		ControllerArgs:       c.StringSlice("kube-controller-manager-arg"),
 		SchedulerArgs:        c.StringSlice("kube-scheduler-arg"),
 		DisableAgent:         c.Bool("disable-agent"),
+		Critical:             newCritical(c),
 	}
+}
+
+func newDatastore(c *cli.Context, secret string, paths Paths) (Datastore, error) {
+	d := Datastore{
+		ClusterInit: c.Bool("cluster-init"), JoinToken: secret, External: c.String("datastore-endpoint"),
+		EtcdArgs: c.StringSlice("etcd-arg"), Loopback: paths.Loopback,
+	}
+	if server := c.String("server"); server != "" {
+		parsed, err := url.Parse(server)
+		if err != nil {
+			return d, err
+		}
+		d.JoinURL = parsed.Scheme + "://" + parsed.Host
+	}
+	return d, nil
+}
+
+func newCritical(c *cli.Context) Critical {
+	critical := Critical{
+		DisableCCM:            c.Bool("disable-cloud-controller"),
+		DisableHelmController: c.Bool("disable-helm-controller"),
+		EncryptSecrets:        c.Bool("secrets-encryption"),
+		EncryptProvider:       c.String("secrets-encryption-provider"),
+		EmbeddedRegistry:      c.Bool("embedded-registry"),
+		FlannelIPv6Masq:       c.Bool("flannel-ipv6-masq"),
+		FlannelExternalIP:     c.Bool("flannel-external-ip"),
+		EgressSelectorMode:    c.String("egress-selector-mode"),
+		SupervisorMetrics:     c.Bool("supervisor-metrics"),
+	}
+	for _, each := range split(c.StringSlice("disable")) {
+		critical.DisableServiceLB = critical.DisableServiceLB || strings.TrimSpace(each) == "servicelb"
+	}
+	return critical
 }
 
 // checkDatastoreFlags refuses what k3s refuses of the flags of its datastore.
@@ -95,18 +134,11 @@ func checkDatastoreFlags(c *cli.Context) error {
 	return nil
 }
 
-// refuseManyServers has the limits of this stand-in, which k3s does not have.
-func refuseManyServers(c *cli.Context) error {
-	for _, name := range []string{"cluster-init", "cluster-reset"} {
+// refuseOthers has the limits of this stand-in, which k3s does not have.
+func refuseOthers(c *cli.Context) error {
+	for _, name := range []string{"cluster-reset", "disable-etcd", "disable-apiserver"} {
 		if c.Bool(name) {
-			return fmt.Errorf("%s needs embedded etcd, which this stand-in for k3s does not have: "+
-				"it runs one server on SQLite", name)
-		}
-	}
-	for _, name := range []string{"server", "datastore-endpoint"} {
-		if c.String(name) != "" {
-			return fmt.Errorf("%s on a server needs several servers, which this stand-in for k3s "+
-				"does not have: it runs one server on SQLite", name)
+			return fmt.Errorf("%s is not available in this stand-in for k3s: every server has its own API server and datastore", name)
 		}
 	}
 	if port := c.Int("https-listen-port"); port == 0 {

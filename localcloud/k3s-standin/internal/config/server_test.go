@@ -130,12 +130,18 @@ func TestAServersTokensMayHaveTheFullForm(t *testing.T) {
 	equal(t, []string{"secret", "agents"}, []string{s.Token, s.AgentToken})
 }
 
-func TestWhatNeedsSeveralServersIsRefused(t *testing.T) {
-	for _, argument := range []string{"--cluster-init", "--server=https://a:6443", "--datastore-endpoint=mysql://x", "--cluster-reset"} {
-		if _, err := newMachine(t).server(argument); err == nil || !strings.Contains(err.Error(), "one server on SQLite") {
-			t.Errorf("%s: error %v", argument, err)
+func TestRolesOfAServerAreRefused(t *testing.T) {
+	for _, arguments := range [][]string{{"--disable-etcd", "--server=https://a:6443"}, {"--disable-apiserver"}} {
+		if _, err := newMachine(t).server(arguments...); err == nil || !strings.Contains(err.Error(), "not available in this stand-in") {
+			t.Errorf("%s: error %v", arguments, err)
 		}
 	}
+}
+
+func TestAFurtherServerKeepsTheTokenAsItWasGiven(t *testing.T) {
+	full := "K10" + strings.Repeat("ab", 32) + "::server:secret"
+	s := newMachine(t).mustServer("--server=https://a:6443/", "--token="+full, "--cluster-init", "--etcd-arg=a=b")
+	equal(t, Datastore{ClusterInit: true, JoinURL: "https://a:6443", JoinToken: full, EtcdArgs: []string{"a=b"}}, s.Datastore)
 }
 
 func TestNetworksAndTheNodeMustHaveTheSameIPVersions(t *testing.T) {

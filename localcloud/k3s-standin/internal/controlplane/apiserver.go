@@ -24,9 +24,10 @@ const shutdownTimeout = time.Second
 // APIServer is how the API server is run.
 type APIServer struct {
 	Files            Files
-	Datastore        string
+	Datastore        Endpoint
 	BindAddress      string
 	Port             int
+	Listener         net.Listener // on that port, where the supervisor's own paths were served before
 	AdvertiseAddress string
 	ServiceCIDR      string
 	ServicePorts     string
@@ -37,12 +38,25 @@ type APIServer struct {
 	Wrap func(http.Handler) http.Handler
 }
 
+// Endpoint is where a datastore is found, and with which certificates: none for a socket.
+type Endpoint struct{ URL, CA, Certificate, Key string }
+
+func (e Endpoint) arguments() []string {
+	if e.CA == "" {
+		return []string{"--etcd-servers=" + e.URL}
+	}
+	return []string{
+		"--etcd-servers=" + e.URL, "--etcd-cafile=" + e.CA, "--etcd-certfile=" + e.Certificate, "--etcd-keyfile=" + e.Key,
+	}
+}
+
 // Run serves until the context ends.
 func (a APIServer) Run(ctx context.Context) error {
 	settings := options.NewServerRunOptions()
 	if err := parse("kube-apiserver", settings.Flags(), a.arguments()); err != nil {
 		return err
 	}
+	settings.SecureServing.Listener = a.Listener
 	if err := settings.GenericServerRunOptions.ComponentGlobalsRegistry.Set(); err != nil {
 		return err
 	}
@@ -85,32 +99,31 @@ func (a APIServer) wrap(config *app.Config) {
 
 func (a APIServer) arguments() []string {
 	f := a.Files
-	defaults := []string{
-		"--etcd-servers=" + a.Datastore,
-		"--bind-address=" + a.BindAddress,
-		"--secure-port=" + strconv.Itoa(a.Port),
-		"--advertise-address=" + a.AdvertiseAddress,
-		"--service-cluster-ip-range=" + a.ServiceCIDR,
-		"--service-node-port-range=" + a.ServicePorts,
-		"--tls-cert-file=" + f.Path("serving-kube-apiserver.crt"),
-		"--tls-private-key-file=" + f.Path("serving-kube-apiserver.key"),
-		"--client-ca-file=" + f.Path("client-ca.crt"),
-		"--service-account-issuer=" + a.Issuer,
-		"--service-account-key-file=" + f.Path("service.key"),
-		"--service-account-signing-key-file=" + f.Path("service.key"),
-		"--requestheader-client-ca-file=" + f.Path("request-header-ca.crt"),
+	defaults := append(a.Datastore.arguments(),
+		"--bind-address="+a.BindAddress,
+		"--secure-port="+strconv.Itoa(a.Port),
+		"--advertise-address="+a.AdvertiseAddress,
+		"--service-cluster-ip-range="+a.ServiceCIDR,
+		"--service-node-port-range="+a.ServicePorts,
+		"--tls-cert-file="+f.Path("serving-kube-apiserver.crt"),
+		"--tls-private-key-file="+f.Path("serving-kube-apiserver.key"),
+		"--client-ca-file="+f.Path("client-ca.crt"),
+		"--service-account-issuer="+a.Issuer,
+		"--service-account-key-file="+f.Path("service.key"),
+		"--service-account-signing-key-file="+f.Path("service.key"),
+		"--requestheader-client-ca-file="+f.Path("request-header-ca.crt"),
 		"--requestheader-allowed-names=system:auth-proxy",
 		"--requestheader-username-headers=X-Remote-User",
 		"--requestheader-group-headers=X-Remote-Group",
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
-		"--proxy-client-cert-file=" + f.Path("client-auth-proxy.crt"),
-		"--proxy-client-key-file=" + f.Path("client-auth-proxy.key"),
+		"--proxy-client-cert-file="+f.Path("client-auth-proxy.crt"),
+		"--proxy-client-key-file="+f.Path("client-auth-proxy.key"),
 		"--enable-admission-plugins=NodeRestriction",
 		// As k3s does (pkg/daemons/control/server.go); Pod Security decides by namespace.
 		"--allow-privileged=true",
 		"--enable-bootstrap-token-auth=true",
 		"--profiling=false",
-	}
+	)
 	// A file of the operator's excludes the argument that it replaces.
 	if arguments.Value("authentication-config", a.ExtraArgs) == "" {
 		defaults = append(defaults, "--anonymous-auth=false")

@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"context"
+	"fmt"
 
 	"k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	"k8s.io/kubernetes/cmd/kube-controller-manager/app/options"
@@ -16,6 +17,7 @@ type ControllerManager struct {
 	ClusterCIDR string
 	ServiceCIDR string
 	ExtraArgs   []string
+	Elected     bool // among several servers
 }
 
 // Run controls until the context ends.
@@ -32,14 +34,30 @@ func (c ControllerManager) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return app.Run(ctx, config.Complete())
+	return run(ctx, c.Elected, func(ctx context.Context) error { return app.Run(ctx, config.Complete()) })
+}
+
+// run keeps a component that was elected from ending with the context: it would end the process then. Without
+// the API server it ends it too, a while later.
+func run(ctx context.Context, elected bool, component func(context.Context) error) error {
+	if !elected {
+		return component(ctx)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- component(context.WithoutCancel(ctx)) }()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case err := <-ended:
+		return err
+	}
 }
 
 func (c ControllerManager) arguments() []string {
 	f := c.Files
 	return arguments.Merge([]string{
 		"--kubeconfig=" + c.Kubeconfig,
-		"--leader-elect=false", "--secure-port=0", "--profiling=false",
+		fmt.Sprintf("--leader-elect=%t", c.Elected), "--secure-port=0", "--profiling=false",
 		"--use-service-account-credentials=true",
 		"--service-account-private-key-file=" + f.Path("service.key"),
 		"--root-ca-file=" + f.Path("server-ca.crt"),

@@ -26,7 +26,7 @@ const sqliteOptions = "?_journal_mode=WAL&_busy_timeout=30000&_synchronous=NORMA
 
 // Datastore is the etcd API on an SQLite file, on a unix socket.
 type Datastore struct {
-	Endpoint string
+	Endpoint Endpoint
 	backend  server.Backend
 	stop     context.CancelFunc
 	done     *sync.WaitGroup
@@ -70,7 +70,7 @@ func StartDatastore(dir string) (*Datastore, error) {
 		}
 	}()
 	context.AfterFunc(ctx, api.Stop)
-	return &Datastore{Endpoint: "unix://" + socket, backend: backend, stop: stop, done: done}, nil
+	return &Datastore{Endpoint: Endpoint{URL: "unix://" + socket}, backend: backend, stop: stop, done: done}, nil
 }
 
 // Stop returns when the last write is on disk.

@@ -293,9 +293,9 @@ func TestSnapshotsAreRefusedWithTheReason(t *testing.T) {
 
 func TestAServerThatCannotStartSaysWhy(t *testing.T) {
 	m := newMachine(t)
-	m.configure(map[string]any{"cluster-init": true})
+	m.configure(map[string]any{"datastore-endpoint": "mysql://x", "cluster-init": true})
 	out, err := m.k3s("server")
-	if err == nil || !strings.Contains(out, "level=fatal") || !strings.Contains(out, "cluster-init needs embedded etcd") {
+	if err == nil || !strings.Contains(out, "level=fatal") || !strings.Contains(out, "datastore-endpoint is not available") {
 		t.Errorf("%v, %q", err, out)
 	}
 }

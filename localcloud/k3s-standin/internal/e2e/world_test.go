@@ -22,18 +22,23 @@ import (
 
 	"k3s-aws/localcloud/k3s-standin/internal/cli"
 	"k3s-aws/localcloud/k3s-standin/internal/config"
+	"k3s-aws/localcloud/k3s-standin/internal/etcd"
 	"k3s-aws/localcloud/k3s-standin/internal/pki"
+	"k3s-aws/localcloud/k3s-standin/internal/server"
 	"k3s-aws/localcloud/k3s-standin/internal/token"
 )
 
 const (
-	homeVariable = "K3S_STANDIN_TEST_HOME"
-	deadline     = 120 * time.Second
+	homeVariable     = "K3S_STANDIN_TEST_HOME"
+	loopbackVariable = "K3S_STANDIN_TEST_LOOPBACK"
+	deadline         = 120 * time.Second
 )
 
 // TestMain lets the test binary be the program: linking a second one takes longer than the tests.
 func TestMain(m *testing.M) {
 	if home := os.Getenv(homeVariable); home != "" {
+		etcd.ManageEvery, etcd.TestEvery = 2*time.Second, 500*time.Millisecond
+		server.LeaseDuration, server.RenewDeadline, server.RetryPeriod = 6*time.Second, 5*time.Second, time.Second
 		os.Exit(cli.Main(os.Args, paths(home)))
 	}
 	os.Exit(m.Run())
@@ -44,18 +49,20 @@ func paths(home string) config.Paths {
 	return config.Paths{
 		ConfigFile: filepath.Join(home, "config.yaml"), Kubeconfig: filepath.Join(home, "k3s.yaml"),
 		NodeDir: filepath.Join(home, "node"), DataDir: filepath.Join(home, "data"),
+		Loopback: os.Getenv(loopbackVariable),
 	}
 }
 
 // machine is a folder in which the program runs.
 type machine struct {
-	t    *testing.T
-	home string
+	t        *testing.T
+	home     string
+	loopback string // its own: all machines here share one
 }
 
 func newMachine(t *testing.T) machine {
 	t.Helper()
-	return machine{t: t, home: t.TempDir()}
+	return machine{t: t, home: t.TempDir(), loopback: "127.0.0.1"}
 }
 
 func (m machine) path(parts ...string) string {
@@ -99,7 +106,7 @@ func (m machine) configure(settings ...map[string]any) {
 func (m machine) command(ctx context.Context, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, os.Args[0])
 	c.Args = append([]string{"k3s"}, args...)
-	c.Env = []string{homeVariable + "=" + m.home, "HOME=" + m.home, "PATH=" + os.Getenv("PATH")}
+	c.Env = []string{homeVariable + "=" + m.home, loopbackVariable + "=" + m.loopback, "HOME=" + m.home, "PATH=" + os.Getenv("PATH")}
 	return c
 }
 
@@ -248,7 +255,7 @@ func newCluster(t *testing.T, more ...map[string]any) *cluster {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	server, err := pki.EnsureAuthority(dir, "server-ca", "placed-server-ca", time.Now)
+	authority, err := pki.EnsureAuthority(dir, "server-ca", "placed-server-ca", time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +273,7 @@ func newCluster(t *testing.T, more ...map[string]any) *cluster {
 		"kube-controller-manager-arg": []string{"node-monitor-grace-period=4s", "node-monitor-period=1s"},
 		"kubelet-arg":                 m.kubelet(""),
 	}}, more...)...)
-	return &cluster{service: m.start("server"), url: fmt.Sprintf("https://127.0.0.1:%d", port), caPEM: server.PEM, client: client}
+	return &cluster{service: m.start("server"), url: fmt.Sprintf("https://127.0.0.1:%d", port), caPEM: authority.PEM, client: client}
 }
 
 // kubelet writes a kubelet's configuration, which makes a dead node show soon, and gives the arguments that

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/sirupsen/logrus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"k3s-aws/localcloud/k3s-standin/internal/balancer"
 	"k3s-aws/localcloud/k3s-standin/internal/pki"
 	"k3s-aws/localcloud/k3s-standin/internal/supervisor"
 	"k3s-aws/localcloud/k3s-standin/internal/token"
@@ -31,6 +33,8 @@ const (
 	maxAnswerBytes   = 1 << 20
 )
 
+var errNotJSON = errors.New("the server did not answer in JSON")
+
 // Cluster is a server that was checked, and the token to use with it.
 type Cluster struct {
 	URL     string
@@ -39,14 +43,18 @@ type Cluster struct {
 	Configuration supervisor.Configuration
 	token         token.Token
 	roots         *x509.CertPool
+	dial          Dial   // nil: as the URL says
 	user          string // an agent is `node` whatever its token says, a server `server`
 }
 
+// Dial reaches one of the cluster's servers, whatever the address.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
 // Until tries without end, as k3s does, until the token is well-formed and the server has its authority.
 // Whether the password is right shows with the first request that needs it.
-func Until(ctx context.Context, url, secret string) (*Cluster, error) {
+func Until(ctx context.Context, url, secret string, dial Dial) (*Cluster, error) {
 	for {
-		cluster, err := validate(ctx, url, secret)
+		cluster, err := validate(ctx, url, secret, dial)
 		if err == nil {
 			return cluster, nil
 		}
@@ -61,15 +69,15 @@ func Until(ctx context.Context, url, secret string) (*Cluster, error) {
 }
 
 // validate compares the authority's hash before any credential leaves the machine.
-func validate(ctx context.Context, url, secret string) (*Cluster, error) {
+func validate(ctx context.Context, url, secret string, dial Dial) (*Cluster, error) {
 	t, err := token.Parse(secret)
 	if err != nil {
 		return nil, err
 	}
-	if !strings.HasPrefix(url, "https://") {
-		return nil, fmt.Errorf("only https:// URLs are supported, invalid scheme: %s", url)
+	if err := checkScheme(url); err != nil {
+		return nil, err
 	}
-	insecure := client(&tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the hash is compared below
+	insecure := client(&tls.Config{InsecureSkipVerify: true}, dial) //nolint:gosec // the hash is compared below
 	defer insecure.CloseIdleConnections()
 	status, ca, err := fetch(ctx, insecure, http.MethodGet, url+"/cacerts", nil, nil)
 	if err != nil {
@@ -88,9 +96,20 @@ func validate(ctx context.Context, url, secret string) (*Cluster, error) {
 	case hash != t.CAHash:
 		return nil, fmt.Errorf("token CA hash does not match the Cluster CA certificate hash: %s != %s", t.CAHash, hash)
 	}
+	return &Cluster{URL: url, CACerts: ca, token: t, roots: pool(ca), dial: dial, user: "node"}, nil
+}
+
+func checkScheme(url string) error {
+	if !strings.HasPrefix(url, "https://") {
+		return fmt.Errorf("only https:// URLs are supported, invalid scheme: %s", url)
+	}
+	return nil
+}
+
+func pool(ca []byte) *x509.CertPool {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca)
-	return &Cluster{URL: url, CACerts: ca, token: t, roots: roots, user: "node"}, nil
+	return roots
 }
 
 // Certificate gives the node a client certificate and its key, both in PEM. The certificate of an
@@ -152,9 +171,18 @@ func (c *Cluster) configuration(ctx context.Context, held []tls.Certificate) err
 	return json.Unmarshal(body, &c.Configuration)
 }
 
+// Servers asks where the API servers of the cluster are, each as host and port.
+func (c *Cluster) Servers(ctx context.Context, held ...tls.Certificate) (servers []string, err error) {
+	status, body, err := c.ask(ctx, held, http.MethodGet, "/v1-k3s/apiservers", nil, nil)
+	if err := c.told(status, body, err); err != nil {
+		return nil, err
+	}
+	return servers, json.Unmarshal(body, &servers)
+}
+
 // Rotate gives the server at a URL another token.
 func Rotate(ctx context.Context, url, secret, newToken string) error {
-	c, err := validate(ctx, url, secret)
+	c, err := validate(ctx, url, secret, nil)
 	if err != nil {
 		return err
 	}
@@ -179,7 +207,11 @@ func (c *Cluster) told(status int, body []byte, err error) error {
 }
 
 func (c *Cluster) ask(ctx context.Context, held []tls.Certificate, method, path string, headers map[string]string, body []byte) (int, []byte, error) {
-	return fetch(ctx, client(&tls.Config{RootCAs: c.roots, Certificates: held}), method, c.URL+path, func(r *http.Request) {
+	settings := &tls.Config{RootCAs: c.roots, Certificates: held}
+	if c.dial != nil {
+		settings.ServerName = balancer.ServerName
+	}
+	return fetch(ctx, client(settings, c.dial), method, c.URL+path, func(r *http.Request) {
 		r.SetBasicAuth(c.user, c.token.Password)
 		for name, value := range headers {
 			r.Header.Set(name, value)
@@ -187,8 +219,10 @@ func (c *Cluster) ask(ctx context.Context, held []tls.Certificate, method, path 
 	}, body)
 }
 
-func client(config *tls.Config) *http.Client {
-	return &http.Client{Timeout: requestTimeout, Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
+func client(config *tls.Config, dial Dial) *http.Client {
+	return &http.Client{Timeout: requestTimeout, Transport: &http.Transport{
+		TLSClientConfig: config, DisableKeepAlives: true, DialContext: dial,
+	}}
 }
 
 func fetch(ctx context.Context, c *http.Client, method, url string, prepare func(*http.Request), body []byte) (int, []byte, error) {

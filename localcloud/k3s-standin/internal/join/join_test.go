@@ -111,7 +111,7 @@ func refused(t *testing.T, url, secret string) string {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	hook := logged(t, cancel)
-	joined, err := Until(ctx, url, secret)
+	joined, err := Until(ctx, url, secret, nil)
 	if err == nil {
 		_, _, err = joined.Certificate(ctx, "a", filepath.Join(t.TempDir(), "password"))
 	}
@@ -124,7 +124,7 @@ func refused(t *testing.T, url, secret string) string {
 func TestAPinnedTokenLetsANodeIn(t *testing.T) {
 	c := newCluster(t)
 	c.Ready(keeper{})
-	joined, err := Until(t.Context(), c.url, c.tokens("node", "agent"))
+	joined, err := Until(t.Context(), c.url, c.tokens("node", "agent"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestAJoinedNodeHasTheServersConfiguration(t *testing.T) {
 func joinedBefore(t *testing.T, c *cluster, node string) (*Cluster, tls.Certificate) {
 	t.Helper()
 	c.Ready(keeper{})
-	joined, err := Until(t.Context(), c.url, c.tokens("node", "agent"))
+	joined, err := Until(t.Context(), c.url, c.tokens("node", "agent"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +237,7 @@ func TestAServerThatDoesNotAnswerIsWaitedFor(t *testing.T) {
 
 func TestAServerThatIsStartingIsWaitedFor(t *testing.T) {
 	c := newCluster(t)
-	joined, err := Until(t.Context(), c.url, c.tokens("node", "agent"))
+	joined, err := Until(t.Context(), c.url, c.tokens("node", "agent"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func TestAServerThatIsStartingIsWaitedFor(t *testing.T) {
 func TestATakenNameIsToldAndTriedAgain(t *testing.T) {
 	c := newCluster(t)
 	c.Ready(keeper{answer: nodepassword.ErrRejected})
-	joined, err := Until(t.Context(), c.url, c.tokens("node", "agent"))
+	joined, err := Until(t.Context(), c.url, c.tokens("node", "agent"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -188,10 +188,20 @@ func conditions(before []corev1.NodeCondition, now metav1.Time) []corev1.NodeCon
 		return c
 	}
 	no := corev1.ConditionFalse
-	return []corev1.NodeCondition{
+	own := []corev1.NodeCondition{
 		condition(corev1.NodeMemoryPressure, no, "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
 		condition(corev1.NodeDiskPressure, no, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
 		condition(corev1.NodePIDPressure, no, "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
 		condition(corev1.NodeReady, corev1.ConditionTrue, "KubeletReady", "hollow node is posting ready status"),
 	}
+	for _, condition := range own {
+		delete(since, condition.Type)
+	}
+	// Those of others stay, as with a kubelet.
+	for _, condition := range before {
+		if _, others := since[condition.Type]; others {
+			own = append(own, condition)
+		}
+	}
+	return own
 }

@@ -17,19 +17,24 @@ import (
 	"k8s.io/client-go/util/cert"
 )
 
-// Leaf says what a certificate is for. With names or addresses it is a server's, else a client's.
+// Leaf says what a certificate is for. With names or addresses it is a server's, else a client's; a member of
+// etcd is both.
 type Leaf struct {
 	CommonName    string
 	Organizations []string
 	Names         []string
 	Addresses     []net.IP
+	Both          bool
 }
 
-func (l Leaf) usage() x509.ExtKeyUsage {
-	if len(l.Names)+len(l.Addresses) > 0 {
-		return x509.ExtKeyUsageServerAuth
+func (l Leaf) usage() []x509.ExtKeyUsage {
+	switch {
+	case l.Both:
+		return []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+	case len(l.Names)+len(l.Addresses) > 0:
+		return []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	}
-	return x509.ExtKeyUsageClientAuth
+	return []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 }
 
 // EnsureLeaf keeps <name>.crt and <name>.key in a folder; it signs anew when they are missing,
@@ -86,7 +91,7 @@ func (a *Authority) Sign(public crypto.PublicKey, leaf Leaf, now Clock) ([]byte,
 		Subject:      pkix.Name{CommonName: leaf.CommonName, Organization: leaf.Organizations},
 		NotBefore:    now().Add(-backdated), NotAfter: end,
 		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
-		ExtKeyUsage: []x509.ExtKeyUsage{leaf.usage()},
+		ExtKeyUsage: leaf.usage(),
 		DNSNames:    leaf.Names, IPAddresses: leaf.Addresses,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.chain[0], public, a.key)

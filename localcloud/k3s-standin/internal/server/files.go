@@ -37,7 +37,7 @@ func (f *files) path(parts ...string) string {
 func newFiles(c *config.Server) (*files, error) {
 	f := &files{dir: filepath.Join(c.DataDir, "server")}
 	f.tls = controlplane.Files(f.path("tls"))
-	for _, dir := range []string{f.path("tls"), f.path("db"), f.path("cred"), f.path("manifests")} {
+	for _, dir := range []string{f.path("tls", "etcd"), f.path("db"), f.path("cred"), f.path("manifests")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
@@ -51,6 +51,8 @@ func (f *files) kept() map[string]string {
 		"ServerCA": f.tls.Path("server-ca.crt"), "ServerCAKey": f.tls.Path("server-ca.key"),
 		"ClientCA": f.tls.Path("client-ca.crt"), "ClientCAKey": f.tls.Path("client-ca.key"),
 		"RequestHeaderCA": f.tls.Path("request-header-ca.crt"), "RequestHeaderCAKey": f.tls.Path("request-header-ca.key"),
+		"ETCDServerCA": f.tls.Path("etcd/server-ca.crt"), "ETCDServerCAKey": f.tls.Path("etcd/server-ca.key"),
+		"ETCDPeerCA": f.tls.Path("etcd/peer-ca.crt"), "ETCDPeerCAKey": f.tls.Path("etcd/peer-ca.key"),
 		"ServiceKey": f.tls.Path("service.key"), "PasswdFile": f.passwd(),
 	}
 }
@@ -96,6 +98,28 @@ func (f *files) certificates(c *config.Server, now pki.Clock) (err error) {
 		f.clientCA.EnsureLeaf(dir, "client-admin", client("system:admin", "system:masters"), now),
 		f.clientCA.EnsureLeaf(dir, "client-controller", client("system:kube-controller-manager"), now),
 		f.clientCA.EnsureLeaf(dir, "client-scheduler", client("system:kube-scheduler"), now),
+		f.etcdCertificates(serving, now),
+	)
+}
+
+// etcdCertificates are made on every server, as k3s does, also while its datastore is SQLite.
+func (f *files) etcdCertificates(serving pki.Leaf, now pki.Clock) error {
+	dir := f.tls.Path("etcd")
+	server, err := pki.EnsureAuthority(dir, "server-ca", "etcd-server-ca", now)
+	if err != nil {
+		return err
+	}
+	peer, err := pki.EnsureAuthority(dir, "peer-ca", "etcd-peer-ca", now)
+	if err != nil {
+		return err
+	}
+	member := func(name string) pki.Leaf {
+		return pki.Leaf{CommonName: name, Names: serving.Names, Addresses: serving.Addresses, Both: true}
+	}
+	return errors.Join(
+		server.EnsureLeaf(dir, "client", pki.Leaf{CommonName: "etcd-client"}, now),
+		server.EnsureLeaf(dir, "server-client", member("etcd-server"), now),
+		peer.EnsureLeaf(dir, "peer-server-client", member("etcd-peer"), now),
 	)
 }
 
@@ -138,11 +162,8 @@ func (f *files) tokens(c *config.Server) (err error) {
 	if err != nil {
 		return err
 	}
-	f.token = c.Token
-	if f.token == "" {
-		if f.token, err = f.earlierToken(); err != nil {
-			return err
-		}
+	if f.token, err = f.password(c); err != nil {
+		return err
 	}
 	if f.token == "" {
 		if f.token, err = token.Random(); err != nil {
@@ -167,6 +188,14 @@ func (f *files) tokens(c *config.Server) (err error) {
 		return relink(f.path("token"), f.path("agent-token"))
 	}
 	return f.writeToken("agent-token", "node", f.agent)
+}
+
+// password is the configured one, or that of an earlier start, or empty.
+func (f *files) password(c *config.Server) (string, error) {
+	if c.Token != "" {
+		return c.Token, nil
+	}
+	return f.earlierToken()
 }
 
 // earlierToken is empty before the first start.

@@ -25,7 +25,7 @@ func (s *server) runNode(ctx context.Context) error {
 		return err
 	}
 	joined := &config.Agent{Node: s.config.Node, URL: localURL(s.config), Token: secret}
-	return agent.Run(ctx, joined, func() error { return nil })
+	return agent.Join(ctx, joined, nil, func() error { return nil })
 }
 
 // labelNode gives this machine's node the server's label, which a node may not give itself.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -37,6 +38,8 @@ type server struct {
 	config     *config.Server
 	files      *files
 	data       *bootstrap.Data
+	store      datastore
+	port       *port
 	rotating   sync.Mutex
 	supervisor *supervisor.Supervisor
 	rest       *rest.Config
@@ -51,21 +54,28 @@ func Run(ctx context.Context, c *config.Server) error {
 	if err != nil {
 		return err
 	}
-	datastore, err := controlplane.StartDatastore(files.path("db"))
+	store, data, err := newDatastore(c, files)
 	if err != nil {
-		return fmt.Errorf("datastore: %w", err)
-	}
-	defer datastore.Stop()
-	data := &bootstrap.Data{Store: datastore, Files: files.kept()}
-	if err := files.agree(ctx, c, data); err != nil {
-		return fmt.Errorf("preparing server: %w", err)
-	}
-	// k3s starts no API server before its own node could join.
-	if err := agent.AwaitConfiguration(ctx, c.Node); err != nil {
 		return err
 	}
-	s, err := newServer(c, files, data)
+	defer store.stop()
+	if err := store.agree(ctx); err != nil {
+		return fmt.Errorf("preparing server: %w", err)
+	}
+	s, err := newServer(c, files, store, data)
 	if err != nil {
+		return err
+	}
+	s.port, err = openPort(c.BindAddress, c.Port)
+	if err != nil {
+		return err
+	}
+	defer s.port.Close()
+	if err := s.serveEarly(); err != nil {
+		return err
+	}
+	// k3s starts no datastore and no API server before its own node could join.
+	if err := agent.AwaitConfiguration(ctx, c.Node); err != nil {
 		return err
 	}
 	// The API server would notify systemd as soon as it listens. k3s hides the socket from it too.
@@ -74,40 +84,34 @@ func Run(ctx context.Context, c *config.Server) error {
 		return err
 	}
 	parts, ctx := errgroup.WithContext(ctx)
-	parts.Go(func() error { return exited(ctx, "apiserver", s.apiServer(datastore.Endpoint).Run(ctx)) })
-	parts.Go(func() error { return s.afterReady(ctx, parts) })
+	parts.Go(func() error { return s.run(ctx, parts) })
 	return parts.Wait()
 }
 
-// agree brings the files on disk and the datastore together, in k3s's order: a token that does not
-// fit changes nothing.
-func (f *files) agree(ctx context.Context, c *config.Server, data *bootstrap.Data) error {
-	password := c.Token
-	if password == "" {
-		var err error
-		if password, err = f.earlierToken(); err != nil {
-			return err
-		}
-	}
-	fresh, err := data.Reconcile(ctx, password)
-	if err != nil {
-		return fmt.Errorf("failed to bootstrap cluster data: %w", err)
-	}
-	if err := f.prepare(c, time.Now); err != nil {
+// run starts the API server once the datastore is ready.
+func (s *server) run(ctx context.Context, parts *errgroup.Group) error {
+	if err := s.store.start(ctx, parts); err != nil {
 		return err
 	}
-	if !fresh {
-		return nil
-	}
-	return data.Save(ctx, f.token)
+	api := s.apiServer()
+	api.Listener = s.port.handOver(ctx)
+	parts.Go(func() error { return exited(ctx, "apiserver", api.Run(ctx)) })
+	return s.afterReady(ctx, parts)
 }
 
-func newServer(c *config.Server, files *files, data *bootstrap.Data) (*server, error) {
+// serveEarly answers on the port while there is no API server.
+func (s *server) serveEarly() error {
+	starting := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { supervisor.NotReady(w) })
+	return s.port.serve(s.supervisor.Wrap(starting),
+		s.files.tls.Path("serving-kube-apiserver.crt"), s.files.tls.Path("serving-kube-apiserver.key"))
+}
+
+func newServer(c *config.Server, files *files, store datastore, data *bootstrap.Data) (*server, error) {
 	access, err := files.access(c, "admin")
 	if err != nil {
 		return nil, err
 	}
-	s := &server{config: c, files: files, data: data, rest: access.RestConfig()}
+	s := &server{config: c, files: files, store: store, data: data, rest: access.RestConfig()}
 	s.rest.QPS, s.rest.Burst = 200, 400
 	if s.client, err = kubernetes.NewForConfig(s.rest); err != nil {
 		return nil, err
@@ -117,21 +121,30 @@ func newServer(c *config.Server, files *files, data *bootstrap.Data) (*server, e
 		ServerSecret: files.token, AgentSecret: files.agent, PasswordFile: c.PasswordFile,
 		Agents: forAgents(c), Now: time.Now, Rotate: s.rotateToken,
 	}
+	s.supervisor.Servers = s.addresses
+	if several, ok := store.(*etcdDatastore); ok {
+		s.supervisor.Etcd = several
+	}
 	return s, nil
 }
 
 func forAgents(c *config.Server) supervisor.Configuration {
 	return supervisor.Configuration{
+		ClusterDNS: c.ClusterDNS[0], ClusterDNSs: c.ClusterDNS, DisableCCM: c.DisableCCM,
+		DisableHelmController: c.DisableHelmController, DisableServiceLB: c.DisableServiceLB,
+		EncryptSecrets: c.EncryptSecrets, EncryptProvider: c.EncryptProvider, EmbeddedRegistry: c.EmbeddedRegistry,
+		FlannelIPv6Masq: c.FlannelIPv6Masq, FlannelExternalIP: c.FlannelExternalIP,
+		EgressSelectorMode: c.EgressSelectorMode, SupervisorMetrics: c.SupervisorMetrics,
 		ClusterIPRange: c.ClusterCIDRs[0], ClusterIPRanges: c.ClusterCIDRs,
 		ServiceIPRange: c.ServiceCIDRs[0], ServiceIPRanges: c.ServiceCIDRs,
 		ClusterDomain: c.ClusterDomain, FlannelBackend: c.FlannelBackend, DisableNPC: c.DisableNetworkPolicy,
 	}
 }
 
-func (s *server) apiServer(datastore string) controlplane.APIServer {
+func (s *server) apiServer() controlplane.APIServer {
 	c := s.config
 	return controlplane.APIServer{
-		Files: s.files.tls, Datastore: datastore,
+		Files: s.files.tls, Datastore: s.store.endpoint(),
 		BindAddress: c.BindAddress, Port: c.Port, AdvertiseAddress: c.AdvertiseAddress,
 		ServiceCIDR: joined(c.ServiceCIDRs), ServicePorts: c.ServicePorts,
 		Issuer:    "https://kubernetes.default.svc." + c.ClusterDomain,
@@ -149,9 +162,11 @@ func (s *server) afterReady(ctx context.Context, parts *errgroup.Group) error {
 	controllers := controlplane.ControllerManager{
 		Files: s.files.tls, Kubeconfig: s.files.path("cred", "controller.kubeconfig"),
 		ClusterCIDR: joined(c.ClusterCIDRs), ServiceCIDR: joined(c.ServiceCIDRs), ExtraArgs: c.ControllerArgs,
+		Elected: s.supervisor.Etcd != nil,
 	}
 	scheduler := controlplane.Scheduler{
 		Kubeconfig: s.files.path("cred", "scheduler.kubeconfig"), ExtraArgs: c.SchedulerArgs,
+		Elected: s.supervisor.Etcd != nil,
 	}
 	deployer, err := manifests.New(s.files.path("manifests"), s.rest)
 	if err != nil {
@@ -164,6 +179,9 @@ func (s *server) afterReady(ctx context.Context, parts *errgroup.Group) error {
 		return err
 	}
 	s.announce()
+	if several, ok := s.store.(*etcdDatastore); ok {
+		parts.Go(func() error { return s.followNodes(ctx, several) })
+	}
 	if !c.DisableAgent {
 		parts.Go(func() error { return s.runNode(ctx) })
 		parts.Go(func() error { return s.labelNode(ctx) })

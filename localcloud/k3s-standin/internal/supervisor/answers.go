@@ -32,6 +32,9 @@ func refuse(w http.ResponseWriter, code int, message string) {
 	deliver(w, body)
 }
 
+// NotReady answers for an API server that has not started.
+func NotReady(w http.ResponseWriter) { refuse(w, http.StatusServiceUnavailable, "apiserver not ready") }
+
 func answer(w http.ResponseWriter, contentType string, body []byte) {
 	w.Header().Set("Content-Type", contentType)
 	deliver(w, body)

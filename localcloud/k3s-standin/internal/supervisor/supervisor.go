@@ -28,6 +28,7 @@ const (
 
 const (
 	prefix          = "/v1-k3s/"
+	datastorePrefix = "/db/"
 	maxRequestBytes = 64 << 10
 )
 
@@ -37,6 +38,14 @@ type NodeKeeper interface {
 	Check(ctx context.Context, node, password string) error
 	// Registered is an error unless there is a Node of that name.
 	Registered(ctx context.Context, node string) error
+}
+
+// Etcd is what further servers ask one that has embedded etcd.
+type Etcd interface {
+	// MemberList gives etcd's members in JSON.
+	MemberList(ctx context.Context) ([]byte, error)
+	// Bootstrap gives the authorities and passwords of the cluster in JSON, for the server's password.
+	Bootstrap(ctx context.Context, password string) ([]byte, error)
 }
 
 // Supervisor needs no control plane for its first answers; Ready gives it one.
@@ -51,6 +60,10 @@ type Supervisor struct {
 	Now          pki.Clock
 	// Rotate gives the server another token; an empty one means any.
 	Rotate func(ctx context.Context, newToken string) error
+	// Servers are where the API servers of the cluster are, each as host and port.
+	Servers func(ctx context.Context) []string
+	// Etcd is nil on SQLite.
+	Etcd Etcd
 
 	keeper atomic.Pointer[NodeKeeper]
 }
@@ -67,16 +80,19 @@ func (s *Supervisor) Wrap(api http.Handler) http.Handler {
 		"readyz":             text([]byte("ok")),
 		"server-ca.crt":      text(s.CACerts),
 		"client-ca.crt":      text(s.ClientCA.PEM),
-		"config":             s.config,
 		"client-kubelet.crt": s.kubeletCertificate,
 	} {
 		mux.Handle(prefix+path, s.allow(s.whenReady(handle), agent, node))
 	}
-	mux.Handle(prefix+"server-bootstrap", s.allow(noEtcd, server))
+	mux.Handle(prefix+"apiservers", s.allow(s.apiServers, agent, node))
+	mux.Handle(prefix+"config", s.allow(s.config, agent, node))
+	mux.Handle(prefix+"server-bootstrap", s.allow(s.bootstrap, server))
+	mux.HandleFunc(datastorePrefix, s.datastore)
 	mux.Handle(prefix+"token", s.allow(s.rotate, server))
 	mux.Handle(prefix, api)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/ping" || r.URL.Path == "/cacerts" || strings.HasPrefix(r.URL.Path, prefix) {
+		if r.URL.Path == "/ping" || r.URL.Path == "/cacerts" || strings.HasPrefix(r.URL.Path, prefix) ||
+			strings.HasPrefix(r.URL.Path, datastorePrefix) {
 			mux.ServeHTTP(w, r)
 			return
 		}

@@ -1,0 +1,267 @@
+package e2e
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// member is a server with embedded etcd, on an address of its own.
+type member struct {
+	machine
+	*service
+	name     string
+	address  string
+	settings map[string]any
+}
+
+// newMember prepares a server; more are settings beside the usual ones.
+func newMember(t *testing.T, number int, more ...map[string]any) *member {
+	t.Helper()
+	address := fmt.Sprintf("127.0.1.%d", number)
+	m := machine{t: t, home: t.TempDir(), loopback: address}
+	s := &member{machine: m, name: fmt.Sprintf("server-%d", number), address: address, settings: map[string]any{}}
+	for _, each := range append([]map[string]any{{
+		"node-name": s.name, "node-ip": address, "bind-address": address, "token": serverSecret,
+		"etcd-arg": []string{"heartbeat-interval=100", "election-timeout=1000"}, "kubelet-arg": m.kubelet(""),
+		"kube-controller-manager-arg": []string{"node-monitor-grace-period=4s", "node-monitor-period=1s",
+			"leader-elect-lease-duration=6s", "leader-elect-renew-deadline=5s", "leader-elect-retry-period=1s"},
+	}}, more...) {
+		maps.Copy(s.settings, each)
+	}
+	m.configure(s.settings)
+	return s
+}
+
+func (s *member) url() string { return "https://" + s.address + ":6443" }
+
+func (s *member) up() *member {
+	s.t.Helper()
+	s.service = s.machine.start("server")
+	return s
+}
+
+// members are the nodes whose etcd is a voting member.
+func (s *member) voters() []string {
+	out, _ := s.machine.k3s("kubectl", "get", "nodes", "-o", "json")
+	var list struct {
+		Items []struct {
+			Metadata struct{ Name string }
+			Status   struct {
+				Conditions []struct{ Type, Status string }
+			}
+		}
+	}
+	if json.Unmarshal([]byte(out), &list) != nil {
+		return nil
+	}
+	var names []string
+	for _, node := range list.Items {
+		for _, condition := range node.Status.Conditions {
+			if condition.Type == "EtcdIsVoter" && condition.Status == "True" {
+				names = append(names, node.Metadata.Name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// memberList asks etcd of which members it consists, as a joining server does.
+func (s *member) memberList() []string {
+	s.t.Helper()
+	out := s.get("/db/info")
+	var list struct {
+		Members []struct{ Name string }
+	}
+	if err := json.Unmarshal([]byte(out), &list); err != nil {
+		s.t.Fatalf("%v: %s", err, out)
+	}
+	var names []string
+	for _, each := range list.Members {
+		names = append(names, each.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// get asks with the server's password.
+func (s *member) get(path string) string {
+	s.t.Helper()
+	c := &cluster{service: s.service, url: s.url(), caPEM: []byte(s.machine.read("data/server/tls/server-ca.crt"))}
+	_, body := c.get(s.t, path, func(r *http.Request) { r.SetBasicAuth("server", serverSecret) })
+	return body
+}
+
+func (s *member) waitVoters(names ...string) {
+	s.t.Helper()
+	eventually(s.t, fmt.Sprintf("voting members %v", names), func() (bool, string) {
+		got := s.voters()
+		return slices.Equal(got, names), fmt.Sprint(got)
+	})
+}
+
+func (s *member) etcdName() string { return s.machine.read("data/server/db/etcd/name") }
+
+func (s *member) joins(other *member) *member {
+	s.settings["server"] = other.url()
+	delete(s.settings, "cluster-init")
+	s.configure(s.settings)
+	return s
+}
+
+func TestAClusterOfServersLives(t *testing.T) {
+	first := newMember(t, 1, map[string]any{"cluster-init": true}).up()
+	first.waitReady()
+	if name := first.etcdName(); !regexp.MustCompile(`^server-1-[0-9a-f]{8}$`).MatchString(name) {
+		t.Errorf("the member's name is %q", name)
+	}
+	second, third := newMember(t, 2).joins(first).up(), newMember(t, 3).joins(first).up()
+	second.waitReady()
+	third.waitReady()
+	all := []*member{first, second, third}
+	first.waitVoters("server-1", "server-2", "server-3")
+	for _, part := range []struct {
+		name string
+		test func(*testing.T, []*member)
+	}{
+		{"every server has the same authorities and objects", sameEverywhere},
+		{"the cluster outlives a server, which comes back with its data", killedServer},
+		{"a server whose Node is deleted leaves etcd and joins anew", deletedServer},
+		{"a Node name that is taken is refused", takenServerName},
+		{"servers that were all down start together", coldStart},
+	} {
+		if !t.Run(part.name, func(t *testing.T) { part.test(t, all) }) {
+			for _, each := range all {
+				t.Logf("the log of %s ends:\n%s", each.name, each.tail())
+			}
+			return
+		}
+	}
+}
+
+func sameEverywhere(t *testing.T, all []*member) {
+	for _, file := range []string{"server-ca.key", "client-ca.key", "etcd/peer-ca.key", "etcd/server-ca.key", "service.key"} {
+		for _, each := range all[1:] {
+			equal(t, all[0].machine.read("data/server/tls/"+file), each.machine.read("data/server/tls/"+file))
+		}
+	}
+	all[1].kubectl("create", "configmap", "everywhere")
+	all[2].kubectl("get", "configmap", "everywhere")
+	for _, each := range all {
+		node := &cluster{service: each.service}
+		equal(t, "true", node.node(each.name, `{.metadata.labels.node-role\.kubernetes\.io/etcd}`))
+		equal(t, each.etcdName(), node.node(each.name, `{.metadata.annotations.etcd\.k3s\.cattle\.io/node-name}`))
+		equal(t, each.address, node.node(each.name, `{.metadata.annotations.etcd\.k3s\.cattle\.io/node-address}`))
+	}
+}
+
+// knowsAddresses tells the cluster where its servers are: Kubernetes takes no loopback addresses.
+func (s *member) knowsAddresses(all []*member) {
+	s.t.Helper()
+	dir := s.machine.path("data", "server", "tls", "etcd")
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "client.crt"), filepath.Join(dir, "client.key"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM([]byte(s.machine.read("data/server/tls/etcd/server-ca.crt")))
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{"https://" + s.address + ":2379"},
+		TLS: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer client.Close()
+	var addresses []string
+	for _, each := range all {
+		addresses = append(addresses, each.address+":6443")
+	}
+	text, err := json.Marshal(addresses)
+	if err == nil {
+		_, err = client.Put(s.t.Context(), "k3s/apiaddresses", string(text))
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func killedServer(t *testing.T, all []*member) {
+	first, second := all[0], all[1]
+	second.knowsAddresses(all)
+	m := newMachine(t)
+	m.configure(map[string]any{"server": first.url(), "token": serverSecret, "node-name": "worker",
+		"node-ip": "127.0.0.2", "kubelet-arg": m.kubelet("")})
+	worker := m.start("agent")
+	worker.waitLog("Updated load balancer server addresses")
+	seen := &cluster{service: second.service}
+	first.end(syscall.SIGKILL)
+	seen.waitHeartbeat(t, "worker", time.Now())
+	worker.end(syscall.SIGKILL)
+	seen.waitNode(t, "worker", "Unknown")
+	worker = m.start("agent") // its server is still down
+	seen.waitNode(t, "worker", "True")
+	eventually(t, "a write without the first server", func() (bool, string) {
+		out, err := second.k3s("kubectl", "create", "configmap", "without")
+		return err == nil, out
+	})
+	worker.end(syscall.SIGTERM)
+	first.up().waitReady()
+	first.kubectl("get", "configmap", "without")
+	first.waitVoters("server-1", "server-2", "server-3")
+}
+
+func deletedServer(t *testing.T, all []*member) {
+	first, third := all[0], all[2]
+	before := third.etcdName()
+	first.kubectl("delete", "node", third.name)
+	equal(t, false, slices.Contains(first.memberList(), before))
+	third.waitLog("This node has been removed from the cluster - please restart k3s to rejoin the cluster")
+	third.end(syscall.SIGTERM)
+
+	third.configure(third.settings, map[string]any{"server": ""})
+	out, err := third.machine.k3s("server")
+	if err == nil || !strings.Contains(out, "tombstone file has been detected but --server is empty") {
+		t.Errorf("%v: %s", err, out)
+	}
+	third.joins(first).up().waitReady()
+	if after := third.etcdName(); after == before || !slices.Contains(first.memberList(), after) {
+		t.Errorf("the member is still %s; there are %v", after, first.memberList())
+	}
+	if backups, _ := filepath.Glob(third.machine.path("data/server/db/etcd-backup-*")); len(backups) != 1 {
+		t.Errorf("backups: %v", backups)
+	}
+	first.waitVoters("server-1", "server-2", "server-3")
+}
+
+func takenServerName(t *testing.T, all []*member) {
+	other := newMember(t, 4, map[string]any{"node-name": "server-3"}).joins(all[0])
+	out, err := other.machine.k3s("server")
+	if err != nil || !strings.Contains(out, "duplicate node name found, please use a unique name for this node") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func coldStart(t *testing.T, all []*member) {
+	for _, each := range all {
+		each.end(syscall.SIGKILL)
+	}
+	for _, each := range all {
+		each.up()
+	}
+	for _, each := range all {
+		each.waitReady()
+	}
+	all[2].kubectl("get", "configmap", "everywhere")
+}
