@@ -87,7 +87,7 @@ class Daemon:
         self._health = HealthTable()
         self._balancers = LoadBalancers(
             lambda: load_balancing.configuration(self.state),
-            network or HostNetwork(machines),
+            network or HostNetwork(cloud_id),
             self._health,
             lambda arn: load_balancing.activate(self.state, arn),
         )
@@ -197,6 +197,7 @@ class Daemon:
                 }
                 for each in self.state.instances()
             ],
+            "loadBalancers": load_balancing.status(self.state),
             "failures": self._reconciler.failures,
         }
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
 import botocore.exceptions
 import pytest
 
+from localcloud.__main__ import lines_of
 from localcloud.aws_api import load_balancing
 from localcloud.aws_api.moto_state import MotoState
+from localcloud.aws_api.server import STATUS_PATH
 from localcloud.load_balancers.model import Configuration
 from localcloud.machines import Ingress
 from tests.localcloud.daemon.local_cloud import LocalCloud
@@ -155,6 +159,22 @@ def test_an_address_leads_to_the_load_balancer_until_it_is_deleted(site: Site) -
     site.cloud.until(lambda: not site.cloud.outside.assigned)
     assert site.names(balancer, 1) == {None}
     site.api.delete_target_group(TargetGroupArn=group)
+
+
+def test_the_status_page_lists_it_with_the_health_of_its_targets(site: Site) -> None:
+    _, address = site.machine(0)
+    balancer, group = site.balancer(), site.group()
+    site.register(group, address)
+    site.listen(balancer, group)
+    site.becomes(group, address, "healthy")
+    with urllib.request.urlopen(site.cloud.endpoint + STATUS_PATH) as answer:  # noqa: S310 - loopback
+        page = json.load(answer)
+    listed = {"name": "api", "address": balancer["DNSName"], "state": "active"}
+    assert page["loadBalancers"] == [{**listed, "targets": {f"{address}:{PORT}": "healthy"}}]
+    assert (
+        lines_of(page)[-1]
+        == f"  api  active        {balancer['DNSName']:15} {address}:6443 healthy"
+    )
 
 
 def test_an_internal_one_has_an_address_of_its_first_subnet(site: Site) -> None:
