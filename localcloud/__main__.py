@@ -127,7 +127,8 @@ def serve(cloud: Cloud, arguments: argparse.Namespace) -> None:
         files=architectures.files(arguments.k3s_binary, cloud.home, emulated),
         emulated=emulated is not None,
     )
-    machines = Machines(cloud.id, arguments.image, arguments.emulated_image)
+    images = (arguments.image, arguments.emulated_image)
+    machines = Machines(cloud.id, *images, home=cloud.home)
     daemon.serve(cloud.home, cloud.id, machines, artifact, arguments.port)
 
 

@@ -18,7 +18,7 @@ UNIT = """\
 Description=k3s {role}
 Wants=network-online.target
 After=network-online.target
-
+{mount}
 [Service]
 {environment}Type=notify
 EnvironmentFile=-/etc/default/%N
@@ -40,6 +40,8 @@ ExecStart=/usr/local/bin/k3s {role}
 [Install]
 WantedBy=multi-user.target
 """
+# Of the data volume (volume.py).
+MOUNT = "Requires={0}\nAfter={0}\n".format("var-lib-rancher-k3s-server-db.mount")
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,12 @@ def configuration(machine: Machine) -> Configuration:
     lines = [f"Environment={name}={value}\n" for name, value in variables.items()]
     return Configuration(
         config=json.dumps(config(machine), indent=1) + "\n",
-        unit=UNIT.format(role=machine.role, environment="".join(lines)),
+        unit=UNIT.format(
+            role=machine.role,
+            # Not RequiresMountsFor: without the mount's unit it would require nothing.
+            mount=MOUNT if machine.node.data_volume else "",
+            environment="".join(lines),
+        ),
         registries=_registries(machine),
     )
 

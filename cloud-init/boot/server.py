@@ -15,6 +15,7 @@ from boot import (
     secrets,
     start,
     tokens,
+    volume,
 )
 from boot.machine import Machine
 from boot.phases import Phase
@@ -56,11 +57,18 @@ def _install_authority(machine: Machine) -> None:
 
 FILES = (
     Phase("manifests", manifests.install, manifests.are_configured),
+    # k3s's unit requires the mount of its data before anything is moved there.
     Phase("configure", k3s.configure),
     Phase("backups", backups.install, backups.are_configured),
+    Phase("data-volume", volume.mount, lambda machine: bool(machine.node.data_volume)),
 )
 START = (
     Phase("datastore", datastore.require),
     Phase("start-k3s", start_k3s),
     Phase("node-ready", readiness.wait_for_node),
+    Phase(
+        "previous-data",
+        datastore.remove_previous,
+        lambda machine: datastore.previous(machine).exists(),
+    ),
 )

@@ -27,7 +27,9 @@ from botocore.credentials import Credentials
 
 from boot.__main__ import main
 from boot.environment import Environment
+from tests.cloud_init import simulated_volume
 from tests.cloud_init.authority import Authority
+from tests.cloud_init.simulated_volume import SimulatedVolume
 
 REGION = "eu-central-1"
 INSTANCE = "i-0123456789abcdef0"
@@ -91,19 +93,25 @@ class Systemd:
     # The process of k3s, and when it started.
     process: int = 0
     process_started: float = 0.0
+    # The data volume of a server that has one.
+    volume: SimulatedVolume | None = None
     _polls: int = 0
 
     def run(self, words: Sequence[str]) -> tuple[int, str]:
         self.commands.append(list(words))
+        if words[:2] == ["systemctl", "stop"] and words[-1] == simulated_volume.MOUNT:
+            # What requires it is stopped with it.
+            self.active.discard("k3s")
+            self.process = 0
+        if self.volume and (result := self.volume.run(words)) is not None:
+            return result
         if words[0] == "ssh-keygen":
             is_key = "PRIVATE KEY" in Path(words[-1]).read_text()
             return (0, "ssh-ed25519 AAAA\n") if is_key else (255, "")
         if Path(words[0]).name in self.programs:
             return self.programs[Path(words[0]).name](words[1:])
-        if words[0].endswith("/sshd"):
-            return 0, self.sshd_config()
-        if words[0] == "journalctl":
-            return 0, "\n".join(self.journal)
+        if words[0] == "journalctl" or words[0].endswith("/sshd"):
+            return 0, self.sshd_config() if words[0] != "journalctl" else "\n".join(self.journal)
         if words[1] == "show":
             return 0, self._show(words[-1])
         if words[1] == "reset-failed" and words[-1].startswith("k3s"):
@@ -133,7 +141,7 @@ class Systemd:
         if unit.startswith("ssh"):
             return f"LoadState={'loaded' if unit in self.ssh_units else 'not-found'}\n"
         self._polls += 1
-        if self.starts and self._polls > self.activating_polls and unit == "k3s":
+        if self.starts and self.process and self._polls > self.activating_polls and unit == "k3s":
             self.active.add(unit)
         state = "active" if unit in self.active else "activating"
         ends = self.falls_over or not self.starts
@@ -287,6 +295,17 @@ class SimulatedMachine:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content))
 
+    def add_data_volume(self, gib: int = 10) -> SimulatedVolume:
+        """Another volume, blank and attached, in node.json as `cluster/` has it."""
+        path = self.root / "etc/k3s-aws/node.json"
+        content = json.loads(path.read_text())
+        content["own"] |= {"dataVolume": simulated_volume.ID, "dataVolumeGib": gib}
+        path.write_text(json.dumps(content))
+        if self.systemd.volume is None:
+            self.systemd.volume = SimulatedVolume(self.root, gib=gib)
+        self.systemd.volume.attach()
+        return self.systemd.volume
+
     def boot(self) -> int:
         """Runs the boot program once, as a new process would."""
         return main(self.environment())
@@ -334,7 +353,8 @@ class SimulatedMachine:
     def create_datastore(self, password: str = SERVER_PASSWORD) -> None:
         """As k3s does when it runs first; it writes the datastore's token to a file."""
         data = self.root / "var/lib/rancher/k3s/server"
-        (data / "db").mkdir()
+        (data / "db").mkdir(exist_ok=True)
+        (data / "db/state.db").write_text("objects")
         (data / "token").write_text(f"K10ab::server:{password}\n")
 
     def cause(self) -> tuple[str, str]:

@@ -121,7 +121,11 @@ def test_a_machine_has_the_modules_of_its_role_and_none_that_it_does_not_use(rol
     while following:
         used |= following
         following = {each for path in following for each in imported(modules[path])} - used
-    assert used == set(modules)
+    # By its name, where a running machine needs it.
+    later = {"offline.py"} if role == "server" else set()
+    assert used == set(modules) - later
+    assert boot_program.NOT_IN_USER_DATA & set(modules) == later
+    assert set(boot_program.of_user_data(modules, role)) == used
 
 
 def test_each_module_is_on_some_machine() -> None:
