@@ -174,6 +174,8 @@ def _target(
         port=target["Port"],
         address=address,
         zone=target["AvailabilityZone"],
-        admits_balancer=bool(balancer.rules is not None)
+        # Of no effect, and not cheap, where the client's address is not preserved.
+        admits_balancer=group.attributes[target_groups.PRESERVES] == "true"
+        and balancer.rules is not None
         and any(rule.source in nodes for each in named for rule in state.ingress(each)),
     )

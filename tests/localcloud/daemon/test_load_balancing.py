@@ -255,6 +255,21 @@ def test_its_security_group_is_a_source_of_the_machines_rules(site: Site) -> Non
     assert code(caught) == "DependencyViolation"
 
 
+def test_a_rule_for_its_group_admits_preserved_clients_too(site: Site) -> None:
+    """Seen from the machine the connection then comes from the load balancer's own address."""
+    cloud = site.cloud
+    outer, inner = cloud.group(site.vpc, "balancer"), cloud.group(site.vpc, "servers")
+    cloud.admit(outer, PORT, IpRanges=[{"CidrIp": "127.0.0.0/8"}])
+    cloud.admit(inner, PORT, UserIdGroupPairs=[{"GroupId": outer}])
+    instance_id, address = site.machine(0, inner)
+    balancer, group = site.balancer(SecurityGroups=[outer]), site.group("instance")
+    site.register(group, instance_id)
+    site.listen(balancer, group)
+    site.becomes(group, instance_id, "healthy")
+    assert site.names(balancer) == {address}
+    assert cloud.outside.sources[-1][1] in cloud.outside.assigned
+
+
 def test_security_groups_cannot_be_added_to_one_without(site: Site) -> None:
     group = site.cloud.group(site.vpc, "late")
     arn = site.balancer()["LoadBalancerArn"]
