@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from localcloud.load_balancers import checkers
 from localcloud.machines import Ingress
 from tests.localcloud.load_balancers.conftest import (
     BALANCER,
@@ -190,6 +191,20 @@ def test_idle_connections_are_ended(running: Running) -> None:
         (listener,) = BALANCER.listeners
         running.change_balancer(listeners=(replace(listener, idle_seconds=0.05),))
         assert ended(client)
+
+
+def test_a_check_that_fails_unexpectedly_is_a_failed_one(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running.serve(A)
+
+    async def fail(*_: object) -> bool:
+        raise RuntimeError("unable to perform operation")
+
+    monkeypatch.setattr(checkers, "passes", fail)
+    running.becomes(A.id, "unhealthy")
+    monkeypatch.undo()
+    running.becomes(A.id, "healthy")
 
 
 def test_an_http_check_needs_an_expected_status(running: Running) -> None:
