@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import socket
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,14 +137,6 @@ class Machines:
     def publish(self, addresses: Mapping[str, str]) -> None:
         """Replaces the whole table of Elastic IPs, each with its private address."""
         elastic_ips.publish(self.cloud_id, addresses)
-
-    def assign(self, addresses: Collection[str]) -> None:
-        """Gives this host exactly these private addresses, which belong to no machine."""
-        host_addresses.assign(self.cloud_id, addresses)
-
-    def listen_here(self, address: str, port: int) -> socket.socket:
-        """A socket that listens on an address of this host."""
-        return host_addresses.listen_here(address, port)
 
     def remove_everything(self) -> list[str]:
         """Removes every trace of this cloud on the host; gives what it removed, by name."""
