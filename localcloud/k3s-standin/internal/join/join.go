@@ -43,8 +43,9 @@ type Cluster struct {
 	Configuration supervisor.Configuration
 	token         token.Token
 	roots         *x509.CertPool
-	dial          Dial   // nil: as the URL says
-	user          string // an agent is `node` whatever its token says, a server `server`
+	timeout       time.Duration // 0: the usual one
+	dial          Dial          // nil: as the URL says
+	user          string        // an agent is `node` whatever its token says, a server `server`
 }
 
 // Dial reaches one of the cluster's servers, whatever the address.
@@ -211,7 +212,11 @@ func (c *Cluster) ask(ctx context.Context, held []tls.Certificate, method, path 
 	if c.dial != nil {
 		settings.ServerName = balancer.ServerName
 	}
-	return fetch(ctx, client(settings, c.dial), method, c.URL+path, func(r *http.Request) {
+	asking := client(settings, c.dial)
+	if c.timeout > 0 {
+		asking.Timeout = c.timeout
+	}
+	return fetch(ctx, asking, method, c.URL+path, func(r *http.Request) {
 		r.SetBasicAuth(c.user, c.token.Password)
 		for name, value := range headers {
 			r.Header.Set(name, value)

@@ -84,7 +84,7 @@ func (k Keeper) ForgetOrphans(ctx context.Context) error {
 		}
 		err := k.Registered(ctx, node)
 		if apierrors.IsNotFound(err) {
-			err = k.forget(ctx, node)
+			err = k.Forget(ctx, node)
 		}
 		if err != nil {
 			return err
@@ -100,7 +100,7 @@ func (k Keeper) Watch(ctx context.Context) error {
 		DeleteFunc: func(object any) {
 			key, err := cache.DeletionHandlingMetaNamespaceKeyFunc(object)
 			if err == nil {
-				err = k.forget(ctx, key)
+				err = k.Forget(ctx, key)
 			}
 			if err != nil && ctx.Err() == nil {
 				logrus.Errorf("Failed to forget the node password of %s: %v", key, err)
@@ -114,7 +114,8 @@ func (k Keeper) Watch(ctx context.Context) error {
 	return nil
 }
 
-func (k Keeper) forget(ctx context.Context, node string) error {
+// Forget frees a name.
+func (k Keeper) Forget(ctx context.Context, node string) error {
 	err := k.Client.CoreV1().Secrets(metav1.NamespaceSystem).Delete(ctx, node+suffix, metav1.DeleteOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil

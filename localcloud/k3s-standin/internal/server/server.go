@@ -59,6 +59,9 @@ func Run(ctx context.Context, c *config.Server) error {
 		return err
 	}
 	defer store.stop()
+	if c.ClusterReset {
+		return reset(ctx, c, files, store.(*etcdDatastore))
+	}
 	if err := store.agree(ctx); err != nil {
 		return fmt.Errorf("preparing server: %w", err)
 	}
@@ -218,6 +221,11 @@ func (s *server) openJoining(ctx context.Context) error {
 	}
 	if err := keeper.Watch(ctx); err != nil {
 		return fmt.Errorf("node passwords: %w", err)
+	}
+	if several, ok := s.store.(*etcdDatastore); ok {
+		if err := s.afterReset(ctx, several, keeper.Forget); err != nil {
+			return err
+		}
 	}
 	s.supervisor.Ready(keeper)
 	return nil
