@@ -363,7 +363,7 @@ func TestAServerWithOtherSettingsDoesNotJoin(t *testing.T) {
 		eventually(t, c.says, func() (bool, string) {
 			var err error
 			out, err = other.k3s("server")
-			return err != nil && !strings.Contains(out, "connection refused") || number == 0, out
+			return err != nil && !strings.Contains(out, "failed to get CA certs") || number == 0, out
 		})
 		if !strings.Contains(out, c.says) || !strings.Contains(out, "level=fatal") {
 			t.Errorf("%v: %s", c.settings, out)

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/crypto/scrypt"
@@ -39,6 +40,8 @@ var ErrRejected = errors.New("hash does not match")
 // Keeper stores one secret per node name.
 type Keeper struct {
 	Client kubernetes.Interface
+	// Grace is how young a password without a Node may be: that of a node which joins another server just now.
+	Grace time.Duration
 }
 
 // Check accepts the password a name first came with and remembers that of a new name.
@@ -70,7 +73,7 @@ func (k Keeper) Registered(ctx context.Context, node string) error {
 	return err
 }
 
-// ForgetOrphans removes the passwords of names without a Node. Only before any node may join:
+// ForgetOrphans removes the passwords of names without a Node. Only before any node may join here:
 // a joining node has a password first and a Node a little later.
 func (k Keeper) ForgetOrphans(ctx context.Context) error {
 	secrets, err := k.Client.CoreV1().Secrets(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{})
@@ -79,7 +82,7 @@ func (k Keeper) ForgetOrphans(ctx context.Context) error {
 	}
 	for _, secret := range secrets.Items {
 		node, ours := strings.CutSuffix(secret.Name, suffix)
-		if !ours {
+		if !ours || time.Since(secret.CreationTimestamp.Time) < k.Grace {
 			continue
 		}
 		err := k.Registered(ctx, node)

@@ -216,6 +216,9 @@ func (s *server) waitReady(ctx context.Context) error {
 // openJoining lets nodes join. Passwords without a Node go first, while nobody can be joining.
 func (s *server) openJoining(ctx context.Context) error {
 	keeper := nodepassword.Keeper{Client: s.client}
+	if s.supervisor.Etcd != nil {
+		keeper.Grace = time.Minute
+	}
 	if err := keeper.ForgetOrphans(ctx); err != nil {
 		return fmt.Errorf("node passwords: %w", err)
 	}
