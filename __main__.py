@@ -6,9 +6,17 @@ from pathlib import Path
 
 import pulumi
 
-from cluster import boot_program, node_config, stack_config, user_data
+from cluster import (
+    boot_program,
+    comparison,
+    node_config,
+    record,
+    record_json,
+    stack_config,
+    user_data,
+)
 from cluster.errors import ClusterError
-from components import engine, lookups, project_files, release_files, rollout
+from components import engine, last_update, lookups, project_files, release_files, rollout
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
 
 engine.require_version(Path("Pulumi.yaml"))
@@ -30,11 +38,13 @@ try:
     )
     cluster = lookups.resolve(configured.spec)
     user_data.require_room(node_config.longest(cluster), program)
+    outputs = last_update.read_outputs()
+    consequences = comparison.compare(outputs, cluster)
     files = release_files.provide(cluster) if cluster.k3s.from_bucket else {}
 except (ClusterError, lookups.LookupFailed) as error:
     raise pulumi.RunError(str(error)) from None
 
-for warning in cluster.warnings:
+for warning in (*cluster.warnings, *consequences):
     pulumi.log.warn(str(warning))
 
 k3s = K3sCluster(
@@ -45,7 +55,9 @@ k3s = K3sCluster(
         k3s_files=files,
         registry_auth=configured.registry_auth,
         login_key=configured.login_key,
-        existing_machines=rollout.existing_machines(),
+        existing_machines=rollout.existing_machines(outputs),
+        datastore_on_root_volume=not cluster.allow_data_loss
+        and comparison.datastore_is_on_root_volume(outputs),
     ),
 )
 
@@ -53,6 +65,9 @@ pulumi.export("apiEndpoint", k3s.api_endpoint)
 pulumi.export("nodes", k3s.nodes)
 pulumi.export("bootReport", k3s.boot_report)
 pulumi.export("bom", k3s.bom)
+if k3s.snapshots is not None:
+    pulumi.export("snapshots", k3s.snapshots)
+pulumi.export(record.OUTPUT, record_json.render(record.of(cluster)))
 for name, kubeconfig in k3s.kubeconfigs.items():
     pulumi.export(f"kubeconfig-{name}", kubeconfig)
 if k3s.kubeconfigs:

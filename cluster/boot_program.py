@@ -11,7 +11,28 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from cluster.spec import Role
+
 SOURCE = Path(__file__).parent.parent / "cloud-init" / "boot"
+
+OF_ONE_ROLE: Mapping[Role, frozenset[str]] = {
+    "server": frozenset(
+        {
+            "backups.py",
+            "datastore.py",
+            "manifests.py",
+            "offline.py",
+            "rotation.py",
+            "server.py",
+            "volume.py",
+        }
+    ),
+    "agent": frozenset({"agent.py", "drain.py"}),
+}
+"""Modules that only the machines of one role have; what imports them is among them too."""
+
+NOT_IN_USER_DATA = frozenset({"offline.py"})
+"""Modules that only a running machine needs, to which the provider brings all of them."""
 
 _NEITHER_TEXT_NOR_END = {
     tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER,
@@ -38,6 +59,18 @@ class _Statement(NamedTuple):
 def modules() -> Mapping[str, str]:
     """The text of each module of the boot program by its path below the package's folder."""
     return {path.name: compact(path.read_text()) for path in sorted(SOURCE.glob("*.py"))}
+
+
+def of_user_data(modules: Mapping[str, str], role: str) -> dict[str, str]:
+    """Those of the modules that are in the user data of a machine of the role."""
+    found = of_role(modules, role)
+    return {path: text for path, text in found.items() if path not in NOT_IN_USER_DATA}
+
+
+def of_role(modules: Mapping[str, str], role: str) -> dict[str, str]:
+    """Those of the modules that a machine of the role gets."""
+    others = {path for each, paths in OF_ONE_ROLE.items() if each != role for path in paths}
+    return {path: text for path, text in modules.items() if path not in others}
 
 
 def compact(source: str) -> str:

@@ -32,7 +32,7 @@ from cluster.reading import (
 from cluster.reading.faults import Fault, not_an_object
 from cluster.reading.keys import TOP
 from cluster.reading.section import Problems, Section
-from cluster.spec import ClusterSpec, Rotation
+from cluster.spec import Backup, ClusterSpec, Rotation
 
 
 def _no_files(name: str) -> str:
@@ -93,8 +93,10 @@ def _read(top: Section, stack: str, read_file: manifests.ReadFile) -> ClusterSpe
         manifests=applied,
         identities=allowed,
         admin_kubeconfig=top["adminKubeconfig"],
+        allow_data_loss=top["allowDataLoss"],
         own_tags=tags.read(top),
         rotation=Rotation(**top["rotation"].arguments()),
         proxy=proxy.read(top["proxy"]),
+        backup=Backup(**top["backup"].arguments()) if "backup" in top else None,
         parameter_key_arn=top["parameterKmsKeyArn"],
     )

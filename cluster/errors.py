@@ -3,6 +3,7 @@ Every error `cluster/` raises for what an operator can cause.
 
     ClusterError
     ├── ConfigError         the configuration is wrong: all its problems at once
+    ├── ChangeRejected      the change cannot be made to the running cluster: all its problems
     ├── UserDataTooLarge    the user data of a machine is over EC2's limit
     ├── KubeconfigError     a text is not a kubeconfig, or is one of another cluster
     └── BootReportError     a machine's boot report cannot be read
@@ -48,6 +49,11 @@ class Kind(Enum):
     SKIPPED_MINOR = "skipped-minor"
     SHRUNK_VOLUME = "shrunk-volume"
     SSH_DISABLED = "ssh-disabled"
+    LOWERED_NUMBER = "lowered-number"
+    QUORUM = "quorum"
+    """Too few servers would be left that can write the datastore together."""
+    OLDER_RELEASE = "older-release"
+    """The last update was by a release of the program that recorded less."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +70,28 @@ class Problem:
         return printable(f"{self.path}: {self.what}\n    {self.fix}")
 
 
-class ConfigError(ClusterError):
-    """The configuration cannot be used; `problems` are in the order of the file."""
+class ProblemsError(ClusterError):
+    """Several problems at once, below a line with their number."""
+
+    head = "{} found"
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         number = len(self.problems)
-        head = f"the configuration has {number} problem{'' if number == 1 else 's'}"
+        head = self.head.format(f"{number} problem{'' if number == 1 else 's'}")
         super().__init__("\n".join([head, "", *map(str, self.problems)]))
+
+
+class ConfigError(ProblemsError):
+    """The configuration cannot be used; `problems` are in the order of the file."""
+
+    head = "the configuration has {}"
+
+
+class ChangeRejected(ProblemsError):  # noqa: N818 - reads as the fact it states
+    """The running cluster cannot be changed into what the configuration has."""
+
+    head = "the change of the running cluster has {}"
 
 
 class UserDataTooLarge(ClusterError):  # noqa: N818 - reads as the fact it states

@@ -1,24 +1,32 @@
-"""The values of the configuration's keys in a resolved cluster: those of a node, and the others."""
+"""
+The values of the configuration's keys in a resolved cluster: which reach its nodes, and which none.
+
+A key that is left out has its default.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from cluster import releases
-from cluster.model import Cluster, Node
+from cluster.model import Cluster, NodePool
 from cluster.spec import TAG_PREFIX
 
 
-def of_node(cluster: Cluster, node: Node) -> dict[str, Any]:
-    """What of the configuration reaches a node, by key."""
+def of_every_node(cluster: Cluster) -> dict[str, Any]:
+    """What of the configuration reaches every node, by key."""
     return {
         "cluster.name": cluster.name,
-        **_of_k3s(cluster, node),
+        **_of_k3s(cluster),
         **{f"cluster.rotation.{key}": each for key, each in _rotation(cluster).items()},
         **{f"cluster.proxy.{key}": each for key, each in _proxy(cluster).items()},
-        **_of_pool(node),
-        **_of_network(cluster, node),
+        **_of_network(cluster),
     }
+
+
+def of_pool(cluster: Cluster, pool: NodePool) -> dict[str, Any]:
+    """What of the configuration reaches the nodes of a pool besides, by key."""
+    return {**_of_role(cluster, pool), **_of_pool(pool)}
 
 
 def _rotation(cluster: Cluster) -> dict[str, int]:
@@ -41,38 +49,49 @@ def _proxy(cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def _of_k3s(cluster: Cluster, node: Node) -> dict[str, Any]:
+def _of_k3s(cluster: Cluster) -> dict[str, Any]:
     k3s, path = cluster.k3s, "cluster.k3s"
-    sha256 = k3s.sha256[node.architecture]
-    pinned = releases.PINNED.get(k3s.version, {}).get(node.architecture)
-    passed = {key: v for key, v in k3s.keys_of(node.role).items() if key not in node.pool.k3s}
-    shared = {
+    return {
         f"{path}.version": k3s.version,
         f"{path}.downloadUrl": None if k3s.from_bucket else k3s.download_url,
         f"{path}.bucket": k3s.from_bucket,
-        # A pinned one follows from the version.
-        f"{path}.sha256.{node.architecture}": None if sha256 == pinned else sha256,
         f"{path}.flannelBackend": k3s.flannel_backend,
         f"{path}.registries": k3s.registries,
-        f"{path}.{node.role}": passed,
     }
-    if node.role == "agent":
-        return shared
+
+
+def _of_role(cluster: Cluster, pool: NodePool) -> dict[str, Any]:
+    k3s, path = cluster.k3s, "cluster.k3s"
+    sha256 = k3s.sha256[pool.architecture]
+    pinned = releases.PINNED.get(k3s.version, {}).get(pool.architecture)
+    passed = {key: v for key, v in k3s.keys_of(pool.role).items() if key not in pool.k3s}
+    shared = {
+        # A pinned one follows from the version.
+        f"{path}.sha256.{pool.architecture}": None if sha256 == pinned else sha256,
+        f"{path}.{pool.role}": passed,
+    }
+    if pool.role == "agent":
+        # Its machine drains it, too.
+        return {**shared, "cluster.drainSeconds": cluster.drain_seconds}
     return {
         **shared,
         **{f"{path}.components.{name}": False for name in k3s.disabled},
         f"{path}.secretsEncryption": k3s.secrets_encryption,
+        "cluster.backup.everyHours": cluster.backup.every_hours if cluster.backup else None,
         "cluster.manifests": [each for each in cluster.manifests if not each.of_chart],
         "cluster.charts": [each for each in cluster.manifests if each.of_chart],
     }
 
 
-def _of_pool(node: Node) -> dict[str, Any]:
-    pool, image = node.pool, node.pool.image
-    path = "cluster.servers" if node.role == "server" else "cluster.pools[]"
+def _of_pool(pool: NodePool) -> dict[str, Any]:
+    image = pool.image
+    path = "cluster.servers" if pool.role == "server" else "cluster.pools[]"
+    several = {} if pool.role == "server" else {f"{path}.maxUnavailable": pool.max_unavailable}
     return {
+        **several,
         f"{path}.instanceType": pool.instance_type,
         f"{path}.rootVolumeGib": pool.root_volume_gib,
+        **({f"{path}.dataVolumeGib": pool.data_volume_gib} if pool.role == "server" else {}),
         f"{path}.labels": pool.labels,
         f"{path}.taints": pool.taints,
         f"{path}.image.os": None if image.ami else image.name,
@@ -86,14 +105,10 @@ def _of_pool(node: Node) -> dict[str, Any]:
     }
 
 
-def _of_network(cluster: Cluster, node: Node) -> dict[str, Any]:
+def _of_network(cluster: Cluster) -> dict[str, Any]:
     ranges, path = cluster.network, "cluster.network"
-    subnet = cluster.subnets[node.subnet]
-    own = subnet.id is None
     return {
-        f"{path}.vpcCidr": ranges.vpc_cidr if own else None,
-        f"{path}.availabilityZones": (node.subnet, subnet.zone, subnet.cidr) if own else None,
-        f"{path}.subnetIds": subnet.id,
+        f"{path}.vpcCidr": ranges.vpc_cidr if cluster.vpc_id is None else None,
         f"{path}.publicAddresses": ranges.public_addresses,
         f"{path}.clusterCidr": ranges.cluster_cidr,
         f"{path}.serviceCidr": ranges.service_cidr,
@@ -114,7 +129,20 @@ def of_no_node(cluster: Cluster) -> dict[str, Any]:
         "cluster.network.callerAddressUrl": cluster.network.caller_address_url,
         "cluster.network.ingress": cluster.network.ingress,
         "cluster.identities": cluster.identities,
+        **_of_backup(cluster),
         "cluster.adminKubeconfig": cluster.admin_kubeconfig,
+        "cluster.allowDataLoss": cluster.allow_data_loss,
         "cluster.nodeDeadlineSeconds": cluster.node_deadline_seconds,
         "cluster.drainSeconds": cluster.drain_seconds,
+    }
+
+
+def _of_backup(cluster: Cluster) -> dict[str, Any]:
+    backup, path = cluster.backup, "cluster.backup"
+    if backup is None:
+        return {}
+    return {
+        f"{path}.keepDays": backup.keep_days,
+        f"{path}.keepAfterDestroy": backup.keep_after_destroy,
+        f"{path}.kmsKeyArn": backup.kms_key_arn,
     }

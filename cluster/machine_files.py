@@ -14,6 +14,7 @@ SECRETS: Final = "/etc/k3s-aws/secrets.json"
 REPORT: Final = "/var/lib/k3s-aws/report.json"
 BOOT_PROGRAM: Final = "/opt/k3s-aws/boot"
 """The folder of the package `boot`; it runs with the folder above as the current one."""
+BACKUP_PROGRAM: Final = "/opt/k3s-aws/backup.py"
 BOOT_UNIT: Final = "/etc/systemd/system/k3s-aws-boot.service"
 BOOT_LOG: Final = "/var/log/cloud-init-output.log"
 PREPARED: Final = "/var/lib/k3s-aws/prepared"
@@ -22,6 +23,8 @@ RUNNING: Final = "/var/lib/k3s-aws/running"
 """A hash of what k3s was last started with."""
 TOKENS: Final = "/var/lib/k3s-aws/tokens"
 """A hash of the tokens that k3s and its datastore have."""
+CORDONED: Final = "/var/lib/k3s-aws/cordoned"
+"""There while the machine's own drain has cordoned its node."""
 MANIFEST_PART: Final = "/var/lib/k3s-aws/manifest.part"
 """What was received of a manifest."""
 LOGIN_KEYS: Final = "/etc/ssh/k3s-aws/authorized_keys"
@@ -57,6 +60,15 @@ class Manifest(TypedDict):
     sha256: NotRequired[str]
 
 
+class Backup(TypedDict):
+    """The backups of a server: their program with its SHA-256, and where snapshots go."""
+
+    source: str
+    sha256: str
+    url: str
+    everyHours: int
+
+
 class Join(TypedDict):
     """The servers that an agent joins: the first that is ready and has our authority."""
 
@@ -80,6 +92,9 @@ class PoolPart(TypedDict):
     """registries.yaml without its passwords."""
     manifests: NotRequired[dict[str, Manifest]]
     join: NotRequired[Join]
+    drainSeconds: NotRequired[int]
+    """On agents: how long pods may take to leave the node before its machine stops."""
+    backup: NotRequired[Backup]
     datastoreParameter: NotRequired[str]
     """On servers: the parameter that names what holds the data of the cluster."""
 
@@ -92,6 +107,9 @@ class OwnPart(TypedDict):
     hostKeyParameter: str
     mayCreateCluster: NotRequired[bool]
     """On the first server: whether it creates the cluster while there is no data of it."""
+    dataVolume: NotRequired[str]
+    """On servers: the id of the EBS volume with the datastore."""
+    dataVolumeGib: NotRequired[int]
 
 
 class NodeConfig(TypedDict):

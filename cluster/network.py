@@ -18,7 +18,6 @@ RESERVED_ADDRESSES = 5
 NODE_PREFIX = 24
 
 # https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
-RULES_OF_A_GROUP = 60
 MOST_RULES_OF_A_GROUP = 1000
 
 # https://docs.k3s.io/installation/registry-mirror

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cluster import bucket, k3s_config, machine_files, network, parameters, proxy
+from cluster import backup, bucket, k3s_config, machine_files, network, parameters, proxy
 from cluster.machine_files import Manifest, NodeConfig, OwnPart, PoolPart
 from cluster.model import Cluster, Node
+from cluster.spec import Role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,32 +30,41 @@ class NodeContext:
 
     server_private_ips: tuple[str, ...]
     bucket: str | None = None
+    backup_bucket: str | None = None
     registry_auth: bool = False
     """Whether there are passwords of image registries."""
 
 
-def build(cluster: Cluster, node: Node, addresses: Addresses, context: NodeContext) -> NodeConfig:
-    """The node configuration of one machine, `addresses` being its own."""
+def build(
+    cluster: Cluster,
+    node: Node,
+    addresses: Addresses,
+    context: NodeContext,
+    data_volume: str | None = None,
+) -> NodeConfig:
+    """The node configuration of one machine, with its own addresses and a server's volume."""
     return {
         "schema": machine_files.NODE_SCHEMA,
         "pool": _pool(cluster, node, context),
-        "own": _own(cluster, node, addresses),
+        "own": _own(cluster, node, addresses, data_volume),
     }
 
 
-def longest(cluster: Cluster) -> Iterator[str]:
-    """The text of node.json for a machine of each pool, with the longest values it can get."""
+def longest(cluster: Cluster) -> Iterator[tuple[Role, str]]:
+    """The role and node.json of a machine of each pool, with the longest values it can get."""
     address = "255.255.255.255"
     context = NodeContext(
         server_private_ips=(address,),
         bucket="b" * 63 if bucket.needed(cluster) else None,
+        backup_bucket="b" * 63,
         registry_auth=True,
     )
     for pool in cluster.all_pools:
         for node in cluster.nodes_of(pool)[-1:]:
             own = Addresses(private_ip=address, public_ip=address)
-            config = build(cluster, node, own, context)
-            yield machine_files.node_file(config, cluster.node_deadline_seconds)
+            volume = "vol-0123456789abcdef0" if node.role == "server" else None
+            config = build(cluster, node, own, context, volume)
+            yield node.role, machine_files.node_file(config, cluster.node_deadline_seconds)
 
 
 def _pool(cluster: Cluster, node: Node, context: NodeContext) -> PoolPart:
@@ -79,23 +89,29 @@ def _pool(cluster: Cluster, node: Node, context: NodeContext) -> PoolPart:
     if variables := proxy.variables(cluster, context.server_private_ips):
         content["k3s"]["environment"] = variables
     if node.role == "agent":
+        content["drainSeconds"] = cluster.drain_seconds
         content["join"] = {
             "urls": [f"https://{each}:{network.API_PORT}" for each in context.server_private_ips]
         }
         return content
     content["datastoreParameter"] = parameters.datastore(cluster)
+    if backups := backup.configured(cluster, context.backup_bucket):
+        content["backup"] = backups
     if cluster.manifests:
         content["manifests"] = _manifests(cluster, context)
     return content
 
 
-def _own(cluster: Cluster, node: Node, addresses: Addresses) -> OwnPart:
+def _own(cluster: Cluster, node: Node, addresses: Addresses, data_volume: str | None) -> OwnPart:
     content: OwnPart = {
         "privateIp": addresses.private_ip,
         "hostKeyParameter": parameters.host_key(cluster, node.role, addresses.private_ip),
     }
     if node.role == "server" and node.index == 0:
         content["mayCreateCluster"] = True
+    if data_volume and node.pool.data_volume_gib:
+        content["dataVolume"] = data_volume
+        content["dataVolumeGib"] = node.pool.data_volume_gib
     if addresses.public_ip:
         content["publicIp"] = addresses.public_ip
     return content

@@ -39,9 +39,11 @@ def read(
     own: Mapping[str, str],
     objects: Sequence[str] = (),
     key_arn: str | None = None,
+    written: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """
-    Reading exactly these SSM parameters and S3 objects, all by ARN, and nothing else.
+    Reading exactly these SSM parameters and S3 objects, all by ARN, and nothing else; and what the
+    statements of `write` allow.
 
     `own` are the parameters that one machine alone may read, by its private address. `key_arn` is
     the KMS key of the parameters. The account's own, `aws/ssm`, needs no statement: it admits
@@ -69,7 +71,26 @@ def read(
         statements.append(
             {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": sorted(objects)}
         )
-    return {"Version": "2012-10-17", "Statement": statements}
+    return {"Version": "2012-10-17", "Statement": [*statements, *written]}
+
+
+def write(objects: Sequence[str], key_arn: str | None) -> list[dict[str, Any]]:
+    """
+    Statements for writing exactly these S3 objects, all by ARN, without reading or deleting them.
+
+    `key_arn` is the KMS key that their bucket encrypts with, if it is not S3's own.
+    """
+    if not objects:
+        return []
+    statements: list[dict[str, Any]] = [
+        {"Effect": "Allow", "Action": ["s3:PutObject"], "Resource": sorted(objects)}
+    ]
+    if key_arn:
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+        statements.append(
+            {"Effect": "Allow", "Action": ["kms:GenerateDataKey"], "Resource": [key_arn]}
+        )
+    return statements
 
 
 def _read_from(address: str, parameter: str) -> dict[str, Any]:

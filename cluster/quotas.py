@@ -107,7 +107,8 @@ def problems(cluster: Cluster, vcpus: Mapping[str, int], account: Account) -> It
     """
     Where the cluster needs more than the account may have, with both numbers.
 
-    `vcpus` are those of the instance types. What AWS does not report is taken for enough.
+    `vcpus` are those of the instance types. What AWS does not report is taken for enough, with a
+    warning where it is more than a new account has.
     """
     yield from _check_addresses(cluster, account)
     yield from _check_vpcs(cluster, account)
@@ -173,14 +174,12 @@ def _check_rules(cluster: Cluster, account: Account) -> Iterator[Problem]:
         if count <= RULES.default:
             continue
         allowed = account.quota(RULES)
-        if allowed is not None and count > allowed:
-            yield _problem(
-                "cluster.network",
-                f"{count} rules for the security group of the {role}s",
-                allowed,
-                RULES,
-                ", or list fewer and wider ranges",
-            )
+        needed = f"{count} rules for the security group of the {role}s"
+        instead = ", or list fewer and wider ranges"
+        if allowed is None:
+            yield _unknown("cluster.network", needed, RULES, instead)
+        elif count > allowed:
+            yield _problem("cluster.network", needed, allowed, RULES, instead)
 
 
 class _Number(Protocol):
@@ -197,13 +196,23 @@ def _others(number: _Number, wanted: int, quota: Quota) -> int | None:
 
 
 def _problem(path: str, needed: str, allowed: int, quota: Quota, instead: str) -> Problem:
-    return Problem(
-        path,
-        f"needs {needed}; the quota of this account is {allowed}",
+    what = f"needs {needed}; the quota of this account is {allowed}"
+    return Problem(path, what, _raise(quota) + instead, Kind.UNAVAILABLE)
+
+
+def _unknown(path: str, needed: str, quota: Quota, instead: str) -> Problem:
+    what = (
+        f"needs {needed}; the quota of this account is not known, that of a new one is "
+        f"{quota.default}"
+    )
+    return Problem(path, what, _raise(quota) + instead, Kind.WARNING)
+
+
+def _raise(quota: Quota) -> str:
+    return (
         f'raise "{quota.name}" in Service Quotas (aws service-quotas '
         f"request-service-quota-increase --service-code {quota.service} --quota-code "
-        f"{quota.code} --desired-value ...){instead}",
-        Kind.UNAVAILABLE,
+        f"{quota.code} --desired-value ...)"
     )
 
 

@@ -144,6 +144,8 @@ class PoolSpec:
     k3s: Mapping[str, Any] = field(default_factory=dict)
     max_unavailable: int = 1
     """How many of its existing machines may be changed or replaced at a time."""
+    data_volume_gib: int | None = None
+    """The size of the volume with the datastore, on servers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +188,16 @@ class Identity:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Backup:
+    """Snapshots of the datastore, and for how many days S3 keeps each."""
+
+    every_hours: int
+    keep_days: int
+    keep_after_destroy: bool
+    kms_key_arn: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClusterSpec:
     """Everything that the configuration file has about a cluster."""
 
@@ -200,9 +212,11 @@ class ClusterSpec:
     manifests: tuple[Manifest, ...] = ()
     identities: tuple[Identity, ...] = ()
     admin_kubeconfig: bool = False
+    allow_data_loss: bool = False
     own_tags: Mapping[str, str] = field(default_factory=dict)
     rotation: Rotation = Rotation()
     proxy: Proxy | None = None
+    backup: Backup | None = None
     parameter_key_arn: str | None = None
     """The KMS key of the parameters, where it is not the account's own."""
     warnings: tuple[Problem, ...] = ()

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import jinja2
 
-from cluster import machine_files
+from cluster import boot_program, machine_files
 from cluster.errors import UserDataTooLarge
+from cluster.spec import Role
 
 CLOUD_INIT = Path(__file__).parent.parent / "cloud-init"
 TEMPLATE = CLOUD_INIT / "user-data.j2"
@@ -31,26 +32,26 @@ LIMIT_BYTES = 14 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
 
 
-def render(node_file: str, boot_program: Mapping[str, str]) -> str:
+def render(node_file: str, modules: Mapping[str, str]) -> str:
     """
     The user data of one machine: a MIME multi-part text of a packed boothook and a cloud-config.
 
     bzip2 and base64 make the boothook 2 % shorter than the gzip of the whole alone would.
     """
-    packed = bz2.compress(boothook(node_file, boot_program).encode())
+    packed = bz2.compress(boothook(node_file, modules).encode())
     return _template(TEMPLATE).render(boothook=base64.b64encode(packed).decode())
 
 
-def boothook(node_file: str, boot_program: Mapping[str, str]) -> str:
+def boothook(node_file: str, modules: Mapping[str, str]) -> str:
     """
     The program of cloud-init's network stage: writes the files of `files` below, with their modes,
     and starts the boot program, whose modules are given by their paths below its folder.
     """
     folder = machine_files.BOOT_PROGRAM
-    modules = {f"{folder}/{path}": ("0644", text) for path, text in boot_program.items()}
+    program = {f"{folder}/{path}": ("0644", text) for path, text in modules.items()}
     files = {
         machine_files.NODE: ("0600", node_file),
-        **modules,
+        **program,
         machine_files.BOOT_UNIT: ("0644", _unit()),
     }
     relative = {path.lstrip("/"): file for path, file in files.items()}
@@ -86,10 +87,14 @@ def literal(text: str) -> str:
     return "'''" + "\n".join(lines).replace("'", "\\'") + "'''"
 
 
-def require_room(node_files: Iterable[str], boot_program: Mapping[str, str]) -> None:
-    """Raises UserDataTooLarge where one of these would not fit, before anything is created."""
-    for each in node_files:
-        encode(render(each, boot_program))
+def require_room(node_files: Iterable[tuple[Role, str]], modules: Mapping[str, str]) -> None:
+    """
+    Raises UserDataTooLarge where one of these would not fit, before anything is created.
+
+    Each node.json comes with the role of its machine; `modules` are all of the boot program.
+    """
+    for role, text in node_files:
+        encode(render(text, boot_program.of_user_data(modules, role)))
 
 
 def encode(text: str) -> str:

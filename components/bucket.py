@@ -16,6 +16,7 @@ class BucketArgs:
     objects: Mapping[str, str | pulumi.FileAsset]
     tags: Mapping[str, str]
     object_tags: Mapping[str, str]
+    keep_after_destroy: bool = False
 
 
 class Bucket(pulumi.ComponentResource):
@@ -23,7 +24,7 @@ class Bucket(pulumi.ComponentResource):
     A private bucket with objects named after their content (k3s:aws:Bucket).
 
     Creates the bucket, the block of public access, and an object for each key. It goes with all
-    that is in it.
+    that is in it, unless `keep_after_destroy`.
     """
 
     bucket_name: pulumi.Output[str]
@@ -34,8 +35,9 @@ class Bucket(pulumi.ComponentResource):
         self, name: str, args: BucketArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("k3s:aws:Bucket", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        bucket = aws.s3.Bucket(name, force_destroy=True, tags=dict(args.tags), opts=child)
+        keep = args.keep_after_destroy
+        child = pulumi.ResourceOptions(parent=self, retain_on_delete=keep)
+        bucket = aws.s3.Bucket(name, force_destroy=not keep, tags=dict(args.tags), opts=child)
         self.bucket_name, self.arn = bucket.bucket, bucket.arn
         block = aws.s3.BucketPublicAccessBlock(
             name,
@@ -55,7 +57,9 @@ class Bucket(pulumi.ComponentResource):
                 source=None if isinstance(content, str) else content,
                 tags=dict(args.object_tags),
                 # AWS refuses two changes of one bucket at a time.
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[block]),
+                opts=pulumi.ResourceOptions.merge(
+                    child, pulumi.ResourceOptions(depends_on=[block])
+                ),
             )
             for key, content in args.objects.items()
         ]

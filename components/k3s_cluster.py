@@ -8,14 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+import pulumi_aws as aws
 
-from cluster import bucket, network, node_config, parameters
+from cluster import backup, bucket, network, node_config, parameters
 from cluster.machine_files import NodeConfig
 from cluster.model import Cluster, Node
 from cluster.model import NodePool as PoolPlan
 from cluster.node_config import Addresses, NodeContext
 from cluster.spec import Architecture
-from components import bom, console, endpoint, error_hooks, parameter, retries
+from components import (
+    backups,
+    bom,
+    console,
+    data_volume,
+    endpoint,
+    error_hooks,
+    parameter,
+    retries,
+)
 from components.address import Address, AddressArgs
 from components.bucket import Bucket, BucketArgs
 from components.control_plane import ControlPlane, ControlPlaneArgs
@@ -44,6 +54,8 @@ class K3sClusterArgs:
     """The operator's own SSH key to log in with; secret."""
     existing_machines: pulumi.Output[dict[str, int]]
     """How many machines of each pool exist already (components/rollout.py)."""
+    datastore_on_root_volume: bool = False
+    """Whether servers must not be replaced, since their data would be lost with them."""
 
 
 class K3sCluster(pulumi.ComponentResource):
@@ -51,7 +63,7 @@ class K3sCluster(pulumi.ComponentResource):
     A k3s cluster on EC2 (k3s:aws:K3sCluster).
 
     Creates the network, the credentials, a role for servers and one for agents, the addresses, the
-    machines, and the kubeconfigs. It is there when every node is Ready.
+    servers' data volumes, the machines, and the kubeconfigs. It is there when every node is Ready.
     """
 
     api_endpoint: pulumi.Output[str]
@@ -61,6 +73,8 @@ class K3sCluster(pulumi.ComponentResource):
     kubeconfigs: Mapping[str, pulumi.Output[str]]
     """By the identity's name, in the order of the configuration."""
     admin_kubeconfig: pulumi.Output[str] | None
+    snapshots: pulumi.Output[str] | None
+    """The folder of the snapshots, as an S3 URL."""
 
     def __init__(
         self, name: str, args: K3sClusterArgs, opts: pulumi.ResourceOptions | None = None
@@ -94,11 +108,21 @@ class K3sCluster(pulumi.ComponentResource):
         )
         self._parameters = self._parameters.of(self._credentials.authority)
         self._bucket = self._create_bucket()
+        self._backups = backups.create(name, cluster, self._child)
         self._addresses = {node.suffix: self._create_address(node) for node in cluster.nodes}
+        self.snapshots = (
+            pulumi.Output.format("s3://{0}/{1}", self._backups.bucket_name, backup.folder(cluster))
+            if self._backups
+            else None
+        )
+        self._volumes = {
+            node.suffix: self._create_volume(node) for node in cluster.nodes_of(cluster.servers)
+        }
         self._roles = MachineRoles(
             name,
             cluster,
             self._bucket,
+            self._backups,
             self._addresses,
             self._child,
             registry_auth=bool(args.registry_auth),
@@ -168,6 +192,11 @@ class K3sCluster(pulumi.ComponentResource):
             self._child,
         )
 
+    def _create_volume(self, node: Node) -> aws.ebs.Volume:
+        name = f"{self._name}-{node.suffix}"
+        cluster = self._args.cluster
+        return data_volume.create(name, cluster, node, self._parameters.tags, self._child)
+
     def _grant_access(self) -> Access:
         authority = self._credentials.authority
         return Access(
@@ -211,7 +240,7 @@ class K3sCluster(pulumi.ComponentResource):
         return Datastore(
             self._name,
             DatastoreArgs(
-                storage_id=server.instance.id,
+                storage_id=self._volumes[self._args.cluster.nodes[0].suffix].id,
                 first_server=server.node,
                 record_name=parameters.datastore(self._args.cluster),
                 tags=self._parameters.tags,
@@ -232,8 +261,10 @@ class K3sCluster(pulumi.ComponentResource):
                 address=self._addresses[node.suffix],
                 profile_name=self._roles.of(node).profile_name,
                 image_id=node.pool.image_id,
+                has_datastore=pool.role == "server" and self._args.datastore_on_root_volume,
                 boot_program=self._args.boot_program,
                 node_config=self._node_config(node),
+                data_volume=self._volumes.get(node.suffix),
                 datastore_id=datastore_id,
                 access=self._access,
                 secrets=self._credentials.secrets[node.role],
@@ -242,6 +273,7 @@ class K3sCluster(pulumi.ComponentResource):
                     self._roles.of(node).policy,
                     *self._credentials.parameters[node.role],
                     *(self._bucket.objects if self._bucket else ()),
+                    *(self._backups.objects if self._backups else ()),
                 ],
                 tags=self._tags,
             )
@@ -249,16 +281,17 @@ class K3sCluster(pulumi.ComponentResource):
         }
 
     def _node_config(self, node: Node) -> pulumi.Output[NodeConfig]:
-        address = self._addresses[node.suffix]
+        address, volume = self._addresses[node.suffix], self._volumes.get(node.suffix)
 
         def build(known: Mapping[str, Any]) -> NodeConfig:
             context = NodeContext(
                 server_private_ips=tuple(known["servers"]),
                 bucket=known["bucket"],
+                backup_bucket=known["backups"],
                 registry_auth=bool(self._args.registry_auth),
             )
             addresses = Addresses(private_ip=known["private"], public_ip=known["public"])
-            return node_config.build(self._args.cluster, node, addresses, context)
+            return node_config.build(self._args.cluster, node, addresses, context, known["volume"])
 
         return pulumi.Output.all(
             private=address.private_ip,
@@ -268,4 +301,6 @@ class K3sCluster(pulumi.ComponentResource):
                 for each in self._args.cluster.nodes_of(self._args.cluster.servers)
             ],
             bucket=self._bucket.bucket_name if self._bucket else None,
+            backups=self._backups.bucket_name if self._backups else None,
+            volume=volume.id if volume else None,
         ).apply(build)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -11,7 +12,7 @@ import pulumi_aws as aws
 
 from cluster import quotas, resolution, untrusted_text
 from cluster.aws_facts import AwsFacts, ExistingSubnet, InstanceType, OwnImage
-from cluster.errors import ConfigError
+from cluster.errors import ConfigError, Kind
 from cluster.model import Cluster
 from cluster.spec import ClusterSpec
 from components import caller_address
@@ -26,7 +27,7 @@ LONGEST_ERROR = 4000
 
 
 class LookupFailed(Exception):  # noqa: N818 - reads as the fact it states
-    """AWS rejected a lookup or could not be reached; the text is the whole message."""
+    """A lookup was rejected, or nobody could be reached; the text is the whole message."""
 
 
 def resolve(spec: ClusterSpec) -> Cluster:
@@ -39,9 +40,11 @@ def resolve(spec: ClusterSpec) -> Cluster:
     facts = look_up(spec)
     cluster = resolution.resolve(spec, facts, _image_id)
     vcpus = {name: found.vcpus for name, found in facts.instance_types.items() if found}
-    if found := list(quotas.problems(cluster, vcpus, Account(cluster))):
-        raise ConfigError(found)
-    return cluster
+    found = list(quotas.problems(cluster, vcpus, Account(cluster)))
+    warnings = [each for each in found if each.kind == Kind.WARNING]
+    if len(warnings) < len(found):
+        raise ConfigError([each for each in found if each.kind != Kind.WARNING])
+    return dataclasses.replace(cluster, warnings=(*cluster.warnings, *warnings))
 
 
 def look_up(spec: ClusterSpec) -> AwsFacts:

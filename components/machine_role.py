@@ -20,7 +20,9 @@ class MachineRoleArgs:
     The SSM parameters, the KMS key of them if it is not the account's own, and the S3 objects, all
     by ARN, that the machines of the role may read; `all_parameters` are those of the cluster.
 
-    `own_parameter_arn` gives the one that a machine alone reads, from its private address.
+    `written_arns` are S3 objects that they may write, encrypted with `written_key_arn` if that is
+    not S3's own key. `own_parameter_arn` gives the parameter that a machine alone reads, from its
+    private address.
     """
 
     parameter_arns: Sequence[str]
@@ -30,6 +32,8 @@ class MachineRoleArgs:
     all_parameters: str
     key_arn: str | None
     object_arns: Sequence[pulumi.Input[str]]
+    written_arns: Sequence[pulumi.Input[str]] = ()
+    written_key_arn: str | None = None
     tags: Mapping[str, str]
 
 
@@ -37,9 +41,9 @@ class MachineRole(pulumi.ComponentResource):
     """
     The instance profile of servers or of agents (k3s:aws:MachineRole).
 
-    Creates a role, its inline policy and the instance profile. The policy allows reading exactly
-    the given parameters and objects and nothing else; it changes in place. Once their nodes are
-    there, a second policy denies the parameters to the machines that have joined.
+    Creates a role, its inline policy and the instance profile. The policy allows reading and
+    writing exactly what is given and nothing else; it changes in place. Once their nodes are there,
+    a second policy denies the parameters to the machines that have joined.
     """
 
     profile_name: pulumi.Output[str]
@@ -87,9 +91,17 @@ class MachineRole(pulumi.ComponentResource):
         def render(known: Mapping[str, Any]) -> str:
             own = {address: args.own_parameter_arn(address) for address in known["addresses"]}
             return json.dumps(
-                policies.read(args.parameter_arns, own, known["objects"], args.key_arn)
+                policies.read(
+                    args.parameter_arns,
+                    own,
+                    known["objects"],
+                    args.key_arn,
+                    written=policies.write(known["written"], args.written_key_arn),
+                )
             )
 
         return pulumi.Output.all(
-            addresses=list(args.private_ips), objects=list(args.object_arns)
+            addresses=list(args.private_ips),
+            objects=list(args.object_arns),
+            written=list(args.written_arns),
         ).apply(render)

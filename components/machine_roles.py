@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pulumi
 
-from cluster import bucket, network, parameters, policies
+from cluster import backup, bucket, network, parameters, policies
 from cluster.model import Cluster, Node
 from cluster.spec import Role
 from components import plugin
 from components.address import Address
+from components.backups import Backups
 from components.bucket import Bucket
 from components.machine_role import MachineRole, MachineRoleArgs
 
@@ -28,12 +29,14 @@ class MachineRoles:
         name: str,
         cluster: Cluster,
         files: Bucket | None,
+        backups: Backups | None,
         addresses: Mapping[str, Address],
         opts: pulumi.ResourceOptions,
         *,
         registry_auth: bool,
     ) -> None:
         self._cluster, self._files, self._opts = cluster, files, opts
+        self._backups = backups
         self._addresses = addresses
         self._registry_auth = registry_auth
         self._of_node: dict[str, MachineRole] = {}
@@ -73,6 +76,8 @@ class MachineRoles:
                 all_parameters=self._parameter_arn(parameters.everything(cluster)),
                 key_arn=cluster.parameter_key_arn,
                 object_arns=self._readable_objects(role),
+                written_arns=self._written_objects(role),
+                written_key_arn=cluster.backup.kms_key_arn if cluster.backup else None,
                 tags=cluster.tags,
             ),
             self._opts,
@@ -85,8 +90,15 @@ class MachineRoles:
         )
 
     def _readable_objects(self, role: Role) -> list[pulumi.Input[str]]:
-        if self._files is None:
+        found: list[pulumi.Input[str]] = []
+        if self._files:
+            folders = bucket.READABLE[role]
+            found += [pulumi.Output.concat(self._files.arn, f"/{each}/*") for each in folders]
+        if self._backups and role == "server":
+            found.append(pulumi.Output.concat(self._backups.arn, f"/{backup.PROGRAMS}/*"))
+        return found
+
+    def _written_objects(self, role: Role) -> list[pulumi.Input[str]]:
+        if self._backups is None or role != "server":
             return []
-        return [
-            pulumi.Output.concat(self._files.arn, f"/{each}/*") for each in bucket.READABLE[role]
-        ]
+        return [pulumi.Output.concat(self._backups.arn, f"/{backup.folder(self._cluster)}*")]

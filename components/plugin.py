@@ -111,6 +111,7 @@ class MachineTemplateInputs(TypedDict):
     networkInterfaceId: pulumi.Input[str]
     imageId: pulumi.Input[str]
     userData: pulumi.Input[str]
+    hasDatastore: NotRequired[pulumi.Input[bool]]
 
 
 class MachineTemplate(PluginResource[MachineTemplateInputs]):
@@ -121,6 +122,7 @@ class MachineTemplate(PluginResource[MachineTemplateInputs]):
     networkInterfaceId: pulumi.Output[str]
     imageId: pulumi.Output[str]
     userData: pulumi.Output[str]
+    hasDatastore: pulumi.Output[bool]
 
 
 class DatastoreInputs(TypedDict):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 
@@ -12,20 +13,14 @@ from cluster import rollout
 from components import plugin
 
 
-def existing_machines() -> pulumi.Output[dict[str, int]]:
+def existing_machines(outputs: Mapping[str, Any]) -> pulumi.Output[dict[str, int]]:
     """
-    How many machines of each pool the stack's own last successful update left.
+    How many machines of each pool the last update left, by its outputs.
 
     None in a preview, which changes nothing, so that nothing has to come after something else.
     """
-    if pulumi.runtime.is_dry_run():
-        return pulumi.Output.from_input({})
-    # In full: a bare name belongs to the default organization of whoever runs Pulumi.
-    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    # What a StackReference calls. That resource would save all outputs in state once more, and
-    # every preview would show them.
-    found = pulumi.runtime.invoke_output("pulumi:pulumi:readStackOutputs", {"name": name})
-    return found.apply(lambda stack: rollout.existing_machines(stack["outputs"].get("nodes")))
+    found = {} if pulumi.runtime.is_dry_run() else rollout.existing_machines(outputs.get("nodes"))
+    return pulumi.Output.from_input(found)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,6 +47,11 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("status", help="report what is running").add_argument(
         "--json", action="store_true"
     )
+    interrupting = commands.add_parser("interrupt", help="announce that EC2 takes a spot instance")
+    interrupting.add_argument("instance", help="the instance id")
+    interrupting.add_argument(
+        "--seconds", type=float, default=120.0, help="from the notice to the end (120)"
+    )
     commands.add_parser("logs", help="print the daemon's log").add_argument(
         "-f", "--follow", action="store_true"
     )
@@ -117,7 +122,8 @@ def serve(cloud: Cloud, arguments: argparse.Namespace) -> None:
         files=architectures.files(arguments.k3s_binary, cloud.home, emulated),
         emulated=emulated is not None,
     )
-    machines = Machines(cloud.id, arguments.image, arguments.emulated_image)
+    images = (arguments.image, arguments.emulated_image)
+    machines = Machines(cloud.id, *images, home=cloud.home)
     daemon.serve(cloud.home, cloud.id, machines, artifact, arguments.port)
 
 
@@ -144,6 +150,8 @@ def act(arguments: argparse.Namespace) -> int:
             cloud.stop(say)
         case "status":
             return status(cloud, as_json=arguments.json)
+        case "interrupt":
+            print(cloud.interrupt(arguments.instance, arguments.seconds)["time"])
         case "logs":
             return logs(cloud, follow=arguments.follow)
         case "image":

@@ -20,14 +20,27 @@ from types import FrameType
 from typing import Any
 
 from localcloud import architectures
-from localcloud.aws_api import addresses, moto_patches, public_images, server
+from localcloud.attachments import Attachments
+from localcloud.aws_api import (
+    addresses,
+    console_output,
+    load_balancing,
+    moto_patches,
+    public_images,
+    server,
+)
 from localcloud.aws_api.ec2_constraints import ApiError, Arguments, violation
 from localcloud.aws_api.instance_states import InstanceStates
 from localcloud.aws_api.instances import Ec2Instance
+from localcloud.aws_api.interruptions import Interruptions
 from localcloud.aws_api.moto_state import MotoState
+from localcloud.aws_api.volumes import VolumeStates
 from localcloud.instance import servers
 from localcloud.instance.authority import Authority
 from localcloud.instance.services import MachineServices
+from localcloud.load_balancers.health import HealthTable
+from localcloud.load_balancers.network import HostNetwork, Network
+from localcloud.load_balancers.service import LoadBalancers
 from localcloud.machines import MachineSpec
 from localcloud.machines.host import Host
 from localcloud.reconciler import Pace, Reconciler
@@ -49,6 +62,7 @@ class Daemon:
         artifact: servers.Artifact,
         port: int,
         pace: Pace,
+        network: Network | None = None,
     ) -> None:
         self._home, self._cloud_id = home, cloud_id
         server.prepare(home)
@@ -58,20 +72,37 @@ class Daemon:
         self._api = server.Api(
             port,
             server.Hooks(
-                region=REGION, check=self._check, on_change=self._on_change, status=self._status
+                region=REGION,
+                check=self._check,
+                on_change=self._on_change,
+                status=self._status,
+                interrupt=self._interrupt,
             ),
         )
         self._services = MachineServices(
             self._machines, self.state, self._authority, self._api.address, artifact, home
         )
         self._states = InstanceStates(lambda: self.state.ec2)
+        attachments = Attachments(
+            self.state, VolumeStates(lambda: self.state.ec2), self._machines.volumes
+        )
         self._reconciler = Reconciler(
-            self.state, self._states, self._machines, self._services, self._spec, pace
+            self.state, self._states, self._machines, self._services, attachments, self._spec, pace
+        )
+        self._health = HealthTable()
+        self._balancers = LoadBalancers(
+            lambda: load_balancing.configuration(self.state),
+            network or HostNetwork(machines),
+            self._health,
+            lambda arn: load_balancing.activate(self.state, arn),
         )
         self._began = time.monotonic()
         public_images.publish_parameters(self.state.ssm)
         addresses.install(lambda: self.state.ec2, random.SystemRandom())
         moto_patches.install()
+        console_output.install(machines.console)
+        self._interruptions = Interruptions(lambda: self.state.ec2, self._wake)
+        load_balancing.follow(self._health.reported)
 
     def run(self) -> None:
         """Answers until SIGTERM or SIGINT, then removes every machine."""
@@ -90,6 +121,7 @@ class Daemon:
         """Starts answering, and writes its address to endpoint.json."""
         self._api.run()
         self._reconciler.run()
+        self._balancers.run()
         self._announce()
         log.info("answering at http://%s:%d", *self._api.address)
 
@@ -97,6 +129,7 @@ class Daemon:
         """Stops answering and removes every machine."""
         log.info("ending")
         self._api.end()
+        self._balancers.end()
         self._reconciler.end()
         self._services.close_all()
         for removed in self._machines.remove_everything():
@@ -140,12 +173,20 @@ class Daemon:
         return violation(self.state.ec2, action, arguments)
 
     def _on_change(self, action: str, arguments: Arguments) -> None:
-        self._states.hold()
         if action == "RebootInstances":
             for name, values in arguments.items():
                 if name.startswith("InstanceId"):
                     self._reconciler.reboot(values[0])
+        self._wake()
+
+    def _wake(self) -> None:
+        self._states.hold()
         self._reconciler.wake()
+        self._balancers.wake()
+
+    def _interrupt(self, instance_id: str, seconds: float) -> dict[str, Any]:
+        end = self._interruptions.announce(instance_id, seconds)
+        return {"instanceId": instance_id, "time": end.isoformat(timespec="seconds")}
 
     def _status(self) -> dict[str, Any]:
         published = {private: public for public, private in self.state.public_addresses().items()}

@@ -11,15 +11,16 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from localcloud.architectures import MADE, OTHER
-from localcloud.aws_api.server import STATUS_PATH
+from localcloud.aws_api.server import INTERRUPTION_PATH, STATUS_PATH
 from localcloud.errors import LocalCloudError
 from localcloud.machines import Machines, ensure_emulated_image, ensure_image
 from toolchain.command import VENV_PYTHON
@@ -116,11 +117,14 @@ class Cloud:
             for removed in self._sweep():
                 say(f"removed: {removed}")
 
+    def interrupt(self, instance_id: str, seconds: float) -> dict[str, Any]:
+        """Announces that EC2 takes a spot instance after so long. Raises LocalCloudError."""
+        content = {"instanceId": instance_id, "seconds": seconds}
+        return _post(f"{self._running()['endpoint']}{INTERRUPTION_PATH}", content)
+
     def status(self) -> dict[str, Any]:
         """The status page of the running daemon. Raises LocalCloudError."""
-        running = self.endpoint()
-        if running is None:
-            raise LocalCloudError(f"the local cloud of {self.home} is not running")
+        running = self._running()
         try:
             return _ask(running["endpoint"])
         except OSError as error:
@@ -131,7 +135,10 @@ class Cloud:
 
     def machines(self) -> list[str]:
         """The instance ids of the machines that run."""
-        return sorted(Machines(self.id, image="").running())
+        return sorted(self._machines().running())
+
+    def _machines(self) -> Machines:
+        return Machines(self.id, image="", home=self.home)
 
     def _same(self, running: dict[str, Any], binary: Path, version: str) -> dict[str, Any]:
         if (running["k3sBinary"], running["k3sVersion"]) != (str(binary), version):
@@ -201,10 +208,16 @@ class Cloud:
         for process in _started:
             process.poll()
 
+    def _running(self) -> dict[str, Any]:
+        running = self.endpoint()
+        if running is None:
+            raise LocalCloudError(f"the local cloud of {self.home} is not running")
+        return running
+
     def _sweep(self) -> list[str]:
         for name in RUN_FILES:
             (self.home / name).unlink(missing_ok=True)
-        return Machines(self.id, image="").remove_everything()
+        return self._machines().remove_everything()
 
 
 def _is_daemon(pid: int, home: Path) -> bool:
@@ -227,6 +240,16 @@ def _signal(pid: int, number: int) -> None:
             f"the local cloud's daemon (process {pid}) belongs to another account\n"
             "    run this as the account that started it, such as root"
         ) from None
+
+
+def _post(address: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    request = urllib.request.Request(address, json.dumps(content).encode())  # noqa: S310 - loopback
+    try:
+        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:  # noqa: S310
+            received: dict[str, Any] = json.load(answer)
+            return received
+    except urllib.error.HTTPError as error:
+        raise LocalCloudError(error.read().decode()) from None
 
 
 def _ask(endpoint: str) -> dict[str, Any]:

@@ -1,12 +1,18 @@
-"""`python -m recovery`: after a `pulumi up` that was killed and a `pulumi cancel`."""
+"""
+`python -m recovery`: after a `pulumi up` that was killed and a `pulumi cancel`.
+`python -m recovery snapshots`: lists the snapshots of the datastore.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
+from recovery import snapshots
 from recovery.errors import RecoveryError
 from recovery.leftover import Leftover
 from recovery.recover import recover
@@ -32,13 +38,28 @@ def agree(left: Sequence[Leftover]) -> bool:
         return False
 
 
+def list_snapshots(stack: Stack, folder: str | None, *, as_json: bool) -> None:
+    """Prints the snapshots, the newest first."""
+    found = snapshots.of_stack(stack, folder)
+    if as_json:
+        print(json.dumps([asdict(each) for each in found], indent=2))
+        return
+    print("\n".join(map(str, found)) or "there are no snapshots yet")
+
+
 def main(words: list[str]) -> int:
     """Recovers one stack; an operator's error is one message and status 1."""
     parser = argparse.ArgumentParser(prog="python -m recovery", description=__doc__)
     parser.add_argument("--stack", help="the stack's name, else the selected one")
     parser.add_argument("--yes", action="store_true", help="remove without asking")
+    parser.add_argument("what", nargs="?", choices=["snapshots"], help="list the snapshots")
+    parser.add_argument("--folder", help="the S3 URL of the snapshots, else the stack's output")
+    parser.add_argument("--json", action="store_true", help="list the snapshots as JSON")
     chosen = parser.parse_args(words)
     try:
+        if chosen.what:
+            list_snapshots(Stack(ROOT, chosen.stack), chosen.folder, as_json=chosen.json)
+            return 0
         recover(Stack(ROOT, chosen.stack), (lambda _: True) if chosen.yes else agree, print)
     except RecoveryError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -33,6 +33,10 @@ class Stack:
         """The stack's state, its secrets still encrypted."""
         return self._read("stack", "export")
 
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs; secret ones are masked."""
+        return self._read("stack", "output", "--json")
+
     def aws_config(self) -> dict[str, Any]:
         """How the stack's own provider reaches AWS: its configuration, without `aws:`."""
         content = self._read("config", "--json", "--show-secrets")

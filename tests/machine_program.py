@@ -1,4 +1,4 @@
-"""Lets tests import the package `boot` as a machine gets it: rendered, in a folder of its own."""
+"""Lets tests import the programs of a machine as it gets them: rendered, in a folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cluster import boot_program
+from cluster import backup, boot_program
 
 # Removed when Python ends.
 _FOLDER = tempfile.TemporaryDirectory(prefix="boot-program-")
@@ -18,4 +18,5 @@ def install() -> None:
     package.mkdir()
     for path, text in boot_program.modules().items():
         (package / path).write_text(text)
+    (package.parent / "backup.py").write_text(backup.program())
     sys.path.insert(0, _FOLDER.name)

@@ -1,17 +1,17 @@
-"""The phases of a boot, and a run of all of them: `python3 -m boot` in /opt/k3s-aws."""
+"""A run of all phases of a boot: `python3 -m boot` in /opt/k3s-aws."""
 
 from __future__ import annotations
 
 import fcntl
+import importlib
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from boot import datastore, k3s, readiness, secrets, ssh, start, tokens
+from boot import k3s, phases, ssh, start
 from boot.environment import Environment
-from boot.machine import Machine, identify
+from boot.machine import identify
+from boot.phases import Phase
 from boot.report import Report
 from boot.waiting import BootError, Retry, Wait
 
@@ -20,53 +20,22 @@ BOOT_UNIT = "k3s-aws-boot.service"
 LOCK_SECONDS = 600
 
 
-@dataclass(frozen=True)
-class Phase:
-    """One step of the boot, run on machines for which `applies` is true."""
-
-    name: str
-    run: Callable[[Machine], None]
-    applies: Callable[[Machine], bool] = lambda machine: True
-
-
-def _install_secrets(machine: Machine) -> None:
-    # The authority is asked for only until k3s has run, and is not kept in secrets.json.
-    secrets.load(machine, [key for key in machine.node.parameters if key != "authority"])
-    if machine.role == "server":
-        secrets.install_authority(machine)
-    tokens.install(machine)
-
-
-ACCESS = (Phase("ssh", ssh.install), Phase("secrets", _install_secrets))
-FILES = (
-    Phase("manifests", k3s.install_manifests, k3s.has_manifests),
-    Phase("configure", k3s.configure),
-)
-START = (
-    Phase("datastore", datastore.require, lambda machine: machine.role == "server"),
-    Phase("wait-for-server", readiness.wait_for_server, lambda machine: machine.role == "agent"),
-    Phase("start-k3s", start.start),
-    Phase("node-ready", readiness.wait_for_node),
-)
-
-
 def run_phases(environment: Environment, started: float, report: Report) -> None:
     """All phases in order; those of the start only when k3s does not run as configured."""
     with report.phase("identity"):
         machine = identify(environment, started, report)
+    # A machine has no module that only the other role needs (cluster/boot_program.py).
+    role = importlib.import_module(f"boot.{machine.role}")
     # The longest of all begins first; its phase is what is left of it.
     end_install = environment.start(lambda: k3s.install(machine))
-    download = Phase("download-k3s", lambda _: end_install())
-    _run((*ACCESS, download, *FILES), machine)
+    before = (
+        Phase("ssh", ssh.install),
+        Phase("secrets", role.install_secrets),
+        Phase("download-k3s", lambda _: end_install()),
+    )
+    phases.run((*before, *role.FILES), machine)
     if not start.is_current(machine):
-        _run(START, machine)
-
-
-def _run(phases: Sequence[Phase], machine: Machine) -> None:
-    for phase in phases:
-        if phase.applies(machine):
-            with machine.report.phase(phase.name):
-                phase.run(machine)
+        phases.run(role.START, machine)
 
 
 def main(environment: Environment) -> int:

@@ -77,14 +77,16 @@ class Aws:
             now = parsedate_to_datetime(headers["Date"]).timestamp()
             self.skew_seconds = now - self.environment.clock.time()
 
-    def locate(self, source: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+    def locate(
+        self, source: str, headers: Mapping[str, str], method: str = "GET"
+    ) -> tuple[str, Mapping[str, str]]:
         """URL and headers for a source: `s3://<bucket>/<key>` signed, any other URL as it is."""
         if not source.startswith("s3://"):
             return source, headers
         bucket, _, key = source[len("s3://") :].partition("/")
         url = self._url(self.environment.s3_url, bucket=bucket) + key
-        empty = {**headers, "X-Amz-Content-SHA256": hashlib.sha256(b"").hexdigest()}
-        return url, self.sign(url, empty, b"", "GET", "s3")
+        signed = {"X-Amz-Content-SHA256": hashlib.sha256(b"").hexdigest(), **headers}
+        return url, self.sign(url, signed, b"", method, "s3")
 
     def parameters(self, names: Sequence[str]) -> dict[str, str]:
         """The decrypted values of SSM parameters, by name; all of them are redacted from now on."""

@@ -1,4 +1,4 @@
-"""k3s on disk: its binary, its configuration, its unit and the manifests that it applies."""
+"""k3s on disk: its binary, its configuration and its unit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from boot import datastore, files, secrets, tokens
+from boot import files, secrets, tokens
 from boot.download import Download
 from boot.machine import Machine
 
@@ -18,7 +18,7 @@ UNIT = """\
 Description=k3s {role}
 Wants=network-online.target
 After=network-online.target
-
+{mount}
 [Service]
 {environment}Type=notify
 EnvironmentFile=-/etc/default/%N
@@ -40,6 +40,8 @@ ExecStart=/usr/local/bin/k3s {role}
 [Install]
 WantedBy=multi-user.target
 """
+# Of the data volume (volume.py).
+MOUNT = "Requires={0}\nAfter={0}\n".format("var-lib-rancher-k3s-server-db.mount")
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,9 @@ def install(machine: Machine) -> None:
         Download(machine, wanted["sha256"], part).from_first(wanted["sources"], "k3s")
         part.chmod(0o755)
         part.replace(target)
-        if machine.role == "agent" or datastore.exists(machine):
-            # k3s unpacks itself when any of its programs is called first: now, while an agent
-            # waits for its server, or before a running k3s is stopped. What fails here fails again
+        if not machine.node.may_create_cluster or (machine.server_data / "db").exists():
+            # k3s unpacks itself when any of its programs is called first: now, while a machine
+            # waits for a server, or before a running k3s is stopped. What fails here fails again
             # at the start, with k3s's own message.
             machine.environment.run([str(target), "kubectl", "version", "--client"])
     machine.report.content["k3s"] = {"version": wanted["version"], "sha256": wanted["sha256"]}
@@ -83,7 +85,12 @@ def configuration(machine: Machine) -> Configuration:
     lines = [f"Environment={name}={value}\n" for name, value in variables.items()]
     return Configuration(
         config=json.dumps(config(machine), indent=1) + "\n",
-        unit=UNIT.format(role=machine.role, environment="".join(lines)),
+        unit=UNIT.format(
+            role=machine.role,
+            # Not RequiresMountsFor: without the mount's unit it would require nothing.
+            mount=MOUNT if machine.node.data_volume else "",
+            environment="".join(lines),
+        ),
         registries=_registries(machine),
     )
 
@@ -156,30 +163,3 @@ def _registries(machine: Machine) -> str:
                 machine.report.add_secret(value, 1)
         configs[host] = {**configs.get(host, {}), "auth": auth}
     return json.dumps({**found, "configs": configs} if configs else found)
-
-
-def _manifests(machine: Machine) -> Path:
-    return machine.server_data / "manifests/k3s-aws"
-
-
-def has_manifests(machine: Machine) -> bool:
-    """Whether there are some, or were: k3s must not apply those removed from node.json again."""
-    configured = machine.node.manifests is not None or _manifests(machine).exists()
-    return machine.role == "server" and configured
-
-
-def install_manifests(machine: Machine) -> None:
-    """Writes exactly the configured manifests, the large ones from their sources."""
-    wanted = machine.node.manifests or {}
-    for old in _manifests(machine).glob("*"):
-        if old.name not in wanted:
-            old.unlink()
-    for name, manifest in wanted.items():
-        content = manifest.get("content")
-        if content is None:
-            part = machine.path("var/lib/k3s-aws/manifest.part")
-            download = Download(machine, manifest["sha256"], part)
-            download.from_first([manifest["source"]], name)
-            content = part.read_text()
-            part.unlink()
-        files.write(_manifests(machine) / name, content, 0o600)

@@ -24,6 +24,7 @@ class Node:
     The node configuration, /etc/k3s-aws/node.json, whose fields cluster/machine_files.py declares.
 
     `server_urls` are the servers that an agent joins; `public_ip` is None on a private machine.
+    `data_volume` is empty on an agent.
     """
 
     role: str
@@ -39,8 +40,12 @@ class Node:
     server_urls: Sequence[str]
     datastore_parameter: str
     may_create_cluster: bool
+    backup: Mapping[str, Any] | None
+    data_volume: str
+    data_volume_gib: int
     private_ip: str
     public_ip: str | None
+    drain_seconds: float
 
 
 def read_node(root: Path) -> Node:
@@ -69,8 +74,12 @@ def parse_node(content: Mapping[str, Any]) -> Node:
         server_urls=pool["join"]["urls"] if pool["role"] == "agent" else (),
         datastore_parameter=pool["datastoreParameter"] if pool["role"] == "server" else "",
         may_create_cluster=own.get("mayCreateCluster", False),
+        backup=pool.get("backup"),
+        data_volume=own.get("dataVolume", ""),
+        data_volume_gib=own.get("dataVolumeGib", 0),
         private_ip=own["privateIp"],
         public_ip=own.get("publicIp"),
+        drain_seconds=pool.get("drainSeconds", 0),
     )
 
 

@@ -1,4 +1,4 @@
-"""The secrets of this machine, and the authority of its cluster."""
+"""The secrets of this machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from boot import files
 from boot.machine import Machine
-from boot.waiting import BootError
 
 
 def load(machine: Machine, keys: Sequence[str] = ()) -> dict[str, str]:
@@ -26,19 +25,3 @@ def load(machine: Machine, keys: Sequence[str] = ()) -> dict[str, str]:
     for value in found.values():
         machine.report.add_secret(value)
     return found
-
-
-def install_authority(machine: Machine) -> None:
-    """Writes the authority until k3s has run; BootError when files of another one exist."""
-    if machine.path("var/lib/k3s-aws/running").exists():
-        return
-    parameter = machine.node.parameters["authority"]
-    for name, content in json.loads(machine.aws.parameters([parameter])[parameter]).items():
-        machine.report.add_secret(content)
-        path = machine.server_data / "tls" / name
-        if not path.exists():
-            files.write(path, content, 0o600)
-        elif files.read(path).strip() != content.strip():
-            absolute = f"/{path.relative_to(machine.environment.root)}"
-            raise BootError(f"{absolute} belongs to another cluster")
-    machine.server_data.chmod(0o700)

@@ -22,7 +22,8 @@ def sign(
     lowered = sorted((name.lower(), value.strip()) for name, value in signed.items())
     names = ";".join(name for name, _ in lowered)
     lines = [f"{name}:{value}" for name, value in lowered]
-    request = [method, urlsplit(url).path, "", *lines, "", names, hashlib.sha256(body).hexdigest()]
+    content = headers.get("X-Amz-Content-SHA256") or hashlib.sha256(body).hexdigest()
+    request = [method, urlsplit(url).path, "", *lines, "", names, content]
     digest = hashlib.sha256("\n".join(request).encode()).hexdigest()
     key = f"AWS4{credentials['SecretAccessKey']}".encode()
     for part in scope.split("/"):

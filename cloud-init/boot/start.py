@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from boot import datastore, files, k3s, readiness, systemd, tokens
+from boot import files, k3s, readiness, systemd
 from boot.machine import Machine
 from boot.waiting import Retry
 
@@ -21,12 +21,9 @@ def is_current(machine: Machine) -> bool:
     return files.read(_hash_file(machine)) == wanted and readiness.is_active(machine)
 
 
-def start(machine: Machine) -> None:
+def restart(machine: Machine) -> None:
     """Starts k3s, and waits until a server serves the API, or an agent's process runs."""
     unit, run = machine.k3s_unit, machine.environment.run
-    datastore_exists = datastore.exists(machine)
-    if machine.role == "server":
-        _prepare_tokens(machine, datastore_exists)
     previous = systemd.unit_state(machine, unit)
     if previous["NeedDaemonReload"] == "yes":
         systemd.systemctl(machine, "daemon-reload")
@@ -39,33 +36,11 @@ def start(machine: Machine) -> None:
     readiness.wait_for_k3s(
         machine, lambda: _require_process(machine, previous["MainPID"]), f"{unit}.service is not up"
     )
-    if machine.role == "server" and not tokens.are_recorded(machine):
-        if datastore_exists:
-            # After the start as well: it stores who may join, without which k3s cannot restart.
-            tokens.rotate_server_token(machine, tokens.read(machine)["token"])
-        tokens.record(machine)
+
+
+def record(machine: Machine) -> None:
+    """Records what k3s was started with."""
     files.write(_hash_file(machine), k3s.configuration(machine).hash(machine), 0o600)
-
-
-def _prepare_tokens(machine: Machine, datastore_exists: bool) -> None:
-    """
-    Writes changed tokens to the datastore and to k3s's files, right before the restart.
-
-    A failure in between leaves k3s running with other tokens than its files have.
-    """
-    if not tokens.are_recorded(machine):
-        # k3s writes the token of its datastore there at once.
-        in_datastore = files.read(machine.server_data / "token").strip()
-        wanted, installed = tokens.read(machine)["token"], machine.path("etc/rancher/k3s/token")
-        if datastore_exists and tokens.password_of(in_datastore) != tokens.password_of(wanted):
-            tokens.rotate_server_token(machine, files.read(installed).strip())
-        if datastore_exists and not readiness.is_active(machine):
-            # Otherwise systemd may restart it meanwhile, with the files that are replaced here.
-            systemd.systemctl(machine, "stop", machine.k3s_unit)
-        # A run that was cut off after its start left passwords that the datastore does not have,
-        # with which k3s would not start. It makes this file again.
-        (machine.server_data / "cred/passwd").unlink(missing_ok=True)
-    tokens.write(machine)
 
 
 def _require_process(machine: Machine, previous: str) -> None:

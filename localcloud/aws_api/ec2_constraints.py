@@ -1,6 +1,6 @@
 """
 What EC2 refuses and moto does not: removing what is in use, starting what cannot be started or
-does not fit together, shrinking a volume, more than the quotas allow.
+does not fit together, more than the quotas allow. Of volumes: volume_constraints.py.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from localcloud.aws_api import volume_constraints
 from localcloud.aws_api.quotas import ADDRESSES, RULES_OF_A_GROUP
 
 Arguments = Mapping[str, list[str]]
@@ -65,7 +66,7 @@ def _vpc(ec2: Any, arguments: Arguments) -> ApiError | None:
 
 def _interface(ec2: Any, arguments: Arguments) -> ApiError | None:
     interface = ec2.enis.get(_one(arguments, "NetworkInterfaceId"))
-    if interface is not None and interface.instance is not None:
+    if interface is not None and (interface.instance is not None or interface.requester_managed):
         message = f"Network interface '{interface.id}' is currently in use."
         return "InvalidParameterValue", message
     return None
@@ -73,7 +74,10 @@ def _interface(ec2: Any, arguments: Arguments) -> ApiError | None:
 
 def _gateway(ec2: Any, arguments: Arguments) -> ApiError | None:
     vpc_id = _one(arguments, "VpcId")
-    if any(each.eni and each.eni.subnet.vpc_id == vpc_id for each in list(ec2.addresses)):
+    mapped = [each.eni for each in list(ec2.addresses) if each.eni]
+    # A load balancer's address is no Elastic IP.
+    mapped += [each for each in _interfaces(ec2) if each.requester_managed and each.public_ip]
+    if any(each.subnet.vpc_id == vpc_id for each in mapped):
         return (
             "DependencyViolation",
             f"Network {vpc_id} has some mapped public address(es). Please unmap those public "
@@ -112,13 +116,6 @@ def _architecture(ec2: Any, instance_type: str, image_id: str) -> ApiError | Non
             f"The architecture '{','.join(of_type[0])}' of the specified instance type does not "
             f"match the architecture '{of_image[0]}' of the specified AMI.",
         )
-    return None
-
-
-def _volume(ec2: Any, arguments: Arguments) -> ApiError | None:
-    volume, wanted = ec2.volumes.get(_one(arguments, "VolumeId")), _one(arguments, "Size")
-    if volume is not None and wanted and int(wanted) < volume.size:
-        return "InvalidParameterValue", "New size cannot be smaller than existing size"
     return None
 
 
@@ -175,9 +172,9 @@ CHECKS: dict[str, Callable[[Any, Arguments], ApiError | None]] = {
     "ReleaseAddress": _elastic_ip,
     "AllocateAddress": _allocate,
     "AuthorizeSecurityGroupIngress": _rules,
-    "ModifyVolume": _volume,
     "RunInstances": _run,
     "StartInstances": _from_state(MAY_START, "started"),
     "StopInstances": _from_state(MAY_STOP, "stopped"),
     "RebootInstances": _from_state(MAY_REBOOT, "rebooted"),
+    **volume_constraints.CHECKS,
 }

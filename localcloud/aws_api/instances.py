@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,3 +45,6 @@ class Ec2Instance:
     tokens_required: bool
     hop_limit: int
     endpoint_enabled: bool
+    spot: bool
+    interruption: datetime.datetime | None
+    """When EC2 takes a spot instance, once that is announced."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from localcloud.aws_api import volumes
 from localcloud.aws_api.instances import Ec2Instance, Role
+from localcloud.aws_api.network_load_balancers import INTERFACE_TYPE
 from localcloud.aws_api.parameter_store import ACCOUNTS_KEY
+from localcloud.aws_api.volumes import EbsVolume
 from localcloud.machines import Ingress
 
 OUTSIDE = ipaddress.ip_address("127.0.0.1")
@@ -42,17 +45,21 @@ class MotoState:
         """The name of every bucket."""
         return sorted(self.backend("s3").buckets)
 
-    def instances(self) -> list[Ec2Instance]:
-        """Every instance that is not terminated."""
+    def instances(self, states: Collection[str] = ALIVE) -> list[Ec2Instance]:
+        """Every instance that is in one of these states; without them, that is not terminated."""
         return [
             self._describe(each)
             for each in list(self.ec2.all_instances())
-            if each.state in ALIVE and each.nics
+            if each.state in states and each.nics
         ]
 
     def instance(self, instance_id: str) -> Ec2Instance:
         """One instance, as it is now."""
         return self._describe(self.ec2.get_instance(instance_id))
+
+    def volumes(self) -> list[EbsVolume]:
+        """Every EBS volume; one that came with its instance is attached to none here."""
+        return list(volumes.described(self.ec2))
 
     def public_addresses(self) -> dict[str, str]:
         """Each public address that leads somewhere, with the private one of its interface."""
@@ -65,8 +72,14 @@ class MotoState:
     def ingress(self, instance: Ec2Instance) -> list[Ingress]:
         """What the security groups of the instance admit, with every group as its members."""
         gateway = next(ipaddress.IPv4Network(instance.subnet_cidr).hosts())
+        return self.admitted([group_id for group_id, _ in instance.security_groups], gateway)
+
+    def admitted(
+        self, group_ids: Sequence[str], gateway: ipaddress.IPv4Address | None
+    ) -> list[Ingress]:
+        """What security groups admit; with a gateway, as a machine sees the outside behind it."""
         rules: list[Ingress] = []
-        for group_id, _ in instance.security_groups:
+        for group_id in group_ids:
             group = self.ec2.get_security_group_from_id(group_id)
             for rule in group.ingress_rules if group else ():
                 for source in self._sources(rule, gateway):
@@ -142,15 +155,23 @@ class MotoState:
         except KeyError:
             return f"arn:aws:kms:{self.region}:{self.account_id}:key/{named.rsplit('/', 1)[-1]}"
 
-    def _sources(self, rule: Any, gateway: ipaddress.IPv4Address) -> Iterator[str]:
+    def _sources(self, rule: Any, gateway: ipaddress.IPv4Address | None) -> Iterator[str]:
         cidr = (rule.ip_range or {}).get("CidrIp")
         if cidr:
-            yield from _admitted(ipaddress.IPv4Network(cidr, strict=False), gateway)
+            network = ipaddress.IPv4Network(cidr, strict=False)
+            yield from _admitted(network, gateway) if gateway else [str(network)]
         group_id = (rule.source_group or {}).get("GroupId")
         if group_id:
-            for other in self.instances():
+            # While a machine shuts down, its interface is in its groups.
+            for other in self.instances((*ALIVE, "shutting-down")):
                 if group_id in [member for member, _ in other.security_groups]:
                     yield f"{other.private_ip}/32"
+            for interface in list(self.ec2.enis.values()):
+                # Load balancers are members too, with an address in each subnet.
+                if interface.interface_type == INTERFACE_TYPE and group_id in [
+                    member.id for member in interface.group_set
+                ]:
+                    yield f"{interface.private_ip_address}/32"
 
     def _describe(self, instance: Any) -> Ec2Instance:
         interface = instance.nics[0]
@@ -186,6 +207,8 @@ class MotoState:
             tokens_required=options.http_tokens == "required",
             hop_limit=options.http_put_response_hop_limit,
             endpoint_enabled=options.http_endpoint == "enabled",
+            spot=instance.lifecycle == "spot",
+            interruption=getattr(instance, "interruption", None),
         )
 
     def _login_key(self, name: str | None) -> tuple[str, str] | None:

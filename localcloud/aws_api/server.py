@@ -23,6 +23,7 @@ from localcloud.errors import LocalCloudError
 # What never changes a machine; every other EC2 or IAM call wakes the reconciler.
 READING = ("Describe", "Get", "List")
 STATUS_PATH = "/local-cloud/status"
+INTERRUPTION_PATH = "/local-cloud/interruption"
 CALLER_PATH = "/local-cloud/caller"
 # Credential=<key>/<date>/<region>/<service>/aws4_request
 SCOPE = re.compile(r"Credential=[^/]+/\d{8}/([^/]+)/ec2/")
@@ -41,6 +42,8 @@ class Hooks:
     check: Callable[[str, Arguments], ApiError | None]
     on_change: Callable[[str, Arguments], None]
     status: Callable[[], Mapping[str, Any]]
+    interrupt: Callable[[str, float], Mapping[str, Any]]
+    """Interrupts a spot instance after so many seconds. Raises LocalCloudError."""
     calls: set[str] = field(default_factory=set)
     """The calls of operators so far, such as `ec2:RunInstances`; without those of S3."""
 
@@ -123,6 +126,8 @@ def with_hooks(moto: Wsgi, hooks: Hooks) -> Wsgi:
         if environ.get("PATH_INFO") == STATUS_PATH:
             content = json.dumps({**hooks.status(), "calls": sorted(hooks.calls)})
             return _plain(start_response, "200 OK", "application/json", content)
+        if environ.get("PATH_INFO") == INTERRUPTION_PATH:
+            return _interrupt(environ, start_response, hooks)
         if environ.get("PATH_INFO") == CALLER_PATH:
             return _plain(start_response, "200 OK", "text/plain", f"{environ['REMOTE_ADDR']}\n")
         arguments = _arguments(environ)
@@ -140,6 +145,19 @@ def with_hooks(moto: Wsgi, hooks: Hooks) -> Wsgi:
         return parts
 
     return answer
+
+
+def _interrupt(
+    environ: dict[str, Any], start_response: Callable[..., Any], hooks: Hooks
+) -> Iterable[bytes]:
+    if environ["REQUEST_METHOD"] != "POST":
+        return _plain(start_response, "405 Method Not Allowed", "text/plain", "")
+    asked = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+    try:
+        content = hooks.interrupt(str(asked["instanceId"]), float(asked["seconds"]))
+    except LocalCloudError as error:
+        return _plain(start_response, "400 Bad Request", "text/plain", str(error))
+    return _plain(start_response, "200 OK", "application/json", json.dumps(content))
 
 
 def _record(calls: set[str], environ: dict[str, Any], action: str) -> None:

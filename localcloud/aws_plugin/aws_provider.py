@@ -17,6 +17,7 @@ from localcloud.aws_plugin.session import (
     ConfigurationError,
     NoSuchThingError,
     Session,
+    UnexpectedStateError,
     is_gone,
 )
 from provider.errors import ProviderError
@@ -29,6 +30,7 @@ from provider.protocol.resource import Created, Provider, Resource
 SUFFIX_DIGITS = 7
 BUSY_SECONDS = 60.0
 """How long a deletion is retried while AWS reports that something still depends on it."""
+BUSY = ("DependencyViolation", "DeleteConflict", "ResourceInUse")
 EXPECTED = (
     botocore.exceptions.BotoCoreError,
     botocore.exceptions.ClientError,
@@ -36,6 +38,7 @@ EXPECTED = (
     InstanceEndedError,
     NoSuchThingError,
     ProviderError,
+    UnexpectedStateError,
 )
 
 
@@ -100,6 +103,8 @@ class KindResource(Resource):
         for key, other in self._kind.conflicts.items():
             if inputs.get(key) is not None and inputs.get(other) is not None:
                 yield Failure(path=key, reason=f"{key} conflicts with {other}")
+        for key, reason in self._kind.faults(inputs):
+            yield Failure(path=key, reason=reason)
 
     def filter_diff(self, differences: Sequence[Difference]) -> Sequence[Difference]:
         # The engine has set inputs under `ignore_changes` to their previous values already.
@@ -107,7 +112,7 @@ class KindResource(Resource):
         return [each for each in differences if each.kind != "DELETE" or each.text not in computed]
 
     def is_replaced_by(self, difference: Difference, inputs: Values) -> bool:
-        return self._kind.replaced_by(difference.text, inputs)
+        return self._kind.replaced_by_difference(difference, inputs)
 
     def is_deleted_first(self, previous_inputs: Values, inputs: Values) -> bool:
         # AWS does not allow two of the same name.
@@ -156,7 +161,7 @@ class KindResource(Resource):
             except botocore.exceptions.ClientError as error:
                 if is_gone(error):
                     return None
-                if error.response["Error"]["Code"] in ("DependencyViolation", "DeleteConflict"):
+                if error.response["Error"]["Code"] in BUSY:
                     return str(error.response["Error"]["Message"])
                 raise
             return None

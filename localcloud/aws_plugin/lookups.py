@@ -177,6 +177,39 @@ def get_caller_identity(aws: Session, args: Mapping[str, Any]) -> Values:
     return {"id": found["Account"], **selected(found, names("arn userId", accountId="Account"))}
 
 
+def get_zone(aws: Session, args: Mapping[str, Any]) -> Values:
+    """aws.route53.get_zone"""
+    route53 = aws.client("route53")
+    private, name = bool(args.get("privateZone")), str(args.get("name") or "").removesuffix(".")
+    matching = [
+        each["Id"].rpartition("/")[2]
+        for page in route53.get_paginator("list_hosted_zones").paginate()
+        for each in page["HostedZones"]
+        if each["Name"].removesuffix(".") == name
+        and each.get("Config", {}).get("PrivateZone", False) == private
+    ]
+    zones = [args["zoneId"]] if args.get("zoneId") else matching
+    if len(zones) != 1:
+        raise NoSuchThingError(
+            f"{'multiple' if zones else 'no matching'} Route 53 Hosted Zones found for {name!r}"
+        )
+    found = route53.get_hosted_zone(Id=zones[0])
+    zone, servers = found["HostedZone"], found.get("DelegationSet", {}).get("NameServers", [])
+    tags = route53.list_tags_for_resource(ResourceType="hostedzone", ResourceId=zones[0])
+    return {
+        "id": zones[0],
+        "zoneId": zones[0],
+        "arn": f"arn:aws:route53:::hostedzone/{zones[0]}",
+        "name": zone["Name"].removesuffix("."),
+        "comment": zone.get("Config", {}).get("Comment") or "",
+        "privateZone": zone.get("Config", {}).get("PrivateZone", False),
+        "nameServers": sorted(servers),
+        "primaryNameServer": servers[0] if servers else "",
+        "tags": {each["Key"]: each["Value"] for each in tags["ResourceTagSet"]["Tags"]},
+        **selected(zone, names("callerReference resourceRecordSetCount")),
+    }
+
+
 def in_region(lookup: Lookup) -> Lookup:
     """The lookup with the region in its result."""
     return lambda aws, args: {**lookup(aws, args), "region": aws.region}
@@ -197,6 +230,7 @@ REGIONAL: Mapping[str, Lookup] = {
 }
 LOOKUPS: Mapping[str, Lookup] = {
     **{token: in_region(lookup) for token, lookup in REGIONAL.items()},
+    "aws:route53/getZone:getZone": get_zone,
     "aws:index/getPartition:getPartition": get_partition,
     "aws:index/getCallerIdentity:getCallerIdentity": get_caller_identity,
 }

@@ -115,7 +115,7 @@ class MetadataService:
             "hostname": instance.hostname,
             "instance-action": "none",
             "instance-id": instance.instance_id,
-            "instance-life-cycle": "on-demand",
+            "instance-life-cycle": "spot" if instance.spot else "on-demand",
             "instance-type": instance.instance_type,
             "local-hostname": instance.hostname,
             "local-ipv4": instance.private_ip,
@@ -135,6 +135,10 @@ class MetadataService:
             name, key = instance.login_key
             # The listing gives number=name, the path takes the number alone.
             tree["public-keys"] = {"": f"0={name}", "0": {"openssh-key": key}}
+        if instance.interruption:
+            end = _stamp(instance.interruption)
+            action = _json({"action": "terminate", "time": end})
+            tree["spot"] = {"instance-action": action, "termination-time": end}
         role = self._role()
         if role:
             tree["iam"] = {

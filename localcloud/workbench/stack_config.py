@@ -18,7 +18,7 @@ from toolchain.k3s import THE_RELEASE, K3s
 CLUSTER = "k3s-aws:cluster"
 DOWNLOAD_URL = "https://artifacts.localcloud.internal/k3s"
 INSTANCE_TYPES: Mapping[Architecture, str] = {"x86_64": "t3.small", "arm64": "t4g.small"}
-SERVICES = ("ec2", "iam", "s3", "servicequotas", "ssm", "sts")
+SERVICES = ("ec2", "elbv2", "iam", "route53", "s3", "servicequotas", "ssm", "sts")
 # Where the local cloud's outside is: the one machine it runs on.
 THIS_MACHINE = "127.0.0.0/8"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Path = tuple[str | int, ...]
@@ -17,6 +17,9 @@ class Difference:
 
     path: Path
     kind: Literal["ADD", "DELETE", "UPDATE"]
+    # Not in its representation: a value may be secret.
+    old: Any = field(default=None, compare=False, repr=False)
+    new: Any = field(default=None, compare=False, repr=False)
 
     @property
     def top(self) -> str:
@@ -50,9 +53,10 @@ def between(old: Any, new: Any, path: Path = ()) -> Iterator[Difference]:
         for index, pair in enumerate(zip(old, new, strict=True)):
             yield from between(*pair, (*path, index))
     elif _is_absent(old):
-        yield Difference(path=path, kind="ADD")
+        yield Difference(path=path, kind="ADD", old=old, new=new)
     else:
-        yield Difference(path=path, kind="DELETE" if _is_absent(new) else "UPDATE")
+        kind: Literal["DELETE", "UPDATE"] = "DELETE" if _is_absent(new) else "UPDATE"
+        yield Difference(path=path, kind=kind, old=old, new=new)
 
 
 def _is_absent(value: Any) -> bool:

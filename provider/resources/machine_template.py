@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from provider.operation import Operation, Values
+from cluster import root_volume
+from provider.operation import Names, Operation, Values
 from provider.protocol.differences import Difference
 from provider.protocol.properties import Fields, Property
 from provider.protocol.resource import Created, Resource
@@ -17,7 +18,7 @@ class MachineTemplate(Resource):
 
     While both stay, a new image or user data is no change: the outputs are the recorded ones
     (docs/decisions/0004). With another interface the recorded user data would have the addresses of
-    the previous one.
+    the previous one. Neither changes while the datastore is on the root volume of the machine.
     """
 
     token = "k3s:index:MachineTemplate"
@@ -33,6 +34,12 @@ class MachineTemplate(Resource):
         ),
         "imageId": Property("string", "The image.", fix='such as "ami-0123"'),
         "userData": Property("string", "The user data, encoded for EC2."),
+        "hasDatastore": Property(
+            "boolean",
+            "Whether the datastore is on the root volume, so that a replacement is rejected.",
+            fix="true or false",
+            optional=True,
+        ),
     }
     outputs: ClassVar[Fields] = {}
 
@@ -44,6 +51,11 @@ class MachineTemplate(Resource):
             for each in differences
         )
         return differences if changed else ()
+
+    def reject_update(self, changed: Names, inputs: Values, state: Values) -> str | None:
+        if not changed or not inputs.get("hasDatastore"):
+            return None
+        return str(root_volume.problem("cluster", "a change of this update replaces the server"))
 
     def create(self, operation: Operation, inputs: Values) -> Created:
         return Created(id=operation.environment.random_hex(8), computed={})

@@ -27,7 +27,9 @@ from botocore.credentials import Credentials
 
 from boot.__main__ import main
 from boot.environment import Environment
+from tests.cloud_init import simulated_volume
 from tests.cloud_init.authority import Authority
+from tests.cloud_init.simulated_volume import SimulatedVolume
 
 REGION = "eu-central-1"
 INSTANCE = "i-0123456789abcdef0"
@@ -82,6 +84,8 @@ class Systemd:
     commands: list[list[str]] = field(default_factory=list)
     active: set[str] = field(default_factory=set)
     on_k3s_start: Callable[[], None] = lambda: None
+    # What other programs return for their arguments, by name.
+    programs: dict[str, Callable[[Sequence[str]], tuple[int, str]]] = field(default_factory=dict)
     # What `sshd -T` prints.
     sshd_config: Callable[[], str] = str
     # How often systemd started k3s by itself; another start does not end the count.
@@ -89,17 +93,25 @@ class Systemd:
     # The process of k3s, and when it started.
     process: int = 0
     process_started: float = 0.0
+    # The data volume of a server that has one.
+    volume: SimulatedVolume | None = None
     _polls: int = 0
 
     def run(self, words: Sequence[str]) -> tuple[int, str]:
         self.commands.append(list(words))
+        if words[:2] == ["systemctl", "stop"] and words[-1] == simulated_volume.MOUNT:
+            # What requires it is stopped with it.
+            self.active.discard("k3s")
+            self.process = 0
+        if self.volume and (result := self.volume.run(words)) is not None:
+            return result
         if words[0] == "ssh-keygen":
             is_key = "PRIVATE KEY" in Path(words[-1]).read_text()
             return (0, "ssh-ed25519 AAAA\n") if is_key else (255, "")
-        if words[0].endswith("/sshd"):
-            return 0, self.sshd_config()
-        if words[0] == "journalctl":
-            return 0, "\n".join(self.journal)
+        if Path(words[0]).name in self.programs:
+            return self.programs[Path(words[0]).name](words[1:])
+        if words[0] == "journalctl" or words[0].endswith("/sshd"):
+            return 0, self.sshd_config() if words[0] != "journalctl" else "\n".join(self.journal)
         if words[1] == "show":
             return 0, self._show(words[-1])
         if words[1] == "reset-failed" and words[-1].startswith("k3s"):
@@ -109,7 +121,7 @@ class Systemd:
         if words[1] == "stop":
             self.active.discard(words[-1])
             self.process = 0
-        if words[1] == "restart" and words[-1].startswith("k3s"):
+        if words[1] == "restart" and words[-1] in ("k3s", "k3s-agent"):
             self._polls = 0
             self.active.discard(words[-1])
             self.process = self.restarts(words[-1])
@@ -129,7 +141,7 @@ class Systemd:
         if unit.startswith("ssh"):
             return f"LoadState={'loaded' if unit in self.ssh_units else 'not-found'}\n"
         self._polls += 1
-        if self.starts and self._polls > self.activating_polls and unit == "k3s":
+        if self.starts and self.process and self._polls > self.activating_polls and unit == "k3s":
             self.active.add(unit)
         state = "active" if unit in self.active else "activating"
         ends = self.falls_over or not self.starts
@@ -276,12 +288,23 @@ class SimulatedMachine:
             "own": {
                 "privateIp": "10.64.0.10",
                 "hostKeyParameter": "/demo/host-key",
-                "mayCreateCluster": True,
+                "mayCreateCluster": role == "server",
             },
         }
         path = self.root / "etc/k3s-aws/node.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content))
+
+    def add_data_volume(self, gib: int = 10) -> SimulatedVolume:
+        """Another volume, blank and attached, in node.json as `cluster/` has it."""
+        path = self.root / "etc/k3s-aws/node.json"
+        content = json.loads(path.read_text())
+        content["own"] |= {"dataVolume": simulated_volume.ID, "dataVolumeGib": gib}
+        path.write_text(json.dumps(content))
+        if self.systemd.volume is None:
+            self.systemd.volume = SimulatedVolume(self.root, gib=gib)
+        self.systemd.volume.attach()
+        return self.systemd.volume
 
     def boot(self) -> int:
         """Runs the boot program once, as a new process would."""
@@ -330,7 +353,8 @@ class SimulatedMachine:
     def create_datastore(self, password: str = SERVER_PASSWORD) -> None:
         """As k3s does when it runs first; it writes the datastore's token to a file."""
         data = self.root / "var/lib/rancher/k3s/server"
-        (data / "db").mkdir()
+        (data / "db").mkdir(exist_ok=True)
+        (data / "db/state.db").write_text("objects")
         (data / "token").write_text(f"K10ab::server:{password}\n")
 
     def cause(self) -> tuple[str, str]:
@@ -357,7 +381,22 @@ class _Aws(_Handler):
     """The metadata service, SSM and the download places."""
 
     def do_PUT(self) -> None:
-        self.respond(200, b"metadata-session-token")
+        if not self.path.startswith("/the-bucket/"):
+            self.respond(200, b"metadata-session-token")
+            return
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        signed = ("Content-Type", "Content-Length", "X-Amz-Checksum-SHA256")
+        digest = hashlib.sha256(body)
+        checksum = base64.b64encode(digest.digest()).decode()
+        if self._refused("PUT", *signed):
+            return
+        if self.headers["X-Amz-Content-SHA256"] != digest.hexdigest():
+            self.respond(400, b"XAmzContentSHA256Mismatch")
+        elif self.headers["X-Amz-Checksum-SHA256"] != checksum:
+            self.respond(400, b"BadDigest")
+        else:
+            self.machine.objects[self.path] = body
+            self.respond(200, b"")
 
     def do_GET(self) -> None:
         if self.path in self.machine.downloads:
@@ -369,18 +408,26 @@ class _Aws(_Handler):
         else:
             self._metadata(self.path.removeprefix("/latest/meta-data/"))
 
-    def _object(self) -> None:
-        signed = AWSRequest("GET", f"http://{self.headers['Host']}{self.path}")
+    def _refused(self, method: str, *names: str) -> bool:
+        """Whether S3 rejects the request, and has responded so."""
+        signed = AWSRequest(method, f"http://{self.headers['Host']}{self.path}")
         # What Amazon requires of S3's requests, over what every signature covers.
-        for name in ("Host", "X-Amz-Content-SHA256"):
+        for name in ("Host", "X-Amz-Content-SHA256", *names):
             signed.headers[name] = self.headers[name]
         stamp = self.headers["X-Amz-Date"]
         if self.machine.rejected_objects > 0:
             self.machine.rejected_objects -= 1
             self.respond(403, b"")
-        elif self.headers["Authorization"] != botocore_signature(signed, "s3", stamp):
+            return True
+        if self.headers["Authorization"] != botocore_signature(signed, "s3", stamp):
             self.respond(403, b"SignatureDoesNotMatch")
-        elif self.path not in self.machine.objects:
+            return True
+        return False
+
+    def _object(self) -> None:
+        if self._refused("GET"):
+            return
+        if self.path not in self.machine.objects:
             self.respond(404, b"NoSuchKey")
         else:
             self.respond(200, self.machine.objects[self.path])

@@ -21,7 +21,7 @@ from tests.cloud_init.simulated_machine import (
 
 PREPARED = ["identity", "ssh", "secrets", "download-k3s", "configure"]
 SERVER_PHASES = [*PREPARED, "datastore", "start-k3s", "node-ready"]
-AGENT_PHASES = [*PREPARED, "wait-for-server", "start-k3s", "node-ready"]
+AGENT_PHASES = [*PREPARED, "drain", "wait-for-server", "start-k3s", "node-ready"]
 
 
 def test_a_server_goes_through_its_phases(machine: SimulatedMachine) -> None:
@@ -128,7 +128,7 @@ def test_an_unexpected_error_is_in_the_report(machine: SimulatedMachine) -> None
     assert machine.cause()[1].startswith("unexpected JSONDecodeError: ")
     (traceback,) = [line for line in machine.log_lines if "Traceback" in line]
     path, number = re.findall(r'File ".*/boot/(\w+\.py)", line (\d+)', traceback)[-1]
-    assert path == "secrets.py"
+    assert path == "server.py"
     # The line that failed, as the machine has it.
     source = boot_program.modules()[path].splitlines()
     assert "json.loads(machine.aws.parameters(" in source[int(number) - 1]

@@ -103,11 +103,43 @@ def test_nodes_that_are_changed_at_the_same_time_get_the_same_program() -> None:
     assert compacted == {boot_program.modules()[source.name]}
 
 
-def test_it_runs_as_a_machine_has_it(tmp_path: Path) -> None:
+def imported(source: str) -> set[str]:
+    """The files of the modules of `boot` that a module imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module == "boot":
+            found |= {f"{each.name}.py" for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("boot."):
+            found.add(f"{str(node.module).removeprefix('boot.')}.py")
+    return found
+
+
+@pytest.mark.parametrize("role", ["server", "agent"])
+def test_a_machine_has_the_modules_of_its_role_and_none_that_it_does_not_use(role: str) -> None:
+    modules = boot_program.of_role(boot_program.modules(), role)
+    used, following = {"__init__.py"}, {"__main__.py", f"{role}.py"}
+    while following:
+        used |= following
+        following = {each for path in following for each in imported(modules[path])} - used
+    # By its name, where a running machine needs it.
+    later = {"offline.py"} if role == "server" else set()
+    assert used == set(modules) - later
+    assert boot_program.NOT_IN_USER_DATA & set(modules) == later
+    assert set(boot_program.of_user_data(modules, role)) == used
+
+
+def test_each_module_is_on_some_machine() -> None:
+    modules = boot_program.modules()
+    some = {path for role in ("server", "agent") for path in boot_program.of_role(modules, role)}
+    assert some == set(modules)
+
+
+@pytest.mark.parametrize("role", ["server", "agent"])
+def test_it_runs_as_a_machine_has_it(tmp_path: Path, role: str) -> None:
     folder, root = tmp_path / "opt/boot", tmp_path / "root"
     folder.mkdir(parents=True)
     root.mkdir()
-    for path, text in boot_program.modules().items():
+    for path, text in boot_program.of_role(boot_program.modules(), role).items():
         (folder / path).write_text(text)
     done = subprocess.run(
         [sys.executable, "-c", RUN, str(root)],

@@ -1,4 +1,8 @@
-"""Every invalid configuration of tests/invalid/ fails with exactly the message beside it."""
+"""
+Every invalid configuration of tests/invalid/ fails with exactly the message beside it.
+
+A file of tests/invalid/changes/ has two configurations, before and after a change that is rejected.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster import config, node_config, user_data
-from cluster.errors import ClusterError, ConfigError, Kind
+from cluster import comparison, config, node_config, record, record_json, user_data
+from cluster.errors import ChangeRejected, ClusterError, ConfigError, Kind
 from cluster.model import Cluster
 from tests.cluster import ec2
 
@@ -17,6 +21,7 @@ INVALID = Path(__file__).parent.parent / "invalid"
 # In place of the boot program, so that a message does not change with every line of that.
 PROGRAM = {"__main__.py": random.Random(1).randbytes(6000).hex()}
 FAULTS = sorted(path.stem for path in INVALID.glob("*.yaml"))
+CHANGES = sorted(path.stem for path in INVALID.glob("changes/*.yaml"))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -35,8 +40,18 @@ def resolved(raw: object) -> Cluster:
     return cluster
 
 
-def test_every_expected_message_has_its_configuration() -> None:
-    assert sorted(path.stem for path in INVALID.glob("*.txt")) == FAULTS
+@pytest.mark.parametrize("fault", CHANGES)
+def test_a_change_that_cannot_be_made_is_rejected_with_its_message(fault: str) -> None:
+    before, after = yaml.safe_load_all((INVALID / "changes" / f"{fault}.yaml").read_text())
+    outputs = {record.OUTPUT: record_json.render(record.of(resolved(before)))}
+    with pytest.raises(ChangeRejected) as rejection:
+        comparison.compare(outputs, resolved(after))
+    assert f"{rejection.value}\n" == (INVALID / "changes" / f"{fault}.txt").read_text()
+
+
+@pytest.mark.parametrize(("folder", "faults"), [(".", FAULTS), ("changes", CHANGES)])
+def test_every_expected_message_has_its_configuration(folder: str, faults: list[str]) -> None:
+    assert sorted(path.stem for path in (INVALID / folder).glob("*.txt")) == faults
 
 
 def kinds(fault: str) -> set[Kind]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cluster import config, quotas
+from cluster.errors import Kind, Problem
 from cluster.quotas import ADDRESSES, RULES, VPCS, Quota
 from tests.cluster import ec2
 
@@ -37,11 +38,15 @@ class Account:
 
 
 def found(account: Account, **keys: Any) -> list[str]:
+    return [str(each) for each in problems_of(account, **keys)]
+
+
+def problems_of(account: Account, **keys: Any) -> list[Problem]:
     """The problems of this configuration on the account."""
     raw = {"network": OPEN, "pools": [], **keys}
     cluster = ec2.resolve(config.load(raw, stack="dev"))
     vcpus = {name: each.vcpus for name, each in ec2.INSTANCE_TYPES.items()}
-    return [str(each) for each in quotas.problems(cluster, vcpus, account)]
+    return list(quotas.problems(cluster, vcpus, account))
 
 
 AGENTS = [{"name": "agents", "count": 5, "instanceType": "t4g.small"}]
@@ -131,6 +136,13 @@ def test_rules_of_a_security_group_are_counted() -> None:
     assert problem.startswith("cluster.network: needs 10")
     assert "rules for the security group of the servers; the quota of this account is 60" in problem
     assert found(Account({RULES.code: 200}), network=network) == []
+
+
+def test_more_rules_than_a_new_account_has_are_a_warning_where_the_quota_is_not_known() -> None:
+    network = {**OPEN, "apiAllowedCidrs": [f"203.0.{index}.0/24" for index in range(100)]}
+    (warning,) = problems_of(Account({RULES.code: None}), network=network)
+    assert warning.kind == Kind.WARNING
+    assert "the quota of this account is not known, that of a new one is 60" in warning.what
 
 
 def test_what_aws_does_not_report_is_taken_for_enough() -> None:

@@ -133,12 +133,6 @@ TAINT = {"key": "CriticalAddonsOnly", "value": "true", "effect": "NoExecute"}
             "NoSchedule or NoExecute",
         ),
         (
-            {"network": {"apiAllowedCidrs": [f"198.51.100.{each}/32" for each in range(100)]}},
-            "cluster.network.apiAllowedCidrs: the security group of the servers gets 107 rules, "
-            "AWS allows 60 until more are asked for\n    name wider ranges, or raise the quota "
-            '"Inbound or outbound rules per security group"',
-        ),
-        (
             {"network": {"clusterCidr": "203.0.0.0/16"}},
             "cluster.network.clusterCidr: 203.0.0.0/16 has public addresses, which pods could not "
             'reach as such\n    choose a private range, such as "10.42.0.0/16"',

@@ -65,6 +65,7 @@ class Recorded:
     ignore_changes: frozenset[str]
     replace_on_changes: frozenset[str]
     waits_to_be_created: bool
+    retain_on_delete: bool
     hooked: bool
     """Whether a hook decides about an error of it."""
 
@@ -103,6 +104,7 @@ class Monitor(MockMonitor):
                 ignore_changes=frozenset(request.ignoreChanges),
                 replace_on_changes=frozenset(request.replaceOnChanges),
                 waits_to_be_created=bool(request.hooks.before_create),
+                retain_on_delete=request.retainOnDelete,
                 hooked=bool(request.hooks.on_error),
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,11 +15,12 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from cluster import config
-from cluster.errors import ConfigError
+from cluster import config, quotas
+from cluster.errors import ConfigError, Kind, Problem
 from cluster.spec import ClusterSpec
 from components import lookups
 from components.lookups import LookupFailed
+from tests.cluster import ec2
 from tests.components.recording import CONFIGURATION
 
 ARM = SimpleNamespace(
@@ -223,3 +225,20 @@ def test_an_image_that_its_publisher_does_not_have_here_is_named_with_what_to_do
         failed.value
     )
     assert "set image.id to an AMI of the region" in str(failed.value)
+
+
+def test_a_quota_that_is_not_known_is_a_warning_and_one_that_is_exceeded_an_error(
+    spec: ClusterSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warning = Problem("cluster.network", "needs more", "raise it", Kind.WARNING)
+    exceeded = Problem("cluster.pools", "needs more", "raise it", Kind.UNAVAILABLE)
+    found = [warning]
+    monkeypatch.setattr(lookups, "look_up", ec2.facts_about)
+    monkeypatch.setattr(lookups, "_image_id", lambda _: "ami-0aaaaaaaaaaaaaaaa")
+    monkeypatch.setattr(quotas, "problems", lambda *_: iter(found))
+    small = dataclasses.replace(spec, pools=())
+    assert lookups.resolve(small).warnings[-1] == warning
+    found.append(exceeded)
+    with pytest.raises(ConfigError) as rejection:
+        lookups.resolve(small)
+    assert rejection.value.problems == (exceeded,)

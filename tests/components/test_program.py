@@ -1,15 +1,21 @@
-"""The program itself, up to the first resource."""
+"""The program itself, up to the first resource, and with all of them."""
 
 from __future__ import annotations
 
 import json
 import runpy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pytest
 from pulumi.runtime import config, settings
+
+from cluster import config as configuration
+from cluster import record, record_json
+from tests.cluster import ec2
+from tests.components.recording import Engine, Monitor
 
 PROGRAM = Path(__file__).parent.parent.parent / "__main__.py"
 OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
@@ -37,3 +43,92 @@ def test_a_configuration_that_is_not_set_ends_the_preview() -> None:
     config.set_all_config({}, [])
     with pytest.raises(pulumi.RunError, match="cluster: is not set"):
         runpy.run_path(str(PROGRAM))
+
+
+class Stack(Engine):
+    """The engine, with the outputs of the stack's last update."""
+
+    def __init__(self, outputs: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.outputs = outputs
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
+        if args.token == "pulumi:pulumi:readStackOutputs":
+            return {"outputs": self.outputs}, []
+        return super().call(args)
+
+
+@pytest.fixture
+def monitor_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Monitor]:
+    """Prepares a run of the program on a stack with these outputs."""
+
+    def prepare(outputs: Mapping[str, Any], *, preview: bool, **keys: Any) -> Monitor:
+        engine = Stack(outputs)
+        monitor = Monitor(engine)
+        pulumi.runtime.set_mocks(
+            engine, project="k3s-aws", stack="dev", preview=preview, monitor=monitor
+        )
+        config.set_all_config({"k3s-aws:cluster": json.dumps({"network": OPEN, **keys})}, [])
+        return monitor
+
+    # The mocked engine has no version.
+    monkeypatch.setattr(pulumi, "require_pulumi_version", lambda _: None)
+    return prepare
+
+
+def last_update(**keys: Any) -> dict[str, Any]:
+    cluster = ec2.resolve(configuration.load({"network": OPEN, **keys}, stack="dev"))
+    return {record.OUTPUT: record_json.render(record.of(cluster))}
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_everything_that_is_rejected_ends_preview_and_up_before_anything_is_registered(
+    preview: bool, monitor_of: Callable[..., Monitor]
+) -> None:
+    before = last_update(
+        k3s={"version": "v1.37.1+k3s1"}, servers={"rootVolumeGib": 40}, rotation={"loginKey": 2}
+    )
+    monitor = monitor_of(before, preview=preview, k3s={"version": "v1.36.4+k3s1"})
+    with pytest.raises(pulumi.RunError) as rejection:
+        runpy.run_path(str(PROGRAM))
+    assert str(rejection.value).startswith("the change of the running cluster has 3 problems\n")
+    assert [each.type for each in monitor.recorded if not each.type.startswith("pulumi:")] == []
+
+
+def test_what_is_lost_with_permission_is_a_warning_and_the_record_is_an_output(
+    monitor_of: Callable[..., Monitor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    outputs: dict[str, Any] = {}
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    monkeypatch.setattr(pulumi, "export", outputs.__setitem__)
+    keys = {"allowDataLoss": True, "k3s": {"secretsEncryption": False}}
+    monitor = monitor_of(last_update(), preview=True, **keys)
+
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]
+    def run() -> None:
+        runpy.run_path(str(PROGRAM))
+
+    run()
+    assert any("all Kubernetes objects of the cluster would be lost" in each for each in warnings)
+    assert monitor.recorded
+    assert outputs[record.OUTPUT] == last_update(**keys)[record.OUTPUT]
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_a_server_of_an_older_release_is_replaced_only_with_permission(
+    allowed: bool, monitor_of: Callable[..., Monitor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulumi, "export", lambda *_: None)
+    nodes = [{"name": "dev-servers-1a2b3c4d", "pool": "servers", "architecture": "arm64"}]
+    pools = [{"name": "agents"}]
+    monitor = monitor_of({"nodes": nodes}, preview=True, pools=pools, allowDataLoss=allowed)
+
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]
+    def run() -> None:
+        runpy.run_path(str(PROGRAM))
+
+    run()
+    templates = [each for each in monitor.recorded if each.type == "k3s:index:MachineTemplate"]
+    kept = {each.name: each.inputs.get("hasDatastore") for each in templates}
+    assert kept == {"dev-servers-0": None if allowed else True, "dev-agents-0": None}

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pulumi
 import pytest
-from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs
 
 from components import rollout
-from tests.components.recording import CONFIGURATION, Built, build
+from tests.components.recording import CONFIGURATION, Built, Engine, build
 
 INSTANCE, NODE = "aws:ec2/instance:Instance", "k3s:index:Node"
 POOL = {"name": "agents", "count": 4, "instanceType": "t4g.small"}
 SERVER, *AGENTS = ("demo-servers-0", *(f"demo-agents-{index}" for index in range(4)))
 
 
-def order_of(existing: dict[str, int], max_unavailable: int = 1) -> list[tuple[str, str]]:
+def order_of(
+    existing: dict[str, int], max_unavailable: int = 1, pools: Sequence[str] = ("agents",)
+) -> list[tuple[str, str]]:
     """Instances and nodes in the order in which the engine got them."""
-    built = build(
-        {**CONFIGURATION, "pools": [{**POOL, "maxUnavailable": max_unavailable}]},
-        existing=existing,
-    )
+    made = [{**POOL, "name": each, "maxUnavailable": max_unavailable} for each in pools]
+    built = build({**CONFIGURATION, "pools": made}, existing=existing)
     return [(each.type, each.name) for each in built.resources if each.type in (INSTANCE, NODE)]
 
 
@@ -35,6 +36,18 @@ def test_as_many_as_may_be_unavailable_are_changed_together() -> None:
         assert order.index((NODE, before)) < order.index((INSTANCE, after))
     for name in first:
         assert order.index((INSTANCE, name)) < min(order.index((NODE, each)) for each in first)
+
+
+def test_each_pool_takes_its_own_turns() -> None:
+    """An instance that becomes another type is not touched before the node in front is Ready."""
+    existing = {"servers": 1, "agents": 4, "builders": 4}
+    order = order_of(existing, pools=("agents", "builders"))
+    for pool in ("agents", "builders"):
+        own = [each for each in order if f"-{pool}-" in each[1]]
+        names = [f"demo-{pool}-{index}" for index in range(4)]
+        assert own == [(kind, name) for name in names for kind in (INSTANCE, NODE)]
+    # The second pool does not wait for the first one.
+    assert order.index((INSTANCE, "demo-builders-0")) < order.index((NODE, "demo-agents-3"))
 
 
 @pytest.mark.parametrize("existing", [{}, {"servers": 1}, {"agents": 0}])
@@ -61,43 +74,19 @@ def test_the_order_is_not_a_dependency_in_state() -> None:
     assert dependencies(build(configuration)) == dependencies(in_turn)
 
 
-class LastUpdate(pulumi.runtime.Mocks):
-    """A backend with the outputs of an earlier update."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[str, dict[str, object]]] = []
-
-    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, object]]:
-        raise AssertionError(args.typ)
-
-    def call(self, args: MockCallArgs) -> tuple[dict[object, object], list[tuple[str, str]] | None]:
-        self.calls.append((args.token, args.args))
-        return {"outputs": {"nodes": [{"pool": "servers"}, {"pool": "agents"}]}}, []
-
-
 @pytest.mark.parametrize(
-    ("preview", "expected", "calls"),
-    [
-        (
-            False,
-            {"servers": 1, "agents": 1},
-            [("pulumi:pulumi:readStackOutputs", {"name": "acme/k3s-aws/dev"})],
-        ),
-        (True, {}, []),
-    ],
+    ("preview", "expected"), [(False, {"servers": 1, "agents": 1}), (True, {})]
 )
-def test_the_stacks_own_last_outputs_have_the_machines_that_exist_but_not_in_a_preview(
-    preview: bool, expected: dict[str, int], calls: list[tuple[str, dict[str, object]]]
+def test_the_last_outputs_have_the_machines_that_exist_but_not_in_a_preview(
+    preview: bool, expected: dict[str, int]
 ) -> None:
-    mocks = LastUpdate()
-    pulumi.runtime.set_mocks(
-        mocks, project="k3s-aws", stack="dev", preview=preview, organization="acme"
-    )
+    pulumi.runtime.set_mocks(Engine(), preview=preview)
+    outputs = {"nodes": [{"pool": "servers"}, {"pool": "agents"}]}
     found: list[dict[str, int]] = []
 
     @pulumi.runtime.test  # type: ignore[untyped-decorator]
     def run() -> pulumi.Output[None]:
-        return rollout.existing_machines().apply(found.append)
+        return rollout.existing_machines(outputs).apply(found.append)
 
     run()
-    assert (found, mocks.calls) == ([expected], calls)
+    assert found == [expected]

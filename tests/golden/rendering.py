@@ -9,7 +9,17 @@ from typing import Any
 
 import yaml
 
-from cluster import bucket, config, machine_files, network, node_config, parameters, policies
+from cluster import (
+    bucket,
+    config,
+    machine_files,
+    network,
+    node_config,
+    parameters,
+    policies,
+    record,
+    record_json,
+)
 from cluster import user_data as user_data_text
 from cluster.model import Cluster, Node
 from cluster.node_config import Addresses, NodeContext
@@ -27,6 +37,7 @@ NAMES = sorted(FILES)
 
 REGION = "eu-central-1"
 BUCKET = "the-bucket"
+VOLUME = "vol-0123456789abcdef0"
 # Its text would repeat in every golden; the tests of cloud-init/ are about it.
 BOOT_PROGRAM = {"__main__.py": "# the modules of cloud-init/boot/\n"}
 
@@ -52,7 +63,11 @@ def load(example: str) -> Cluster:
 def render(example: str) -> dict[str, str]:
     """The files of the example: for the whole cluster, and for the first node of each pool."""
     cluster = load(example)
-    files = {"cluster.yaml": _yaml(_outline(cluster)), "ingress.yaml": _yaml(_ingress(cluster))}
+    files = {
+        "cluster.yaml": _yaml(_outline(cluster)),
+        "ingress.yaml": _yaml(_ingress(cluster)),
+        f"{record.OUTPUT}.json": _json(record_json.render(record.of(cluster))),
+    }
     for role in network.ROLES:
         shared = list(map(_arn, parameters.readable_by(cluster, role)))
         own = {
@@ -93,7 +108,8 @@ def _node(cluster: Cluster, node: Node, position: int) -> dict[str, str]:
         server_private_ips=(server.private_ip,),
         bucket=BUCKET if bucket.needed(cluster) else None,
     )
-    config = node_config.build(cluster, node, own, context)
+    volume = VOLUME if node.role == "server" else None
+    config = node_config.build(cluster, node, own, context, volume)
     text = machine_files.node_file(config, cluster.node_deadline_seconds)
     return {
         f"{node.suffix}.node.json": text,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import yaml
 
 from provider.keys import ed25519
-from tests.localcloud.stacks import Stack, Stacks, local_cloud
+from tests.localcloud.stacks import CLUSTER, Stack, Stacks, local_cloud
 
 pytestmark = pytest.mark.localcloud
 
@@ -46,6 +47,12 @@ def small(stacks: Stacks, name: str) -> Stack:
     made = stacks.create(name)
     made.configure(pools=None)
     return made
+
+
+def configured(stack: Stack) -> dict[str, Any]:
+    """The cluster's configuration."""
+    content: dict[str, Any] = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]
+    return content
 
 
 def test_words_that_look_like_something_else_stay_what_they_are(stacks: Stacks) -> None:
@@ -98,4 +105,37 @@ def test_a_login_key_in_one_line_logs_in(stacks: Stacks) -> None:
     stack.pulumi("config", "set", "--secret", "k3s-aws:loginKey", given=one_line)
     stack.pulumi(*UP)
     assert [node["name"] for node in stack.nodes()]
+    _is_not_changed_into_what_it_cannot_become(stack)
     stack.pulumi(*DESTROY)
+
+
+def _is_not_changed_into_what_it_cannot_become(stack: Stack) -> None:
+    """Two previews and an update, which end before any resource, with everything at once."""
+    stack.pulumi("preview", "--expect-no-changes")
+    cluster = configured(stack)
+    k3s, servers, network = (cluster[key] for key in ("k3s", "servers", "network"))
+    stack.configure(
+        k3s={**k3s, "version": "v1.34.0+k3s1"},
+        servers={**servers, "rootVolumeGib": 10},
+        rotation={"joinTokens": 2},
+    )
+    expected = ("must not be older than", "servers.rootVolumeGib: must be at least 20")
+    for command in (("preview",), UP):
+        output = stack.pulumi(*command, fails=True)
+        assert "the change of the running cluster has 2 problems" in output
+        assert all(each in output for each in expected)
+        assert "Traceback" not in output
+    stack.configure(
+        k3s={**k3s, "version": "v1.99.0+k3s1"},
+        servers=servers,
+        rotation=None,
+        network={**network, "serviceCidr": "10.45.0.0/16"},
+    )
+    output = stack.pulumi("preview", fails=True)
+    assert "is more than one minor version after" in output
+    assert "cluster.network.serviceCidr: changes from" in output
+    assert "set cluster.allowDataLoss to true for this update" in output
+    stack.configure(k3s=k3s, network={**network, "serviceCidr": "10.45.0.0/16"}, allowDataLoss=True)
+    assert "all Kubernetes objects of the cluster would be lost" in stack.pulumi("preview")
+    stack.configure(network=network, allowDataLoss=None)
+    stack.pulumi("preview", "--expect-no-changes")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.localcloud import api_client
 from tests.localcloud.running_cluster import Machine, machines_of, until
 from tests.localcloud.stacks import CLUSTER, Stack, local_cloud
 
@@ -53,6 +54,17 @@ def test_a_stopped_agent_is_named_when_something_changes_and_serves_after_its_st
     stack.configure(nodeDeadlineSeconds=120)
     stack.pulumi(*UP)
     assert agent.name in ready_nodes(stack)
+
+
+def test_a_server_that_is_restarted_in_place_loses_no_write(stack: Stack) -> None:
+    servers = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]["servers"]
+    stack.configure(servers={**servers, "k3s": {"kubelet-arg": ["max-pods=50"]}})
+    with api_client.counting(stack.kubeconfig("adminKubeconfig")) as seen:
+        stack.pulumi(*UP)
+    assert seen.lost == set()
+    # k3s was away, and came back long before its deadline.
+    assert seen.failed_writes > 0
+    assert seen.gap_seconds < 60
 
 
 @pytest.mark.parametrize(

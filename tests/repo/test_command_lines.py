@@ -20,6 +20,7 @@ GUARD = re.compile(r"^if __name__ == .__main__.:$", re.M)
 NOT_FOR_OPERATORS = {
     "__main__.py",
     "bench/plain/__main__.py",
+    "cloud-init/backup.py",
     "cloud-init/boot/__main__.py",
     "provider/__main__.py",
     "tests/localcloud/probe.py",

@@ -118,7 +118,7 @@ def test_every_library_that_is_imported_is_required() -> None:
     text = "\n".join(each.read_text() for each in ROOT.glob("requirements*.txt"))
     pinned = {_normal(name) for name in re.findall(r"^([\w.-]+)(?:\[.*\])?==", text, re.M)}
     homes_of_ours = (ROOT, ROOT / "cloud-init")
-    ours = {each.name for home in homes_of_ours for each in home.iterdir() if each.is_dir()}
+    ours = {each.stem for home in homes_of_ours for each in home.iterdir()}
     homes = packages_distributions()
     missing = {
         f"{file.relative_to(ROOT)}: {name}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from cluster.effect import Effect
 from cluster.reading import checks, tags
 from cluster.reading.declarations import Boolean, Integer, Key, Object, String, StringMap
+from cluster.reading.keys import kms
+from cluster.reading.keys.backup import BACKUP
 from cluster.reading.keys.identities import IDENTITIES
 from cluster.reading.keys.k3s import K3S
 from cluster.reading.keys.machines import IMAGE, POOLS, SERVERS
@@ -54,16 +56,9 @@ _KEYS: dict[str, Key] = {
         "further tags on everything", Effect.NONE, value=String(example="4711"), check=tags.check
     ),
     "k3s": K3S,
-    "parameterKmsKeyArn": String(
+    "parameterKmsKeyArn": kms.key(
         "the KMS key of the SSM parameters with the machines' secrets",
-        Effect.NONE,
-        default_text="the account's own key, `aws/ssm`",
-        example="arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f",
-        noun="ARN of a KMS key",
-        # A policy names keys by their own ARN; it does not follow an alias.
-        hint="write the ARN of the key itself, not of an alias, such as {}",
-        pattern=r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/"
-        r"(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})",
+        "the account's own key, `aws/ssm`",
     ),
     "rotation": Object("raise a number to renew that secret, on running machines", keys=_ROTATION),
     "image": Object("the image of all machines", default_text="Debian 12", keys=IMAGE),
@@ -74,8 +69,14 @@ _KEYS: dict[str, Key] = {
     "manifests": MANIFESTS,
     "charts": CHARTS,
     "identities": IDENTITIES,
+    "backup": BACKUP,
     "adminKubeconfig": Boolean(
         "the administrator's kubeconfig as output `adminKubeconfig`", Effect.NONE, default=False
+    ),
+    "allowDataLoss": Boolean(
+        "allows an update that loses the datastore; set it for that update alone",
+        Effect.NONE,
+        default=False,
     ),
     "nodeDeadlineSeconds": Integer(
         "how long a node may take from its creation, or a change, to Ready",
@@ -85,8 +86,8 @@ _KEYS: dict[str, Key] = {
         high=3600,
     ),
     "drainSeconds": Integer(
-        "how long pods may take to leave a node that is removed",
-        Effect.NONE,
+        "how long pods may take to leave a node that is removed, or whose machine stops",
+        Effect.IN_PLACE,
         default=120,
         low=0,
         high=3600,

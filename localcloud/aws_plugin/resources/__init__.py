@@ -1,17 +1,37 @@
 """The resource types of the stand-in, one class each, by AWS service."""
 
 from localcloud.aws_plugin.resources import (
+    buckets,
     compute,
+    dns,
     iam,
     interfaces,
+    listeners,
+    load_balancers,
     network,
     parameters,
     security_groups,
     storage,
+    target_groups,
+    volumes,
 )
 from localcloud.aws_plugin.resources.kind import Kind
 
-MODULES = (compute, iam, interfaces, network, parameters, security_groups, storage)
+MODULES = (
+    buckets,
+    compute,
+    dns,
+    iam,
+    interfaces,
+    listeners,
+    load_balancers,
+    network,
+    parameters,
+    security_groups,
+    storage,
+    target_groups,
+    volumes,
+)
 KINDS: dict[str, Kind] = {
     each.token: each()
     for module in MODULES

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from localcloud.aws_plugin.session import Session
 from localcloud.aws_plugin.values import Values
+from provider.protocol.differences import Difference
 
 Inputs = Mapping[str, Any]
 Pairs = list[dict[str, str]]
@@ -66,6 +67,14 @@ class Kind(ABC):
         """Whether a change at this path needs a new resource."""
         name = path.partition("[")[0]
         return name in self.replaces or name.partition(".")[0] in self.replaces
+
+    def replaced_by_difference(self, difference: Difference, new: Inputs) -> bool:
+        """As `replaced_by`, where the previous value matters too."""
+        return self.replaced_by(difference.text, new)
+
+    def faults(self, inputs: Inputs) -> Iterator[tuple[str, str]]:
+        """What the real plugin refuses before it calls AWS: a property, and why."""
+        yield from ()
 
     def planned(self, outputs: Values, old: Inputs, new: Inputs) -> Values:
         """The outputs that a preview expects after a change in place: what AWS decides stays."""
@@ -127,6 +136,21 @@ def renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, An
 def selected(found: Mapping[str, Any], names: Mapping[str, str]) -> Values:
     """These properties of what the API describes; None where it has none."""
     return {key: found.get(name) for key, name in names.items()}
+
+
+def in_order_of(previous: Inputs, new: Inputs, *keys: str) -> Values:
+    """The previous inputs, with lists that are sets in the order of the new ones."""
+    same = {
+        key: new[key]
+        for key in keys
+        if _as_set(previous.get(key)) and _as_set(previous.get(key)) == _as_set(new.get(key))
+    }
+    return {**previous, **same}
+
+
+def _as_set(values: Sequence[Any] | None) -> set[str]:
+    # An unknown one is no string, and equal to no other.
+    return {each if isinstance(each, str) else f"unknown {id(each)}" for each in values or []}
 
 
 def all_tags(aws: Session, inputs: Inputs) -> dict[str, str]:

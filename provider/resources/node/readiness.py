@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from cluster import boot_program as program
 from cluster.boot_report import BootReport
 from cluster.machine_files import NodeConfig
 from provider.errors import OperationFailed
@@ -82,7 +83,7 @@ class Readiness:
             report = self._boot.first()
             self._machine.host_key_grace_seconds = 0.0
             if report.state == "failed" or not self._machine.runs(self._inputs["nodeConfig"]):
-                report = self._boot.set_up(self._boot_program())
+                report = self._boot.set_up(self._modules())
             return self._ready(report)
 
     def of_running_machine(
@@ -100,7 +101,7 @@ class Readiness:
         server was replaced, and only a kubelet that starts registers there.
         """
         with self._limited():
-            report = self._boot.set_up(self._boot_program())
+            report = self._boot.set_up(self._modules())
             boot_id = self._machine.boot_id() if restarted and self._machine else None
             ready = self._ready(report, version_before, boot_id, joins_again=joins_again)
             with contextlib.closing(self._api()) as api:
@@ -108,6 +109,9 @@ class Readiness:
                     api, self._wait, self._name, config_before, self._inputs["nodeConfig"]
                 )
             return ready
+
+    def _modules(self) -> Mapping[str, str]:
+        return program.of_role(self._boot_program(), self._inputs["role"])
 
     @contextlib.contextmanager
     def _limited(self) -> Iterator[None]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from cluster import ssh_needed
 from cluster.machine_files import NODE_SCHEMA, NodeConfig
 from provider.errors import OperationFailed
 from provider.keys.host_keys import HostKeys
@@ -140,12 +141,7 @@ class Node(Resource):
         applied = sorted(_APPLIED & set(changed) & state.keys())
         if ssh_enabled(inputs) or not applied or not self.replaces.isdisjoint(changed):
             return None
-        return (
-            f'node "{state["nodeName"]}" cannot be changed while SSH is switched off: '
-            f"{', '.join(applied)}\n"
-            "    allow the address of this run in network.sshAllowedCidrs, run pulumi up, and "
-            "empty the list again afterwards"
-        )
+        return str(ssh_needed.problem([state["nodeName"]], applied))
 
     def read(self, operation: Operation, state: Values) -> Values | None:
         from provider.resources.node import node_object

@@ -30,10 +30,25 @@ from provider.protocol.values import encode
 
 REGION = "us-east-1"
 PATCHED_MOTO = """
-from localcloud.aws_api import moto_patches
+import threading
+import time
+from localcloud.aws_api import moto_patches, volumes
+from moto.backends import get_backend
 from moto.server import main
 
+def follow():
+    # There are no machines: a volume is at once where it should be.
+    ec2 = get_backend("ec2")["123456789012"]["us-east-1"]
+    states = volumes.VolumeStates(lambda: ec2)
+    while True:
+        for each in volumes.described(ec2):
+            states.attached(each.volume_id)
+            states.detached(each.volume_id)
+            states.modified(each.volume_id, each.gib)
+        time.sleep(0.05)
+
 moto_patches.install()
+threading.Thread(target=follow, daemon=True).start()
 main()
 """
 
@@ -172,7 +187,7 @@ def engine(endpoint: str) -> Iterator[Engine]:
     server = Server(Servicer(AwsProvider(), environment(nobody), nobody))
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         stub = ResourceProviderStub(channel)
-        services = ("ec2", "iam", "s3", "servicequotas", "ssm", "sts")
+        services = ("ec2", "elbv2", "iam", "route53", "s3", "servicequotas", "ssm", "sts")
         stub.Configure(
             provider_pb2.ConfigureRequest(
                 args=encode(

@@ -3,7 +3,8 @@ The operator's permissions: every call that the program's resources and lookups 
 of Parameter Store than the cluster's own.
 
 provider_calls.txt are the calls of hashicorp/aws 5.100.0 against moto, as IAM names them: each type
-of components/ created, changed and deleted once, and each lookup made.
+of components/ created, changed and deleted once, and each lookup made. Those of load balancers and
+of Route 53 are from its source: internal/service/elbv2 and internal/service/route53 of v6.0.0.
 """
 
 from __future__ import annotations
@@ -33,8 +34,15 @@ S3 = {
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
     "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
     "DeleteBucketTagging": "PutBucketTagging",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+    "DeleteBucketLifecycle": "PutLifecycleConfiguration",
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
+    "DeleteBucketEncryption": "PutEncryptionConfiguration",
 }
-CALL = re.compile(r"(?<!aws\.)\b(ec2|iam|ssm|s3)(?:\"\))?\.([a-z]+(?:_[a-z0-9]+)+)")
+SERVICES = {"elbv2": "elasticloadbalancing"}
+CALL = re.compile(r"(?<!aws\.)\b(ec2|elbv2|iam|route53|ssm|s3)(?:\"\))?\.([a-z]+(?:_[a-z0-9]+)+)")
 
 
 def calls_in(source: str) -> set[str]:
@@ -42,7 +50,8 @@ def calls_in(source: str) -> set[str]:
     found = set()
     for service, method in CALL.findall(source):
         name = "".join(word.capitalize() for word in method.split("_"))
-        found.add(f"{service}:{S3.get(name, name) if service == 's3' else name}")
+        name = S3.get(name, name) if service == "s3" else name
+        found.add(f"{SERVICES.get(service, service)}:{name}")
     return found
 
 
@@ -59,6 +68,12 @@ def test_every_call_of_the_stand_in_and_of_recovery_is_allowed() -> None:
     found = {each for each in found if not each.endswith((":GetPaginator", ":GetWaiter"))}
     assert len(found) > 40
     assert denied(found) == []
+
+
+def test_what_elastic_load_balancing_reads_for_the_caller_is_allowed() -> None:
+    """https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html"""
+    read = "AccountAttributes Addresses Instances InternetGateways SecurityGroups Subnets Vpcs"
+    assert denied(f"ec2:Describe{each}" for each in read.split()) == []
 
 
 def test_what_a_failed_node_needs_is_allowed() -> None:

@@ -14,6 +14,7 @@ from localcloud.daemon import Daemon
 from localcloud.instance.servers import Artifact
 from localcloud.reconciler import Pace
 from tests.localcloud.daemon.local_cloud import LocalCloud, RecordingMachines
+from tests.localcloud.load_balancers.loopback_network import LoopbackNetwork
 
 VERSION = "v1.36.4+standin1"
 BINARY = bytes(range(256)) * 16
@@ -38,7 +39,7 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalClou
         monkeypatch.setattr(
             elastic_network_interfaces, drawn, getattr(elastic_network_interfaces, drawn)
         )
-    for service in ("ec2", "ssm", "iam", "sts", "s3", "kms"):
+    for service in ("ec2", "elbv2", "ssm", "iam", "sts", "s3", "kms"):
         get_backend(service).reset()
     binary = tmp_path / "k3s"
     binary.write_bytes(BINARY)
@@ -48,8 +49,10 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalClou
     files = {architectures.HERE: binary, architectures.OTHER: other}
     artifact = Artifact(version=VERSION, files=files)
     pace = Pace(round_seconds=0.2, retry_seconds=0.01)
-    daemon = Daemon(tmp_path, "0badcafe", machines, artifact, 0, pace)
+    network = LoopbackNetwork()
+    daemon = Daemon(tmp_path, "0badcafe", machines, artifact, 0, pace, network)
     daemon.start()
-    yield LocalCloud(tmp_path, machines, daemon)
+    yield LocalCloud(tmp_path, machines, daemon, network)
+    network.close()
     machines.opened.set()
     daemon.end()

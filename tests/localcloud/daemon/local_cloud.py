@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
@@ -21,6 +21,7 @@ from localcloud.daemon import Daemon
 from localcloud.errors import MachineError
 from localcloud.instance.servers import METADATA
 from localcloud.machines import Ingress, MachineSpec
+from tests.localcloud.load_balancers.loopback_network import LoopbackNetwork
 
 DEADLINE_SECONDS = 10.0
 
@@ -38,14 +39,49 @@ def client(service: str, endpoint: str, region: str = "us-east-1") -> Any:
 
 
 @dataclass
+class RecordingVolumes:
+    """Volumes without loop devices; `busy` names those that a machine uses."""
+
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    devices: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """The instance that has each volume, and the size it has there."""
+    files: set[str] = field(default_factory=set)
+    busy: set[str] = field(default_factory=set)
+    failing: dict[str, str] = field(default_factory=dict)
+
+    def attach(self, instance_id: str, volume_id: str, gib: int) -> None:
+        self.calls.append(("attach", volume_id))
+        if "attach" in self.failing:
+            raise MachineError(self.failing["attach"])
+        self.devices[volume_id] = (instance_id, gib)
+        self.files.add(volume_id)
+
+    def detach(self, volume_id: str, instance_id: str | None) -> bool:
+        self.calls.append(("detach" if instance_id else "release", volume_id))
+        if volume_id in self.busy:
+            return False
+        self.devices.pop(volume_id, None)
+        return True
+
+    def delete(self, volume_id: str) -> None:
+        assert volume_id not in self.devices
+        self.files.discard(volume_id)
+
+    def all(self) -> set[str]:
+        return set(self.files)
+
+
+@dataclass
 class RecordingMachines:
     """Machines without Docker; `failing` names calls that raise, `opened` holds back `create`."""
 
+    volumes: RecordingVolumes = field(default_factory=RecordingVolumes)
     calls: list[tuple[str, str]] = field(default_factory=list)
     specs: dict[str, MachineSpec] = field(default_factory=dict)
     admitted: dict[str, list[Ingress]] = field(default_factory=dict)
     published: dict[str, str] = field(default_factory=dict)
     sockets: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+    consoles: dict[str, bytes] = field(default_factory=dict)
     failing: dict[str, str] = field(default_factory=dict)
     opened: threading.Event = field(default_factory=threading.Event)
     _pids: dict[str, int] = field(default_factory=dict)
@@ -63,9 +99,12 @@ class RecordingMachines:
         self._record("start", instance_id)
         self._pids[instance_id] = next(self._next)
 
-    def stop(self, instance_id: str, grace_seconds: int = 10) -> None:
+    def stop(self, instance_id: str) -> None:
         self._record("stop", instance_id)
         self._pids.pop(instance_id, None)
+
+    def console(self, instance_id: str) -> bytes:
+        return self.consoles.get(instance_id, b"")
 
     def remove(self, instance_id: str) -> None:
         self._record("remove", instance_id)
@@ -90,6 +129,12 @@ class RecordingMachines:
     def publish(self, addresses: Mapping[str, str]) -> None:
         self.published = dict(addresses)
 
+    def assign(self, addresses: Collection[str]) -> None:
+        raise AssertionError("the load balancers here have a network of their own")
+
+    def listen_here(self, address: str, port: int) -> socket.socket:
+        raise AssertionError("the load balancers here have a network of their own")
+
     def remove_everything(self) -> list[str]:
         return []
 
@@ -112,6 +157,7 @@ class LocalCloud:
     home: Path
     machines: RecordingMachines
     daemon: Daemon
+    outside: LoopbackNetwork
 
     @property
     def endpoint(self) -> str:

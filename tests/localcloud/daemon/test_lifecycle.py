@@ -27,8 +27,9 @@ class Leftovers:
 
     names: tuple[str, ...] = ()
 
-    def __init__(self, cloud_id: str, image: str) -> None:
+    def __init__(self, cloud_id: str, image: str, home: Path) -> None:
         assert len(cloud_id) == 8
+        assert home.is_absolute()
 
     def running(self) -> dict[str, int]:
         return dict.fromkeys(self.names, 1)
@@ -183,6 +184,7 @@ def test_a_port_that_somebody_has_is_named() -> None:
         check=lambda action, arguments: None,
         on_change=lambda action, arguments: None,
         status=dict,
+        interrupt=lambda instance_id, seconds: {},
     )
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

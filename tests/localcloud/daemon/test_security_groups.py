@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+
+import pytest
+
 from localcloud.machines import Ingress
 from tests.localcloud.daemon.local_cloud import LocalCloud
 
@@ -67,6 +71,29 @@ def test_a_group_stands_for_the_addresses_of_its_members(cloud: LocalCloud) -> N
     cloud.until(lambda: cloud.machines.admitted[server] == [tcp(6443, address)])
     cloud.ec2.terminate_instances(InstanceIds=[agent])
     cloud.until(lambda: cloud.machines.admitted[server] == [])
+
+
+def test_a_machine_that_shuts_down_is_a_member_until_it_has_ended(
+    cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vpc, subnet = cloud.network()
+    group = cloud.group(vpc, "members")
+    cloud.admit(group, 6443, UserIdGroupPairs=[{"GroupId": group}])
+    (stays, own), (ends, other) = (machine(cloud, subnet, group) for _ in range(2))
+    stop, shut_down = cloud.machines.stop, threading.Event()
+
+    def slow_stop(instance_id: str) -> None:
+        assert shut_down.wait(60)
+        stop(instance_id)
+
+    monkeypatch.setattr(cloud.machines, "stop", slow_stop)
+    cloud.ec2.terminate_instances(InstanceIds=[ends])
+    # Another rule, so that they are applied again.
+    cloud.admit(group, 10250, UserIdGroupPairs=[{"GroupId": group}])
+    rules = [tcp(port, each) for port in (6443, 10250) for each in (own, other)]
+    cloud.until(lambda: cloud.machines.admitted[stays] == rules)
+    shut_down.set()
+    cloud.until(lambda: cloud.machines.admitted[stays] == [tcp(6443, own), tcp(10250, own)])
 
 
 def test_a_changed_rule_is_applied_to_its_own_machines_only(cloud: LocalCloud) -> None:

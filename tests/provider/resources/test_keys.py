@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import PolicyBuilder, Store
 
 from provider.protocol.values import UNKNOWN, Secret, unwrap_secrets
-from tests.provider.rpc import NOW, Rpc
+from tests.provider.rpc import NOW, Failed, Rpc
 
 SSH_KEY = "k3s:index:SshKey"
 AUTHORITY = "k3s:index:CertificateAuthority"
@@ -261,6 +261,26 @@ def test_an_interface_that_was_not_remembered_yet_changes_nothing(rpc: Rpc) -> N
     new = {**old, "networkInterfaceId": "eni-1", "userData": "b"}
     found = rpc.diff(TEMPLATE, old, new)
     assert found.changes == found.DIFF_NONE
+
+
+@pytest.mark.parametrize("change", [{"generation": "2"}, {"networkInterfaceId": UNKNOWN}])
+def test_a_machine_with_the_datastore_on_its_root_volume_is_not_replaced(
+    rpc: Rpc, change: dict[str, str]
+) -> None:
+    old = {"generation": "1", "networkInterfaceId": "eni-1", "imageId": "ami-1", "userData": "a"}
+    new = {**old, "hasDatastore": True, "imageId": "ami-2", "userData": "b"}
+    same = rpc.diff(TEMPLATE, old, new)
+    assert same.changes == same.DIFF_NONE
+    with pytest.raises(Failed) as failed:
+        rpc.diff(TEMPLATE, old, {**new, **change})
+    assert failed.value.text == (
+        "cluster: a change of this update replaces the server, while the datastore is on the root "
+        "volume, where the release of the last update has put it\n"
+        "    run pulumi up without this change first, which moves the datastore to its own volume"
+    )
+    # Afterwards nothing of it is left.
+    assert rpc.diff(TEMPLATE, new, old).changes == same.DIFF_NONE
+    assert list(rpc.diff(TEMPLATE, new, {**old, "generation": "2"}).diffs)
 
 
 def test_another_generation_takes_image_and_user_data_even_in_a_preview(rpc: Rpc) -> None:

@@ -310,7 +310,8 @@ def test_without_ssh_what_needs_it_is_refused_before_anything_is_changed(
 
     (key,) = change
     assert failed.value.text.startswith(
-        f'node "{NAME}" cannot be changed while SSH is switched off: {key}\n'
+        "cluster.network.sshAllowedCidrs: is empty, and this change needs SSH to "
+        f'"{NAME}" for {key}\n'
     )
     assert "another-join-token" not in failed.value.text
 

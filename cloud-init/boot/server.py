@@ -1,0 +1,74 @@
+"""What servers do: they have a datastore, and the tokens that it stores."""
+
+from __future__ import annotations
+
+import json
+
+from boot import (
+    backups,
+    datastore,
+    files,
+    k3s,
+    manifests,
+    readiness,
+    rotation,
+    secrets,
+    start,
+    tokens,
+    volume,
+)
+from boot.machine import Machine
+from boot.phases import Phase
+from boot.waiting import BootError
+
+
+def install_secrets(machine: Machine) -> None:
+    # The authority is asked for only until k3s has run, and is not kept in secrets.json.
+    secrets.load(machine, [key for key in machine.node.parameters if key != "authority"])
+    _install_authority(machine)
+    if rotation.is_recorded(machine):
+        tokens.write(machine)
+
+
+def start_k3s(machine: Machine) -> None:
+    """Starts k3s, and waits until it serves the API."""
+    datastore_exists = datastore.exists(machine)
+    rotation.prepare(machine, datastore_exists)
+    start.restart(machine)
+    rotation.complete(machine, datastore_exists)
+    start.record(machine)
+
+
+def _install_authority(machine: Machine) -> None:
+    """Writes the authority until k3s has run; BootError when files of another one exist."""
+    if machine.path("var/lib/k3s-aws/running").exists():
+        return
+    parameter = machine.node.parameters["authority"]
+    for name, content in json.loads(machine.aws.parameters([parameter])[parameter]).items():
+        machine.report.add_secret(content)
+        path = machine.server_data / "tls" / name
+        if not path.exists():
+            files.write(path, content, 0o600)
+        elif files.read(path).strip() != content.strip():
+            absolute = f"/{path.relative_to(machine.environment.root)}"
+            raise BootError(f"{absolute} belongs to another cluster")
+    machine.server_data.chmod(0o700)
+
+
+FILES = (
+    Phase("manifests", manifests.install, manifests.are_configured),
+    # k3s's unit requires the mount of its data before anything is moved there.
+    Phase("configure", k3s.configure),
+    Phase("backups", backups.install, backups.are_configured),
+    Phase("data-volume", volume.mount, lambda machine: bool(machine.node.data_volume)),
+)
+START = (
+    Phase("datastore", datastore.require),
+    Phase("start-k3s", start_k3s),
+    Phase("node-ready", readiness.wait_for_node),
+    Phase(
+        "previous-data",
+        datastore.remove_previous,
+        lambda machine: datastore.previous(machine).exists(),
+    ),
+)

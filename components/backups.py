@@ -1,0 +1,93 @@
+"""Backups (k3s:aws:Backups): the bucket of the snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from cluster import backup
+from cluster.model import Cluster
+from cluster.spec import Backup
+from components.bucket import Bucket, BucketArgs
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupsArgs:
+    """How long snapshots are kept, and what they are encrypted with. S3 takes ten object tags."""
+
+    backup: Backup
+    tags: Mapping[str, str]
+    object_tags: Mapping[str, str]
+
+
+class Backups(pulumi.ComponentResource):
+    """
+    The bucket of a cluster's snapshots (k3s:aws:Backups).
+
+    Creates a private bucket with the program that makes snapshots, the rule that deletes old ones,
+    and the encryption with a key of one's own. With `keep_after_destroy` it is left behind when the
+    stack is destroyed; else it goes with all that is in it.
+    """
+
+    bucket_name: pulumi.Output[str]
+    arn: pulumi.Output[str]
+    objects: list[aws.s3.BucketObjectv2]
+
+    def __init__(
+        self, name: str, args: BackupsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("k3s:aws:Backups", name, None, opts)
+        keep = args.backup.keep_after_destroy
+        child = pulumi.ResourceOptions(parent=self, retain_on_delete=keep)
+        bucket = Bucket(
+            name,
+            BucketArgs(
+                objects={backup.program_key(): backup.program()},
+                tags=args.tags,
+                object_tags=args.object_tags,
+                keep_after_destroy=keep,
+            ),
+            child,
+        )
+        self.bucket_name, self.arn = bucket.bucket_name, bucket.arn
+        self.objects = bucket.objects
+        aws.s3.BucketLifecycleConfiguration(
+            name,
+            bucket=bucket.bucket_name,
+            rules=[
+                {
+                    "id": "snapshots",
+                    "status": "Enabled",
+                    "filter": {"prefix": f"{backup.SNAPSHOTS}/"},
+                    "expiration": {"days": args.backup.keep_days},
+                }
+            ],
+            opts=child,
+        )
+        if args.backup.kms_key_arn:
+            aws.s3.BucketServerSideEncryptionConfiguration(
+                name,
+                bucket=bucket.bucket_name,
+                rules=[
+                    {
+                        "apply_server_side_encryption_by_default": {
+                            "sse_algorithm": "aws:kms",
+                            "kms_master_key_id": args.backup.kms_key_arn,
+                        },
+                        "bucket_key_enabled": True,
+                    }
+                ],
+                opts=child,
+            )
+        self.register_outputs({"bucketName": self.bucket_name})
+
+
+def create(name: str, cluster: Cluster, opts: pulumi.ResourceOptions) -> Backups | None:
+    """The backups of a cluster that has some."""
+    if cluster.backup is None:
+        return None
+    args = BackupsArgs(backup=cluster.backup, tags=cluster.tags, object_tags=cluster.short_tags)
+    return Backups(f"{name}-backups", args, opts)

@@ -1,0 +1,1 @@
+"""Network load balancers with a data path: listeners, health checks and forwarded connections."""

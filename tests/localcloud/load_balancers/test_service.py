@@ -1,0 +1,187 @@
+"""Connections through a running load balancer, on sockets of this process."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+
+from localcloud.machines import Ingress
+from tests.localcloud.load_balancers.conftest import (
+    BALANCER,
+    CHECK,
+    NODES,
+    PORT,
+    PUBLIC,
+    Running,
+    target,
+    until,
+)
+
+A, B = target("10.1.0.1", "a"), target("10.1.1.1", "b")
+
+
+def ended(client: socket.socket) -> bool:
+    """Whether the connection has been ended by the other side."""
+    client.settimeout(10)
+    try:
+        return client.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def responds(client: socket.socket) -> bool:
+    client.sendall(b"on")
+    return client.recv(64) == b"on"
+
+
+def test_it_listens_at_its_public_address_and_at_one_in_each_zone(running: Running) -> None:
+    running.serve(A)
+    assert set(running.network.listening) == {
+        (PUBLIC, PORT),
+        *((each, PORT) for each in NODES.values()),
+    }
+    assert running.network.assigned == set(NODES.values())
+    assert running.network.name_behind(NODES["b"], PORT) == str(A.address)
+
+
+def test_connections_are_passed_on_in_both_directions(running: Running) -> None:
+    running.serve(A)
+    with running.network.dial(PUBLIC, PORT) as client:
+        assert client.recv(64) == b"10.1.0.1"
+        content = bytes(range(256)) * 4096
+        client.sendall(content)
+        client.shutdown(socket.SHUT_WR)
+        received = b""
+        while chunk := client.recv(65536):
+            received += chunk
+    assert received == content
+
+
+def test_a_target_that_fails_its_checks_gets_no_new_connections(running: Running) -> None:
+    running.serve(A, B)
+    assert running.names() == {A.id, B.id}
+    running.network.fail(A.id, PORT)
+    running.becomes(A.id, "unhealthy")
+    assert running.names() == {B.id}
+    running.network.serve(A.id, PORT, "again")
+    running.becomes(A.id, "healthy")
+    assert running.names() == {"again", B.id}
+
+
+def connections(running: Running, opened: ExitStack) -> dict[str, socket.socket]:
+    """A connection to each of two targets."""
+    clients: dict[str, socket.socket] = {}
+    while len(clients) < 2:
+        client = opened.enter_context(running.network.dial(PUBLIC, PORT))
+        clients[client.recv(64).decode()] = client
+    return clients
+
+
+def test_connections_to_a_target_that_becomes_unhealthy_are_ended(running: Running) -> None:
+    running.serve(A, B)
+    with ExitStack() as opened:
+        clients = connections(running, opened)
+        running.network.fail(A.id, PORT)
+        assert ended(clients[A.id])
+        assert responds(clients[B.id])
+
+
+def test_they_are_kept_where_no_target_is_healthy(running: Running) -> None:
+    running.serve(A)
+    with running.network.dial(PUBLIC, PORT) as client:
+        client.recv(64)
+        running.network.fail(A.id, PORT)
+        running.becomes(A.id, "unhealthy")
+        assert responds(client)
+
+
+def test_they_are_kept_where_the_group_keeps_them(running: Running) -> None:
+    running.change(ends_connections_of_unhealthy=False)
+    running.serve(A, B)
+    with ExitStack() as opened:
+        clients = connections(running, opened)
+        running.network.fail(A.id, PORT)
+        running.becomes(A.id, "unhealthy")
+        assert responds(clients[A.id])
+
+
+def test_a_deregistered_target_keeps_its_connections_and_gets_no_new_ones(
+    running: Running,
+) -> None:
+    running.serve(A, B)
+    with ExitStack() as opened:
+        clients = connections(running, opened)
+        running.change(targets=(B,), draining=frozenset({(A.id, PORT)}))
+        until(lambda: running.state(A.id) != "healthy")
+        assert running.names() == {B.id}
+        assert responds(clients[A.id])
+        drained = {"draining": frozenset(), "drained": frozenset({(A.id, PORT)})}
+        running.change(**drained, ends_connections_of_drained=True)
+        assert ended(clients[A.id])
+        assert responds(clients[B.id])
+
+
+def test_a_deleted_load_balancer_ends_everything(running: Running) -> None:
+    running.serve(A)
+    with running.network.dial(PUBLIC, PORT) as client:
+        client.recv(64)
+        running.delete()
+        assert ended(client)
+    until(lambda: not running.network.assigned)
+    assert running.network.name_behind(PUBLIC, PORT) is None
+
+
+@pytest.mark.parametrize(
+    ("rules", "admitted"),
+    [
+        ([], False),
+        ([Ingress("tcp", PORT, PORT, "127.0.0.0/8")], True),
+        ([Ingress("-1", None, None, "0.0.0.0/0")], True),
+        ([Ingress("tcp", 443, 443, "0.0.0.0/0")], False),
+        ([Ingress("udp", PORT, PORT, "0.0.0.0/0")], False),
+        ([Ingress("tcp", 6000, 7000, "10.0.0.0/8")], False),
+    ],
+)
+def test_its_security_groups_decide_who_may_connect(
+    running: Running, rules: list[Ingress], admitted: bool
+) -> None:
+    running.serve(A)
+    running.change_balancer(rules=tuple(rules))
+    expected = A.id if admitted else None
+    until(lambda: running.network.name_behind(PUBLIC, PORT) == expected)
+
+
+def test_the_target_sees_the_node_or_the_client(running: Running) -> None:
+    """For the outside, of which a machine sees its gateway, there is no source address."""
+    running.serve(A)
+
+    def source() -> str | None:
+        del running.network.sources[:]
+        running.change(check=replace(CHECK, interval_seconds=60.0))
+        assert running.network.name_behind(PUBLIC, PORT) == A.id
+        return running.network.sources[-1][1]
+
+    assert source() == NODES["a"]
+    running.change(preserves_client=True)
+    until(lambda: source() is None)
+    running.change(targets=(replace(A, admits_balancer=True),))
+    until(lambda: source() == NODES["a"])
+
+
+def test_idle_connections_are_ended(running: Running) -> None:
+    running.serve(A)
+    with running.network.dial(PUBLIC, PORT) as client:
+        client.recv(64)
+        (listener,) = BALANCER.listeners
+        running.change_balancer(listeners=(replace(listener, idle_seconds=0.05),))
+        assert ended(client)
+
+
+def test_an_http_check_needs_an_expected_status(running: Running) -> None:
+    running.serve(A)
+    # The server sends its name, which is no response of HTTP.
+    running.change(check=replace(CHECK, protocol="HTTP"))
+    running.becomes(A.id, "unhealthy")
