@@ -28,10 +28,17 @@ type member struct {
 	settings map[string]any
 }
 
+// loopbackOf is an address that no other run of these tests uses: the ports of etcd are always the same.
+func loopbackOf(number int) string {
+	const most = 250
+	run := os.Getpid()
+	return fmt.Sprintf("127.%d.%d.%d", 1+run/most%most, run%most, number)
+}
+
 // newMember prepares a server; more are settings beside the usual ones.
 func newMember(t *testing.T, number int, more ...map[string]any) *member {
 	t.Helper()
-	address := fmt.Sprintf("127.0.1.%d", number)
+	address := loopbackOf(number)
 	m := machine{t: t, home: t.TempDir(), loopback: address}
 	s := &member{machine: m, name: fmt.Sprintf("server-%d", number), address: address, settings: map[string]any{}}
 	for _, each := range append([]map[string]any{{
@@ -348,7 +355,7 @@ func TestAServerWithOtherSettingsDoesNotJoin(t *testing.T) {
 		settings map[string]any
 		says     string
 	}{
-		{map[string]any{"server": "https://127.0.1.99:6443"}, "failed to validate token: failed to get CA certs"},
+		{map[string]any{"server": "https://" + loopbackOf(99) + ":6443"}, "failed to validate token: failed to get CA certs"},
 		{map[string]any{"token": "wrong"}, "failed to bootstrap cluster data: not authorized"},
 		{map[string]any{"token": "K10" + strings.Repeat("ab", 32) + "::server:" + serverSecret},
 			"token CA hash does not match the Cluster CA certificate hash"},
