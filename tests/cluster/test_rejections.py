@@ -257,11 +257,11 @@ def test_a_server_is_not_replaced_while_its_join_token_changes() -> None:
         )
     ]
     pool = {"name": "a", "image": {"generation": 2}}
-    for allowed in (
+    allowed: list[tuple[dict[str, Any], dict[str, Any]]] = [
         ({}, rotated),
         ({}, {"image": {"generation": 2}}),
         ({"pools": [{"name": "a"}]}, {"pools": [pool], **rotated}),
         # Its datastore is a new one.
         ({}, {"k3s": {"secretsEncryption": False}, "allowDataLoss": True, **rotated}),
-    ):
-        assert plan(*allowed).rejections == ()
+    ]
+    assert [plan(*each).rejections for each in allowed] == [()] * len(allowed)
