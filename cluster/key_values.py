@@ -55,6 +55,7 @@ def _of_k3s(cluster: Cluster) -> dict[str, Any]:
         f"{path}.version": k3s.version,
         f"{path}.downloadUrl": None if k3s.from_bucket else k3s.download_url,
         f"{path}.bucket": k3s.from_bucket,
+        f"{path}.drainOnUpgrade": k3s.drain_on_upgrade,
         f"{path}.flannelBackend": k3s.flannel_backend,
         f"{path}.registries": k3s.registries,
     }

@@ -46,6 +46,8 @@ class K3s:
     secrets_encryption: bool = True
     registries: Mapping[str, Any] = field(default_factory=dict)
     from_bucket: bool = False
+    drain_on_upgrade: bool = False
+    """Whether the pods leave a node before it gets another k3s."""
     server: Mapping[str, Any] = field(default_factory=dict)
     agent: Mapping[str, Any] = field(default_factory=dict)
 

@@ -228,6 +228,7 @@ class K3sCluster(pulumi.ComponentResource):
                     machines=self._plan_machines(pool, self._datastore.id),
                     control_plane=control_plane,
                     existing=self._existing(pool),
+                    existing_servers=self._existing(cluster.servers),
                     max_unavailable=pool.max_unavailable,
                 ),
                 self._child,

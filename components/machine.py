@@ -119,6 +119,9 @@ class Machine(pulumi.ComponentResource):
         }
         if args.datastore_id is not None:
             inputs["datastoreId"] = args.datastore_id
+        if args.cluster.k3s.drain_on_upgrade:
+            # Left out otherwise: an existing node would have a change that changes nothing.
+            inputs["drainOnUpgrade"] = True
         if args.data_volume is not None:
             attachment = self._attach(name, args.data_volume)
             # The node goes first: it is drained while k3s still has its datastore.
@@ -134,7 +137,7 @@ class Machine(pulumi.ComponentResource):
     ) -> aws.ec2.Instance:
         def render(node_config: NodeConfig) -> str:
             text = machine_files.node_file(node_config, args.cluster.node_deadline_seconds)
-            modules = boot_program.of_user_data(args.boot_program, args.node.role)
+            modules = boot_program.of_first_boot(args.boot_program, args.node.role)
             return user_data.encode(user_data.render(text, modules))
 
         inputs: plugin.MachineTemplateInputs = {

@@ -6,13 +6,14 @@ import json
 
 from boot import (
     backups,
+    data_version,
     datastore,
     files,
-    k3s,
     manifests,
     readiness,
     rotation,
     secrets,
+    snapshot,
     start,
     tokens,
     volume,
@@ -33,10 +34,21 @@ def install_secrets(machine: Machine) -> None:
 def start_k3s(machine: Machine) -> None:
     """Starts k3s, and waits until it serves the API."""
     datastore_exists = datastore.exists(machine)
+    if not start.marker(machine).exists():
+        # Otherwise after the start: until then the previous k3s may have to start again.
+        manifests.install(machine)
     rotation.prepare(machine, datastore_exists)
     start.restart(machine)
     rotation.complete(machine, datastore_exists)
     start.record(machine)
+
+
+def finish(machine: Machine) -> None:
+    """What follows when the node is Ready."""
+    manifests.install(machine)
+    data_version.record(machine)
+    if datastore.has_previous(machine):
+        datastore.remove_previous(machine)
 
 
 def _install_authority(machine: Machine) -> None:
@@ -56,19 +68,13 @@ def _install_authority(machine: Machine) -> None:
 
 
 FILES = (
-    Phase("manifests", manifests.install, manifests.are_configured),
-    # k3s's unit requires the mount of its data before anything is moved there.
-    Phase("configure", k3s.configure),
+    Phase("manifests", manifests.download, manifests.are_configured),
     Phase("backups", backups.install, backups.are_configured),
     Phase("data-volume", volume.mount, lambda machine: bool(machine.node.data_volume)),
 )
-START = (
+CHECKS = (
     Phase("datastore", datastore.require),
-    Phase("start-k3s", start_k3s),
-    Phase("node-ready", readiness.wait_for_node),
-    Phase(
-        "previous-data",
-        datastore.remove_previous,
-        lambda machine: datastore.previous(machine).exists(),
-    ),
+    Phase("version", data_version.require),
+    Phase("snapshot", snapshot.save, snapshot.is_needed),
 )
+START = (Phase("start-k3s", start_k3s), Phase("node-ready", readiness.wait_for_node))

@@ -63,6 +63,7 @@ OTHER: Mapping[str, Any] = {
     "cluster.allowDataLoss": True,
     "cluster.nodeDeadlineSeconds": 900,
     "cluster.drainSeconds": 60,
+    "cluster.k3s.drainOnUpgrade": True,
     **{f"cluster.rotation.{key}": 2 for key in ("joinTokens", "loginKey", "hostKeys")},
     **{f"cluster.image.{key}": value for key, value in IMAGE.items()},
     **{f"cluster.servers.{key}": value for key, value in MACHINE.items()},
