@@ -13,7 +13,7 @@ from cluster import releases
 from cluster.spec import Architecture, ClusterSpec, Manifest, Role
 
 # The boot program of a server takes 13 KB of the 15 that user data may have, node.json 1.
-INLINE_BYTES = 1024
+INLINE_BYTES = 640
 
 READABLE: Mapping[Role, tuple[str, ...]] = {"server": ("k3s", "manifests"), "agent": ("k3s",)}
 """The folders a machine of each role may read."""

@@ -92,6 +92,7 @@ def _of_pool(pool: NodePool) -> dict[str, Any]:
         **several,
         f"{path}.instanceType": pool.instance_type,
         f"{path}.rootVolumeGib": pool.root_volume_gib,
+        **({f"{path}.dataVolumeGib": pool.data_volume_gib} if pool.role == "server" else {}),
         f"{path}.labels": pool.labels,
         f"{path}.taints": pool.taints,
         f"{path}.image.os": None if image.ami else image.name,

@@ -109,6 +109,9 @@ class OwnPart(TypedDict):
     hostKeyParameter: str
     mayCreateCluster: NotRequired[bool]
     """On the first server: whether it creates the cluster while there is no data of it."""
+    dataVolume: NotRequired[str]
+    """On servers: the id of the EBS volume with the datastore."""
+    dataVolumeGib: NotRequired[int]
 
 
 class NodeConfig(TypedDict):

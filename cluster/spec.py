@@ -146,6 +146,8 @@ class PoolSpec:
     k3s: Mapping[str, Any] = field(default_factory=dict)
     max_unavailable: int = 1
     """How many of its existing machines may be changed or replaced at a time."""
+    data_volume_gib: int | None = None
+    """The size of the volume with the datastore, on servers."""
 
 
 @dataclass(frozen=True, kw_only=True)

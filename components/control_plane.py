@@ -23,8 +23,8 @@ class ControlPlane(pulumi.ComponentResource):
     """
     The servers (k3s:aws:ControlPlane).
 
-    Creates one machine for each. The datastore of a single server lives on its root volume, so a
-    replaced server starts empty under the same authority.
+    Creates one machine for each. The datastore is on a volume of its own, with which a replaced
+    server continues.
     """
 
     servers: list[Machine]

@@ -125,7 +125,8 @@ def serve(cloud: Cloud, arguments: argparse.Namespace) -> None:
         emulated=emulated is not None,
         further=cloud.home / FURTHER_K3S,
     )
-    machines = Machines(cloud.id, arguments.image, arguments.emulated_image)
+    images = (arguments.image, arguments.emulated_image)
+    machines = Machines(cloud.id, *images, home=cloud.home)
     daemon.serve(cloud.home, cloud.id, machines, artifact, arguments.port)
 
 

@@ -42,6 +42,7 @@ def unknown_kinds(interrupted: Interrupted) -> list[str]:
 
 KINDS: Mapping[str, Callable[[Client, Inputs], Iterator[Leftover]]] = {
     "aws:ec2/instance:Instance": ec2_searches.instances,
+    "aws:ebs/volume:Volume": ec2_searches.volumes,
     "aws:ec2/eip:Eip": ec2_searches.addresses,
     "aws:ec2/networkInterface:NetworkInterface": ec2_searches.interfaces,
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": ec2_searches.rules,
@@ -62,5 +63,6 @@ KINDS: Mapping[str, Callable[[Client, Inputs], Iterator[Leftover]]] = {
 REPEATABLE = {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
     "aws:s3/bucketObjectv2:BucketObjectv2",
+    "aws:ec2/volumeAttachment:VolumeAttachment",
 }
 """Types whose creation the next update repeats with the same effect."""

@@ -20,7 +20,7 @@ UNIT = """\
 Description=k3s {role}
 Wants=network-online.target
 After=network-online.target
-
+{mount}
 [Service]
 {environment}Type=notify
 EnvironmentFile=-/etc/default/%N
@@ -42,6 +42,8 @@ ExecStart=/usr/local/bin/k3s {role}
 [Install]
 WantedBy=multi-user.target
 """
+# Of the data volume (volume.py).
+MOUNT = "Requires={0}\nAfter={0}\n".format("var-lib-rancher-k3s-server-db.mount")
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,8 @@ def download(machine: Machine) -> None:
 def installed_version(machine: Machine) -> str:
     """The version of the binary in place; empty where there is none."""
     # k3s version v1.36.4+k3s1 (0ffd67db)
-    words = machine.environment.run([str(machine.path(BINARY)), "--version"])[1].split()
-    return words[2] if len(words) > 3 else ""
+    code, output = machine.environment.run([str(machine.path(BINARY)), "--version"])
+    return output.split()[2] if code == 0 else ""
 
 
 def unpack(machine: Machine) -> None:
@@ -99,7 +101,12 @@ def configuration(machine: Machine) -> Configuration:
     lines = [f"Environment={name}={value}\n" for name, value in variables.items()]
     return Configuration(
         config=json.dumps(config(machine), indent=1) + "\n",
-        unit=UNIT.format(role=machine.role, environment="".join(lines)),
+        unit=UNIT.format(
+            role=machine.role,
+            # Not RequiresMountsFor: without the mount's unit it would require nothing.
+            mount=MOUNT if machine.node.data_volume else "",
+            environment="".join(lines),
+        ),
         registries=_registries(machine),
     )
 

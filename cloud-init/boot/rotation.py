@@ -27,7 +27,9 @@ def prepare(machine: Machine, datastore_exists: bool) -> None:
         # k3s writes the token of its datastore there at once.
         in_datastore = files.read(machine.server_data / "token").strip()
         wanted, installed = tokens.read(machine)["token"], machine.path("etc/rancher/k3s/token")
-        if datastore_exists and tokens.password_of(in_datastore) != tokens.password_of(wanted):
+        # Without the file the datastore is that of a previous machine, which had its tokens.
+        changed = in_datastore and tokens.password_of(in_datastore) != tokens.password_of(wanted)
+        if datastore_exists and changed:
             _rotate_server_token(machine, files.read(installed).strip())
         if datastore_exists and not readiness.is_active(machine):
             # Otherwise systemd may restart it meanwhile, with the files that are replaced here.

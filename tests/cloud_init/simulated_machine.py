@@ -27,7 +27,9 @@ from botocore.credentials import Credentials
 
 from boot.__main__ import main
 from boot.environment import Environment
+from tests.cloud_init import simulated_volume
 from tests.cloud_init.authority import Authority
+from tests.cloud_init.simulated_volume import SimulatedVolume
 
 REGION = "eu-central-1"
 INSTANCE = "i-0123456789abcdef0"
@@ -38,6 +40,8 @@ K3S = b"\x7fELF k3s " * 100_000
 HOST_KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nhost-key-body\n-----END OPENSSH PRIVATE KEY-----\n"
 SERVER_PASSWORD = "server-password-0123456789"
 AGENT_PASSWORD = "agent-password-0123456789"
+# SQLite takes an empty file for an empty database.
+EMPTY = ""
 LOGIN_KEY = "ssh-ed25519 AAAAlogin demo\n"
 
 
@@ -95,25 +99,36 @@ class Systemd:
     # The process of k3s, and when it started.
     process: int = 0
     process_started: float = 0.0
+    # The data volume of a server that has one.
+    volume: SimulatedVolume | None = None
     _polls: int = 0
 
     def run(self, words: Sequence[str]) -> tuple[int, str]:
         self.commands.append(list(words))
+        if words[:2] == ["systemctl", "stop"] and words[-1] == simulated_volume.MOUNT:
+            # What requires it is stopped with it.
+            self.active.discard("k3s")
+            self.process = 0
+        if self.volume and (result := self.volume.run(words)) is not None:
+            return result
         if words[0] == "ssh-keygen":
             is_key = "PRIVATE KEY" in Path(words[-1]).read_text()
             return (0, "ssh-ed25519 AAAA\n") if is_key else (255, "")
         if Path(words[0]).name in self.programs:
             return self.programs[Path(words[0]).name](words[1:])
-        if words[0].endswith("/sshd"):
-            return 0, self.sshd_config()
-        if words[0] == "journalctl" or words[1] == "--version":
+        if words[1] == "--version" and not Path(words[0]).exists():
+            return 126, f"[Errno 2] No such file or directory: '{words[0]}'"
+        if words[0] == "journalctl" or words[0].endswith("/sshd") or words[1] == "--version":
             return 0, self._print(words)
+        return 0, self._systemctl(words)
+
+    def _systemctl(self, words: Sequence[str]) -> str:
+        if words[1] == "show":
+            return self._show(words[-1])
         if words[1] == "enable":
             self.enabled.add(words[-1])
         if words[1] == "disable":
             self.enabled.discard(words[-1])
-        if words[1] == "show":
-            return 0, self._show(words[-1])
         if words[1] == "reset-failed" and words[-1].startswith("k3s"):
             self.counted = 0
         if words[1] == "daemon-reload":
@@ -127,11 +142,13 @@ class Systemd:
             self.process = self.restarts(words[-1])
             self.process_started = self.monotonic()
             self.on_k3s_start()
-        return 0, ""
+        return ""
 
     def _print(self, words: Sequence[str]) -> str:
         if words[0] == "journalctl":
             return "\n".join(self.journal)
+        if words[0].endswith("/sshd"):
+            return self.sshd_config()
         version = self.versions.get(Path(words[0]).read_bytes(), "v1.36.4+k3s1")
         return f"k3s version {version} (0ffd67db)\ngo version go1.26.1\n"
 
@@ -147,7 +164,7 @@ class Systemd:
         if unit.startswith("ssh"):
             return f"LoadState={'loaded' if unit in self.ssh_units else 'not-found'}\n"
         self._polls += 1
-        if self.starts and self._polls > self.activating_polls and unit == "k3s":
+        if self.starts and self.process and self._polls > self.activating_polls and unit == "k3s":
             self.active.add(unit)
         state = "active" if unit in self.active else "activating"
         ends = self.falls_over or not self.starts
@@ -306,6 +323,17 @@ class SimulatedMachine:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content))
 
+    def add_data_volume(self, gib: int = 10) -> SimulatedVolume:
+        """Another volume, blank and attached, in node.json as `cluster/` has it."""
+        path = self.root / "etc/k3s-aws/node.json"
+        content = json.loads(path.read_text())
+        content["own"] |= {"dataVolume": simulated_volume.ID, "dataVolumeGib": gib}
+        path.write_text(json.dumps(content))
+        if self.systemd.volume is None:
+            self.systemd.volume = SimulatedVolume(self.root, gib=gib)
+        self.systemd.volume.attach()
+        return self.systemd.volume
+
     def boot(self) -> int:
         """Runs the boot program once, as a new process would."""
         return main(self.environment())
@@ -358,10 +386,11 @@ class SimulatedMachine:
         sources = [f"{self.url}/{version}/k3s"]
         return {"version": version, "sources": sources, "sha256": sha256}
 
-    def create_datastore(self, password: str = SERVER_PASSWORD) -> None:
+    def create_datastore(self, password: str = SERVER_PASSWORD, content: str = "objects") -> None:
         """As k3s does when it runs first; it writes the datastore's token to a file."""
         data = self.root / "var/lib/rancher/k3s/server"
-        (data / "db").mkdir()
+        (data / "db").mkdir(exist_ok=True)
+        (data / "db/state.db").write_text(content)
         (data / "token").write_text(f"K10ab::server:{password}\n")
 
     def cause(self) -> tuple[str, str]:

@@ -49,13 +49,18 @@ class Boot:
             elif report.state == "running":
                 watched = True
                 self._watch(report)
-            elif report.state == "failed" and watched:
+            elif report.state == "failed" and watched and self._is_configured():
                 raise self._failed(report)
             else:
                 return report
             raise Pending(self.wait.seen)
 
         return self.wait.until(poll)
+
+    def _is_configured(self) -> bool:
+        """Whether a boot with our node configuration failed, and not one that the machine template
+        has from before a change."""
+        return self.machine.runs(self.inputs["nodeConfig"])
 
     def set_up(self, boot_program: Mapping[str, str]) -> BootReport:
         """Applies the node configuration, the secrets and the boot program to the machine."""
