@@ -34,8 +34,8 @@ OF_ONE_ROLE: Mapping[Role, frozenset[str]] = {
 }
 """Modules that only the machines of one role have; what imports them is among them too."""
 
-NOT_IN_USER_DATA = frozenset({"change.py", "etcd_snapshot.py", "offline.py"})
-"""Modules that only a running machine needs, to which the provider brings all of them."""
+OF_CHANGES = frozenset({"change.py", "etcd_snapshot.py", "offline.py"})
+"""Modules that no first boot needs: the provider brings them along with a change."""
 
 _NEITHER_TEXT_NOR_END = {
     tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER,
@@ -64,16 +64,16 @@ def modules() -> Mapping[str, str]:
     return {path.name: compact(path.read_text()) for path in sorted(SOURCE.glob("*.py"))}
 
 
-def of_user_data(modules: Mapping[str, str], role: str) -> dict[str, str]:
-    """Those of the modules that are in the user data of a machine of the role."""
-    found = of_role(modules, role)
-    return {path: text for path, text in found.items() if path not in NOT_IN_USER_DATA}
-
-
 def of_role(modules: Mapping[str, str], role: str) -> dict[str, str]:
     """Those of the modules that a machine of the role gets."""
     others = {path for each, paths in OF_ONE_ROLE.items() if each != role for path in paths}
     return {path: text for path, text in modules.items() if path not in others}
+
+
+def of_first_boot(modules: Mapping[str, str], role: str) -> dict[str, str]:
+    """Those of the modules that user data of the role has."""
+    found = of_role(modules, role)
+    return {path: text for path, text in found.items() if path not in OF_CHANGES}
 
 
 def compact(source: str) -> str:

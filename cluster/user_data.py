@@ -94,7 +94,7 @@ def require_room(node_files: Iterable[tuple[Role, str]], modules: Mapping[str, s
     Each node.json comes with the role of its machine; `modules` are all of the boot program.
     """
     for role, text in node_files:
-        encode(render(text, boot_program.of_user_data(modules, role)))
+        encode(render(text, boot_program.of_first_boot(modules, role)))
 
 
 def encode(text: str) -> str:

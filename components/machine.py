@@ -137,7 +137,7 @@ class Machine(pulumi.ComponentResource):
     ) -> aws.ec2.Instance:
         def render(node_config: NodeConfig) -> str:
             text = machine_files.node_file(node_config, args.cluster.node_deadline_seconds)
-            modules = boot_program.of_user_data(args.boot_program, args.node.role)
+            modules = boot_program.of_first_boot(args.boot_program, args.node.role)
             return user_data.encode(user_data.render(text, modules))
 
         inputs: plugin.MachineTemplateInputs = {

@@ -20,7 +20,7 @@ UNIT = """\
 Description=k3s {role}
 Wants=network-online.target
 After=network-online.target
-{mount}
+
 [Service]
 {environment}Type=notify
 EnvironmentFile=-/etc/default/%N
@@ -42,8 +42,6 @@ ExecStart=/usr/local/bin/k3s {role}
 [Install]
 WantedBy=multi-user.target
 """
-# Of the data volume (volume.py).
-MOUNT = "Requires={0}\nAfter={0}\n".format("var-lib-rancher-k3s-server-db.mount")
 
 
 @dataclass(frozen=True)
@@ -82,8 +80,8 @@ def download(machine: Machine) -> None:
 def installed_version(machine: Machine) -> str:
     """The version of the binary in place; empty where there is none."""
     # k3s version v1.36.4+k3s1 (0ffd67db)
-    code, output = machine.environment.run([str(machine.path(BINARY)), "--version"])
-    return output.split()[2] if code == 0 else ""
+    code, text = machine.environment.run([str(machine.path(BINARY)), "--version"])
+    return text.split()[2] if code == 0 else ""
 
 
 def unpack(machine: Machine) -> None:
@@ -103,8 +101,6 @@ def configuration(machine: Machine) -> Configuration:
         config=json.dumps(config(machine), indent=1) + "\n",
         unit=UNIT.format(
             role=machine.role,
-            # Not RequiresMountsFor: without the mount's unit it would require nothing.
-            mount=MOUNT if machine.node.data_volume else "",
             environment="".join(lines),
         ),
         registries=_registries(machine),

@@ -11,7 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
-from boot import datastore, files, k3s, systemd, volume
+from boot import datastore, systemd, volume
 from boot.machine import Machine
 from boot.waiting import BootError
 
@@ -22,8 +22,6 @@ def move(machine: Machine, device: str) -> None:
 
     The volume is mounted elsewhere meanwhile: k3s must not start with half of its data.
     """
-    # From here on it requires the mount: k3s must not start with an empty folder in its place.
-    files.write(k3s.paths(machine)[-1], k3s.configuration(machine).unit, 0o644)
     place = machine.path("run/k3s-aws-data")
     place.mkdir(parents=True, exist_ok=True)
     volume.run(machine, "mount", device, str(place))

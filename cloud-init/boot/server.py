@@ -47,6 +47,8 @@ def finish(machine: Machine) -> None:
     """What follows when the node is Ready."""
     manifests.install(machine)
     data_version.record(machine)
+    if datastore.has_previous(machine):
+        datastore.remove_previous(machine)
 
 
 def _install_authority(machine: Machine) -> None:
@@ -65,28 +67,16 @@ def _install_authority(machine: Machine) -> None:
     machine.server_data.chmod(0o700)
 
 
-def _has_run(machine: Machine) -> bool:
-    return start.hash_file(machine).exists()
-
-
 FILES = (
-    # Before its data may be moved to a volume; that of a new machine is on a volume already.
-    Phase("version", data_version.require, _has_run),
+    # Of a machine whose data may be moved to a volume next; that of a new one is on a volume.
+    Phase("version", data_version.require, datastore.exists),
     Phase("manifests", manifests.download, manifests.are_configured),
     Phase("backups", backups.install, backups.are_configured),
     Phase("data-volume", volume.mount, lambda machine: bool(machine.node.data_volume)),
 )
 CHECKS = (
     Phase("datastore", datastore.require),
-    Phase("version", data_version.require, lambda machine: not _has_run(machine)),
+    Phase("version", data_version.require, lambda machine: not start.hash_file(machine).exists()),
     Phase("snapshot", snapshot.save, snapshot.is_needed),
 )
-START = (
-    Phase("start-k3s", start_k3s),
-    Phase("node-ready", readiness.wait_for_node),
-    Phase(
-        "previous-data",
-        datastore.remove_previous,
-        lambda machine: datastore.previous(machine).exists(),
-    ),
-)
+START = (Phase("start-k3s", start_k3s), Phase("node-ready", readiness.wait_for_node))

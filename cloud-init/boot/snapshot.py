@@ -16,15 +16,15 @@ KEPT = 3
 def is_needed(machine: Machine) -> bool:
     """Whether the version changes; one is there when an interrupted change goes on."""
     changes = data_version.of_data(machine) not in ("", machine.node.k3s["version"])
-    return changes and datastore.exists(machine) and not start.marker(machine).exists()
+    return datastore.exists(machine) and changes and not start.marker(machine).exists()
 
 
 def save(machine: Machine) -> None:
     """Saves one below `server/db/snapshots`; BootError where it cannot."""
     data = machine.server_data / "db"
-    if (data / "state.db").exists():
+    if not (data / "etcd").exists():
         _copy_sqlite(machine, data / "state.db")
-    elif (data / "etcd").exists():
+    else:
         # The provider brings it along with an upgrade; a new server has no member to save.
         from boot import etcd_snapshot
 

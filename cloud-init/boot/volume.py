@@ -14,6 +14,9 @@ MOUNT = "var-lib-rancher-k3s-server-db.mount"
 LABEL = "k3s-aws"
 # In the first bytes of a device is what blkid reports nothing of where it cannot read.
 FIRST_BYTES = 4096
+# Beside the unit of k3s, which is taken back when a change fails; in it before the data is moved.
+# RequiresMountsFor would require nothing without the unit of the mount.
+DROP_IN = f"[Unit]\nRequires={MOUNT}\nAfter={MOUNT}\n"
 UNIT = """\
 [Mount]
 What=/{}
@@ -32,6 +35,8 @@ def mount(machine: Machine) -> None:
     device = str(machine.path(name))
     if systemd.unit_state(machine, MOUNT)["ActiveState"] != "active":
         found = _prepare(machine, device)
+        drop_in = machine.path("etc/systemd/system/k3s.service.d/10-data-volume.conf")
+        files.write(drop_in, DROP_IN, 0o644)
         if datastore.exists(machine) or datastore.has_previous(machine):
             _offline().move(machine, device)
         # A device that is no NVMe has a name that changes with the type of the instance.

@@ -40,8 +40,6 @@ K3S = b"\x7fELF k3s " * 100_000
 HOST_KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nhost-key-body\n-----END OPENSSH PRIVATE KEY-----\n"
 SERVER_PASSWORD = "server-password-0123456789"
 AGENT_PASSWORD = "agent-password-0123456789"
-# SQLite takes an empty file for an empty database.
-EMPTY = ""
 LOGIN_KEY = "ssh-ed25519 AAAAlogin demo\n"
 
 
@@ -116,11 +114,12 @@ class Systemd:
             return (0, "ssh-ed25519 AAAA\n") if is_key else (255, "")
         if Path(words[0]).name in self.programs:
             return self.programs[Path(words[0]).name](words[1:])
-        if words[1] == "--version" and not Path(words[0]).exists():
+        if words[0] == "systemctl":
+            return 0, self._systemctl(words)
+        if words[1:] == ["--version"] and not Path(words[0]).exists():
+            # As `run_command` returns it.
             return 126, f"[Errno 2] No such file or directory: '{words[0]}'"
-        if words[0] == "journalctl" or words[0].endswith("/sshd") or words[1] == "--version":
-            return 0, self._print(words)
-        return 0, self._systemctl(words)
+        return 0, self._print(words)
 
     def _systemctl(self, words: Sequence[str]) -> str:
         if words[1] == "show":
@@ -149,6 +148,8 @@ class Systemd:
             return "\n".join(self.journal)
         if words[0].endswith("/sshd"):
             return self.sshd_config()
+        if words[1:] != ["--version"]:
+            return ""
         version = self.versions.get(Path(words[0]).read_bytes(), "v1.36.4+k3s1")
         return f"k3s version {version} (0ffd67db)\ngo version go1.26.1\n"
 
@@ -386,11 +387,12 @@ class SimulatedMachine:
         sources = [f"{self.url}/{version}/k3s"]
         return {"version": version, "sources": sources, "sha256": sha256}
 
-    def create_datastore(self, password: str = SERVER_PASSWORD, content: str = "objects") -> None:
+    def create_datastore(self, password: str = SERVER_PASSWORD) -> None:
         """As k3s does when it runs first; it writes the datastore's token to a file."""
         data = self.root / "var/lib/rancher/k3s/server"
         (data / "db").mkdir(exist_ok=True)
-        (data / "db/state.db").write_text(content)
+        # SQLite takes an empty file for an empty database.
+        (data / "db/state.db").touch()
         (data / "token").write_text(f"K10ab::server:{password}\n")
 
     def cause(self) -> tuple[str, str]:

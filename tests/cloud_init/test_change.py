@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cloud_init.simulated_machine import EMPTY, K3S, SimulatedMachine, mode
+from tests.cloud_init.simulated_machine import K3S, SimulatedMachine, mode
 
 NEWER = K3S + b"newer"
 REGISTRIES: dict[str, Any] = {"mirrors": {"docker.io": {}}}
@@ -23,7 +23,7 @@ def start(machine: SimulatedMachine, role: str) -> None:
     machine.configure(role)
     assert machine.boot() == 0, machine.cause()
     if role == "server":
-        machine.create_datastore(content=EMPTY)
+        machine.create_datastore()
 
 
 def upgrade(machine: SimulatedMachine, role: str, **changes: Any) -> int:
@@ -167,7 +167,7 @@ def test_manifests_of_a_change_that_fails_are_not_applied(machine: SimulatedMach
     old, new = {"a.yaml": {"content": "old"}}, {"a.yaml": {"content": "new"}}
     machine.configure("server", manifests=old)
     assert machine.boot() == 0
-    machine.create_datastore(content=EMPTY)
+    machine.create_datastore()
     path = machine.root / "var/lib/rancher/k3s/server/manifests/k3s-aws/a.yaml"
     machine.broken = {NEWER}
     assert upgrade(machine, "server", manifests=new) == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud_init.simulated_machine import EMPTY, K3S, SimulatedMachine
+from tests.cloud_init.simulated_machine import K3S, SimulatedMachine
 
 OTHER = K3S + b"other"
 
@@ -15,7 +15,7 @@ def start(machine: SimulatedMachine) -> Path:
     """A server whose k3s runs; the record of its version."""
     machine.configure("server")
     assert machine.boot() == 0
-    machine.create_datastore(content=EMPTY)
+    machine.create_datastore()
     assert machine.boot() == 0
     return machine.root / "var/lib/rancher/k3s/server/db/k3s-version"
 

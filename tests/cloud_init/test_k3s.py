@@ -193,7 +193,7 @@ def test_a_new_k3s_is_unpacked_before_it_is_started(machine: SimulatedMachine, r
     if role == "server":
         machine.configure(role)
         assert machine.boot() == 0
-        machine.create_datastore(content="")
+        machine.create_datastore()
     machine.downloads["/newer/k3s"] = Download(K3S + b"newer")
     sha256 = hashlib.sha256(K3S + b"newer").hexdigest()
     source = f"{machine.url}/newer/k3s"

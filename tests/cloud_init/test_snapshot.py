@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud_init.simulated_machine import EMPTY, K3S, SimulatedMachine, mode
+from tests.cloud_init.simulated_machine import K3S, SimulatedMachine, mode
 
 OTHER = K3S + b"other"
 
@@ -19,7 +19,7 @@ def data(machine: SimulatedMachine) -> Path:
     """The datastore's folder of a server whose k3s runs."""
     machine.configure("server")
     assert machine.boot() == 0
-    machine.create_datastore(content=EMPTY)
+    machine.create_datastore()
     return machine.root / "var/lib/rancher/k3s/server/db"
 
 
@@ -103,7 +103,6 @@ def test_an_upgrade_is_refused_where_none_can_be_made(
 
 
 def test_etcd_is_saved_by_the_k3s_that_runs(machine: SimulatedMachine, data: Path) -> None:
-    (data / "state.db").unlink()
     (data / "etcd").mkdir()
     assert upgrade(machine, "v1.36.5+k3s1") == 0, machine.cause()
     binary = str(machine.root / "usr/local/bin/k3s")
@@ -120,7 +119,6 @@ def test_etcd_is_saved_by_the_k3s_that_runs(machine: SimulatedMachine, data: Pat
 def test_an_upgrade_is_refused_where_etcd_is_not_saved(
     machine: SimulatedMachine, data: Path
 ) -> None:
-    (data / "state.db").unlink()
     (data / "etcd").mkdir()
     run = machine.systemd.run
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from boot import k3s, volume
+from boot import volume
 from tests.cloud_init import simulated_volume
 from tests.cloud_init.simulated_machine import INSTANCE, SimulatedMachine
 from tests.cloud_init.simulated_volume import BY_ID, ID, MOUNT, PowerLossError, SimulatedVolume
@@ -26,7 +26,7 @@ def server_of_an_older_release(machine: SimulatedMachine) -> SimulatedVolume:
     """It has its datastore on the root volume, and is configured to have a data volume now."""
     machine.configure("server")
     assert machine.boot() == 0
-    machine.create_datastore()
+    create_datastore(machine)
     (database(machine) / "state.db-wal").write_text("the last writes")
     machine.parameters[PARAMETER] = INSTANCE
     return machine.add_data_volume()
@@ -36,11 +36,15 @@ def database(machine: SimulatedMachine) -> Path:
     return machine.root / "var/lib/rancher/k3s/server/db"
 
 
+def create_datastore(machine: SimulatedMachine) -> None:
+    machine.create_datastore()
+    (database(machine) / "state.db").write_text("objects")
+
+
 def content(machine: SimulatedMachine) -> dict[str, str]:
-    """The files of the datastore, without the record of the version beside it."""
-    found = {path.name: path.read_text() for path in database(machine).iterdir()}
-    found.pop("k3s-version", None)
-    return found
+    """The files of the datastore."""
+    files = database(machine).glob("state.db*")
+    return {path.name: path.read_text() for path in files}
 
 
 def unit(machine: SimulatedMachine, name: str) -> str:
@@ -58,7 +62,7 @@ def test_a_blank_volume_is_formatted_once_and_mounted_before_k3s_starts(
     assert commands.index(f"systemctl start {MOUNT}") < commands.index(
         "systemctl restart --no-block k3s"
     )
-    machine.create_datastore()
+    create_datastore(machine)
     assert machine.boot() == 0
     assert (made.formatted, made.mounted) == (1, [database(machine)])
     assert content(machine) == {"state.db": "objects"}
@@ -71,15 +75,14 @@ def test_k3s_of_a_server_never_starts_without_its_volume(machine: SimulatedMachi
     assert MOUNT not in unit(machine, "k3s.service")
     machine.add_data_volume()
     machine.boot()
-    section = unit(machine, "k3s.service").partition("[Service]")[0].splitlines()
-    assert {f"Requires={MOUNT}", f"After={MOUNT}"} < {*section}
-    assert k3s.MOUNT.count(MOUNT) == 2
+    section = unit(machine, "k3s.service.d/10-data-volume.conf").splitlines()
+    assert section == ["[Unit]", f"Requires={MOUNT}", f"After={MOUNT}"]
 
 
 def test_another_machine_continues_with_the_data_of_the_volume(machine: SimulatedMachine) -> None:
     made = server_with_volume(machine)
     machine.boot()
-    machine.create_datastore()
+    create_datastore(machine)
     made.replace_machine()
     machine.parameters[PARAMETER] = ID
     server_with_volume(machine)
@@ -174,7 +177,7 @@ def test_what_the_kernel_does_not_grow_while_it_is_mounted_grows_while_k3s_is_st
 ) -> None:
     made = server_with_volume(machine)
     machine.boot()
-    machine.create_datastore()
+    create_datastore(machine)
     made.gib, made.grows_mounted = 40, False
     machine.add_data_volume(40)
     assert machine.boot() == 0
@@ -224,7 +227,7 @@ def test_the_datastore_of_an_older_release_moves_to_the_volume(machine: Simulate
     assert commands.count("systemctl restart --no-block k3s") == 2
     assert "systemctl stop k3s" in commands
     # Kept until k3s was Ready with the moved one.
-    assert machine.phases()[-2:] == ["node-ready", "previous-data"]
+    assert machine.phases()[-1] == "node-ready"
     assert not [path for path in database(machine).parent.iterdir() if "before" in path.name]
 
 

@@ -122,12 +122,8 @@ def test_a_machine_has_the_modules_of_its_role_and_none_that_it_does_not_use(rol
     while following:
         used |= following
         following = {each for path in following for each in imported(modules[path])} - used
-    # One is imported by its name, where a running machine needs it.
-    named = {"offline.py"} if role == "server" else set()
-    assert used | named == set(modules)
-    later = boot_program.NOT_IN_USER_DATA
-    assert set(boot_program.of_user_data(modules, role)) == set(modules) - later
-    assert later <= set(boot_program.modules())
+    # Those by their names, where a running machine needs them.
+    assert set(modules) - used <= boot_program.OF_CHANGES
 
 
 def test_each_module_is_on_some_machine() -> None:
@@ -136,8 +132,16 @@ def test_each_module_is_on_some_machine() -> None:
     assert some == set(modules)
 
 
+def test_what_only_changes_need_is_not_in_user_data() -> None:
+    modules = boot_program.modules()
+    for role in ("server", "agent"):
+        first = boot_program.of_first_boot(modules, role)
+        assert set(boot_program.of_role(modules, role)) - set(first) <= boot_program.OF_CHANGES
+        assert not boot_program.OF_CHANGES & set(first)
+
+
 @pytest.mark.parametrize("role", ["server", "agent"])
-@pytest.mark.parametrize("select", [boot_program.of_role, boot_program.of_user_data])
+@pytest.mark.parametrize("select", [boot_program.of_role, boot_program.of_first_boot])
 def test_it_runs_as_a_machine_has_it(
     tmp_path: Path, role: str, select: Callable[[Mapping[str, str], str], dict[str, str]]
 ) -> None:

@@ -68,7 +68,7 @@ def test_real_user_data_is_far_below_the_limit(example: str) -> None:
     sizes = []
     for node in nodes:
         role = json.loads(node)["pool"]["role"]
-        program = boot_program.of_user_data(boot_program.modules(), role)
+        program = boot_program.of_first_boot(boot_program.modules(), role)
         sizes.append(len(base64.b64decode(user_data.encode(user_data.render(node, program)))))
     # What is left is for the labels, taints, registries and keys of a cluster.
     assert max(sizes) < 14.5 * 1024
