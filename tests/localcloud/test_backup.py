@@ -65,7 +65,7 @@ def objects(stack: Stack) -> tuple[str, set[str]]:
 
 def test_a_snapshot_has_what_was_acknowledged_before_it(stack: Stack, tmp_path: Path) -> None:
     (server,) = machines_of(stack)
-    with api_client.counting(stack.kubeconfig("adminKubeconfig")) as seen:
+    with api_client.counting(stack.kubeconfig("adminKubeconfig"), "a snapshot") as seen:
         stack.kubectl("create", "configmap", "before")
         server.run("systemctl", "start", SERVICE)
     # Nobody had to wait for it.
