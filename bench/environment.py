@@ -60,7 +60,7 @@ def prepare(folder: Folder, host: Host, say: Say) -> Iterator[BenchEnvironment]:
             program=_program("program", folder, folder.places.root, complete),
             plain=_program("plain", folder, _plain(folder), complete),
             cloud_id=cloud.id,
-            machines=Machines(by_hand.id, ensure_image(say)),
+            machines=Machines(by_hand.id, ensure_image(say), home=by_hand.home),
             k3s=workbench.k3s,
             aws_plugin=plugin,
             say=say,

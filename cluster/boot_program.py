@@ -16,10 +16,26 @@ from cluster.spec import Role
 SOURCE = Path(__file__).parent.parent / "cloud-init" / "boot"
 
 OF_ONE_ROLE: Mapping[Role, frozenset[str]] = {
-    "server": frozenset({"backups.py", "datastore.py", "manifests.py", "rotation.py", "server.py"}),
+    "server": frozenset(
+        {
+            "backups.py",
+            "data_version.py",
+            "datastore.py",
+            "etcd_snapshot.py",
+            "manifests.py",
+            "offline.py",
+            "rotation.py",
+            "server.py",
+            "snapshot.py",
+            "volume.py",
+        }
+    ),
     "agent": frozenset({"agent.py", "drain.py"}),
 }
 """Modules that only the machines of one role have; what imports them is among them too."""
+
+OF_CHANGES = frozenset({"change.py", "etcd_snapshot.py", "offline.py"})
+"""Modules that no first boot needs: the provider brings them along with a change."""
 
 _NEITHER_TEXT_NOR_END = {
     tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER,
@@ -52,6 +68,12 @@ def of_role(modules: Mapping[str, str], role: str) -> dict[str, str]:
     """Those of the modules that a machine of the role gets."""
     others = {path for each, paths in OF_ONE_ROLE.items() if each != role for path in paths}
     return {path: text for path, text in modules.items() if path not in others}
+
+
+def of_first_boot(modules: Mapping[str, str], role: str) -> dict[str, str]:
+    """Those of the modules that user data of the role has."""
+    found = of_role(modules, role)
+    return {path: text for path, text in found.items() if path not in OF_CHANGES}
 
 
 def compact(source: str) -> str:

@@ -68,6 +68,7 @@ def _of_k3s(cluster: Cluster) -> dict[str, Any]:
         f"{path}.version": k3s.version,
         f"{path}.downloadUrl": None if k3s.from_bucket else k3s.download_url,
         f"{path}.bucket": k3s.from_bucket,
+        f"{path}.drainOnUpgrade": k3s.drain_on_upgrade,
         f"{path}.flannelBackend": k3s.flannel_backend,
         f"{path}.registries": k3s.registries,
     }
@@ -105,6 +106,7 @@ def _of_pool(pool: NodePool) -> dict[str, Any]:
         **several,
         f"{path}.instanceType": pool.instance_type,
         f"{path}.rootVolumeGib": pool.root_volume_gib,
+        **({f"{path}.dataVolumeGib": pool.data_volume_gib} if pool.role == "server" else {}),
         f"{path}.labels": pool.labels,
         f"{path}.taints": pool.taints,
         f"{path}.image.os": None if image.ami else image.name,

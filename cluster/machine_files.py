@@ -23,10 +23,12 @@ RUNNING: Final = "/var/lib/k3s-aws/running"
 """A hash of what k3s was last started with."""
 TOKENS: Final = "/var/lib/k3s-aws/tokens"
 """A hash of the tokens that k3s and its datastore have."""
+CHANGING: Final = "/var/lib/k3s-aws/changing"
+"""Exists while a running k3s is changed, until it runs with all of its new files."""
+MANIFESTS: Final = "/var/lib/k3s-aws/manifests"
+"""What was received of large manifests, until they are installed."""
 CORDONED: Final = "/var/lib/k3s-aws/cordoned"
 """There while the machine's own drain has cordoned its node."""
-MANIFEST_PART: Final = "/var/lib/k3s-aws/manifest.part"
-"""What was received of a manifest."""
 LOGIN_KEYS: Final = "/etc/ssh/k3s-aws/authorized_keys"
 SSHD_CONFIG: Final = "/etc/ssh/sshd_config.d/10-k3s-aws.conf"
 
@@ -108,6 +110,9 @@ class OwnPart(TypedDict):
     hostKeyParameter: str
     mayCreateCluster: NotRequired[bool]
     """On the first server: whether it creates the cluster while there is no data of it."""
+    dataVolume: NotRequired[str]
+    """On servers: the id of the EBS volume with the datastore."""
+    dataVolumeGib: NotRequired[int]
 
 
 class NodeConfig(TypedDict):

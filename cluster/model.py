@@ -116,6 +116,23 @@ class Cluster(ClusterSpec):
         """Every machine, the servers first."""
         return tuple(node for pool in self.all_pools for node in self.nodes_of(pool))
 
+    def zone_of(self, node: Node) -> str:
+        """The availability zone of a node and of all that belongs to it."""
+        return self.subnets[node.subnet].zone
+
+    @property
+    def datastore_generation(self) -> str:
+        """
+        Changes exactly when the data has to be other data: with what is fixed in the datastore when
+        k3s creates it.
+        """
+        fixed = {
+            "clusterCidr": str(self.network.cluster_cidr),
+            "serviceCidr": str(self.network.service_cidr),
+            "secretsEncryption": self.k3s.secrets_encryption,
+        }
+        return hashlib.sha256(json.dumps(fixed).encode()).hexdigest()[:12]
+
     def nodes_of(self, pool: NodePool) -> tuple[Node, ...]:
         """The machines of one pool, by their index, in each subnet in turn."""
         generation = self._generation(pool)

@@ -45,12 +45,18 @@ class NodeContext:
     """Whether there are passwords of image registries."""
 
 
-def build(cluster: Cluster, node: Node, addresses: Addresses, context: NodeContext) -> NodeConfig:
-    """The node configuration of one machine, `addresses` being its own."""
+def build(
+    cluster: Cluster,
+    node: Node,
+    addresses: Addresses,
+    context: NodeContext,
+    data_volume: str | None = None,
+) -> NodeConfig:
+    """The node configuration of one machine, with its own addresses and a server's volume."""
     return {
         "schema": machine_files.NODE_SCHEMA,
         "pool": _pool(cluster, node, context),
-        "own": _own(cluster, node, addresses),
+        "own": _own(cluster, node, addresses, data_volume),
     }
 
 
@@ -68,7 +74,8 @@ def longest(cluster: Cluster) -> Iterator[tuple[Role, str]]:
     for pool in cluster.all_pools:
         for node in cluster.nodes_of(pool)[-1:]:
             own = Addresses(private_ip=address, public_ip=address)
-            config = build(cluster, node, own, context)
+            volume = "vol-0123456789abcdef0" if node.role == "server" else None
+            config = build(cluster, node, own, context, volume)
             yield node.role, machine_files.node_file(config, cluster.node_deadline_seconds)
 
 
@@ -111,13 +118,16 @@ def _pool(cluster: Cluster, node: Node, context: NodeContext) -> PoolPart:
     return content
 
 
-def _own(cluster: Cluster, node: Node, addresses: Addresses) -> OwnPart:
+def _own(cluster: Cluster, node: Node, addresses: Addresses, data_volume: str | None) -> OwnPart:
     content: OwnPart = {
         "privateIp": addresses.private_ip,
         "hostKeyParameter": parameters.host_key(cluster, node.role, addresses.private_ip),
     }
     if node.role == "server" and node.index == 0:
         content["mayCreateCluster"] = True
+    if data_volume and node.pool.data_volume_gib:
+        content["dataVolume"] = data_volume
+        content["dataVolumeGib"] = node.pool.data_volume_gib
     if addresses.public_ip:
         content["publicIp"] = addresses.public_ip
     return content

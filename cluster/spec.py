@@ -46,6 +46,8 @@ class K3s:
     secrets_encryption: bool = True
     registries: Mapping[str, Any] = field(default_factory=dict)
     from_bucket: bool = False
+    drain_on_upgrade: bool = False
+    """Whether the pods leave a node before it gets another k3s."""
     server: Mapping[str, Any] = field(default_factory=dict)
     agent: Mapping[str, Any] = field(default_factory=dict)
 
@@ -163,6 +165,8 @@ class PoolSpec:
     k3s: Mapping[str, Any] = field(default_factory=dict)
     max_unavailable: int = 1
     """How many of its existing machines may be changed or replaced at a time."""
+    data_volume_gib: int | None = None
+    """The size of the volume with the datastore, on servers."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ UNIT = CLOUD_INIT / "k3s-aws-boot.service"
 # EC2 takes 16 KiB before base64:
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html
 # Stopping short of it leaves room for what a fork or a later release adds.
-LIMIT_BYTES = 14 * 1024
+LIMIT_BYTES = 15 * 1024
 # zlib's sign for a gzip header, which has no time then.
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -94,7 +94,7 @@ def require_room(node_files: Iterable[tuple[Role, str]], modules: Mapping[str, s
     Each node.json comes with the role of its machine; `modules` are all of the boot program.
     """
     for role, text in node_files:
-        encode(render(text, boot_program.of_role(modules, role)))
+        encode(render(text, boot_program.of_first_boot(modules, role)))
 
 
 def encode(text: str) -> str:

@@ -23,7 +23,8 @@ class ControlPlane(pulumi.ComponentResource):
     """
     The servers (k3s:aws:ControlPlane).
 
-    Creates one machine for each. New ones boot together; existing ones are changed one by one.
+    Creates one machine for each. New ones boot together; existing ones are changed one by one. A
+    replaced server continues with its data volume.
     """
 
     servers: list[Machine]

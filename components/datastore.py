@@ -17,8 +17,8 @@ ETCD = "etcd"
 @dataclass(frozen=True, kw_only=True)
 class DatastoreArgs:
     """
-    What holds the data (an instance id, or ETCD), the node of the server that created it, and the
-    name of the SSM parameter that records it.
+    What holds the data (the id of a volume, or ETCD), the node of the server that created it, and
+    the name of the SSM parameter that records it.
     """
 
     storage_id: pulumi.Input[str]

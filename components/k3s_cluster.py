@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+import pulumi_aws as aws
 
 from cluster import backup, bucket, network, node_config, parameters
 from cluster.machine_files import NodeConfig
@@ -15,7 +16,16 @@ from cluster.model import Cluster, Node
 from cluster.model import NodePool as PoolPlan
 from cluster.node_config import Addresses, NodeContext
 from cluster.spec import Architecture
-from components import backups, bom, console, endpoint, error_hooks, parameter, retries
+from components import (
+    backups,
+    bom,
+    console,
+    data_volume,
+    endpoint,
+    error_hooks,
+    parameter,
+    retries,
+)
 from components.address import Address, AddressArgs
 from components.bucket import Bucket, BucketArgs
 from components.control_plane import ControlPlane, ControlPlaneArgs
@@ -53,7 +63,7 @@ class K3sCluster(pulumi.ComponentResource):
     A k3s cluster on EC2 (k3s:aws:K3sCluster).
 
     Creates the network, the credentials, a role for servers and one for agents, the addresses, the
-    machines, and the kubeconfigs. It is there when every node is Ready.
+    servers' data volumes, the machines, and the kubeconfigs. It is there when every node is Ready.
     """
 
     api_endpoint: pulumi.Output[str]
@@ -105,6 +115,9 @@ class K3sCluster(pulumi.ComponentResource):
             if self._backups
             else None
         )
+        self._volumes = {
+            node.suffix: self._create_volume(node) for node in cluster.nodes_of(cluster.servers)
+        }
         self._roles = MachineRoles(
             name,
             cluster,
@@ -195,6 +208,11 @@ class K3sCluster(pulumi.ComponentResource):
     def _servers(self) -> tuple[Node, ...]:
         return self._args.cluster.nodes_of(self._args.cluster.servers)
 
+    def _create_volume(self, node: Node) -> aws.ebs.Volume:
+        name = f"{self._name}-{node.suffix}"
+        cluster = self._args.cluster
+        return data_volume.create(name, cluster, node, self._parameters.tags, self._child)
+
     def _grant_access(self) -> Access:
         authority = self._credentials.authority
         return Access(
@@ -228,6 +246,7 @@ class K3sCluster(pulumi.ComponentResource):
                     machines=self._plan_machines(pool, self._datastore.id),
                     control_plane=control_plane,
                     existing=self._existing(pool),
+                    existing_servers=self._existing(cluster.servers),
                     max_unavailable=pool.max_unavailable,
                 ),
                 self._child,
@@ -240,7 +259,11 @@ class K3sCluster(pulumi.ComponentResource):
         return Datastore(
             self._name,
             DatastoreArgs(
-                storage_id=ETCD if self._args.cluster.has_etcd else server.instance.id,
+                storage_id=(
+                    ETCD
+                    if self._args.cluster.has_etcd
+                    else self._volumes[self._args.cluster.nodes[0].suffix].id
+                ),
                 first_server=server.node,
                 record_name=parameters.datastore(self._args.cluster),
                 tags=self._parameters.tags,
@@ -264,6 +287,7 @@ class K3sCluster(pulumi.ComponentResource):
                 has_datastore=pool.role == "server" and self._args.datastore_on_root_volume,
                 boot_program=self._args.boot_program,
                 node_config=self._node_config(node),
+                data_volume=self._volumes.get(node.suffix),
                 datastore_id=datastore_id,
                 access=self._access,
                 secrets=self._credentials.secrets[node.role],
@@ -280,7 +304,7 @@ class K3sCluster(pulumi.ComponentResource):
         }
 
     def _node_config(self, node: Node) -> pulumi.Output[NodeConfig]:
-        address = self._addresses[node.suffix]
+        address, volume = self._addresses[node.suffix], self._volumes.get(node.suffix)
 
         def build(known: Mapping[str, Any]) -> NodeConfig:
             context = NodeContext(
@@ -291,7 +315,7 @@ class K3sCluster(pulumi.ComponentResource):
                 registry_auth=bool(self._args.registry_auth),
             )
             addresses = Addresses(private_ip=known["private"], public_ip=known["public"])
-            return node_config.build(self._args.cluster, node, addresses, context)
+            return node_config.build(self._args.cluster, node, addresses, context, known["volume"])
 
         return pulumi.Output.all(
             private=address.private_ip,
@@ -300,4 +324,5 @@ class K3sCluster(pulumi.ComponentResource):
             host=self._endpoint.host,
             bucket=self._bucket.bucket_name if self._bucket else None,
             backups=self._backups.bucket_name if self._backups else None,
+            volume=volume.id if volume else None,
         ).apply(build)

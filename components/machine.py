@@ -48,6 +48,8 @@ class MachineArgs:
     boot_program: Mapping[str, str]
     """All modules; a machine gets those of its role."""
     node_config: pulumi.Output[NodeConfig]
+    data_volume: aws.ebs.Volume | None = None
+    """Where a server has its datastore."""
     datastore_id: pulumi.Input[str] | None
     """The data behind the servers that an agent joins."""
     access: Access
@@ -62,9 +64,10 @@ class Machine(pulumi.ComponentResource):
     """
     One EC2 instance and the Kubernetes node on it (k3s:aws:Machine).
 
-    Creates the machine's SSH host key and its parameter, the machine template, the instance and
-    the node. Another `generation` of the template replaces the instance, the old one first, since
-    both stand on one network interface; another node configuration is applied in place by the node.
+    Creates the machine's SSH host key and its parameter, the machine template, the instance, the
+    attachment of a server's data volume, and the node. Another `generation` of the template
+    replaces the instance, the old one first, since both stand on one network interface; another
+    node configuration is applied in place by the node.
     """
 
     name: str
@@ -125,6 +128,9 @@ class Machine(pulumi.ComponentResource):
         }
         if args.datastore_id is not None:
             inputs["datastoreId"] = args.datastore_id
+        if args.cluster.k3s.drain_on_upgrade:
+            # Left out otherwise: an existing node would have a change that changes nothing.
+            inputs["drainOnUpgrade"] = True
         reached = pulumi.ResourceOptions(
             parent=self,
             depends_on=args.access.endpoint_ready,
@@ -133,6 +139,12 @@ class Machine(pulumi.ComponentResource):
             # a member when its Node is deleted.
             delete_before_replace=args.node.role == "server" and args.cluster.has_etcd,
         )
+        if args.data_volume is not None:
+            attachment = self._attach(name, args.data_volume)
+            # The node goes first: it is drained while k3s still has its datastore.
+            reached = pulumi.ResourceOptions.merge(
+                reached, pulumi.ResourceOptions(depends_on=[attachment])
+            )
         self.node = plugin.Node(name, inputs, pulumi.ResourceOptions.merge(node_opts, reached))
         self.summary = self._summarize(args)
         self.register_outputs({"instanceId": self.instance.id, "nodeName": self.node.nodeName})
@@ -142,7 +154,7 @@ class Machine(pulumi.ComponentResource):
     ) -> aws.ec2.Instance:
         def render(node_config: NodeConfig) -> str:
             text = machine_files.node_file(node_config, args.cluster.node_deadline_seconds)
-            modules = boot_program.of_role(args.boot_program, args.node.role)
+            modules = boot_program.of_first_boot(args.boot_program, args.node.role)
             return user_data.encode(user_data.render(text, modules))
 
         inputs: plugin.MachineTemplateInputs = {
@@ -189,6 +201,24 @@ class Machine(pulumi.ComponentResource):
                 replacement_trigger=args.node.generation,
                 # Nothing of the instance names these, but its first second asks for them.
                 depends_on=turn.then([host_key_parameter, args.address.ready, *args.ready_to_boot]),
+            ),
+        )
+
+    def _attach(self, name: str, volume: aws.ebs.Volume) -> aws.ec2.VolumeAttachment:
+        return aws.ec2.VolumeAttachment(
+            f"{name}-data",
+            # Not `xvdf`: instances with NVMe have a name of their own, by the volume's id.
+            device_name="/dev/sdf",
+            instance_id=self.instance.id,
+            volume_id=volume.id,
+            # A stopped system has closed the datastore and unmounted its file system.
+            stop_instance_before_detaching=True,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # Another volume has the same device name.
+                delete_before_replace=True,
+                # Where the volume goes as well, the end of the instance detaches it.
+                deleted_with=volume,
             ),
         )
 

@@ -24,6 +24,7 @@ class NodePoolArgs:
     machines: Mapping[str, MachineArgs]
     control_plane: ControlPlane
     existing: pulumi.Output[int]
+    existing_servers: pulumi.Output[int]
     max_unavailable: int
 
 
@@ -31,8 +32,9 @@ class NodePool(pulumi.ComponentResource):
     """
     The agents of one pool (k3s:aws:NodePool).
 
-    Creates one machine for each. New ones boot together with the servers, and their nodes come
-    after the servers'. Existing ones are changed after the servers, in turn.
+    Creates one machine for each. Those of a new cluster boot together with the servers, and their
+    nodes come after the servers'. Existing ones are changed after the servers, in turn; new ones of
+    an existing cluster are created after the servers, all at once.
     """
 
     agents: list[Machine]
@@ -51,6 +53,7 @@ class NodePool(pulumi.ComponentResource):
                 max_unavailable=args.max_unavailable,
                 pool=[agent.node for agent in self.agents],
                 control_plane=control_plane,
+                existing_servers=args.existing_servers,
             )
             self.agents.append(
                 Machine(machine_name, machine, child, turn=turn, node_opts=node_opts)

@@ -152,6 +152,7 @@ class NodeInputs(TypedDict):
     secrets: pulumi.Input[str]
     deadlineSeconds: pulumi.Input[int]
     drainSeconds: pulumi.Input[int]
+    drainOnUpgrade: NotRequired[pulumi.Input[bool]]
 
 
 class Node(PluginResource[NodeInputs]):
@@ -169,6 +170,7 @@ class Node(PluginResource[NodeInputs]):
     secrets: pulumi.Output[str]
     deadlineSeconds: pulumi.Output[int]
     drainSeconds: pulumi.Output[int]
+    drainOnUpgrade: pulumi.Output[bool]
     bootReport: pulumi.Output[dict[str, Any]]
     kubeletVersion: pulumi.Output[str]
     architecture: pulumi.Output[str]

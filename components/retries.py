@@ -26,6 +26,8 @@ RETRYABLE: Mapping[str, Sequence[str]] = {
         "InvalidNetworkInterface.InUse",
     ),
     "aws:ssm/parameter:Parameter": ("TooManyUpdates",),
+    # The instance that had it is still on its way to being terminated.
+    "aws:ec2/volumeAttachment:VolumeAttachment": ("VolumeInUse", "IncorrectState"),
 }
 """What AWS rejects only for a moment, by the type of the resource: parts of its messages."""
 
@@ -33,6 +35,7 @@ CREATES: Mapping[str, str] = {
     "aws:ec2/instance:Instance": "RunInstances",
     "aws:ec2/networkInterface:NetworkInterface": "CreateNetworkInterface",
     "aws:ssm/parameter:Parameter": "PutParameter",
+    "aws:ec2/volumeAttachment:VolumeAttachment": "AttachVolume",
 }
 """The call that creates the resource, as the SDK of the provider names it in its errors."""
 

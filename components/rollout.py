@@ -29,13 +29,15 @@ class Turn:
     When the next machine of a pool may be changed or replaced.
 
     `existing` is the number of machines the last update left in the pool, `pool` the nodes of those
-    in front of this one. `control_plane` are the nodes that agents come after.
+    in front of this one. `control_plane` are the nodes that agents come after: new ones too where
+    there are `existing_servers`, since they would join servers that are older than themselves.
     """
 
     existing: pulumi.Output[int]
     max_unavailable: int
     pool: Sequence[plugin.Node]
     control_plane: Sequence[plugin.Node] = ()
+    existing_servers: pulumi.Output[int] | None = None
 
     def then(self, dependencies: Sequence[pulumi.Resource]) -> pulumi.Output[list[pulumi.Resource]]:
         """
@@ -49,11 +51,15 @@ class Turn:
 
     async def _wait(self, dependencies: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
         existing = await self.existing.future() or 0
-        index = len(self.pool)
+        servers = await self.existing_servers.future() if self.existing_servers is not None else 0
+        index, before = len(self.pool), list[plugin.Node]()
+        if index < existing or servers:
+            before.extend(self.control_plane)
         if index < existing:
             previous = rollout.predecessor(index, self.max_unavailable)
-            for node in (*self.control_plane, *(self.pool[each] for each in previous)):
-                await node.urn.future()
+            before.extend(self.pool[each] for each in previous)
+        for node in before:
+            await node.urn.future()
         return list(dependencies)
 
 

@@ -13,6 +13,8 @@ from localcloud.errors import LocalCloudError
 from toolchain import command
 from toolchain.places import Places
 
+FURTHER_K3S = "k3s-versions"
+
 if TYPE_CHECKING:
     from localcloud.lifecycle import Cloud
 
@@ -121,8 +123,10 @@ def serve(cloud: Cloud, arguments: argparse.Namespace) -> None:
         version=arguments.k3s_version,
         files=architectures.files(arguments.k3s_binary, cloud.home, emulated),
         emulated=emulated is not None,
+        further=cloud.home / FURTHER_K3S,
     )
-    machines = Machines(cloud.id, arguments.image, arguments.emulated_image)
+    images = (arguments.image, arguments.emulated_image)
+    machines = Machines(cloud.id, *images, home=cloud.home)
     daemon.serve(cloud.home, cloud.id, machines, artifact, arguments.port)
 
 

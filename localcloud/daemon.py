@@ -20,6 +20,7 @@ from types import FrameType
 from typing import Any
 
 from localcloud import architectures
+from localcloud.attachments import Attachments
 from localcloud.aws_api import (
     addresses,
     console_output,
@@ -33,6 +34,7 @@ from localcloud.aws_api.instance_states import InstanceStates
 from localcloud.aws_api.instances import Ec2Instance
 from localcloud.aws_api.interruptions import Interruptions
 from localcloud.aws_api.moto_state import MotoState
+from localcloud.aws_api.volumes import VolumeStates
 from localcloud.instance import servers
 from localcloud.instance.authority import Authority
 from localcloud.instance.services import MachineServices
@@ -81,8 +83,11 @@ class Daemon:
             self._machines, self.state, self._authority, self._api.address, artifact, home
         )
         self._states = InstanceStates(lambda: self.state.ec2)
+        attachments = Attachments(
+            self.state, VolumeStates(lambda: self.state.ec2), self._machines.volumes
+        )
         self._reconciler = Reconciler(
-            self.state, self._states, self._machines, self._services, self._spec, pace
+            self.state, self._states, self._machines, self._services, attachments, self._spec, pace
         )
         self._health = HealthTable()
         self._balancers = LoadBalancers(

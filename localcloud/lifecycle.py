@@ -135,7 +135,10 @@ class Cloud:
 
     def machines(self) -> list[str]:
         """The instance ids of the machines that run."""
-        return sorted(Machines(self.id, image="").running())
+        return sorted(self._machines().running())
+
+    def _machines(self) -> Machines:
+        return Machines(self.id, image="", home=self.home)
 
     def _same(self, running: dict[str, Any], binary: Path, version: str) -> dict[str, Any]:
         if (running["k3sBinary"], running["k3sVersion"]) != (str(binary), version):
@@ -214,7 +217,7 @@ class Cloud:
     def _sweep(self) -> list[str]:
         for name in RUN_FILES:
             (self.home / name).unlink(missing_ok=True)
-        return Machines(self.id, image="").remove_everything()
+        return self._machines().remove_everything()
 
 
 def _is_daemon(pid: int, home: Path) -> bool:

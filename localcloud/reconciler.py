@@ -6,20 +6,20 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from localcloud.attachments import Attachments
 from localcloud.aws_api.instance_states import InstanceStates
 from localcloud.aws_api.instances import Ec2Instance
 from localcloud.aws_api.moto_state import MotoState
 from localcloud.errors import MachineError
+from localcloud.jobs import Jobs
 from localcloud.machines import Ingress, MachineSpec
 from localcloud.machines.host import Host
 
 log = logging.getLogger("localcloud.reconciler")
 
-AT_ONCE = 8
 # A machine's address is free only when the one that had it before is gone.
 RETRIES = 3
 
@@ -48,7 +48,6 @@ class Applied:
     addresses: dict[str, str] = field(default_factory=dict)
     pids: dict[str, int] = field(default_factory=dict)
     reboots: set[str] = field(default_factory=set)
-    failures: dict[str, str] = field(default_factory=dict)
     never_ran: dict[str, str] = field(default_factory=dict)
 
 
@@ -61,17 +60,18 @@ class Reconciler:
         states: InstanceStates,
         host: Host,
         services: Services,
+        attachments: Attachments,
         spec: Callable[[Ec2Instance], MachineSpec],
         pace: Pace,
     ) -> None:
         self._state, self._states, self._host = state, states, host
         self._services, self._spec, self._pace = services, spec, pace
+        self._attachments = attachments
         self._applied = Applied()
         self._changed = threading.Event()
         self._ended = threading.Event()
         self._round = threading.Lock()
-        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="machine")
-        self._busy: dict[str, Future[bool]] = {}
+        self._jobs = Jobs(after=self.wake)
         self._thread = threading.Thread(target=self._loop, name="reconciler", daemon=True)
 
     def run(self) -> None:
@@ -89,15 +89,15 @@ class Reconciler:
 
     @property
     def failures(self) -> dict[str, str]:
-        """What went wrong with each machine that could not be brought where it should be."""
-        return {**self._applied.never_ran, **self._applied.failures}
+        """What went wrong with each machine or volume that is not where it should be."""
+        return {**self._applied.never_ran, **self._jobs.failures}
 
     def end(self) -> None:
         """Stops; what is under way is finished first."""
         self._ended.set()
         self._changed.set()
         self._thread.join(timeout=30)
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._jobs.end()
 
     def _loop(self) -> None:
         while not self._ended.is_set():
@@ -112,18 +112,20 @@ class Reconciler:
         """One round: starts what is due in the pool and waits for nothing but the tables."""
         with self._round:
             # First: the tables below may not show yet what ends meanwhile.
-            self._busy = {key: job for key, job in self._busy.items() if not job.done()}
+            self._jobs.forget_ended()
             wanted = {each.instance_id: each for each in self._state.instances()}
             present, running = self._host.all(), self._host.running()
-            for instance_id in {*wanted, *present, *self._states.ending()} - set(self._busy):
+            every = {*wanted, *present, *self._states.ending()}
+            for instance_id in every - self._jobs.under_way:
                 instance = wanted.get(instance_id)
                 action = self._due(instance_id, instance, present, running)
                 if action:
-                    job = self._pool.submit(self._do, instance_id, action)
-                    job.add_done_callback(self._look_again)
-                    self._busy[instance_id] = job
+                    self._jobs.submit(instance_id, action)
                 else:
                     self._settle(instance_id, instance)
+            served = self._served(running)
+            for volume_id, move in self._attachments.due(served, self._jobs.under_way):
+                self._jobs.submit(volume_id, move)
             self._admit(wanted, running)
             self._publish()
 
@@ -156,25 +158,10 @@ class Reconciler:
         else:
             self._states.reached(instance_id, "stopped")
 
-    def _look_again(self, job: Future[bool]) -> None:
-        # What failed is tried again in the next round, and no sooner.
-        if not job.cancelled() and job.result():
-            self.wake()
-
-    def _do(self, instance_id: str, action: Callable[[], None]) -> bool:
-        """One action; gives whether it was done."""
-        try:
-            action()
-        except MachineError as error:
-            log.error("%s: %s", instance_id, error)
-            self._applied.failures[instance_id] = str(error)
-        except Exception as error:
-            log.exception("%s: unexpected", instance_id)
-            self._applied.failures[instance_id] = f"unexpected: {error}"
-        else:
-            self._applied.failures.pop(instance_id, None)
-            return True
-        return False
+    def _served(self, running: Mapping[str, int]) -> dict[str, int]:
+        """The machines of `running` whose services are there."""
+        pids = self._applied.pids
+        return {each: pid for each, pid in running.items() if pids.get(each) == pid}
 
     def _boot(self, instance: Ec2Instance, *, create: bool) -> None:
         """Starts the machine; when that fails the instance goes back to where it came from."""
@@ -199,13 +186,15 @@ class Reconciler:
         log.info("%s: started at %s", instance.instance_id, instance.private_ip)
 
     def _serve(self, instance: Ec2Instance) -> None:
-        """Filter first, services after: systemd starts when the metadata service is there."""
+        """Services last: systemd starts when the metadata service is there."""
+        pid = self._host.running()[instance.instance_id]
+        self._attachments.provide(instance.instance_id, pid)
         rules = self._state.ingress(instance)
         self._host.admit(instance.instance_id, rules)
         self._applied.ingress[instance.instance_id] = rules
         self._services.close(instance.instance_id)
         self._services.open(instance.instance_id)
-        self._applied.pids[instance.instance_id] = self._host.running()[instance.instance_id]
+        self._applied.pids[instance.instance_id] = pid
         self._states.reached(instance.instance_id, "running")
 
     def _restart(self, instance: Ec2Instance) -> None:
@@ -231,10 +220,8 @@ class Reconciler:
         self._applied.pids.pop(instance_id, None)
 
     def _admit(self, wanted: Mapping[str, Ec2Instance], running: dict[str, int]) -> None:
-        for instance_id, instance in wanted.items():
-            served = self._applied.pids.get(instance_id)
-            if instance_id in self._busy or served is None or running.get(instance_id) != served:
-                continue
+        for instance_id in self._served(running).keys() & wanted.keys() - self._jobs.under_way:
+            instance = wanted[instance_id]
             rules = self._state.ingress(instance)
             if rules != self._applied.ingress.get(instance_id):
                 try:

@@ -39,6 +39,15 @@ def _terminate(ec2: Any, name: str) -> None:
     )
 
 
+def volumes(client: Client, inputs: Inputs) -> Iterator[Leftover]:
+    ec2 = client("ec2")
+    # Attached only once it is in the state.
+    wanted = filters(**{"availability-zone": [inputs["availabilityZone"]], "status": ["available"]})
+    for volume in pages(ec2, "describe_volumes", "Volumes", wanted + tag_filters(inputs)):
+        name = volume["VolumeId"]
+        yield Leftover("volume", name, partial(ec2.delete_volume, VolumeId=name))
+
+
 def addresses(client: Client, inputs: Inputs) -> Iterator[Leftover]:
     ec2 = client("ec2")
     # Allocated with its tags first, and associated with the interface in a second call.

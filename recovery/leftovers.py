@@ -46,6 +46,7 @@ KINDS: Mapping[str, Callable[[Client, Inputs], Iterator[Leftover]]] = {
     "aws:lb/targetGroup:TargetGroup": endpoint_searches.target_groups,
     "aws:route53/record:Record": endpoint_searches.records,
     "aws:ec2/instance:Instance": ec2_searches.instances,
+    "aws:ebs/volume:Volume": ec2_searches.volumes,
     "aws:ec2/eip:Eip": ec2_searches.addresses,
     "aws:ec2/networkInterface:NetworkInterface": ec2_searches.interfaces,
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": ec2_searches.rules,
@@ -69,5 +70,6 @@ REPEATABLE = {
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:lb/targetGroupAttachment:TargetGroupAttachment",
+    "aws:ec2/volumeAttachment:VolumeAttachment",
 }
 """Types whose creation the next update repeats with the same effect."""

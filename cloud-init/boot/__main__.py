@@ -15,6 +15,12 @@ from boot.phases import Phase
 from boot.report import Report
 from boot.waiting import BootError, Retry, Wait
 
+try:
+    from boot import change
+except ImportError:
+    # The provider brings it along with a change; user data has no room for it.
+    change = None  # type: ignore[assignment]
+
 # Of the first boot; enabled until it is done, so that it continues after a restart of the machine.
 BOOT_UNIT = "k3s-aws-boot.service"
 LOCK_SECONDS = 600
@@ -27,15 +33,19 @@ def run_phases(environment: Environment, started: float, report: Report) -> None
     # A machine has no module that only the other role needs (cluster/boot_program.py).
     role = importlib.import_module(f"boot.{machine.role}")
     # The longest of all begins first; its phase is what is left of it.
-    end_install = environment.start(lambda: k3s.install(machine))
+    end_download = environment.start(lambda: k3s.download(machine))
     before = (
         Phase("ssh", ssh.install),
         Phase("secrets", role.install_secrets),
-        Phase("download-k3s", lambda _: end_install()),
+        Phase("download-k3s", lambda _: end_download()),
     )
     phases.run((*before, *role.FILES), machine)
     if not start.is_current(machine):
-        phases.run(role.START, machine)
+        phases.run(role.CHECKS, machine)
+        starting = (Phase("install-k3s", k3s.install), *role.START)
+        if not (change and change.run(starting, machine)):
+            phases.run(starting, machine)
+    role.finish(machine)
 
 
 def main(environment: Environment) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from boot import drain, k3s, readiness, secrets, start, tokens
+from boot import drain, readiness, secrets, start, tokens
 from boot.machine import Machine
 from boot.phases import Phase
 
@@ -18,9 +18,19 @@ def start_k3s(machine: Machine) -> None:
     start.record(machine)
 
 
-FILES = (Phase("configure", k3s.configure), Phase("drain", drain.install))
+def finish(machine: Machine) -> None:
+    """An agent has nothing to do when its node is Ready."""
+
+
+def _has_run(machine: Machine) -> bool:
+    return start.hash_file(machine).exists()
+
+
+FILES = (Phase("drain", drain.install, _has_run),)
+CHECKS = (Phase("wait-for-server", readiness.wait_for_server),)
 START = (
-    Phase("wait-for-server", readiness.wait_for_server),
+    # Its unit names that of k3s, which a first boot has written just before.
+    Phase("drain", drain.install, lambda machine: not _has_run(machine)),
     Phase("start-k3s", start_k3s),
     Phase("node-ready", readiness.wait_for_node),
 )

@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from boot import files, readiness
 from boot.machine import Machine
 from boot.waiting import BootError
 
+# What k3s has in its folder `db`: a file with SQLite, a folder with etcd.
+NAMES = ("state.db", "etcd")
+
 
 def exists(machine: Machine) -> bool:
     """Whether k3s has created or joined a datastore on this machine."""
-    database = machine.server_data / "db"
-    return any((database / path).exists() for path in ("state.db", "etcd/member"))
+    return has_data(machine.server_data / "db")
+
+
+def has_data(folder: Path) -> bool:
+    return any((folder / path).exists() for path in ("state.db", "etcd/member"))
+
+
+def previous(machine: Machine) -> Path:
+    """What a datastore was before it moved from the root volume to a volume of its own."""
+    return machine.server_data / "db-before-volume"
+
+
+def has_previous(machine: Machine) -> bool:
+    return previous(machine).exists()
+
+
+def remove_previous(machine: Machine) -> None:
+    shutil.rmtree(previous(machine))
 
 
 def require(machine: Machine) -> None:
@@ -20,24 +40,29 @@ def require(machine: Machine) -> None:
     Makes sure that k3s starts with the data of the cluster, or with the others that have it.
 
     The parameter names what holds the data of the cluster, and is absent before there is any. Data
-    on the root volume of another instance went with that instance, so it may be created again. A
-    server that may not create the cluster waits for one to join; raises BootError where there is
-    none.
+    on the root volume of another instance, or on a volume in whose place this one is, went with it,
+    so it may be created again. A server that may not create the cluster waits for one to join;
+    raises BootError where there is none.
     """
     _remove_data_of_removed_member(machine)
     if exists(machine):
         return
-    parameter, holder = machine.node.datastore_parameter, ""
-    if machine.node.may_create_cluster:
-        holder = machine.aws.parameter(parameter) or ""
-        created = holder and (not holder.startswith("i-") or holder == machine.instance_id)
+    node, holder = machine.node, ""
+    if node.may_create_cluster:
+        holder = machine.aws.parameter(node.datastore_parameter) or ""
+        replaced = holder.startswith("i-") or (node.data_volume and holder.startswith("vol-"))
+        created = holder and (not replaced or holder in (machine.instance_id, node.data_volume))
         # The record comes a moment after the cluster.
         if not created and not readiness.is_any_ready(machine):
             return
-    if machine.node.server_urls:
+    if node.server_urls:
         readiness.wait_for_server(machine)
     elif holder:
-        raise BootError(f"{holder} has the cluster's data by {parameter}, this machine has none")
+        raise BootError(
+            f"{holder} has the cluster's data by {node.datastore_parameter}, this machine has none"
+            if holder != node.data_volume
+            else f"{holder} is empty, and has the cluster's data by {node.datastore_parameter}"
+        )
     else:
         raise BootError("this server may not create the cluster, and has no other server to join")
 

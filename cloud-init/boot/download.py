@@ -22,6 +22,13 @@ SLOW_BYTES = 1 << 17
 SLOW_SECONDS = 20
 
 
+def require_free(machine: Machine, folder: Path, size: int) -> None:
+    """Raises BootError where a file of so many bytes would fill the disk."""
+    free = machine.environment.free_bytes(folder)
+    if free < size + SPARE_BYTES:
+        raise BootError(f"{folder} has {free >> 20} MiB free, {size >> 20} MiB are needed")
+
+
 @dataclass(frozen=True)
 class Download:
     """A file with this SHA-256; `part` keeps what was received, for resuming."""
@@ -75,9 +82,7 @@ class Download:
     def _copy(self, source: str, response: Any, digest: Any) -> None:
         length, received = int(response.headers["Content-Length"] or 0), 0
         folder, mode = self.part.parent, "ab" if response.status == 206 else "wb"
-        free = self.machine.environment.free_bytes(folder)
-        if free < length + SPARE_BYTES:
-            raise BootError(f"{folder} has {free >> 20} MiB free, {length >> 20} MiB are needed")
+        require_free(self.machine, folder, length)
         end, began = "the connection ended", self.machine.environment.clock.monotonic()
         try:
             with self.part.open(mode) as file:

@@ -31,3 +31,8 @@ def sha256_of(path: Path) -> Any:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest
+
+
+def has_sha256(path: Path, wanted: str) -> bool:
+    """Whether there is a file with this SHA-256."""
+    return path.exists() and sha256_of(path).hexdigest() == wanted

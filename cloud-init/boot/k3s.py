@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from boot import files, secrets, tokens
 from boot.download import Download
 from boot.machine import Machine
 
+BINARY = "usr/local/bin/k3s"
 UNIT = """\
 [Unit]
 Description=k3s {role}
@@ -58,23 +60,37 @@ class Configuration:
         return hashlib.sha256("\n".join(filter(None, parts)).encode()).hexdigest()
 
 
-def install(machine: Machine) -> None:
-    """The pinned binary, with kubectl as a link to it."""
-    wanted, target = machine.node.k3s, machine.path("usr/local/bin/k3s")
-    if not target.exists() or files.sha256_of(target).hexdigest() != wanted["sha256"]:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(".k3s.part")
+def download(machine: Machine) -> None:
+    """The pinned binary, verified, beside the installed one where that is another."""
+    wanted, binary, new = machine.node.k3s, machine.path(BINARY), _new_binary(machine)
+    if files.has_sha256(binary, wanted["sha256"]):
+        # One of a change that was refused, and then reverted.
+        new.unlink(missing_ok=True)
+    elif not files.has_sha256(new, wanted["sha256"]):
+        binary.parent.mkdir(parents=True, exist_ok=True)
+        part = binary.with_name(".k3s.part")
         Download(machine, wanted["sha256"], part).from_first(wanted["sources"], "k3s")
         part.chmod(0o755)
-        part.replace(target)
-        if not machine.node.may_create_cluster or (machine.server_data / "db").exists():
-            # k3s unpacks itself when any of its programs is called first: now, while a machine
-            # waits for a server, or before a running k3s is stopped. What fails here fails again
-            # at the start, with k3s's own message.
-            machine.environment.run([str(target), "kubectl", "version", "--client"])
-    machine.report.content["k3s"] = {"version": wanted["version"], "sha256": wanted["sha256"]}
-    if not target.with_name("kubectl").exists():
-        target.with_name("kubectl").symlink_to("k3s")
+        part.replace(new)
+        if not (machine.node.may_create_cluster or binary.exists()):
+            # While a machine waits for a server.
+            unpack(machine)
+
+
+def installed_version(machine: Machine) -> str:
+    """The version of the binary in place; empty where there is none."""
+    # k3s version v1.36.4+k3s1 (0ffd67db)
+    code, text = machine.environment.run([str(machine.path(BINARY)), "--version"])
+    return text.split()[2] if code == 0 else ""
+
+
+def unpack(machine: Machine) -> None:
+    """
+    Has the new binary unpack itself, as k3s does when any of its programs is called first.
+
+    What fails here fails again at the start, with k3s's own message.
+    """
+    machine.environment.run([str(_new_binary(machine)), "kubectl", "version", "--client"])
 
 
 def configuration(machine: Machine) -> Configuration:
@@ -83,7 +99,10 @@ def configuration(machine: Machine) -> Configuration:
     lines = [f"Environment={name}={value}\n" for name, value in variables.items()]
     return Configuration(
         config=json.dumps(config(machine), indent=1) + "\n",
-        unit=UNIT.format(role=machine.role, environment="".join(lines)),
+        unit=UNIT.format(
+            role=machine.role,
+            environment="".join(lines),
+        ),
         registries=_registries(machine),
     )
 
@@ -119,14 +138,26 @@ def config(machine: Machine) -> dict[str, Any]:
     }
 
 
-def configure(machine: Machine) -> None:
-    """Writes the configuration and the unit."""
-    content, folder = configuration(machine), machine.path("etc/rancher/k3s")
-    files.write(folder / "config.yaml", content.config, 0o600)
-    if content.registries or (folder / "registries.yaml").exists():
-        files.write(folder / "registries.yaml", content.registries, 0o600)
-    unit = machine.path(f"etc/systemd/system/{machine.k3s_unit}.service")
+def paths(machine: Machine) -> Sequence[Path]:
+    """The binary, config.yaml, registries.yaml and the unit: what is changed together."""
+    folder, unit = "etc/rancher/k3s", f"etc/systemd/system/{machine.k3s_unit}.service"
+    names = (BINARY, f"{folder}/config.yaml", f"{folder}/registries.yaml", unit)
+    return [machine.path(each) for each in names]
+
+
+def install(machine: Machine) -> None:
+    """Puts the configured files in place, with kubectl as a link to the binary."""
+    content, wanted = configuration(machine), machine.node.k3s
+    binary, config, registries, unit = paths(machine)
+    if _new_binary(machine).exists():
+        _new_binary(machine).replace(binary)
+    if not binary.with_name("kubectl").exists():
+        binary.with_name("kubectl").symlink_to("k3s")
+    files.write(config, content.config, 0o600)
+    if content.registries or registries.exists():
+        files.write(registries, content.registries, 0o600)
     files.write(unit, content.unit, 0o644)
+    machine.report.content["k3s"] = {"version": wanted["version"], "sha256": wanted["sha256"]}
 
 
 def set_server(machine: Machine, url: str) -> None:
@@ -138,6 +169,10 @@ def server_of(machine: Machine) -> str | None:
     """The server that the machine joined."""
     text = files.read(_server_file(machine))
     return json.loads(text)["server"] if text else None
+
+
+def _new_binary(machine: Machine) -> Path:
+    return machine.path(BINARY).with_name(".k3s.new")
 
 
 def _server_file(machine: Machine) -> Path:

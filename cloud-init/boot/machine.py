@@ -24,7 +24,7 @@ class Node:
     The node configuration, /etc/k3s-aws/node.json, whose fields cluster/machine_files.py declares.
 
     `server_urls` are the servers that this machine can join, without itself; `public_ip` is None on
-    a private machine.
+    a private machine, and `data_volume` empty on an agent.
     """
 
     role: str
@@ -41,6 +41,8 @@ class Node:
     datastore_parameter: str
     may_create_cluster: bool
     backup: Mapping[str, Any] | None
+    data_volume: str
+    data_volume_gib: int
     private_ip: str
     public_ip: str | None
     drain_seconds: float
@@ -73,6 +75,8 @@ def parse_node(content: Mapping[str, Any]) -> Node:
         datastore_parameter=pool["datastoreParameter"] if pool["role"] == "server" else "",
         may_create_cluster=own.get("mayCreateCluster", False),
         backup=pool.get("backup"),
+        data_volume=own.get("dataVolume", ""),
+        data_volume_gib=own.get("dataVolumeGib", 0),
         private_ip=own["privateIp"],
         public_ip=own.get("publicIp"),
         drain_seconds=pool.get("drainSeconds", 0),

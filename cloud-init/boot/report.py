@@ -24,6 +24,8 @@ class Report:
         self.began = self.clock.monotonic()
         # In seconds since 1970, by phase.
         self.phase_starts: dict[str, float] = {}
+        # The last phase, unless the previous k3s was started again after this one.
+        self.failed_phase = ""
         self.content: dict[str, Any] = {
             "schema": SCHEMA, "node": "", "instanceId": "", "role": "", "state": "running",
             "phases": [], "error": None, "k3s": None,
@@ -66,7 +68,7 @@ class Report:
     def end(self, cause: str | None = None) -> None:
         self.content["state"] = "done" if cause is None else "failed"
         if cause is not None:
-            phase = self.content["phases"][-1]["name"]
+            phase = self.failed_phase or self.content["phases"][-1]["name"]
             self.content["error"] = {"phase": phase, "cause": self.redact(cause)}
         self.save()
         self.log("done" if cause is None else f"failed: {cause}")

@@ -6,15 +6,17 @@ import json
 
 from boot import (
     backups,
+    data_version,
     datastore,
     files,
-    k3s,
     manifests,
     readiness,
     rotation,
     secrets,
+    snapshot,
     start,
     tokens,
+    volume,
 )
 from boot.machine import Machine
 from boot.phases import Phase
@@ -32,12 +34,23 @@ def install_secrets(machine: Machine) -> None:
 def start_k3s(machine: Machine) -> None:
     """Starts k3s, and waits until it serves the API."""
     datastore_exists = datastore.exists(machine)
+    if not start.marker(machine).exists():
+        # Otherwise after the start: until then the previous k3s may have to start again.
+        manifests.install(machine)
     rotation.prepare(machine, datastore_exists)
     start.restart(machine)
     # How often it ended until it had joined counts no longer.
     machine.environment.run(["systemctl", "reset-failed", machine.k3s_unit])
     rotation.complete(machine, datastore_exists)
     start.record(machine)
+
+
+def finish(machine: Machine) -> None:
+    """What follows when the node is Ready."""
+    manifests.install(machine)
+    data_version.record(machine)
+    if datastore.has_previous(machine):
+        datastore.remove_previous(machine)
 
 
 def _install_authority(machine: Machine) -> None:
@@ -57,12 +70,13 @@ def _install_authority(machine: Machine) -> None:
 
 
 FILES = (
-    Phase("manifests", manifests.install, manifests.are_configured),
-    Phase("configure", k3s.configure),
+    Phase("manifests", manifests.download, manifests.are_configured),
     Phase("backups", backups.install, backups.are_configured),
+    Phase("data-volume", volume.mount, lambda machine: bool(machine.node.data_volume)),
 )
-START = (
+CHECKS = (
     Phase("datastore", datastore.require),
-    Phase("start-k3s", start_k3s),
-    Phase("node-ready", readiness.wait_for_node),
+    Phase("version", data_version.require),
+    Phase("snapshot", snapshot.save, snapshot.is_needed),
 )
+START = (Phase("start-k3s", start_k3s), Phase("node-ready", readiness.wait_for_node))

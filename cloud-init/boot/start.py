@@ -17,8 +17,13 @@ UNATTENDED = (
 
 def is_current(machine: Machine) -> bool:
     """Whether k3s runs with exactly this binary and configuration."""
-    wanted = k3s.configuration(machine).hash(machine)
-    return files.read(_hash_file(machine)) == wanted and readiness.is_active(machine)
+    recorded = files.read(hash_file(machine)) == k3s.configuration(machine).hash(machine)
+    return recorded and not marker(machine).exists() and readiness.is_active(machine)
+
+
+def marker(machine: Machine) -> Path:
+    """Exists while a running k3s is changed, until it runs with all of its new files."""
+    return machine.path("var/lib/k3s-aws/changing")
 
 
 def restart(machine: Machine) -> None:
@@ -39,8 +44,9 @@ def restart(machine: Machine) -> None:
 
 
 def record(machine: Machine) -> None:
-    """Records what k3s was started with."""
-    files.write(_hash_file(machine), k3s.configuration(machine).hash(machine), 0o600)
+    """Records what k3s was started with; of a change when it has ended."""
+    if not marker(machine).exists():
+        files.write(hash_file(machine), k3s.configuration(machine).hash(machine), 0o600)
 
 
 def _require_process(machine: Machine, previous: str) -> None:
@@ -61,5 +67,6 @@ def _stop_unattended_updates(machine: Machine) -> None:
         run(["systemd-run", "--no-block", "snap", "refresh", "--hold"])
 
 
-def _hash_file(machine: Machine) -> Path:
+def hash_file(machine: Machine) -> Path:
+    """Exists since k3s ran first."""
     return machine.path("var/lib/k3s-aws/running")

@@ -1,6 +1,6 @@
 """
 What EC2 refuses and moto does not: removing what is in use, starting what cannot be started or
-does not fit together, shrinking a volume, more than the quotas allow.
+does not fit together, more than the quotas allow. Of volumes: volume_constraints.py.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from localcloud.aws_api import volume_constraints
 from localcloud.aws_api.quotas import ADDRESSES, RULES_OF_A_GROUP
 
 Arguments = Mapping[str, list[str]]
@@ -118,13 +119,6 @@ def _architecture(ec2: Any, instance_type: str, image_id: str) -> ApiError | Non
     return None
 
 
-def _volume(ec2: Any, arguments: Arguments) -> ApiError | None:
-    volume, wanted = ec2.volumes.get(_one(arguments, "VolumeId")), _one(arguments, "Size")
-    if volume is not None and wanted and int(wanted) < volume.size:
-        return "InvalidParameterValue", "New size cannot be smaller than existing size"
-    return None
-
-
 def _rules(ec2: Any, arguments: Arguments) -> ApiError | None:
     group = ec2.get_security_group_from_id(_one(arguments, "GroupId"))
     added = {match[1] for name in arguments if (match := PERMISSION.match(name))}
@@ -178,9 +172,9 @@ CHECKS: dict[str, Callable[[Any, Arguments], ApiError | None]] = {
     "ReleaseAddress": _elastic_ip,
     "AllocateAddress": _allocate,
     "AuthorizeSecurityGroupIngress": _rules,
-    "ModifyVolume": _volume,
     "RunInstances": _run,
     "StartInstances": _from_state(MAY_START, "started"),
     "StopInstances": _from_state(MAY_STOP, "stopped"),
     "RebootInstances": _from_state(MAY_REBOOT, "rebooted"),
+    **volume_constraints.CHECKS,
 }

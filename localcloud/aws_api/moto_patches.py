@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localcloud.aws_api import load_balancing, parameter_store, quotas
+from localcloud.aws_api import load_balancing, parameter_store, quotas, volumes
 
 
 def install() -> None:
@@ -15,6 +15,7 @@ def install() -> None:
     parameter_store.install()
     quotas.install()
     load_balancing.install()
+    volumes.install()
 
     SecurityGroupRule.description = property(_description)
     Instance.placement = property(_placement)

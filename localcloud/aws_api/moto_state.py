@@ -8,9 +8,11 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from localcloud.aws_api import volumes
 from localcloud.aws_api.instances import Ec2Instance, Role
 from localcloud.aws_api.network_load_balancers import INTERFACE_TYPE
 from localcloud.aws_api.parameter_store import ACCOUNTS_KEY
+from localcloud.aws_api.volumes import EbsVolume
 from localcloud.machines import Ingress
 
 OUTSIDE = ipaddress.ip_address("127.0.0.1")
@@ -54,6 +56,10 @@ class MotoState:
     def instance(self, instance_id: str) -> Ec2Instance:
         """One instance, as it is now."""
         return self._describe(self.ec2.get_instance(instance_id))
+
+    def volumes(self) -> list[EbsVolume]:
+        """Every EBS volume; one that came with its instance is attached to none here."""
+        return list(volumes.described(self.ec2))
 
     def public_addresses(self) -> dict[str, str]:
         """Each public address that leads somewhere, with the private one of its interface."""

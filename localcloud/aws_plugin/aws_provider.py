@@ -17,6 +17,7 @@ from localcloud.aws_plugin.session import (
     ConfigurationError,
     NoSuchThingError,
     Session,
+    UnexpectedStateError,
     is_gone,
 )
 from provider.errors import ProviderError
@@ -37,6 +38,7 @@ EXPECTED = (
     InstanceEndedError,
     NoSuchThingError,
     ProviderError,
+    UnexpectedStateError,
 )
 
 

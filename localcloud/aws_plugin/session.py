@@ -26,6 +26,10 @@ class NoSuchThingError(Exception):
     """AWS has nothing that fits the question."""
 
 
+class UnexpectedStateError(Exception):
+    """What was waited for took another way; the text names it and its state."""
+
+
 @dataclass
 class Session:
     """Clients by service, each made once. `cancelled` ends every wait."""

@@ -54,20 +54,26 @@ class Artifact:
     """
     The k3s a machine can download: the file of each architecture, under its version.
 
-    `emulated`: whether that of the other architecture is that architecture's code.
+    `emulated`: whether that of the other architecture is that architecture's code. `further` is a
+    folder where other versions may be laid, as `<version>/<asset>`, while the cloud runs.
     """
 
     version: str
     files: Mapping[Architecture, Path]
     emulated: bool = False
+    further: Path | None = None
 
     def find(self, path: str) -> Path | None:
-        """The file at `/k3s/<version>/<asset>`, if it is that version's."""
+        """The file at `/k3s/<version>/<asset>`, if it is that of a version."""
         parts = unquote(path).strip("/").split("/")
-        if parts[:2] != ["k3s", self.version]:
+        if len(parts) != 3 or parts[0] != "k3s" or parts[2] not in ASSETS.values():
             return None
-        found = (self.files[name] for name, asset in ASSETS.items() if parts[2:] == [asset])
-        return next(found, None)
+        if parts[1] == self.version:
+            return next(self.files[name] for name, asset in ASSETS.items() if parts[2] == asset)
+        if self.further is None or not parts[1].startswith("v"):
+            return None
+        other = self.further / parts[1] / parts[2]
+        return other if other.is_file() else None
 
 
 class QuietServer(ThreadingHTTPServer):

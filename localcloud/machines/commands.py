@@ -25,6 +25,12 @@ def run(words: Sequence[str], *, stdin: str = "", seconds: float = COMMAND_SECON
     return root_container.get().run(words, stdin=stdin, seconds=seconds)
 
 
+def run_here(words: Sequence[str]) -> str:
+    """`run` for a command that needs the files and devices this process sees, such as losetup."""
+    entering = [] if is_root() else ["nsenter", "-t", str(os.getpid()), "-m", "--"]
+    return run([*entering, *words])
+
+
 def inside(pid: int, words: Sequence[str], *, stdin: str = "") -> str:
     """Runs a host command in the network namespace of a process."""
     return run(["nsenter", "-t", str(pid), "-n", *words], stdin=stdin)

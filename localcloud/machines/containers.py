@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -19,23 +20,14 @@ from localcloud.machines import elastic_ips, host_addresses, ingress, sockets, v
 from localcloud.machines.commands import inside
 from localcloud.machines.docker_client import archive, connect, translate_errors
 from localcloud.machines.ingress import Ingress
+from localcloud.machines.system_container import WRITTEN, host_config
+from localcloud.machines.volumes import Volumes
 
 LABEL = "k3s-aws.localcloud"
 INSTANCE_LABEL = "k3s-aws.instance"
 
-# What systemd and k3s need; CAP_SYS_RESOURCE is missing on some hosts, so --privileged would fail.
-CAPABILITIES = tuple(
-    """
-    CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
-    NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO
-    SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_TIME SYS_TTY_CONFIG MKNOD
-    LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP SYSLOG
-    """.split()  # noqa: SIM905 - a list of thirty words reads worse
-)
 # How long a machine may take to shut down; EC2 gives it a few minutes.
 GRACE_SECONDS = 240
-# k3s and its containers write here; overlay on overlay is refused or slow.
-VOLUMES = ("/var/lib/rancher", "/var/lib/kubelet", "/var/lib/cni", "/var/log")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +58,13 @@ class Machines:
     The machines of one local cloud.
 
     Every call may be repeated; what is there already, or gone already, is fine. All objects carry
-    the label `k3s-aws.localcloud=<cloud id>`. Raises MachineError.
+    the label `k3s-aws.localcloud=<cloud id>`; EBS volumes are in the cloud's home.
+    Raises MachineError.
     """
 
-    def __init__(self, cloud_id: str, image: str, emulated_image: str = "") -> None:
+    def __init__(self, cloud_id: str, image: str, emulated_image: str = "", *, home: Path) -> None:
         self.cloud_id, self.image, self.emulated_image = cloud_id, image, emulated_image
+        self.volumes = Volumes(home / "volumes", self.execute)
         self._docker = connect()
         self._networks = threading.Lock()
 
@@ -123,6 +117,16 @@ class Machines:
             raise MachineError(f"machine {instance_id} does not exist")
         return container
 
+    def execute(self, instance_id: str, words: Sequence[str]) -> str:
+        """The output of a command in a machine that runs."""
+        with translate_errors(f"machine {instance_id}"):
+            code, output = self.container(instance_id).exec_run(list(words))
+        text: str = output.decode(errors="replace")
+        if code != 0:
+            last = (text.strip() or "no message").splitlines()[-1]
+            raise MachineError(f'machine {instance_id}: "{words[0]}" failed: {last}')
+        return text
+
     def listen(self, instance_id: str, address: str, port: int) -> Any:
         """A listening socket inside the machine's network namespace."""
         return sockets.listen(self._running_pid(instance_id), address, port)
@@ -155,6 +159,7 @@ class Machines:
                 network.remove()
                 removed.append(f"network {network.name}")
         removed += host_addresses.withdraw(self.cloud_id)
+        removed += self.volumes.remove_everything()
         return removed + elastic_ips.withdraw(self.cloud_id) + vpcs.withdraw(self.cloud_id)
 
     @property
@@ -194,10 +199,10 @@ class Machines:
             # qemu-user hands real-time signals on under other numbers.
             stop_signal="SIGPWR" if spec.emulated else "SIGRTMIN+3",
             environment={"container": "docker"},
-            volumes=list(VOLUMES),
+            volumes=list(WRITTEN),
             labels={LABEL: self.cloud_id, INSTANCE_LABEL: spec.instance_id},
             mac_address=spec.mac,
-            host_config=self._host_config(spec),
+            host_config=host_config(api, spec.names),
             networking_config=api.create_networking_config(
                 {network: api.create_endpoint_config(ipv4_address=spec.private_ip)}
             ),
@@ -207,20 +212,6 @@ class Machines:
         user = json.dumps({"system_info": {"default_user": {"name": spec.login_user}}})
         login = archive("95-login-user.cfg", user.encode())
         api.put_archive(container["Id"], "/etc/cloud/cloud.cfg.d", login)
-
-    def _host_config(self, spec: MachineSpec) -> Any:
-        config = self._docker.api.create_host_config(
-            cap_drop=["ALL"],
-            cap_add=list(CAPABILITIES),
-            security_opt=["seccomp=unconfined", "apparmor=unconfined"],
-            devices=["/dev/kmsg:/dev/kmsg:rwm"],
-            tmpfs={"/run": "", "/run/lock": "", "/tmp": "exec"},  # noqa: S108 - the machine's own
-            extra_hosts=dict(spec.names),
-            # The host's tree must not reach the machine: systemd would remount it.
-            cgroupns="private",
-        )
-        # kubelet writes to /proc/sys; `docker run` calls this systempaths=unconfined.
-        return {**config, "MaskedPaths": [], "ReadonlyPaths": []}
 
     def _ensure_network(self, spec: MachineSpec) -> str:
         name = self._name(spec.network)

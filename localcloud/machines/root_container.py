@@ -32,7 +32,7 @@ END_SECONDS = 30.0
 # How much longer than the command itself its answer may take.
 ANSWER_SECONDS = 30.0
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# For iptables, nsenter, sockets in other namespaces, and mmdebstrap.
+# For iptables, nsenter, losetup, sockets in other namespaces, and mmdebstrap.
 CAPABILITIES = tuple(
     """
     CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL MKNOD NET_ADMIN NET_BIND_SERVICE NET_RAW
@@ -44,6 +44,8 @@ PASSED_ON = ("http_proxy", "https_proxy", "no_proxy", "TMPDIR")
 # Where programs and what they read lie; those that are links are links in the image.
 SYSTEM = ("bin", "etc", "lib", "lib32", "lib64", "libx32", "opt", "sbin", "usr")
 XTABLES_LOCK = Path("/run/xtables.lock")
+# Loop devices, and the one that makes them.
+DEVICES = ("b 7:* rmw", "c 10:237 rmw")
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,7 @@ def command(address: Path) -> list[str]:
     words += [f"--cap-add={each}" for each in CAPABILITIES]
     for option in ("seccomp=unconfined", "apparmor=unconfined", "label=disable"):
         words += ["--security-opt", option]
+    words += [f"--device-cgroup-rule={each}" for each in DEVICES]
     # /proc/sys may be written.
     words += ["--security-opt", "systempaths=unconfined"]
     words += [f"--volume={each}" for each in volumes()]

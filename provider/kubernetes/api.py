@@ -78,10 +78,30 @@ class Api:
         with check_shape():
             return {each["metadata"]["name"]: node_state.parse(each) for each in listed["items"]}
 
-    def cordon(self, name: str) -> bool:
-        """Makes the Node unschedulable; whether there is one of this name."""
-        patch = {"spec": {"unschedulable": True}}
+    def number_of_servers(self) -> int:
+        """How many Nodes are servers."""
+        path = f"/api/v1/nodes?labelSelector={node_state.SERVER_LABEL}"
+        with check_shape():
+            return len(self.call("GET", path).json()["items"])
+
+    def cordon(self, name: str, *, for_change: bool = False) -> bool:
+        """
+        Makes the Node unschedulable; whether there is one of this name.
+
+        `for_change` marks it as to be made schedulable again.
+        """
+        patch: dict[str, Any] = {"spec": {"unschedulable": True}}
+        if for_change:
+            patch["metadata"] = {"annotations": {node_state.CORDONED: "true"}}
         return self.call("PATCH", f"/api/v1/nodes/{name}", patch, accept=(404,)).status == 200
+
+    def uncordon(self, name: str) -> None:
+        """Makes the Node schedulable, and removes the mark."""
+        patch = {
+            "metadata": {"annotations": {node_state.CORDONED: None}},
+            "spec": {"unschedulable": None},
+        }
+        self.call("PATCH", f"/api/v1/nodes/{name}", patch, accept=(404,))
 
     def update_node(
         self,
@@ -118,8 +138,13 @@ class Api:
                 for each in found
             ]
 
-    def evict(self, pod: Pod) -> bool:
-        """Evicts a pod; False when a disruption budget does not allow it now."""
+    def evict(self, pod: Pod) -> str:
+        """
+        Evicts a pod; the reason why it may not be evicted now, which is empty where it was.
+
+        429: a disruption budget. 500: several of them for one pod. 403: its namespace is being
+        deleted. https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
+        """
         eviction = {
             "apiVersion": "policy/v1",
             "kind": "Eviction",
@@ -128,7 +153,8 @@ class Api:
         }
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/eviction"
         # 404 and 409: deleted, or replaced by another pod of its name.
-        return self.call("POST", path, eviction, accept=(404, 409, 429)).status != 429
+        response = self.call("POST", path, eviction, accept=(403, 404, 409, 429, 500))
+        return _format_rejection(response) if response.status in (403, 429, 500) else ""
 
     def delete_node(self, name: str) -> None:
         """Deletes the Node object, if it exists."""
@@ -167,6 +193,15 @@ def _format_status(response: Response) -> str:
         if message := response.json().get("message"):
             text += f": {str(message)[:_LONGEST_REASON]}"
     return untrusted_text.one_line(text)
+
+
+def _format_rejection(response: Response) -> str:
+    """Why an eviction was not allowed: the budget, where the API names it."""
+    with contextlib.suppress(ApiError, LookupError, TypeError, AttributeError):
+        causes = response.json()["details"]["causes"]
+        text = "; ".join(str(each["message"]) for each in causes)
+        return untrusted_text.one_line(text)[:_LONGEST_REASON] or _format_status(response)
+    return _format_status(response)
 
 
 def _has_to_move(pod: Mapping[str, Any]) -> bool:

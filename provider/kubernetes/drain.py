@@ -1,7 +1,10 @@
 """
-Taking a node out of the cluster: cordon, evict its pods, delete the Node object.
+Moving the pods off a node: before it is removed, and before a change of it where that is wanted.
 
-Deleting must not depend on the cluster: what cannot be done is a warning.
+As `kubectl drain` does it with --force, --ignore-daemonsets and --delete-emptydir-data: pods of
+DaemonSets, static and completed pods stay. What cannot be done is a warning: deleting must not
+depend on the cluster.
+https://kubernetes.io/docs/tasks/administer-cluster/safely-drain-node/
 """
 
 from __future__ import annotations
@@ -11,69 +14,106 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from provider.errors import DeadlineExceeded
-from provider.kubernetes.api import Api, ApiError, Pod, is_retryable
+from provider.kubernetes.api import Api, ApiError, NodeState, Pod, is_retryable
 from provider.operation import Operation
 from provider.waiting import Pending, Wait
 
 T = TypeVar("T")
 # For so long a request to an API that does not respond is retried.
 RETRY_SECONDS: Final = 15.0
+# For so long a deleted Node may stay: k3s removes the etcd member of a server first.
+_FINALIZER_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 1.0
+_MOST_PODS: Final = 5
 
 
 @dataclass
 class Drain:
-    """The removal of one node. Raises ApiError when the API does not respond."""
+    """The pods of one node. Raises ApiError when the API does not respond."""
 
     operation: Operation
     api: Api
     node: str
     _left: Sequence[Pod] = ()
     _evicted: set[str] = field(default_factory=set)
+    _reasons: dict[str, str] = field(default_factory=dict)
 
-    def remove(self, seconds: float) -> None:
-        """Removes the Node; its pods get so many seconds to terminate."""
+    def remove(self, seconds: float) -> bool:
+        """Removes the Node; its pods get so many seconds to terminate. Whether there was a Node."""
         self.operation.report_progress(f"{self.node}: cordon")
-        if not self._retry(lambda: self.api.cordon(self.node)):
-            return
+        if not self.retry(lambda: self.api.cordon(self.node)):
+            return False
+        self.evict(seconds, "removed")
+        self.operation.report_progress(f"{self.node}: delete the Node object")
+        self.retry(lambda: self.api.delete_node(self.node))
+        return True
+
+    def wait_until_gone(self) -> bool:
+        """Waits until the API has no such Node any more; whether that came within a minute."""
+        wait = self.operation.wait(_FINALIZER_SECONDS)
+
+        def poll() -> None:
+            if wait.run(lambda: self.api.node(self.node)) is not None:
+                raise Pending("the Node object has not been deleted yet")
+
+        try:
+            wait.until(poll, retry=is_retryable)
+        except DeadlineExceeded:
+            return False
+        return True
+
+    def evict(self, seconds: float, event: str) -> None:
+        """
+        Evicts the pods, which get so many seconds to terminate; a warning names those that stay
+        while the node is `event`.
+        """
         wait = self.operation.wait(seconds)
         try:
             wait.until(lambda: self._evict_pods(wait), every=_POLL_SECONDS)
         except DeadlineExceeded:
-            self._warn_of_pods(seconds)
-        self.operation.report_progress(f"{self.node}: delete the Node object")
-        self._retry(lambda: self.api.delete_node(self.node))
+            self._warn_of_pods(seconds, event)
 
     def _evict_pods(self, wait: Wait) -> None:
         """Evicts the pods that have not been yet; raises Pending while some are left."""
-        self._left = self._retry(lambda: self.api.pods_to_move(self.node))
+        self._left = self.retry(lambda: self.api.pods_to_move(self.node))
         if not self._left:
             return
         progress = f"{self.node}: drain, {len(self._left)} pods left"
         self.operation.report_progress(progress)
         for pod in self._left:
             wait.check()
-            if pod.uid not in self._evicted and self._retry(lambda: self.api.evict(pod)):  # noqa: B023
-                self._evicted.add(pod.uid)
+            if pod.uid not in self._evicted:
+                reason = self.retry(lambda: self.api.evict(pod))  # noqa: B023
+                self._reasons[pod.uid] = reason
+                if not reason:
+                    self._evicted.add(pod.uid)
         # On a node that is not Ready nothing terminates them; they go with the Node object.
         if not self._evicted.issuperset(pod.uid for pod in self._left) or self._is_ready():
             raise Pending(progress)
 
-    def _warn_of_pods(self, seconds: float) -> None:
-        names = ", ".join(sorted(f"{pod.namespace}/{pod.name}" for pod in self._left[:5]))
-        more = f" and {len(self._left) - 5} more" if len(self._left) > 5 else ""
+    def _warn_of_pods(self, seconds: float, event: str) -> None:
+        lines = sorted(self._describe(pod) for pod in self._left[:_MOST_PODS])
+        if len(self._left) > _MOST_PODS:
+            lines.append(f"and {len(self._left) - _MOST_PODS} more")
+        lines.append("raise drainSeconds to give them more time, or change what keeps them")
         self.operation.warn(
-            f'node "{self.node}" was removed with {len(self._left)} pods on it after '
-            f"{seconds:.0f} s of draining: {names}{more}\n"
-            "    a disruption budget or a long shutdown kept them; raise drainSeconds to give "
-            "them more time"
+            f'node "{self.node}" was {event} with {len(self._left)} pods on it after '
+            f"{seconds:.0f} s of draining:" + "".join(f"\n    {line}" for line in lines)
         )
 
+    def _describe(self, pod: Pod) -> str:
+        reason = self._reasons.get(pod.uid) or "evicted, it has not terminated yet"
+        return f"{pod.namespace}/{pod.name}: {reason}"
+
     def _is_ready(self) -> bool:
-        node = self._retry(lambda: self.api.node(self.node))
+        node = self.state()
         return node is not None and node.ready
 
-    def _retry(self, call: Callable[[], T]) -> T:
+    def state(self) -> NodeState | None:
+        return self.retry(lambda: self.api.node(self.node))
+
+    def retry(self, call: Callable[[], T]) -> T:
+        """The result of a request, which is repeated for a moment while the API fails."""
         wait = self.operation.wait(RETRY_SECONDS)
         wait.seen = "the API does not respond in time"
         try:

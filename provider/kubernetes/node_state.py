@@ -19,6 +19,12 @@ from provider.kubernetes.api_errors import check_shape
 INVALID_VERSION: Final = "invalid"
 """Stands for the version of a kubelet that is not one."""
 
+SERVER_LABEL: Final = "node-role.kubernetes.io/control-plane"
+"""The label of servers, which k3s sets."""
+
+CORDONED: Final = "k3s-aws/cordoned-for-change"
+"""The annotation of a Node that is unschedulable until a change of it has ended."""
+
 _VERSION: Final = re.compile(r"v\d[\w.+-]{0,62}", re.ASCII)
 _ARCHITECTURE: Final = re.compile(r"[a-z0-9_]{1,16}")
 _BOOT_ID: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
@@ -36,6 +42,9 @@ class NodeState:
     internal_ip: str
     boot_id: str
     """The boot of the machine that the kubelet last reported from."""
+    unschedulable: bool = False
+    cordoned_for_change: bool = False
+    """Whether it is unschedulable because of a change that this provider made, or makes."""
 
 
 def parse(node: Mapping[str, Any]) -> NodeState:
@@ -59,6 +68,8 @@ def _parse(node: Mapping[str, Any]) -> NodeState:
         architecture=_ARCHITECTURES.get(architecture, architecture),
         internal_ip=_address(addresses.get("InternalIP")),
         boot_id=_matching(_BOOT_ID, info.get("bootID")),
+        unschedulable=node.get("spec", {}).get("unschedulable") is True,
+        cordoned_for_change=CORDONED in (node["metadata"].get("annotations") or {}),
     )
 
 

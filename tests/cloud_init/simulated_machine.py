@@ -27,7 +27,9 @@ from botocore.credentials import Credentials
 
 from boot.__main__ import main
 from boot.environment import Environment
+from tests.cloud_init import simulated_volume
 from tests.cloud_init.authority import Authority
+from tests.cloud_init.simulated_volume import SimulatedVolume
 
 REGION = "eu-central-1"
 INSTANCE = "i-0123456789abcdef0"
@@ -90,24 +92,44 @@ class Systemd:
     sshd_config: Callable[[], str] = str
     # How often systemd started k3s by itself; another start does not end the count.
     counted: int = 0
+    # The units that a restart of the machine starts.
+    enabled: set[str] = field(default_factory=set)
+    # What `k3s --version` prints, by the content of the binary.
+    versions: dict[bytes, str] = field(default_factory=dict)
     # The process of k3s, and when it started.
     process: int = 0
     process_started: float = 0.0
+    # The data volume of a server that has one.
+    volume: SimulatedVolume | None = None
     _polls: int = 0
 
     def run(self, words: Sequence[str]) -> tuple[int, str]:
         self.commands.append(list(words))
+        if words[:2] == ["systemctl", "stop"] and words[-1] == simulated_volume.MOUNT:
+            # What requires it is stopped with it.
+            self.active.discard("k3s")
+            self.process = 0
+        if self.volume and (result := self.volume.run(words)) is not None:
+            return result
         if words[0] == "ssh-keygen":
             is_key = "PRIVATE KEY" in Path(words[-1]).read_text()
             return (0, "ssh-ed25519 AAAA\n") if is_key else (255, "")
         if Path(words[0]).name in self.programs:
             return self.programs[Path(words[0]).name](words[1:])
-        if words[0].endswith("/sshd"):
-            return 0, self.sshd_config()
-        if words[0] == "journalctl":
-            return 0, "\n".join(self.journal)
+        if words[0] == "systemctl":
+            return 0, self._systemctl(words)
+        if words[1:] == ["--version"] and not Path(words[0]).exists():
+            # As `run_command` returns it.
+            return 126, f"[Errno 2] No such file or directory: '{words[0]}'"
+        return 0, self._print(words)
+
+    def _systemctl(self, words: Sequence[str]) -> str:
         if words[1] == "show":
-            return 0, self._show(words[-1])
+            return self._show(words[-1])
+        if words[1] == "enable":
+            self.enabled.add(words[-1])
+        if words[1] == "disable":
+            self.enabled.discard(words[-1])
         if words[1] == "reset-failed" and words[-1].startswith("k3s"):
             self.counted = 0
         if words[1] == "daemon-reload":
@@ -122,7 +144,17 @@ class Systemd:
             self.process_started = self.monotonic()
             self.counted += self.ends_at_start
             self.on_k3s_start()
-        return 0, ""
+        return ""
+
+    def _print(self, words: Sequence[str]) -> str:
+        if words[0] == "journalctl":
+            return "\n".join(self.journal)
+        if words[0].endswith("/sshd"):
+            return self.sshd_config()
+        if words[1:] != ["--version"]:
+            return ""
+        version = self.versions.get(Path(words[0]).read_bytes(), "v1.36.4+k3s1")
+        return f"k3s version {version} (0ffd67db)\ngo version go1.26.1\n"
 
     def all_restarts(self) -> list[list[str]]:
         return [words for words in self.commands if words[1:3] == ["restart", "--no-block"]]
@@ -136,7 +168,7 @@ class Systemd:
         if unit.startswith("ssh"):
             return f"LoadState={'loaded' if unit in self.ssh_units else 'not-found'}\n"
         self._polls += 1
-        if self.starts and self._polls > self.activating_polls and unit == "k3s":
+        if self.starts and self.process and self._polls > self.activating_polls and unit == "k3s":
             self.active.add(unit)
         state = "active" if unit in self.active else "activating"
         ends = self.falls_over or not self.starts
@@ -186,7 +218,7 @@ class SimulatedMachine:
             monotonic=self.clock.monotonic, sshd_config=lambda: drop_in.read_text().lower()
         )
         self.log_lines: list[str] = []
-        self.free = 1 << 40
+        self.free_bytes: Callable[[], int] = lambda: 1 << 40
         self.downloads = {"/good/k3s": Download()}
         self.objects: dict[str, bytes] = {}
         self.rejected_objects = 0
@@ -202,6 +234,8 @@ class SimulatedMachine:
         # k3s accepts the password it was started with until it starts again.
         self.server_password = SERVER_PASSWORD
         self.rotated_to: list[str] = []
+        # The content of binaries with which k3s does not start.
+        self.broken: set[bytes] = set()
         # The statuses that k3s returns for another token before it accepts it.
         self.rotation_statuses: list[int] = []
         self.systemd.on_k3s_start = self._start_k3s
@@ -242,6 +276,9 @@ class SimulatedMachine:
         return server
 
     def _start_k3s(self) -> None:
+        if self.broken:
+            binary = (self.root / "usr/local/bin/k3s").read_bytes()
+            self.systemd.starts = binary not in self.broken
         token = self.root / "etc/rancher/k3s/token"
         self.server_password = token.read_text().strip().rsplit(":", 1)[-1]
         name = json.loads((self.root / "etc/rancher/k3s/config.yaml").read_text())["node-name"]
@@ -298,6 +335,17 @@ class SimulatedMachine:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content))
 
+    def add_data_volume(self, gib: int = 10) -> SimulatedVolume:
+        """Another volume, blank and attached, in node.json as `cluster/` has it."""
+        path = self.root / "etc/k3s-aws/node.json"
+        content = json.loads(path.read_text())
+        content["own"] |= {"dataVolume": simulated_volume.ID, "dataVolumeGib": gib}
+        path.write_text(json.dumps(content))
+        if self.systemd.volume is None:
+            self.systemd.volume = SimulatedVolume(self.root, gib=gib)
+        self.systemd.volume.attach()
+        return self.systemd.volume
+
     def boot(self) -> int:
         """Runs the boot program once, as a new process would."""
         return main(self.environment())
@@ -314,7 +362,7 @@ class SimulatedMachine:
             # When its end is awaited, so that tests need no order of threads.
             start=lambda work: work,
             clock=self.clock,
-            free_bytes=lambda _: self.free,
+            free_bytes=lambda _: self.free_bytes(),
             print_line=self.log_lines.append,
         )
 
@@ -342,10 +390,19 @@ class SimulatedMachine:
         path.write_text(json.dumps({**self.secrets(), **changes}))
         path.chmod(0o600)
 
+    def offer_k3s(self, content: bytes, version: str) -> dict[str, Any]:
+        """Another k3s at the download place, as node.json has it."""
+        self.downloads[f"/{version}/k3s"] = Download(content)
+        self.systemd.versions[content] = version
+        sha256 = hashlib.sha256(content).hexdigest()
+        sources = [f"{self.url}/{version}/k3s"]
+        return {"version": version, "sources": sources, "sha256": sha256}
+
     def create_datastore(self, password: str = SERVER_PASSWORD) -> None:
         """As k3s does when it runs first; it writes the datastore's token to a file."""
         data = self.root / "var/lib/rancher/k3s/server"
-        (data / "db").mkdir()
+        (data / "db").mkdir(exist_ok=True)
+        # SQLite takes an empty file for an empty database.
         (data / "db/state.db").touch()
         (data / "token").write_text(f"K10ab::server:{password}\n")
 

@@ -208,7 +208,7 @@ def test_a_web_server_that_refuses_once_is_asked_again(machine: SimulatedMachine
 
 
 def test_a_full_disk_is_named_before_anything_is_written(machine: SimulatedMachine) -> None:
-    machine.free = 50 << 20
+    machine.free_bytes = lambda: 50 << 20
     use(machine, first=Download())
     assert machine.boot() == 1
     place = machine.root / "usr/local/bin"

@@ -19,9 +19,10 @@ from tests.cloud_init.simulated_machine import (
     mode,
 )
 
-PREPARED = ["identity", "ssh", "secrets", "download-k3s", "configure"]
-SERVER_PHASES = [*PREPARED, "datastore", "start-k3s", "node-ready"]
-AGENT_PHASES = [*PREPARED, "drain", "wait-for-server", "start-k3s", "node-ready"]
+PREPARED = ["identity", "ssh", "secrets", "download-k3s"]
+STARTED = ["start-k3s", "node-ready"]
+SERVER_PHASES = [*PREPARED, "datastore", "version", "install-k3s", *STARTED]
+AGENT_PHASES = [*PREPARED, "wait-for-server", "install-k3s", "drain", *STARTED]
 
 
 def test_a_server_goes_through_its_phases(machine: SimulatedMachine) -> None:

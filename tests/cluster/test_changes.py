@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import itertools
 import re
 from collections.abc import Mapping
@@ -19,7 +18,6 @@ from cluster.node_config import Addresses, NodeContext
 from cluster.reading.declarations import Object, Objects
 from cluster.reading.keys import table
 from tests.cluster import ec2
-from tests.cluster.records import with_data_volume
 
 NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {{name: {}}}\n"
 FILES = {f"{name}.yaml": NAMESPACE.format(name) for name in "ab"}
@@ -64,10 +62,12 @@ OTHER: Mapping[str, Any] = {
     "cluster.allowDataLoss": True,
     "cluster.nodeDeadlineSeconds": 900,
     "cluster.drainSeconds": 60,
+    "cluster.k3s.drainOnUpgrade": True,
     **{f"cluster.rotation.{key}": 2 for key in ("joinTokens", "loginKey", "hostKeys")},
     **{f"cluster.image.{key}": value for key, value in IMAGE.items()},
     **{f"cluster.servers.{key}": value for key, value in MACHINE.items()},
     **{f"cluster.pools[].{key}": value for key, value in MACHINE.items()},
+    "cluster.servers.dataVolumeGib": 40,
     "cluster.servers.count": 3,
     "cluster.endpoint.type": "loadBalancer",
     "cluster.endpoint.internal": True,
@@ -234,10 +234,15 @@ def observed(before: Cluster, after: Cluster) -> dict[str, Effect]:
     old = {node.suffix: node for node in before.nodes}
     pairs = [(old[new.suffix], new) for new in after.nodes if new.suffix in old]
     found = {new.logical_name: _observed(before, one, after, new) for one, new in pairs}
-    if found[after.nodes[0].logical_name] == Effect.REPLACE:
-        # The server's instance id is an input of every node: agents join the new one.
+    if _joined(before) != _joined(after):
         return {name: max(effect, Effect.IN_PLACE) for name, effect in found.items()}
     return found
+
+
+def _joined(cluster: Cluster) -> tuple[Any, ...]:
+    """What agents join: the identity of the data, and the server's address."""
+    server = cluster.nodes[0]
+    return cluster.name, cluster.datastore_generation, _place(cluster, server)
 
 
 def _observed(before: Cluster, old: Node, after: Cluster, new: Node) -> Effect:
@@ -252,9 +257,13 @@ def _observed(before: Cluster, old: Node, after: Cluster, new: Node) -> Effect:
 
 def _machine(cluster: Cluster, node: Node) -> tuple[Any, ...]:
     """What replaces an instance: its name, generation, market options and interface's subnet."""
+    return node.logical_name, node.generation, node.pool.spot, _place(cluster, node)
+
+
+def _place(cluster: Cluster, node: Node) -> Any:
+    """What the interface of the machine is replaced with."""
     subnet = cluster.subnets[node.subnet]
-    place = subnet.id or (cluster.network.vpc_cidr, node.subnet, subnet)
-    return node.logical_name, node.generation, node.pool.spot, place
+    return subnet.id or (cluster.network.vpc_cidr, node.subnet, subnet)
 
 
 def _applied(cluster: Cluster, node: Node) -> tuple[Any, ...]:
@@ -271,6 +280,7 @@ def _applied(cluster: Cluster, node: Node) -> tuple[Any, ...]:
             bucket="the-bucket" if cluster.k3s.from_bucket else None,
             backup_bucket="the-bucket",
         ),
+        "vol-0123456789abcdef0" if node.role == "server" else None,
     )
     return built, cluster.rotation
 
@@ -356,10 +366,7 @@ def test_agents_join_a_new_server_in_place_for_its_reason() -> None:
 
 
 def test_agents_do_not_notice_a_server_whose_data_follows_to_the_next_machine() -> None:
-    before, after = (record.of(cluster(BASE, image={"generation": each})) for each in (1, 2))
-    old, new = (with_data_volume(each) for each in (before, after))
-    pools = (new.pools[0], *old.pools[1:])
-    plan = changes.plan_changes(old, dataclasses.replace(new, pools=pools))
+    plan = plan_of(cluster(BASE), cluster(BASE, servers={"image": {"generation": 2}}))
     effects = (Effect.REPLACE, Effect.NONE, Effect.NONE)
     assert tuple(node.effect for node in plan.nodes) == effects
 

@@ -103,7 +103,7 @@ def test_what_is_not_stored_has_room_beside_the_boot_program() -> None:
 
 
 def test_only_what_does_not_fit_is_stored_the_largest_first() -> None:
-    given = [manifest("big", 1000), manifest("middle", 500), manifest("small", 100)]
+    given = [manifest("big", 600), manifest("middle", 300), manifest("small", 100)]
     cluster = load(manifests=given)
     assert [each.name for each in bucket.stored_manifests(cluster)] == ["k3s-aws-big.yaml"]
     assert bucket.needed(cluster)

@@ -91,6 +91,26 @@ def test_what_a_running_machine_can_take_leaves_the_generation(change: dict[str,
     assert generation(**change) == generation()
 
 
+def test_only_what_is_fixed_in_the_datastore_changes_its_generation() -> None:
+    def data(**changes: Any) -> str:
+        return load(**changes).datastore_generation
+
+    # Kept in state: another value would be the loss of every cluster's data.
+    assert data() == "4f27410fe562"
+    for kept in (
+        {"image": {"generation": 2}},
+        {"servers": {"instanceType": "t3.small", "dataVolumeGib": 40}},
+        {"k3s": {"flannelBackend": "host-gw", "version": "v1.37.1+k3s1"}},
+    ):
+        assert data(**kept) == data()
+    for changed in (
+        {"network": CLOSED | {"clusterCidr": "10.200.0.0/16"}},
+        {"network": CLOSED | {"serviceCidr": "10.201.0.0/16"}},
+        {"k3s": {"secretsEncryption": False}},
+    ):
+        assert data(**changed) != data()
+
+
 def test_only_a_spot_instance_is_replaced_for_another_type() -> None:
     def agents(**pool: Any) -> str:
         return load(pools=[{"name": "agents", **pool}]).nodes[1].generation

@@ -13,7 +13,7 @@ from cluster import config, record
 from cluster.changes import plan_changes
 from cluster.effect import Effect
 from cluster.model import Cluster
-from localcloud.aws_plugin.resources import compute, interfaces, network
+from localcloud.aws_plugin.resources import compute, interfaces, network, volumes
 from provider.protocol.differences import between
 from provider.resources import K3sProvider
 from provider.resources.node.resource import Node
@@ -31,7 +31,13 @@ INSTANCE = compute.Instance.token
 # What of a resource replaces it on AWS.
 REPLACES: Mapping[str, frozenset[str]] = {
     kind.token: kind.replaces
-    for kind in (compute.Instance, interfaces.NetworkInterface, network.Subnet, network.Vpc)
+    for kind in (
+        compute.Instance,
+        interfaces.NetworkInterface,
+        network.Subnet,
+        network.Vpc,
+        volumes.Volume,
+    )
 }
 
 
@@ -79,6 +85,9 @@ def _observed(before: Built, after: Built, name: str) -> Iterator[Effect]:
         yield Effect.REPLACE
     if name in replaced(before, after, INSTANCE):
         yield Effect.REPLACE
+    if replaced(before, after, volumes.Volume.token):
+        # Other data: agents join it again.
+        yield Effect.IN_PLACE
     old, new = (each.of(INSTANCE)[name].inputs for each in (before, after))
     if old["instanceType"] != new["instanceType"]:
         yield Effect.RESTART
@@ -107,6 +116,10 @@ def _observed(before: Built, after: Built, name: str) -> Iterator[Effect]:
         ({}, {"network": {**OPEN, "availabilityZones": ["eu-central-1b"]}}),
         (INSIDE, {"network": {**INSIDE["network"], "publicAddresses": True}}),
         (INSIDE, {"network": {**INSIDE["network"], "subnetIds": ["subnet-0bbbbbbbbbbbbbbbb"]}}),
+        ({}, {"servers": {"image": {"generation": 2}}}),
+        ({}, {"servers": {"dataVolumeGib": 40}}),
+        ({}, {"k3s": {"secretsEncryption": False}}),
+        ({}, {"network": {**OPEN, "serviceCidr": "10.45.0.0/16"}}),
         ({}, {"rotation": {"joinTokens": 2}}),
         ({}, {"rotation": {"hostKeys": 2}}),
         ({"image": OWN}, {"image": {**OWN, "loginUser": "core"}}),

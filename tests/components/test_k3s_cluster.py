@@ -114,7 +114,7 @@ def test_another_generation_replaces_a_machine_whatever_its_user_data(
 
 def test_agents_join_again_when_the_data_is_other_data(built: Built) -> None:
     (datastore,) = built.of("k3s:index:Datastore").values()
-    assert datastore.inputs["storageId"] == "demo-servers-0-id"
+    assert datastore.inputs["storageId"] == "demo-servers-0-data-id"
     for name, node in built.of("k3s:index:Node").items():
         expected = "demo-id" if NODES[name] == "agent" else None
         assert node.inputs.get("datastoreId") == expected
@@ -124,7 +124,7 @@ def test_the_datastore_is_recorded_once_the_first_server_is_ready(built: Built) 
     record = built.of(PARAMETER)["demo-datastore"]
     assert record.inputs["name"] == "/k3s-aws/dev/demo/server/datastore"
     assert record.inputs["type"] == "String"
-    assert record.inputs["insecureValue"] == "demo-servers-0-id"
+    assert record.inputs["insecureValue"] == "demo-servers-0-data-id"
     assert any(each.endswith("k3s:index:Node::demo-servers-0") for each in record.depends_on)
 
 

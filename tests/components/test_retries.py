@@ -13,9 +13,11 @@ from tests.components.recording import Built, finish
 INSTANCE = "aws:ec2/instance:Instance"
 INTERFACE = "aws:ec2/networkInterface:NetworkInterface"
 PARAMETER = "aws:ssm/parameter:Parameter"
+ATTACHMENT = "aws:ec2/volumeAttachment:VolumeAttachment"
 STATUS = "https response error StatusCode: 400, RequestID: 1"
 RUN = f"creating EC2 Instance: operation error EC2: RunInstances, {STATUS}, api error"
 PUT = f"creating SSM Parameter (/a): operation error SSM: PutParameter, {STATUS},"
+ATTACH = f"attaching EBS Volume (vol-1): operation error EC2: AttachVolume, {STATUS}, api error"
 IN_USE = f"{RUN} InvalidNetworkInterface.InUse: Interface: [eni-1] in use."
 TOO_MANY = f"{PUT} TooManyUpdates: There are concurrent updates"
 HELD = "operation error EC2: DeleteNetworkInterface, api error InvalidParameterValue: Network "
@@ -31,6 +33,8 @@ HELD = "operation error EC2: DeleteNetworkInterface, api error InvalidParameterV
         (PARAMETER, "create", TOO_MANY, 1.0),
         (PARAMETER, "update", "operation error SSM: AddTagsToResource, TooManyUpdates: a", 1.0),
         (PARAMETER, "delete", "operation error SSM: DeleteParameter, TooManyUpdates: a", 1.0),
+        (ATTACHMENT, "create", f"{ATTACH} VolumeInUse: vol-1 is already attached", 1.0),
+        (ATTACHMENT, "create", f"{ATTACH} AttachmentLimitExceeded: full", None),
         (PARAMETER, "create", f"{PUT} AccessDeniedException: not authorized", None),
         (INSTANCE, "create", f"{RUN} VcpuLimitExceeded", None),
         (INSTANCE, "create", f"{RUN} TooManyUpdates", None),

@@ -61,8 +61,18 @@ def test_machines_that_do_not_exist_boot_all_at_once(existing: dict[str, int]) -
 def test_only_the_new_machines_of_a_larger_pool_boot_at_once() -> None:
     order = order_of({"servers": 1, "agents": 2})
     for new in AGENTS[2:]:
-        assert order.index((INSTANCE, new)) < order.index((INSTANCE, AGENTS[0]))
+        assert order.index((INSTANCE, new)) < order.index((NODE, AGENTS[0]))
     assert order.index((NODE, AGENTS[0])) < order.index((INSTANCE, AGENTS[1]))
+
+
+def test_new_agents_of_an_existing_cluster_come_after_its_servers() -> None:
+    """An agent may not be newer than the servers, which get another k3s in the same update."""
+    order = order_of({"servers": 1})
+    for name in AGENTS:
+        assert order.index((NODE, SERVER)) < order.index((INSTANCE, name))
+    order = order_of({})
+    for name in AGENTS:
+        assert order.index((INSTANCE, name)) < order.index((NODE, SERVER))
 
 
 def test_the_order_is_not_a_dependency_in_state() -> None:

@@ -117,7 +117,10 @@ def test_spot_machines_are_one_time_requests_with_the_price(price: str, sent: st
 def test_tags_are_on_everything_that_can_have_some() -> None:
     built = build({**CONFIGURATION, "owner": "me", "tags": {"a": "b"}})
     wanted = {"a": "b", "k3s-aws:owner": "me", "k3s-aws:cluster": "demo", "k3s-aws:stack": "dev"}
-    tagless = ("RolePolicy", "Route", "RouteTableAssociation", "BucketPublicAccessBlock")
+    tagless = (
+        *("RolePolicy", "Route", "RouteTableAssociation", "BucketPublicAccessBlock"),
+        "VolumeAttachment",
+    )
     bare = [
         each.name
         for each in built.resources

@@ -38,6 +38,7 @@ NAMES = sorted(FILES)
 
 REGION = "eu-central-1"
 BUCKET = "the-bucket"
+VOLUME = "vol-0123456789abcdef0"
 # Its text would repeat in every golden; the tests of cloud-init/ are about it.
 BOOT_PROGRAM = {"__main__.py": "# the modules of cloud-init/boot/\n"}
 
@@ -111,7 +112,8 @@ def _node(cluster: Cluster, node: Node, position: int) -> dict[str, str]:
         endpoint_host=_endpoint(cluster, server),
         bucket=BUCKET if bucket.needed(cluster) else None,
     )
-    config = node_config.build(cluster, node, own, context)
+    volume = VOLUME if node.role == "server" else None
+    config = node_config.build(cluster, node, own, context, volume)
     text = machine_files.node_file(config, cluster.node_deadline_seconds)
     return {
         f"{node.suffix}.node.json": text,

@@ -65,6 +65,31 @@ def pod(name: str, *, owner: str = "ReplicaSet", phase: str = "Running") -> dict
     return {"metadata": metadata, "spec": {}, "status": {"phase": phase}}
 
 
+# https://github.com/kubernetes/kubernetes/blob/v1.36.0/pkg/registry/core/pod/storage/eviction.go
+BUDGET = {
+    "causes": [
+        {
+            "reason": "DisruptionBudget",
+            "message": "The disruption budget web needs 1 healthy pods and has 1 currently",
+        }
+    ]
+}
+
+
+def labels_of(node: dict[str, Any]) -> dict[str, str]:
+    labels: dict[str, str] = node["metadata"].get("labels", {})
+    return labels
+
+
+def merge(target: dict[str, Any], patch: dict[str, Any]) -> None:
+    """A merge patch of plain values."""
+    for key, value in patch.items():
+        if value is None:
+            target.pop(key, None)
+        else:
+            target[key] = value
+
+
 class FakeApi:
     """The API from its making to `close`; its content may be changed at any time."""
 
@@ -73,8 +98,13 @@ class FakeApi:
         self.pods: dict[str, dict[str, Any]] = {}
         # How often an eviction is refused by a disruption budget, by pod.
         self.budgets: dict[str, int] = {}
+        # With which status and message an eviction is refused for ever, by pod.
+        self.refused: dict[str, tuple[int, str]] = {}
         # Pods that do not end when they are evicted.
         self.stuck: set[str] = set()
+        # How often a Node that is deleted is read before its finalizers are gone.
+        self.finalized_after = 0
+        self.deleting = False
         self.objects = FakeObjects(authority)
         self.calls: list[str] = []
         self.callers: list[str] = []
@@ -106,6 +136,10 @@ class FakeApi:
         words = path.strip("/").split("/")
         if self.objects.has(words):
             return self.objects.answer(method, path, query, body)
+        if words[2:] == ["nodes"] and "labelSelector" in query:
+            (label,) = query["labelSelector"]
+            found = [each for each in self.nodes.values() if label in labels_of(each)]
+            return 200, {"kind": "NodeList", "items": found}
         return self._node_or_pod(method, words, body)
 
     def _node_or_pod(self, method: str, words: list[str], body: Any) -> Any:
@@ -120,23 +154,30 @@ class FakeApi:
     def _node(self, method: str, name: str, body: Any) -> Any:
         if name not in self.nodes:
             return 404, {"kind": "Status", "reason": "NotFound"}
+        found = self.nodes[name]
         if method == "PATCH":
-            self.nodes[name]["spec"].update(body["spec"])
-            labels = self.nodes[name]["metadata"].setdefault("labels", {})
-            for key, value in body.get("metadata", {}).get("labels", {}).items():
-                if value is None:
-                    labels.pop(key, None)
-                else:
-                    labels[key] = value
+            merge(self.nodes[name]["spec"], body["spec"])
+            for kind in ("labels", "annotations"):
+                present = self.nodes[name]["metadata"].setdefault(kind, {})
+                merge(present, body.get("metadata", {}).get(kind, {}))
+        if self.deleting and method == "GET":
+            self.finalized_after -= 1
+            if self.finalized_after == 0:
+                del self.nodes[name]
         if method == "DELETE":
-            del self.nodes[name]
+            self.deleting = self.finalized_after > 0
+            if not self.deleting:
+                del self.nodes[name]
             return 200, {"kind": "Status", "status": "Success"}
-        return 200, self.nodes[name]
+        return 200, self.nodes.get(name, found)
 
     def _evict(self, name: str, body: Any) -> Any:
         if self.budgets.get(name, 0) > 0:
             self.budgets[name] -= 1
-            return 429, {"kind": "Status", "reason": "TooManyRequests"}
+            return 429, {"kind": "Status", "reason": "TooManyRequests", "details": BUDGET}
+        if name in self.refused:
+            status, message = self.refused[name]
+            return status, {"kind": "Status", "message": message}
         if name not in self.pods:
             return 404, {"kind": "Status", "reason": "NotFound"}
         if body["deleteOptions"]["preconditions"]["uid"] != f"uid-{name}":

@@ -42,6 +42,14 @@ def elastic_ip_in_place(account: Account) -> tuple[str, Inputs]:
     return made, inputs
 
 
+def volume(account: Account) -> tuple[str, Inputs]:
+    zone = "us-east-1a"
+    made = account.ec2.create_volume(
+        AvailabilityZone=zone, Size=10, TagSpecifications=tagged("volume", TAGS)
+    )
+    return made["VolumeId"], {"availabilityZone": zone, "tags": TAGS}
+
+
 def interface(account: Account) -> tuple[str, Inputs]:
     made = account.ec2.create_network_interface(
         SubnetId=account.subnet, TagSpecifications=tagged("network-interface", TAGS)
@@ -198,6 +206,7 @@ MADE: list[tuple[str, Make]] = [
     ("aws:ec2/instance:Instance", instance),
     ("aws:ec2/eip:Eip", elastic_ip),
     ("aws:ec2/eip:Eip", elastic_ip_in_place),
+    ("aws:ebs/volume:Volume", volume),
     ("aws:ec2/networkInterface:NetworkInterface", interface),
     ("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", ingress_rule),
     ("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule", egress_rule),
@@ -246,6 +255,18 @@ def test_an_address_of_another_interface_is_in_use(account: Account) -> None:
     other = account.ec2.create_network_interface(SubnetId=account.subnet)["NetworkInterface"]
     account.ec2.associate_address(AllocationId=made, NetworkInterfaceId=other["NetworkInterfaceId"])
     assert account.left_by("aws:ec2/eip:Eip", inputs) == []
+
+
+def test_an_attached_volume_is_in_use(account: Account) -> None:
+    made, inputs = volume(account)
+    server, _ = instance(account)
+    account.ec2.attach_volume(VolumeId=made, InstanceId=server, Device="/dev/sdf")
+    assert account.left_by("aws:ebs/volume:Volume", inputs) == []
+
+
+def test_a_volume_of_another_cluster_is_not_ours(account: Account) -> None:
+    _, inputs = volume(account)
+    assert account.left_by("aws:ebs/volume:Volume", {**inputs, "tags": OTHER_TAGS}) == []
 
 
 def test_a_resource_with_the_tags_of_another_stack_is_in_use(account: Account) -> None:

@@ -40,6 +40,12 @@ _KEYS: dict[str, Key] = {
         check=checks.base_url_check(releases.DOWNLOAD_URL),
         parser=checks.without_slash,
     ),
+    "drainOnUpgrade": Boolean(
+        "the pods leave a node, within `drainSeconds`, before it gets another k3s; otherwise they "
+        "keep running while k3s restarts",
+        Effect.NONE,
+        default=False,
+    ),
     "bucket": Boolean(
         "the program downloads k3s into a bucket of this stack, for the machines",
         Effect.IN_PLACE,

@@ -13,6 +13,7 @@ from localcloud.aws_plugin.resources import (
     security_groups,
     storage,
     target_groups,
+    volumes,
 )
 from localcloud.aws_plugin.resources.kind import Kind
 
@@ -29,6 +30,7 @@ MODULES = (
     security_groups,
     storage,
     target_groups,
+    volumes,
 )
 KINDS: dict[str, Kind] = {
     each.token: each()

@@ -34,6 +34,8 @@ class Boot:
     now: Callable[[], datetime]
     report_progress: Callable[[str], None]
     k3s_started: bool = False
+    upgrade: str = ""
+    """The two versions, where k3s gets another one."""
 
     def first(self) -> BootReport:
         """The report of the ended first boot; raises when it fails while we watch."""
@@ -47,7 +49,7 @@ class Boot:
             elif report.state == "running":
                 watched = True
                 self._watch(report)
-            elif report.state == "failed" and watched:
+            elif report.state == "failed" and watched and self._is_configured():
                 raise self._failed(report)
             else:
                 return report
@@ -55,9 +57,14 @@ class Boot:
 
         return self.wait.until(poll)
 
+    def _is_configured(self) -> bool:
+        """Whether a boot with our node configuration failed, and not one that the machine template
+        has from before a change."""
+        return self.machine.runs(self.inputs["nodeConfig"])
+
     def set_up(self, boot_program: Mapping[str, str]) -> BootReport:
         """Applies the node configuration, the secrets and the boot program to the machine."""
-        self.report_progress("applying the new node configuration")
+        self._report_step("applying the new node configuration")
         setup = Setup(
             node_file=machine_files.node_file(
                 self.inputs["nodeConfig"], self.inputs["deadlineSeconds"]
@@ -101,14 +108,18 @@ class Boot:
             phase.name if phase.seconds is None else f"{phase.name} {phase.seconds:.1f} s"
             for phase in report.phases[-2:]
         ]
-        self.report_progress(", ".join(steps) or "boot program started")
+        self._report_step(", ".join(steps) or "boot program started")
+
+    def _report_step(self, text: str) -> None:
+        self.report_progress(f"upgrading {self.upgrade}: {text}" if self.upgrade else text)
 
     def _failed(self, report: BootReport) -> OperationFailed:
         cause = (report.error_cause or "no cause given")[:_CAUSE_LENGTH]
-        return OperationFailed(
-            f'{self.inputs["role"]} "{self.inputs["nodeName"]}" ({self.inputs["ssh"]["host"]}) '
-            f"failed to boot in {report.error_phase}: {cause}\n    {self.machine.boot_log}"
-        )
+        node = f'{self.inputs["role"]} "{self.inputs["nodeName"]}" ({self.inputs["ssh"]["host"]})'
+        what = f"{node} failed to boot in"
+        if self.upgrade:
+            what = f"the upgrade of {node} from {self.upgrade} failed in"
+        return OperationFailed(f"{what} {report.error_phase}: {cause}\n    {self.machine.boot_log}")
 
 
 def console_hint(inputs: Values) -> str:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Final
 
-from provider.errors import DeadlineExceeded
+from provider.errors import DeadlineExceeded, OperationFailed
+from provider.keys.host_keys import HostKeys
 from provider.kubernetes.api import Api, ApiError, NodeState
 from provider.kubernetes.drain import Drain
 from provider.operation import Operation, Values
-from provider.resources.connections import api_of
+from provider.resources.connections import api_of, ssh_enabled
+from provider.resources.node.boot import UNITS, machine_of
 
 # A refresh must not be slow because a cluster does not respond.
 _READ_SECONDS: Final = 5.0
+# k3s stops within a second or two.
+_STOP_SECONDS: Final = 15.0
 
 
 def outputs_of(node: NodeState) -> dict[str, Any]:
@@ -36,14 +40,38 @@ def read(operation: Operation, state: Values) -> Values | None:
     return None if node is None else outputs_of(node)
 
 
-def remove(operation: Operation, state: Values) -> None:
-    """Drains and removes the Node; a warning when the API does not respond."""
+def remove(operation: Operation, state: Values, host_keys: HostKeys) -> None:
+    """
+    Drains and removes the Node, and stops k3s; a warning when the API does not respond.
+
+    A kubelet registers whenever it starts. k3s that restarts before its machine has terminated
+    would leave a Node without a machine, so it is stopped, and the Node deleted again if need be.
+    """
     name = state["nodeName"]
     try:
         with contextlib.closing(Api(api_of(state))) as api:
-            Drain(operation, api, name).remove(state["drainSeconds"])
+            drain = Drain(operation, api, name)
+            # k3s removes the etcd member of a server before the Node goes, so it runs until then.
+            if drain.remove(state["drainSeconds"]) and drain.wait_until_gone():
+                _stop_k3s(operation, state, host_keys)
+                # The API may have gone with the only server.
+                with contextlib.suppress(ApiError):
+                    api.delete_node(name)
     except ApiError as error:
         operation.warn(
             f'the Node object "{name}" is left behind: {error}\n'
             f"    if the cluster still exists: kubectl delete node {name}"
         )
+
+
+def _stop_k3s(operation: Operation, state: Values, host_keys: HostKeys) -> None:
+    """As far as the machine can be reached, which need not exist any more."""
+    if not ssh_enabled(state):
+        return
+    operation.report_progress(f"{state['nodeName']}: stop k3s")
+    wait = operation.wait(_STOP_SECONDS)
+    with (
+        contextlib.suppress(DeadlineExceeded, OperationFailed),
+        machine_of(state, wait, host_keys, None) as machine,
+    ):
+        wait.run(lambda: machine.try_run(f"sudo -n systemctl stop {UNITS[state['role']]}"))

@@ -55,6 +55,7 @@ class Readiness:
         self._operation = operation
         self._inputs = inputs
         self._name: str = inputs["nodeName"]
+        self._config: NodeConfig = inputs["nodeConfig"]
         self._boot_program = boot_program
         self._wait = operation.wait(inputs["deadlineSeconds"])
         self._machine: Machine | None = None
@@ -82,7 +83,7 @@ class Readiness:
             self._machine.host_key_grace_seconds = _HOST_KEY_SECONDS
             report = self._boot.first()
             self._machine.host_key_grace_seconds = 0.0
-            if report.state == "failed" or not self._machine.runs(self._inputs["nodeConfig"]):
+            if report.state == "failed" or not self._machine.runs(self._config):
                 report = self._boot.set_up(self._modules())
             return self._ready(report)
 
@@ -97,17 +98,20 @@ class Readiness:
         """
         Sets the machine up by our node configuration, then waits for the Node.
 
-        `restarted`: the machine was, so the status of its Node may be older. `joins_again`: the
-        server was replaced, and only a kubelet that starts registers there.
+        `version_before` is what its kubelet reported before. `restarted`: the machine was, so the
+        status of its Node may be older. `joins_again`: the server was replaced, and only a kubelet
+        that starts registers there.
         """
+        old, new = (each["pool"]["k3s"]["version"] for each in (config_before, self._config))
+        if old != new:
+            self._boot.upgrade = f"k3s {old} to {new}"
         with self._limited():
             report = self._boot.set_up(self._modules())
             boot_id = self._machine.boot_id() if restarted and self._machine else None
-            ready = self._ready(report, version_before, boot_id, joins_again=joins_again)
+            version = version_before if old != new else None
+            ready = self._ready(report, version, boot_id, joins_again=joins_again)
             with contextlib.closing(self._api()) as api:
-                node_metadata.update(
-                    api, self._wait, self._name, config_before, self._inputs["nodeConfig"]
-                )
+                node_metadata.update(api, self._wait, self._name, config_before, self._config)
             return ready
 
     def _modules(self) -> Mapping[str, str]:

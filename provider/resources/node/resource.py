@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cluster import ssh_needed
-from cluster.machine_files import NODE_SCHEMA, NodeConfig
+from cluster.machine_files import NODE_SCHEMA
 from provider.errors import OperationFailed
 from provider.keys.host_keys import HostKeys
 from provider.operation import Names, Operation, Values
@@ -99,6 +99,11 @@ class Node(Resource):
             fix="such as 120",
             test=at_least(0),
         ),
+        "drainOnUpgrade": Property(
+            "boolean",
+            "Whether the pods leave the node before it gets another k3s.",
+            optional=True,
+        ),
     }
     outputs: ClassVar[Fields] = {
         "bootReport": Property("any", "The boot report of the machine."),
@@ -123,19 +128,19 @@ class Node(Resource):
         return Created(id=inputs["nodeName"], computed=computed)
 
     def update(self, operation: Operation, inputs: Values, state: Values, changed: Names) -> Values:
+        from provider.resources.node.schedulable import around_change
+
         # An input that the state does not have yet is no change of the machine.
         changes = {key for key in _applied(changed) if key in state or key in _KEYS}
         if not changes or not ssh_enabled(inputs):
             return super().update(operation, inputs, state, changed)
-        before = None
-        if _k3s_version(state["nodeConfig"]) != _k3s_version(inputs["nodeConfig"]):
-            before = state.get("kubeletVersion")
-        return self._readiness(operation, inputs, state).of_running_machine(
-            state["nodeConfig"],
-            before,
-            restarted="instanceType" in changes,
-            joins_again="datastoreId" in changes,
-        )
+        with around_change(operation, inputs, drain=_drains(inputs, state)):
+            return self._readiness(operation, inputs, state).of_running_machine(
+                state["nodeConfig"],
+                state.get("kubeletVersion"),
+                restarted="instanceType" in changes,
+                joins_again="datastoreId" in changes,
+            )
 
     def reject_update(self, changed: Names, inputs: Values, state: Values) -> str | None:
         applied = sorted(_APPLIED & set(changed) & state.keys())
@@ -160,7 +165,7 @@ class Node(Resource):
     def delete(self, operation: Operation, state: Values) -> None:
         from provider.resources.node import node_object
 
-        node_object.remove(operation, state)
+        node_object.remove(operation, state, self._host_keys)
 
 
 def _applied(changed: Names) -> frozenset[str]:
@@ -168,5 +173,7 @@ def _applied(changed: Names) -> frozenset[str]:
     return (_APPLIED & tops) | (_KEYS & {*changed})
 
 
-def _k3s_version(node_config: NodeConfig) -> str:
-    return node_config["pool"]["k3s"]["version"]
+def _drains(inputs: Values, state: Values) -> bool:
+    """Whether the pods leave before the change: k3s restarts with another binary."""
+    old, new = (each["nodeConfig"]["pool"]["k3s"]["sha256"] for each in (state, inputs))
+    return bool(inputs.get("drainOnUpgrade")) and old != new

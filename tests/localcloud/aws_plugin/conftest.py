@@ -30,10 +30,25 @@ from provider.protocol.values import encode
 
 REGION = "us-east-1"
 PATCHED_MOTO = """
-from localcloud.aws_api import moto_patches
+import threading
+import time
+from localcloud.aws_api import moto_patches, volumes
+from moto.backends import get_backend
 from moto.server import main
 
+def follow():
+    # There are no machines: a volume is at once where it should be.
+    ec2 = get_backend("ec2")["123456789012"]["us-east-1"]
+    states = volumes.VolumeStates(lambda: ec2)
+    while True:
+        for each in volumes.described(ec2):
+            states.attached(each.volume_id)
+            states.detached(each.volume_id)
+            states.modified(each.volume_id, each.gib)
+        time.sleep(0.05)
+
 moto_patches.install()
+threading.Thread(target=follow, daemon=True).start()
 main()
 """
 

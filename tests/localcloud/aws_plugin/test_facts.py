@@ -43,6 +43,8 @@ REPLACES = {
     "NetworkInterface": "subnetId",
     "Eip": "domain",
     "Instance": "ami instanceMarketOptions primaryNetworkInterface rootBlockDevice.encrypted",
+    "Volume": "availabilityZone encrypted kmsKeyId",
+    "VolumeAttachment": "deviceName instanceId volumeId",
     "Role": "name",
     "RolePolicy": "name role",
     "InstanceProfile": "name",

@@ -47,7 +47,7 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalClou
     other = tmp_path / "k3s-of-the-other-architecture"
     other.write_bytes(BINARY[::-1])
     files = {architectures.HERE: binary, architectures.OTHER: other}
-    artifact = Artifact(version=VERSION, files=files)
+    artifact = Artifact(version=VERSION, files=files, further=tmp_path / "k3s-versions")
     pace = Pace(round_seconds=0.2, retry_seconds=0.01)
     network = LoopbackNetwork()
     daemon = Daemon(tmp_path, "0badcafe", machines, artifact, 0, pace, network)

@@ -39,9 +39,43 @@ def client(service: str, endpoint: str, region: str = "us-east-1") -> Any:
 
 
 @dataclass
+class RecordingVolumes:
+    """Volumes without loop devices; `busy` names those that a machine uses."""
+
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    devices: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """The instance that has each volume, and the size it has there."""
+    files: set[str] = field(default_factory=set)
+    busy: set[str] = field(default_factory=set)
+    failing: dict[str, str] = field(default_factory=dict)
+
+    def attach(self, instance_id: str, volume_id: str, gib: int) -> None:
+        self.calls.append(("attach", volume_id))
+        if "attach" in self.failing:
+            raise MachineError(self.failing["attach"])
+        self.devices[volume_id] = (instance_id, gib)
+        self.files.add(volume_id)
+
+    def detach(self, volume_id: str, instance_id: str | None) -> bool:
+        self.calls.append(("detach" if instance_id else "release", volume_id))
+        if volume_id in self.busy:
+            return False
+        self.devices.pop(volume_id, None)
+        return True
+
+    def delete(self, volume_id: str) -> None:
+        assert volume_id not in self.devices
+        self.files.discard(volume_id)
+
+    def all(self) -> set[str]:
+        return set(self.files)
+
+
+@dataclass
 class RecordingMachines:
     """Machines without Docker; `failing` names calls that raise, `opened` holds back `create`."""
 
+    volumes: RecordingVolumes = field(default_factory=RecordingVolumes)
     calls: list[tuple[str, str]] = field(default_factory=list)
     specs: dict[str, MachineSpec] = field(default_factory=dict)
     admitted: dict[str, list[Ingress]] = field(default_factory=dict)

@@ -348,13 +348,27 @@ def test_each_architecture_gets_a_file_of_its_own(cloud: LocalCloud, instance_id
     assert x86_64 != arm64
 
 
+def test_another_version_is_served_as_soon_as_it_is_laid_into_its_folder(
+    cloud: LocalCloud, instance_id: str
+) -> None:
+    host, path = "artifacts.localcloud.internal", "/k3s/v0.0.2%2Bk3s1/k3s"
+    assert ask(cloud, instance_id, host, "GET", path)[0].status == 404
+    file = cloud.home / "k3s-versions/v0.0.2+k3s1/k3s"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"another")
+    answer, content = ask(cloud, instance_id, host, "GET", path)
+    assert (answer.status, content) == (200, b"another")
+
+
 def test_the_size_is_known_without_a_download(cloud: LocalCloud, instance_id: str) -> None:
     answer, content = ask(cloud, instance_id, "artifacts.localcloud.internal", "HEAD", K3S)
     assert (answer.status, answer.headers["Content-Length"], content) == (200, "4096", b"")
 
 
 def test_nothing_but_this_k3s_is_served(cloud: LocalCloud, instance_id: str) -> None:
-    for path in ("/k3s/v0.0.1/k3s", K3S + "/../../etc/passwd", "/k3s", "/"):
+    (cloud.home / "k3s-versions/v0.0.2").mkdir(parents=True)
+    outside = ("/k3s/../k3s", "/k3s/v0.0.2/k3s", "/k3s/v0.0.2/..", "/k3s/v0.0.2%2F../k3s")
+    for path in ("/k3s/v0.0.1/k3s", K3S + "/../../etc/passwd", "/k3s", "/", *outside):
         answer, _ = ask(cloud, instance_id, "artifacts.localcloud.internal", "GET", path)
         assert answer.status == 404, path
 

@@ -27,8 +27,9 @@ class Leftovers:
 
     names: tuple[str, ...] = ()
 
-    def __init__(self, cloud_id: str, image: str) -> None:
+    def __init__(self, cloud_id: str, image: str, home: Path) -> None:
         assert len(cloud_id) == 8
+        assert home.is_absolute()
 
     def running(self) -> dict[str, int]:
         return dict.fromkeys(self.names, 1)

@@ -21,6 +21,7 @@ import pytest
 
 from localcloud.aws_api.public_images import IMAGES
 from localcloud.machines import ensure_image
+from localcloud.machines.volumes import by_id
 from tests.localcloud.daemon.local_cloud import client
 from tests.localcloud.leftovers import remembered
 
@@ -108,6 +109,28 @@ class Cloud:
         found = self.ec2.describe_instances(InstanceIds=[instance_id])
         return str(found["Reservations"][0]["Instances"][0]["State"]["Name"])
 
+    def volume(self, instance_id: str, **more: Any) -> str:
+        """A new volume of 1 GiB in the instance's zone."""
+        found = self.ec2.describe_instances(InstanceIds=[instance_id])
+        zone = found["Reservations"][0]["Instances"][0]["Placement"]["AvailabilityZone"]
+        made = self.ec2.create_volume(AvailabilityZone=zone, Size=1, VolumeType="gp3", **more)
+        return str(made["VolumeId"])
+
+    def attach(self, volume_id: str, instance_id: str) -> None:
+        self.ec2.attach_volume(VolumeId=volume_id, InstanceId=instance_id, Device="/dev/sdf")
+        until(lambda: self.attachment(volume_id) == "attached")
+
+    def attachment(self, volume_id: str) -> str | None:
+        """The state of the volume's attachment."""
+        (volume,) = self.ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"]
+        return str(volume["Attachments"][0]["State"]) if volume["Attachments"] else None
+
+    def shell(self, instance_id: str, script: str) -> str:
+        """The output of a script in the machine, which succeeds."""
+        code, output = self.inside(instance_id, "sh", "-euc", script)
+        assert code == 0, output
+        return output.strip()
+
     def inside(self, instance_id: str, *words: str) -> tuple[int, str]:
         """Runs a command in the machine."""
         cloud_id = self.home.status()["id"]
@@ -194,6 +217,69 @@ def test_an_instance_boots_its_user_data_and_lives_as_on_ec2(cloud: Cloud) -> No
     assert cloud.home.status()["machines"] == []
 
 
+def test_a_volume_keeps_its_data_from_one_instance_to_the_next(cloud: Cloud) -> None:
+    first, _ = cloud.run()
+    volume = cloud.volume(first, Encrypted=True)
+    device = by_id(volume)
+    cloud.attach(volume, first)
+    assert cloud.shell(first, f"blockdev --getsize64 {device}") == str(1 << 30)
+    cloud.shell(first, f"mkfs.ext4 -q {device}; mount {device} /mnt; echo kept >/mnt/file")
+
+    # Detached while it is mounted, it stays until it no longer is.
+    cloud.ec2.detach_volume(VolumeId=volume)
+    until(lambda: cloud.attachment(volume) == "busy")
+    assert cloud.shell(first, "cat /mnt/file") == "kept"
+    cloud.shell(first, "umount /mnt")
+    until(lambda: cloud.attachment(volume) is None)
+    assert cloud.inside(first, "ls", "/dev/nvme1n1", device)[0] != 0
+
+    cloud.attach(volume, first)
+    cloud.shell(first, f"mount {device} /mnt; echo grown >>/mnt/file")
+    cloud.ec2.modify_volume(VolumeId=volume, Size=2)
+    until(lambda: cloud.shell(first, f"blockdev --getsize64 {device}") == str(2 << 30))
+    # While it is mounted ext4 grows with CAP_SYS_RESOURCE only, which no machine here has.
+    cloud.shell(first, f"umount /mnt; e2fsck -fp {device}; resize2fs {device}; mount {device} /mnt")
+    assert int(cloud.shell(first, "stat -fc %b /mnt")) * 4096 > 1 << 30
+
+    # systemd unmounts it when the instance stops.
+    cloud.ec2.stop_instances(InstanceIds=[first])
+    cloud.becomes(first, "stopped")
+    cloud.ec2.detach_volume(VolumeId=volume)
+    until(lambda: cloud.attachment(volume) is None)
+    assert loop_devices(cloud.home) == {}
+    cloud.ec2.terminate_instances(InstanceIds=[first])
+
+    second, _ = cloud.run()
+    cloud.booted(second)
+    cloud.ec2.stop_instances(InstanceIds=[second])
+    cloud.becomes(second, "stopped")
+    cloud.attach(volume, second)
+    cloud.ec2.start_instances(InstanceIds=[second])
+    cloud.becomes(second, "running")
+    state = cloud.shell(second, f"dumpe2fs -h {device} 2>/dev/null | grep state")
+    assert state.split() == ["Filesystem", "state:", "clean"]
+    cloud.shell(second, f"mount {device} /mnt")
+    assert cloud.shell(second, "cat /mnt/file").split() == ["kept", "grown"]
+
+    began = cloud.began(second)
+    cloud.ec2.reboot_instances(InstanceIds=[second])
+    until(lambda: cloud.began(second) not in (None, began))
+    until(lambda: cloud.inside(second, "test", "-b", device)[0] == 0)
+    cloud.ec2.terminate_instances(InstanceIds=[second])
+    cloud.becomes(second, "terminated")
+    until(lambda: cloud.attachment(volume) is None)
+    cloud.ec2.delete_volume(VolumeId=volume)
+    until(lambda: list((cloud.home.path / "volumes").iterdir()) == [])
+    assert loop_devices(cloud.home) == {}
+
+
+def loop_devices(home: Home) -> dict[str, str]:
+    """The loop devices on files of the cloud, with their files."""
+    listed = ["losetup", "--list", "--noheadings", "--output", "NAME,BACK-FILE"]
+    lines = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.splitlines()
+    return {each.split()[0]: each.split()[1] for each in lines if str(home.path) in each}
+
+
 def test_only_the_ports_of_the_security_group_are_open(cloud: Cloud) -> None:
     instance_id, address = cloud.run()
     cloud.booted(instance_id)
@@ -253,12 +339,17 @@ def test_start_and_stop_may_be_repeated(home: Home) -> None:
 
 def test_what_a_killed_daemon_left_is_removed_by_the_next_start(cloud: Cloud) -> None:
     instance_id, _ = cloud.run()
+    volume = cloud.volume(instance_id)
+    cloud.attach(volume, instance_id)
+    assert len(loop_devices(cloud.home)) == 1
     os.kill(cloud.home.status()["pid"], signal.SIGKILL)
     until(lambda: not cloud.home.status()["running"])
     assert cloud.home.status()["machines"] == [instance_id]
     again = cloud.home.start()
     assert again.returncode == 0
     assert f"left behind by a daemon that died, removed: machine {instance_id}" in again.stderr
+    assert f"removed: volume {volume}" in again.stderr
+    assert loop_devices(cloud.home) == {}
     assert cloud.home.status()["machines"] == []
 
 
@@ -274,7 +365,8 @@ def test_a_port_in_use_is_an_error_with_a_way_out(home: Home) -> None:
 
 
 def test_nothing_is_left_on_the_host(cloud: Cloud) -> None:
-    cloud.run()
+    instance_id, _ = cloud.run()
+    cloud.attach(cloud.volume(instance_id), instance_id)
     cloud_id = cloud.home.status()["id"]
     assert cloud.home.command("stop").returncode == 0
     engine, of_cloud = docker.from_env(), {"label": f"k3s-aws.localcloud={cloud_id}"}
@@ -282,3 +374,5 @@ def test_nothing_is_left_on_the_host(cloud: Cloud) -> None:
     assert engine.networks.list(filters=of_cloud) == []
     rules = subprocess.run(["iptables-save"], capture_output=True, text=True, check=True).stdout
     assert cloud_id not in rules
+    assert loop_devices(cloud.home) == {}
+    assert {file.name for file in cloud.home.path.iterdir()} == {"daemon.log", "lock"}

@@ -20,6 +20,8 @@ class Container:
     archives: list[tuple[str, bytes]] = field(default_factory=list)
     pid: int = 0
     stopped_within: int | None = None
+    responses: list[tuple[int, bytes]] = field(default_factory=list)
+    """Of the commands in it, in their order."""
 
     @property
     def id(self) -> str:
@@ -43,6 +45,10 @@ class Container:
 
     def stop(self, timeout: int) -> None:
         self.pid, self.stopped_within = 0, timeout
+
+    def exec_run(self, words: list[str]) -> tuple[int, bytes]:
+        assert words
+        return self.responses.pop(0)
 
     def remove(self, *, v: bool, force: bool) -> None:
         assert v, "its volumes would stay"

@@ -6,6 +6,7 @@ import io
 import json
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 import docker.errors
 import docker.types
@@ -50,8 +51,8 @@ def bridges(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def machines(engine: Engine) -> Machines:
-    return Machines(CLOUD, "the-image:1")
+def machines(engine: Engine, tmp_path: Path) -> Machines:
+    return Machines(CLOUD, "the-image:1", home=tmp_path)
 
 
 def test_a_machine_is_made_of_the_image_with_its_addresses(
@@ -82,6 +83,8 @@ def test_a_machine_has_what_systemd_and_k3s_need_and_not_the_whole_host(
     assert "SYS_RESOURCE" not in config["cap_add"]
     assert not config.get("privileged")
     assert config["cgroupns"] == "private"
+    # Its volumes are loop devices.
+    assert config["device_cgroup_rules"] == ["b 7:* rmw"]
     assert (config["MaskedPaths"], config["ReadonlyPaths"]) == ([], [])
     # systemd's word for an orderly end.
     assert asked["stop_signal"] == "SIGRTMIN+3"
@@ -89,9 +92,9 @@ def test_a_machine_has_what_systemd_and_k3s_need_and_not_the_whole_host(
 
 
 def test_a_machine_of_the_other_architecture_has_its_own_image_and_stop_signal(
-    engine: Engine,
+    engine: Engine, tmp_path: Path
 ) -> None:
-    machines = Machines(CLOUD, "the-image:1", "the-image-arm64:1")
+    machines = Machines(CLOUD, "the-image:1", "the-image-arm64:1", home=tmp_path)
     machines.create(SPEC)
     machines.create(replace(OTHER, emulated=True))
     assert [
@@ -241,6 +244,19 @@ def test_what_a_machine_lets_in_is_set_in_its_own_namespace(
     assert calls == [(pid, ["iptables-restore", "--wait"], render(rules))]
 
 
+def test_a_command_in_a_machine_gives_its_output_or_its_last_words(
+    machines: Machines, engine: Engine
+) -> None:
+    machines.create(SPEC)
+    engine.containers.made[0].responses = [(0, b"done\n"), (2, b"first\nthe reason\n"), (1, b"")]
+    assert machines.execute("i-1", ["true"]) == "done\n"
+    with pytest.raises(MachineError) as refused:
+        machines.execute("i-1", ["sh", "-c", "exit 2"])
+    assert str(refused.value) == 'machine i-1: "sh" failed: the reason'
+    with pytest.raises(MachineError, match="no message"):
+        machines.execute("i-1", ["false"])
+
+
 def test_a_machine_that_does_not_run_lets_nothing_in(machines: Machines) -> None:
     machines.create(SPEC)
     with pytest.raises(MachineError) as refused:
@@ -248,8 +264,10 @@ def test_a_machine_that_does_not_run_lets_nothing_in(machines: Machines) -> None
     assert str(refused.value) == "machine i-1 does not run"
 
 
-def test_the_machines_of_another_cloud_are_left_alone(machines: Machines, engine: Engine) -> None:
-    theirs = Machines("feedf00d", "the-image:1")
+def test_the_machines_of_another_cloud_are_left_alone(
+    machines: Machines, engine: Engine, tmp_path: Path
+) -> None:
+    theirs = Machines("feedf00d", "the-image:1", home=tmp_path)
     theirs.create(replace(SPEC, network="subnet-ffffffffffffffff"))
     machines.create(OTHER)
     assert machines.all() == {"i-2"}

@@ -31,6 +31,7 @@ from localcloud.machines import (
     sockets,
 )
 from localcloud.machines.root_container import RootContainer, Started
+from localcloud.machines.volumes import by_id
 
 SUBNET = "10.48.0.0/24"
 METADATA = ("169.254.169.254", 80)
@@ -150,6 +151,24 @@ def test_the_process_in_it_ends_with_the_one_that_asked_for_it() -> None:
     theirs.close()
 
 
+@pytest.mark.usefixtures("_not_root")
+def test_a_command_on_files_sees_those_of_the_process_that_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[list[str]] = []
+
+    def run(words: list[str]) -> str:
+        asked.append(words)
+        return ""
+
+    monkeypatch.setattr(commands, "run", run)
+    commands.run_here(["losetup", "--list"])
+    monkeypatch.setattr(commands, "is_root", lambda: True)
+    commands.run_here(["losetup", "--list"])
+    entering = ["nsenter", "-t", str(os.getpid()), "-m", "--"]
+    assert asked == [[*entering, "losetup", "--list"], ["losetup", "--list"]]
+
+
 def test_a_message_may_come_in_pieces() -> None:
     ours, theirs = socket.socketpair()
     body = b'{"do": "run"}'
@@ -175,6 +194,9 @@ def test_the_container_is_given_what_the_work_needs_and_not_the_whole_host() -> 
     assert "--privileged" not in words
     assert "--network host --pid host" in joined
     assert {"--cap-add=NET_ADMIN", "--cap-add=SYS_ADMIN"} <= set(words)
+    # Of the host's devices, loop devices alone.
+    rules = {each for each in words if each.startswith("--device-cgroup-rule=")}
+    assert rules == {"--device-cgroup-rule=b 7:* rmw", "--device-cgroup-rule=c 10:237 rmw"}
     seen = [word.removeprefix("--volume=") for word in words if word.startswith("--volume=")]
     writable = [each for each in seen if not each.endswith(":ro")]
     temporary = tempfile.gettempdir()
@@ -233,10 +255,10 @@ def test_the_image_is_made_of_debians_packages_by_the_container(
 
 @pytest.mark.localcloud
 @pytest.mark.usefixtures("_not_root")
-def test_a_machine_lives_without_root(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_lives_without_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     container = RootContainer()
     monkeypatch.setattr(root_container, "_container", container)
-    machines = Machines("0badc0de", ensure_image(print))
+    machines = Machines("0badc0de", ensure_image(print), home=tmp_path)
     machines.remove_everything()
     spec = MachineSpec(
         instance_id="without-root",
@@ -259,9 +281,12 @@ def test_a_machine_lives_without_root(monkeypatch: pytest.MonkeyPatch) -> None:
             listening = commands.inside(pid, ["ss", "-ltn"])
             assert "169.254.169.254:80" in listening
             assert "--dport 22" in commands.inside(pid, ["iptables-save"])
+            machines.volumes.attach("without-root", "vol-0", 1)
+            size = ["blockdev", "--getsize64", by_id("vol-0")]
+            assert machines.execute("without-root", size) == f"{1 << 30}\n"
     finally:
         removed = machines.remove_everything()
-    assert "machine without-root" in removed
+    assert {"machine without-root", "volume vol-0"} <= set(removed)
     assert "chain K3SAWS-0badc0de" in removed
     assert machines.remove_everything() == []
     container.close()

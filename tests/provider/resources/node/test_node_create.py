@@ -257,6 +257,27 @@ def test_a_machine_set_up_by_an_older_node_configuration_is_set_up_again(
     assert outputs["bootReport"]["phases"][0]["seconds"] == 0.5
 
 
+def test_a_boot_that_failed_with_an_older_node_configuration_is_repeated_with_ours(
+    machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    done = report("done", ("datastore", 0.5))
+    machine.will_report_after_boot(done, done)
+    machine.will_report(
+        report("running", ("download-k3s", None)),
+        report("failed", ("datastore", 1.0), cause="this machine has none"),
+        done,
+    )
+    api.nodes[NAME] = node(NAME)
+    newer = copy.deepcopy(NODE_CONFIG)
+    newer["own"]["dataVolume"] = "vol-0123456789abcdef0"
+
+    with plugin(FastClock(), BOOT_PROGRAM) as rpc:
+        _, outputs = rpc.create(NODE, node_inputs(nodeConfig=newer))
+
+    assert outputs["bootReport"]["state"] == "done"
+    assert machine_files.has_config(machine.content_of("etc/k3s-aws/node.json"), newer)
+
+
 def test_the_report_of_the_instance_before_is_not_taken_for_ours(
     rpc: Rpc, machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
 ) -> None:

@@ -37,6 +37,8 @@ def test_a_node_is_cordoned_then_drained_then_removed(
         f"GET {PATH}",
         "GET /api/v1/pods",
         f"DELETE {PATH}",
+        f"GET {PATH}",
+        f"DELETE {PATH}",
     ]
     assert api.nodes == {}
     assert rpc.reported.warnings == []
@@ -44,7 +46,73 @@ def test_a_node_is_cordoned_then_drained_then_removed(
         f"{NAME}: cordon",
         f"{NAME}: drain, 1 pods left",
         f"{NAME}: delete the Node object",
+        f"{NAME}: stop k3s",
     ]
+    assert machine.systemctl_calls == ["stop k3s-agent"]
+
+
+def test_a_node_that_k3s_registers_again_before_it_is_stopped_is_deleted_again(
+    rpc: Rpc, api: FakeApi, machine: FakeMachine, node_inputs: MakeInputs
+) -> None:
+    api.nodes[NAME] = node(NAME)
+    registered: list[int] = []
+
+    def register(calls: int) -> None:
+        if machine.systemctl_calls and not registered:
+            api.nodes[NAME] = node(NAME)
+            registered.append(calls)
+
+    api.before_answer = register
+    rpc.delete(NODE, node_inputs())
+
+    assert len(registered) == 1
+    assert api.nodes == {}
+
+
+def test_k3s_runs_until_its_etcd_member_is_removed(
+    rpc: Rpc, api: FakeApi, machine: FakeMachine, node_inputs: MakeInputs
+) -> None:
+    """k3s removes it while the Node that is deleted has a finalizer."""
+    api.nodes[NAME] = node(NAME)
+    api.finalized_after = 3
+    stopped: list[bool] = []
+
+    def look(calls: int) -> None:
+        stopped.append(bool(machine.systemctl_calls))
+
+    api.before_answer = look
+    rpc.delete(NODE, node_inputs(role="server"))
+
+    assert machine.systemctl_calls == ["stop k3s"]
+    reads = [call for call in api.calls if call == f"GET {PATH}"]
+    assert len(reads) > 3
+    assert stopped == [False] * (len(stopped) - 1) + [True]
+    assert api.nodes == {}
+
+
+def test_a_machine_that_is_gone_delays_nothing_and_is_no_warning(
+    rpc: Rpc, api: FakeApi, machine: FakeMachine, node_inputs: MakeInputs
+) -> None:
+    api.nodes[NAME] = node(NAME)
+    inputs = node_inputs()
+    with socket.socket() as gone:
+        gone.bind(("127.0.0.1", 0))
+        rpc.delete(NODE, {**inputs, "ssh": {**inputs["ssh"], "port": gone.getsockname()[1]}})
+
+    assert api.nodes == {}
+    assert rpc.reported.warnings == []
+    assert machine.connections == 0
+
+
+def test_a_machine_without_ssh_is_not_connected_to(
+    rpc: Rpc, api: FakeApi, machine: FakeMachine, node_inputs: MakeInputs
+) -> None:
+    api.nodes[NAME] = node(NAME)
+    inputs = node_inputs()
+
+    rpc.delete(NODE, {**inputs, "ssh": {**inputs["ssh"], "enabled": False}})
+
+    assert api.nodes == {}
     assert machine.connections == 0
 
 
@@ -88,10 +156,45 @@ def test_a_disruption_budget_that_never_allows_ends_with_a_warning(
 
     assert api.nodes == {}
     assert rpc.reported.warnings == [
-        f'node "{NAME}" was removed with 1 pods on it after 10 s of draining: default/web\n'
-        "    a disruption budget or a long shutdown kept them; raise drainSeconds to give them "
-        "more time"
+        f'node "{NAME}" was removed with 1 pods on it after 10 s of draining:\n'
+        "    default/web: The disruption budget web needs 1 healthy pods and has 1 currently\n"
+        "    raise drainSeconds to give them more time, or change what keeps them"
     ]
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (500, "This pod has more than one PodDisruptionBudget, which is not supported."),
+        (403, "unable to create new content in namespace default because it is being terminated"),
+    ],
+)
+def test_a_pod_that_can_never_be_evicted_does_not_leave_the_node_behind(
+    rpc: Rpc, api: FakeApi, node_inputs: MakeInputs, status: int, message: str
+) -> None:
+    api.nodes[NAME] = node(NAME)
+    api.pods = {"web": pod("web"), "other": pod("other")}
+    api.refused["web"] = (status, message)
+
+    rpc.delete(NODE, node_inputs(drainSeconds=10))
+
+    assert api.nodes == {}
+    (warning,) = rpc.reported.warnings
+    assert f"    default/web: the API responds {status} " in warning
+    assert message in warning
+    assert "other" not in warning
+
+
+def test_many_pods_that_stay_are_counted(rpc: Rpc, api: FakeApi, node_inputs: MakeInputs) -> None:
+    api.nodes[NAME] = node(NAME)
+    api.pods = {f"web-{number}": pod(f"web-{number}") for number in range(7)}
+    api.stuck = set(api.pods)
+
+    rpc.delete(NODE, node_inputs(drainSeconds=5))
+
+    (warning,) = rpc.reported.warnings
+    assert "with 7 pods on it" in warning
+    assert "    default/web-4: evicted, it has not terminated yet\n    and 2 more\n" in warning
 
 
 def test_pods_on_a_node_that_is_not_ready_are_not_waited_for(

@@ -104,9 +104,10 @@ def test_a_boot_program_that_fails_is_an_error_with_its_cause(
         rpc.update(NODE, {**old, **COMPUTED}, old, new)
 
     assert caught.value.code == "FAILED_PRECONDITION"
-    assert f'agent "{NAME}" (127.0.0.1) failed to boot in configure: unknown key' in str(
-        caught.value
-    )
+    assert (
+        f'the upgrade of agent "{NAME}" (127.0.0.1) from k3s v1.36.5+k3s1 to v1.36.6+k3s1 failed '
+        "in configure: unknown key\n"
+    ) in str(caught.value)
 
 
 def test_what_a_failed_change_left_is_changed_back(
