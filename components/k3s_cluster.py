@@ -115,9 +115,7 @@ class K3sCluster(pulumi.ComponentResource):
             if self._backups
             else None
         )
-        self._volumes = {
-            node.suffix: self._create_volume(node) for node in cluster.nodes_of(cluster.servers)
-        }
+        self._volumes = {node.suffix: self._create_volume(node) for node in self._servers()}
         self._roles = MachineRoles(
             name,
             cluster,
@@ -193,6 +191,11 @@ class K3sCluster(pulumi.ComponentResource):
             self._child,
         )
 
+    def _create_volume(self, node: Node) -> aws.ebs.Volume:
+        name = f"{self._name}-{node.suffix}"
+        cluster = self._args.cluster
+        return data_volume.create(name, cluster, node, self._parameters.tags, self._child)
+
     def _create_endpoint(self) -> endpoint.Endpoint:
         return endpoint.create(
             self._name,
@@ -207,11 +210,6 @@ class K3sCluster(pulumi.ComponentResource):
 
     def _servers(self) -> tuple[Node, ...]:
         return self._args.cluster.nodes_of(self._args.cluster.servers)
-
-    def _create_volume(self, node: Node) -> aws.ebs.Volume:
-        name = f"{self._name}-{node.suffix}"
-        cluster = self._args.cluster
-        return data_volume.create(name, cluster, node, self._parameters.tags, self._child)
 
     def _grant_access(self) -> Access:
         authority = self._credentials.authority
@@ -259,17 +257,17 @@ class K3sCluster(pulumi.ComponentResource):
         return Datastore(
             self._name,
             DatastoreArgs(
-                storage_id=(
-                    ETCD
-                    if self._args.cluster.has_etcd
-                    else self._volumes[self._args.cluster.nodes[0].suffix].id
-                ),
+                storage_id=self._storage_id(),
                 first_server=server.node,
                 record_name=parameters.datastore(self._args.cluster),
                 tags=self._parameters.tags,
             ),
             self._child,
         )
+
+    def _storage_id(self) -> pulumi.Input[str]:
+        cluster = self._args.cluster
+        return ETCD if cluster.has_etcd else self._volumes[cluster.nodes[0].suffix].id
 
     def _existing(self, pool: PoolPlan) -> pulumi.Output[int]:
         return self._args.existing_machines.apply(lambda counts: counts.get(pool.name, 0))

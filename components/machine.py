@@ -131,20 +131,18 @@ class Machine(pulumi.ComponentResource):
         if args.cluster.k3s.drain_on_upgrade:
             # Left out otherwise: an existing node would have a change that changes nothing.
             inputs["drainOnUpgrade"] = True
+        depends_on = [*args.access.endpoint_ready]
+        if args.data_volume is not None:
+            # The node goes first: it is drained while k3s still has its datastore.
+            depends_on.append(self._attach(name, args.data_volume))
         reached = pulumi.ResourceOptions(
             parent=self,
-            depends_on=args.access.endpoint_ready,
+            depends_on=depends_on,
             deleted_with=args.access.authority,
             # etcd refuses a new member at the address of one that is still there, and k3s removes
             # a member when its Node is deleted.
             delete_before_replace=args.node.role == "server" and args.cluster.has_etcd,
         )
-        if args.data_volume is not None:
-            attachment = self._attach(name, args.data_volume)
-            # The node goes first: it is drained while k3s still has its datastore.
-            reached = pulumi.ResourceOptions.merge(
-                reached, pulumi.ResourceOptions(depends_on=[attachment])
-            )
         self.node = plugin.Node(name, inputs, pulumi.ResourceOptions.merge(node_opts, reached))
         self.summary = self._summarize(args)
         self.register_outputs({"instanceId": self.instance.id, "nodeName": self.node.nodeName})

@@ -1,4 +1,4 @@
-"""Whether this server has the data of the cluster, joins others that have it, or creates it."""
+"""Whether this server has the data of the cluster, joins others that have it, or may create it."""
 
 from __future__ import annotations
 
@@ -60,8 +60,6 @@ def require(machine: Machine) -> None:
     elif holder:
         raise BootError(
             f"{holder} has the cluster's data by {node.datastore_parameter}, this machine has none"
-            if holder != node.data_volume
-            else f"{holder} is empty, and has the cluster's data by {node.datastore_parameter}"
         )
     else:
         raise BootError("this server may not create the cluster, and has no other server to join")

@@ -24,7 +24,7 @@ class Node:
     The node configuration, /etc/k3s-aws/node.json, whose fields cluster/machine_files.py declares.
 
     `server_urls` are the servers that this machine can join, without itself; `public_ip` is None on
-    a private machine, and `data_volume` empty on an agent.
+    a private machine. `data_volume` is empty on an agent.
     """
 
     role: str

@@ -15,7 +15,7 @@ KEPT = 3
 
 def is_needed(machine: Machine) -> bool:
     """Whether the version changes; one is there when an interrupted change goes on."""
-    changes = data_version.of_data(machine) != machine.node.k3s["version"]
+    changes = data_version.of_data(machine) not in ("", machine.node.k3s["version"])
     return datastore.exists(machine) and changes and not start.marker(machine).exists()
 
 

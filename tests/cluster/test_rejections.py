@@ -63,8 +63,9 @@ def test_what_loses_the_datastore_of_one_server_is_rejected_unless_it_is_allowed
         assert "set cluster.allowDataLoss to true for this update, and remove it" in each.fix
     allowed = plan(before, {**after, "allowDataLoss": True})
     assert allowed.rejections == ()
-    losses = [each.path for each in allowed.consequences if each.kind == Kind.DATA_LOSS]
-    assert losses == paths
+    losses = [each for each in allowed.consequences if each.kind == Kind.DATA_LOSS]
+    assert [each.path for each in losses] == paths
+    assert {each.fix.partition(",")[0] for each in losses} <= {"back up first what has to stay"}
 
 
 def test_a_server_whose_datastore_is_on_its_root_volume_is_not_replaced() -> None:
