@@ -84,3 +84,4 @@ def _rejections_of_data(before: Record, after: Record, pairs: Sequence[Pair]) ->
     old, new = (each.node_keys.get(rejections.VERSION) for each in (before, after))
     yield from rejections.check_release(old, new)
     yield from rejections.check_data_volumes(pairs)
+    yield from rejections.check_rotation(before, after, pairs)

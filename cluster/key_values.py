@@ -28,8 +28,7 @@ def of_every_node(cluster: Cluster) -> dict[str, Any]:
 
 def of_pool(cluster: Cluster, pool: NodePool) -> dict[str, Any]:
     """What of the configuration reaches the nodes of a pool besides, by key."""
-    own = _of_endpoint(cluster) if pool.role == "server" else {}
-    return {**own, **_of_role(cluster, pool), **_of_pool(pool)}
+    return {**_of_role(cluster, pool), **_of_pool(pool)}
 
 
 def _of_endpoint(cluster: Cluster) -> dict[str, Any]:
@@ -92,6 +91,7 @@ def _of_role(cluster: Cluster, pool: NodePool) -> dict[str, Any]:
         **shared,
         **{f"{path}.components.{name}": False for name in k3s.disabled},
         f"{path}.secretsEncryption": k3s.secrets_encryption,
+        **_of_endpoint(cluster),
         "cluster.backup.everyHours": cluster.backup.every_hours if cluster.backup else None,
         "cluster.manifests": [each for each in cluster.manifests if not each.of_chart],
         "cluster.charts": [each for each in cluster.manifests if each.of_chart],

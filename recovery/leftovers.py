@@ -67,9 +67,9 @@ KINDS: Mapping[str, Callable[[Client, Inputs], Iterator[Leftover]]] = {
 REPEATABLE = {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
     "aws:s3/bucketObjectv2:BucketObjectv2",
+    "aws:ec2/volumeAttachment:VolumeAttachment",
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:lb/targetGroupAttachment:TargetGroupAttachment",
-    "aws:ec2/volumeAttachment:VolumeAttachment",
 }
 """Types whose creation the next update repeats with the same effect."""

@@ -79,13 +79,15 @@ def _install_authority(machine: Machine) -> None:
 
 
 FILES = (
+    # Of a machine whose data may be moved to a volume next; that of a new one is on a volume.
+    Phase("version", data_version.require, datastore.exists),
     Phase("manifests", manifests.download, manifests.are_configured),
     Phase("backups", backups.install, backups.are_configured),
     Phase("data-volume", volume.mount, lambda machine: bool(machine.node.data_volume)),
 )
 CHECKS = (
     Phase("datastore", datastore.require),
-    Phase("version", data_version.require),
+    Phase("version", data_version.require, lambda machine: not start.hash_file(machine).exists()),
     Phase("snapshot", snapshot.save, snapshot.is_needed),
 )
 START = (Phase("start-k3s", start_k3s), Phase("node-ready", readiness.wait_for_node))

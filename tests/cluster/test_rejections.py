@@ -244,3 +244,25 @@ def test_everything_that_is_rejected_is_found_at_once() -> None:
         Kind.LOWERED_NUMBER,
         Kind.SSH_DISABLED,
     }
+
+
+def test_a_server_is_not_replaced_while_its_join_token_changes() -> None:
+    rotated = {"rotation": {"joinTokens": 2}}
+    rejected = plan({}, {"image": {"generation": 2}, **rotated})
+    assert [(each.kind, str(each)) for each in rejected.rejections] == [
+        (
+            Kind.CONFLICT,
+            "cluster.rotation.joinTokens: must not change together with what replaces "
+            '"demo-servers-0", whose next machine could not open the datastore\n'
+            "    rotate in one update, and replace in the next",
+        )
+    ]
+    pool = {"name": "a", "image": {"generation": 2}}
+    allowed: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({}, rotated),
+        ({}, {"image": {"generation": 2}}),
+        ({"pools": [{"name": "a"}]}, {"pools": [pool], **rotated}),
+        # Its datastore is a new one.
+        ({}, {"k3s": {"secretsEncryption": False}, "allowDataLoss": True, **rotated}),
+    ]
+    assert [plan(*each).rejections for each in allowed] == [()] * len(allowed)

@@ -22,6 +22,7 @@ NOT_FOR_OPERATORS = {
     "bench/plain/__main__.py",
     "cloud-init/backup.py",
     "cloud-init/boot/__main__.py",
+    "cloud-init/boot/drain.py",
     "provider/__main__.py",
     "tests/localcloud/probe.py",
 }
