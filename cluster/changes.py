@@ -48,7 +48,7 @@ def plan_changes(before: Record | None, after: Record) -> Plan:
         deleted=tuple(each.name for suffix, each in old.items() if suffix not in new),
         nodes=tuple(pair.change for pair in pairs),
         keys=tuple(keys),
-        consequences=(*(losses if allowed else ()), *_consequences(after, pairs, losses)),
+        consequences=tuple(_consequences(after, pairs, losses)),
         rejections=(
             *(() if allowed else losses),
             *(() if allowed and losses else _rejections_of_data(before, after, pairs)),
@@ -62,6 +62,8 @@ def plan_changes(before: Record | None, after: Record) -> Plan:
 def _consequences(
     after: Record, pairs: Sequence[Pair], losses: Sequence[Problem]
 ) -> Iterator[Problem]:
+    if after.data_loss_allowed:
+        yield from map(data_loss.as_warning, losses)
     key = "cluster.k3s.flannelBackend"
     if any(key in pair.effects for pair in pairs):
         yield Problem(
@@ -82,3 +84,4 @@ def _rejections_of_data(before: Record, after: Record, pairs: Sequence[Pair]) ->
     old, new = (each.node_keys.get(rejections.VERSION) for each in (before, after))
     yield from rejections.check_release(old, new)
     yield from rejections.check_data_volumes(pairs)
+    yield from rejections.check_rotation(before, after, pairs)

@@ -15,6 +15,7 @@ from cluster import k3s_flags
 from cluster.errors import Kind
 from cluster.reading import (
     checks,
+    endpoint,
     identities,
     ingress,
     k3s,
@@ -65,6 +66,7 @@ def _check_together(top: Section, spec: ClusterSpec) -> None:
     passed = settings.read(top, spec)
     prefix = k3s_values.node_prefix(spec, passed)
     network.check_room(top["network"], spec.all_pools, spec.network, prefix)
+    network.check_zones(top["network"], spec)
     ingress.check_rules(top["network"], spec)
     k3s_values.check(spec, passed)
     listeners.check(spec, passed)
@@ -80,14 +82,17 @@ def _read(top: Section, stack: str, read_file: manifests.ReadFile) -> ClusterSpe
     image = pools.read_image(top["image"], None)
     applied = manifests.read(top, wanted, read_file)
     allowed = identities.read(top, name)
+    servers = pools.read_servers(top["servers"], image, minor)
+    ranges = network.read(top["network"], wanted, agents=bool(top["pools"]))
     identities.check_charts(top, allowed, applied)
     return ClusterSpec(
         name=name,
         stack=stack,
         k3s=wanted,
-        servers=pools.read_servers(top["servers"], image, minor),
+        servers=servers,
         pools=pools.read_pools(top, image, minor),
-        network=network.read(top["network"], wanted, agents=bool(top["pools"])),
+        network=ranges,
+        endpoint=endpoint.read(top["endpoint"], ranges, servers.count),
         node_deadline_seconds=top["nodeDeadlineSeconds"],
         drain_seconds=top["drainSeconds"],
         manifests=applied,

@@ -8,6 +8,7 @@ Several servers are replaced one by one, and each new one joins the others.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from cluster.errors import Kind, Problem
 from cluster.node_changes import OF_THE_DATASTORE, Pair
@@ -20,6 +21,7 @@ WAY = (
     "take the change back; or back up what has to stay, set cluster.allowDataLoss to true for this "
     "update, and remove it afterwards"
 )
+_ALLOWED = "back up first what has to stay, and remove cluster.allowDataLoss afterwards"
 _ANOTHER_CLUSTER = "take the change back; or move what runs to a cluster in another stack"
 
 
@@ -36,6 +38,11 @@ def losses(before: Record, after: Record, pairs: Sequence[Pair]) -> tuple[Proble
         what = f'replaces "{first.change.name}", whose root volume has the datastore'
         return (_loss(first.change.keys[0], f"{what}: all Kubernetes objects would be lost"),)
     return ()
+
+
+def as_warning(loss: Problem) -> Problem:
+    """The loss where it is allowed."""
+    return replace(loss, fix=_ALLOWED)
 
 
 def _of_values(before: Record, after: Record, server: Pair) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ name, the paths of the token files.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from cluster import defaults
@@ -20,15 +21,19 @@ _SWITCHES = {
 }
 
 
-def of(cluster: Cluster, pool: NodePool) -> dict[str, Any]:
-    """The configuration of the pool's nodes; a key of the pool comes before one of its role."""
+def of(cluster: Cluster, pool: NodePool, names: Sequence[str]) -> dict[str, Any]:
+    """
+    The configuration of the pool's nodes; a key of the pool comes before one of its role.
+
+    `names` are those in the servers' certificates besides their own addresses.
+    """
     passed = {**cluster.k3s.keys_of(pool.role), **pool.k3s}
     if pool.role == "agent":
         return passed
     # The boot program puts the server's own addresses before these.
-    names = _listed(passed.pop("tls-san", []))
+    listed = list(dict.fromkeys([*names, *_listed(passed.pop("tls-san", []))]))
     return {
-        **({"tls-san": names} if names else {}),
+        **({"tls-san": listed} if listed else {}),
         "write-kubeconfig-mode": "0600",
         **_features(cluster),
         **_ranges(cluster),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster import releases
+from cluster import endpoint, releases
 from cluster.model import Cluster, NodePool
 from cluster.spec import TAG_PREFIX
 
@@ -17,6 +17,8 @@ def of_every_node(cluster: Cluster) -> dict[str, Any]:
     """What of the configuration reaches every node, by key."""
     return {
         "cluster.name": cluster.name,
+        # Each machine has the addresses of all servers.
+        "cluster.servers.count": cluster.servers.count,
         **_of_k3s(cluster),
         **{f"cluster.rotation.{key}": each for key, each in _rotation(cluster).items()},
         **{f"cluster.proxy.{key}": each for key, each in _proxy(cluster).items()},
@@ -27,6 +29,17 @@ def of_every_node(cluster: Cluster) -> dict[str, Any]:
 def of_pool(cluster: Cluster, pool: NodePool) -> dict[str, Any]:
     """What of the configuration reaches the nodes of a pool besides, by key."""
     return {**_of_role(cluster, pool), **_of_pool(pool)}
+
+
+def _of_endpoint(cluster: Cluster) -> dict[str, Any]:
+    """What changes the name in the certificates of the servers."""
+    wanted, path = cluster.endpoint, "cluster.endpoint"
+    named = bool(endpoint.certificate_names(cluster, ""))
+    return {
+        f"{path}.type": wanted.type,
+        f"{path}.internal": (named and wanted.type != "dnsName" and wanted.internal) or None,
+        f"{path}.hostname": wanted.hostname,
+    }
 
 
 def _rotation(cluster: Cluster) -> dict[str, int]:
@@ -78,6 +91,7 @@ def _of_role(cluster: Cluster, pool: NodePool) -> dict[str, Any]:
         **shared,
         **{f"{path}.components.{name}": False for name in k3s.disabled},
         f"{path}.secretsEncryption": k3s.secrets_encryption,
+        **_of_endpoint(cluster),
         "cluster.backup.everyHours": cluster.backup.every_hours if cluster.backup else None,
         "cluster.manifests": [each for each in cluster.manifests if not each.of_chart],
         "cluster.charts": [each for each in cluster.manifests if each.of_chart],
@@ -129,6 +143,7 @@ def of_no_node(cluster: Cluster) -> dict[str, Any]:
         "cluster.network.sshAllowedCidrs": cluster.network.ssh_allowed_cidrs,
         "cluster.network.callerAddressUrl": cluster.network.caller_address_url,
         "cluster.network.ingress": cluster.network.ingress,
+        "cluster.endpoint.route53ZoneId": cluster.endpoint.zone_id,
         "cluster.identities": cluster.identities,
         **_of_backup(cluster),
         "cluster.adminKubeconfig": cluster.admin_kubeconfig,

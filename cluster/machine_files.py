@@ -72,7 +72,7 @@ class Backup(TypedDict):
 
 
 class Join(TypedDict):
-    """The servers that an agent joins: the first that is ready and has our authority."""
+    """The servers that a machine joins: the first that is ready and has our authority."""
 
     urls: list[str]
 
@@ -94,6 +94,7 @@ class PoolPart(TypedDict):
     """registries.yaml without its passwords."""
     manifests: NotRequired[dict[str, Manifest]]
     join: NotRequired[Join]
+    """On agents, and on servers where there are several: of all servers, the machine's own too."""
     drainSeconds: NotRequired[int]
     """On agents: how long pods may take to leave the node before its machine stops."""
     backup: NotRequired[Backup]

@@ -6,10 +6,13 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
+from typing import Literal
 
-from cluster.spec import NODES, ClusterSpec, Ingress, NetworkSpec, Role
+from cluster.spec import NODES, ClusterSpec, Ingress, Role
 
 API_PORT = 6443
+# https://docs.k3s.io/installation/requirements#inbound-rules-for-k3s-nodes
+_ETCD_PORTS = (2379, 2380)
 SUBNET_PREFIX = 20
 SMALLEST_SUBNET_PREFIX = 28
 # EC2 keeps the first four addresses and the last one of a subnet to itself.
@@ -28,25 +31,29 @@ _TUNNELS = {"vxlan": ("vxlan", 8472), "wireguard-native": ("wireguard", 51820)}
 
 ROLES: tuple[Role, ...] = ("server", "agent")
 
+LOAD_BALANCER: Literal["load balancer"] = "load balancer"
+Group = Role | Literal["load balancer"]
+"""Whose security group it is: the machines' of a role, or the load balancer's."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class IngressRule:
-    """What the machines of `role` let in: from a CIDR, or from the machines of another role."""
+    """What a group lets in: from a CIDR, or from the machines or load balancer of another."""
 
     name: str
-    role: Role
+    group: Group
     description: str
     protocol: str
     from_port: int | None
     to_port: int | None
     cidr: str | None = None
-    source_role: Role | None = None
+    source_group: Group | None = None
 
     @property
     def key(self) -> tuple[object, ...]:
         """What EC2 identifies the rule of a group by."""
-        source = self.cidr or self.source_role
-        return (self.role, self.protocol, self.from_port, self.to_port, source)
+        source = self.cidr or self.source_group
+        return (self.group, self.protocol, self.from_port, self.to_port, source)
 
 
 def subnet_cidrs(vpc_cidr: IPv4Network, number: int) -> tuple[IPv4Network, ...]:
@@ -89,7 +96,7 @@ def rules(cluster: ClusterSpec) -> tuple[IngressRule, ...]:
 
 def own_rules(cluster: ClusterSpec) -> tuple[IngressRule, ...]:
     """The rules without those of `network.ingress`."""
-    return (*_from_outside(cluster.network), *_between_nodes(cluster), *_for_k3s_keys(cluster))
+    return (*_from_outside(cluster), *_between_nodes(cluster), *_for_k3s_keys(cluster))
 
 
 def opened(ingress: Ingress) -> Iterator[IngressRule]:
@@ -125,37 +132,41 @@ def _opened(
     return replace(rule, description=f"{label} from {cidr or f'the {source}s'}")
 
 
-def _from_outside(ranges: NetworkSpec) -> Iterator[IngressRule]:
+def _from_outside(cluster: ClusterSpec) -> Iterator[IngressRule]:
+    ranges = cluster.network
+    balanced = cluster.endpoint.type == "loadBalancer"
     for cidr in ranges.api_allowed_cidrs:
-        yield _from_cidr("server", "api", API_PORT, cidr)
+        yield _from_cidr(LOAD_BALANCER if balanced else "server", "api", API_PORT, cidr)
+    if balanced:
+        yield _from_group("server", "api", "tcp", (API_PORT, API_PORT), LOAD_BALANCER)
     for role in ROLES:
         for cidr in ranges.ssh_allowed_cidrs:
             yield _from_cidr(role, "ssh", 22, cidr)
 
 
-def _from_cidr(role: Role, service: str, port: int, cidr: str) -> IngressRule:
+def _from_cidr(role: Group, service: str, port: int, cidr: str) -> IngressRule:
     return _rule(role, service, "tcp", (port, port), cidr=cidr)
 
 
 def _rule(
-    role: Role,
+    group: Group,
     service: str,
     protocol: str,
     ports: tuple[int, int],
     *,
     cidr: str | None = None,
-    source: Role | None = None,
+    source: Group | None = None,
 ) -> IngressRule:
     origin = cidr.replace(".", "-").replace("/", "-") if cidr else f"{source}s"
     return IngressRule(
-        name=f"{role}-{service}-{origin}",
-        role=role,
+        name=f"{group}-{service}-{origin}".replace(" ", "-"),
+        group=group,
         description=f"{service} from {cidr or f'the {source}s'}",
         protocol=protocol,
         from_port=ports[0],
         to_port=ports[1],
         cidr=cidr,
-        source_role=source,
+        source_group=source,
     )
 
 
@@ -166,7 +177,9 @@ def source_dest_check(cluster: ClusterSpec) -> bool:
 
 def _between_nodes(cluster: ClusterSpec) -> Iterator[IngressRule]:
     for source in ROLES:
-        yield _from_role("server", "api", "tcp", API_PORT, source)
+        yield _from_group("server", "api", "tcp", (API_PORT, API_PORT), source)
+    if cluster.has_etcd:
+        yield _from_group("server", "etcd", "tcp", _ETCD_PORTS, "server")
     backend = cluster.k3s.flannel_backend
     for role in ROLES:
         if backend == "host-gw":
@@ -179,26 +192,28 @@ def _between_nodes(cluster: ClusterSpec) -> Iterator[IngressRule]:
                 continue
             if backend in _TUNNELS:
                 name, port = _TUNNELS[backend]
-                yield _from_role(role, name, "udp", port, source)
-            yield _from_role(role, "kubelet", "tcp", 10250, source)
+                yield _from_group(role, name, "udp", (port, port), source)
+            yield _from_group(role, "kubelet", "tcp", (10250, 10250), source)
 
 
 def _all_from(role: Role, what: str, cidr: str | None, source: Role | None) -> IngressRule:
     origin = cidr or f"the {source}s"
     return IngressRule(
         name=f"{role}-{what}" + (f"-{source}s" if source else ""),
-        role=role,
+        group=role,
         description=f"everything from {origin}",
         protocol="-1",
         from_port=None,
         to_port=None,
         cidr=cidr,
-        source_role=source,
+        source_group=source,
     )
 
 
-def _from_role(role: Role, service: str, protocol: str, port: int, source: Role) -> IngressRule:
-    return _rule(role, service, protocol, (port, port), source=source)
+def _from_group(
+    group: Group, service: str, protocol: str, ports: tuple[int, int], source: Group
+) -> IngressRule:
+    return _rule(group, service, protocol, ports, source=source)
 
 
 def _for_k3s_keys(cluster: ClusterSpec) -> Iterator[IngressRule]:

@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cluster import backup, bucket, k3s_config, machine_files, network, parameters, proxy
+from cluster import (
+    backup,
+    bucket,
+    endpoint,
+    k3s_config,
+    machine_files,
+    network,
+    parameters,
+    proxy,
+)
 from cluster.machine_files import Manifest, NodeConfig, OwnPart, PoolPart
 from cluster.model import Cluster, Node
 from cluster.spec import Role
@@ -29,6 +38,7 @@ class NodeContext:
     """What is known once the cluster's other resources exist."""
 
     server_private_ips: tuple[str, ...]
+    endpoint_host: str
     bucket: str | None = None
     backup_bucket: str | None = None
     registry_auth: bool = False
@@ -54,7 +64,9 @@ def longest(cluster: Cluster) -> Iterator[tuple[Role, str]]:
     """The role and node.json of a machine of each pool, with the longest values it can get."""
     address = "255.255.255.255"
     context = NodeContext(
-        server_private_ips=(address,),
+        server_private_ips=(address,) * cluster.servers.count,
+        # That of a load balancer; nothing else comes close.
+        endpoint_host=cluster.endpoint.hostname or "h" * 80,
         bucket="b" * 63 if bucket.needed(cluster) else None,
         backup_bucket="b" * 63,
         registry_auth=True,
@@ -81,7 +93,9 @@ def _pool(cluster: Cluster, node: Node, context: NodeContext) -> PoolPart:
         "taints": [
             {"key": each.key, "value": each.value, "effect": each.effect} for each in pool.taints
         ],
-        "config": k3s_config.of(cluster, pool),
+        "config": k3s_config.of(
+            cluster, pool, endpoint.certificate_names(cluster, context.endpoint_host)
+        ),
         "parameters": parameters.shared(cluster, node.role, registries=context.registry_auth),
     }
     if cluster.k3s.registries or context.registry_auth:
@@ -90,9 +104,11 @@ def _pool(cluster: Cluster, node: Node, context: NodeContext) -> PoolPart:
         content["k3s"]["environment"] = variables
     if node.role == "agent":
         content["drainSeconds"] = cluster.drain_seconds
+    if node.role == "agent" or cluster.has_etcd:
         content["join"] = {
             "urls": [f"https://{each}:{network.API_PORT}" for each in context.server_private_ips]
         }
+    if node.role == "agent":
         return content
     content["datastoreParameter"] = parameters.datastore(cluster)
     if backups := backup.configured(cluster, context.backup_bucket):

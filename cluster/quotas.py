@@ -31,6 +31,13 @@ class Quota:
 
 ADDRESSES = Quota(service="ec2", code="L-0263D0A3", name="EC2-VPC Elastic IPs", default=5)
 VPCS = Quota(service="vpc", code="L-F678F1CE", name="VPCs per Region", default=5)
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-limits.html
+LOAD_BALANCERS = Quota(
+    service="elasticloadbalancing",
+    code="L-69A177A2",
+    name="Network Load Balancers per Region",
+    default=50,
+)
 RULES = Quota(
     service="vpc",
     code="L-0EA8095F",
@@ -92,6 +99,9 @@ class Account(Protocol):
     def vpcs(self, *, own: bool) -> int | None:
         """The number of VPCs: all, or those of this cluster."""
 
+    def load_balancers(self, *, own: bool) -> int | None:
+        """The number of network load balancers: all, or those of this cluster."""
+
 
 def vcpu_quota(instance_type: str, *, spot: bool) -> Quota | None:
     """The quota that the vCPUs of the instance type count against; None for a rare family."""
@@ -112,6 +122,7 @@ def problems(cluster: Cluster, vcpus: Mapping[str, int], account: Account) -> It
     """
     yield from _check_addresses(cluster, account)
     yield from _check_vpcs(cluster, account)
+    yield from _check_load_balancers(cluster, account)
     yield from _check_vcpus(cluster, vcpus, account)
     yield from _check_rules(cluster, account)
 
@@ -150,6 +161,22 @@ def _check_vpcs(cluster: Cluster, account: Account) -> Iterator[Problem]:
         )
 
 
+def _check_load_balancers(cluster: Cluster, account: Account) -> Iterator[Problem]:
+    if cluster.endpoint.type != "loadBalancer":
+        return
+    if (others := _others(account.load_balancers, 1, LOAD_BALANCERS)) is None:
+        return
+    allowed = account.quota(LOAD_BALANCERS)
+    if allowed is not None and others + 1 > allowed:
+        yield _problem(
+            "cluster.endpoint.type",
+            f"a network load balancer, and {others} others in {cluster.region}",
+            allowed,
+            LOAD_BALANCERS,
+            ", or use dnsName",
+        )
+
+
 def _check_vcpus(cluster: Cluster, vcpus: Mapping[str, int], account: Account) -> Iterator[Problem]:
     wanted: Counter[Quota] = Counter()
     pools: dict[Quota, list[PoolSpec]] = {}
@@ -169,12 +196,12 @@ def _check_vcpus(cluster: Cluster, vcpus: Mapping[str, int], account: Account) -
 
 
 def _check_rules(cluster: Cluster, account: Account) -> Iterator[Problem]:
-    number = Counter(rule.role for rule in network.ingress_rules(cluster))
-    for role, count in number.items():
+    number = Counter(rule.group for rule in network.ingress_rules(cluster))
+    for group, count in number.items():
         if count <= RULES.default:
             continue
         allowed = account.quota(RULES)
-        needed = f"{count} rules for the security group of the {role}s"
+        needed = f"{count} rules for the security group of the {group}s"
         instead = ", or list fewer and wider ranges"
         if allowed is None:
             yield _unknown("cluster.network", needed, RULES, instead)

@@ -72,6 +72,20 @@ def _check_size(pairs: Sequence[Pair], key: str) -> Iterator[Problem]:
             yield Problem(path, what, fix, Kind.SHRUNK_VOLUME)
 
 
+def check_rotation(before: Record, after: Record, pairs: Sequence[Pair]) -> Iterator[Problem]:
+    """k3s opens its datastore with the token that it has stored there, and with no other."""
+    key = "cluster.rotation.joinTokens"
+    replaced = [pair.change.name for pair in pairs if pair.is_server and pair.is_replaced]
+    if replaced and before.node_keys.get(key) != after.node_keys.get(key):
+        yield Problem(
+            key,
+            f'must not change together with what replaces "{replaced[0]}", whose next machine '
+            "could not open the datastore",
+            "rotate in one update, and replace in the next",
+            Kind.CONFLICT,
+        )
+
+
 def check_numbers(before: Record, after: Record, pairs: Sequence[Pair]) -> Iterator[Problem]:
     """Numbers that ask for something once more: a lower one asks too, and brings nothing back."""
     for name in _ROTATED:

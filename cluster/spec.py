@@ -110,6 +110,25 @@ class NetworkSpec:
         return CALLER in (*self.api_allowed_cidrs, *self.ssh_allowed_cidrs, *opened)
 
 
+EndpointType = Literal["serverAddress", "loadBalancer", "dnsName"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointSpec:
+    """
+    Where clients connect to the API: the address of the first server, a network load balancer in
+    front of the servers, or a DNS name that leads to them.
+
+    `internal`: by private addresses. `zone_id` is the hosted zone of Route 53 that gets a record of
+    the name with the address of each server.
+    """
+
+    type: EndpointType = "serverAddress"
+    internal: bool = False
+    hostname: str | None = None
+    zone_id: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Taint:
     """A taint of a node; the value may be empty."""
@@ -209,6 +228,7 @@ class ClusterSpec:
     servers: PoolSpec
     pools: tuple[PoolSpec, ...]
     network: NetworkSpec
+    endpoint: EndpointSpec = EndpointSpec()
     node_deadline_seconds: int
     drain_seconds: int
     manifests: tuple[Manifest, ...] = ()
@@ -231,6 +251,11 @@ class ClusterSpec:
             f"{TAG_PREFIX}cluster": self.name,
             f"{TAG_PREFIX}stack": self.stack,
         }
+
+    @property
+    def has_etcd(self) -> bool:
+        """Whether the datastore is embedded etcd, which several servers share; else SQLite."""
+        return self.servers.count > 1
 
     @property
     def short_tags(self) -> dict[str, str]:

@@ -26,8 +26,8 @@ UNIT = CLOUD_INIT / "k3s-aws-boot.service"
 
 # EC2 takes 16 KiB before base64:
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html
-# Stopping short of it leaves room for what a fork or a later release adds.
-LIMIT_BYTES = 15 * 1024
+# What is not known at the preview, such as addresses, may be some bytes more.
+LIMIT_BYTES = 16 * 1024 - 256
 # zlib's sign for a gzip header, which has no time then.
 _GZIP = 16 + zlib.MAX_WBITS
 

@@ -47,6 +47,10 @@ class Account:
         found = _ask("its VPCs", lambda: aws.ec2.get_vpcs(filters=owned, tags=self._tags(own)))
         return None if found is None else len(found.ids)
 
+    def load_balancers(self, *, own: bool) -> int | None:
+        found = _ask("its load balancers", lambda: aws.lb.get_lbs(tags=self._tags(own)))
+        return None if found is None else sum(":loadbalancer/net/" in each for each in found.arns)
+
     def _tags(self, own: bool) -> Mapping[str, str] | None:
         return self._own if own else None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from cluster.spec import Role
 from components.network import Network
 
 
@@ -17,7 +18,7 @@ class AddressArgs:
 
     network: Network
     subnet: int
-    role: str
+    role: Role
     public: bool
     source_dest_check: bool
     tags: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""ControlPlane (k3s:aws:ControlPlane): the server and the API endpoint."""
+"""ControlPlane (k3s:aws:ControlPlane): the servers."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class ControlPlane(pulumi.ComponentResource):
     """
     The servers (k3s:aws:ControlPlane).
 
-    Creates one machine for each. The datastore is on a volume of its own, with which a replaced
-    server continues.
+    Creates one machine for each. New ones boot together; existing ones are changed one by one. A
+    replaced server continues with its data volume.
     """
 
     servers: list[Machine]

@@ -10,12 +10,15 @@ import pulumi_aws as aws
 
 from components import plugin
 
+ETCD = "etcd"
+"""What holds the data of several servers, in place of the id of a volume or an instance."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DatastoreArgs:
     """
-    What holds the data (the id of a volume), the node of the server that created it, and the name
-    of the SSM parameter that records it.
+    What holds the data (the id of a volume, or ETCD), the node of the server that created it, and
+    the name of the SSM parameter that records it.
     """
 
     storage_id: pulumi.Input[str]

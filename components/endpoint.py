@@ -1,13 +1,18 @@
-"""Where clients connect to the Kubernetes API: the address of the server, for now."""
+"""Where clients connect to the Kubernetes API."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
+import pulumi_aws as aws
 
-from cluster import network
+from cluster import endpoint, network
+from cluster.model import Cluster
 from components.address import Address
+from components.load_balancer import LoadBalancer, LoadBalancerArgs
+from components.network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,16 +21,67 @@ class Endpoint:
     Where kubectl and the provider connect.
 
     Nodes do not use it: they join through the servers' private addresses. `host` is in the
-    certificates of every server.
+    certificates of every server; `ready` is what has to exist before anybody can connect.
     """
 
     host: pulumi.Output[str]
+    ready: Sequence[pulumi.Resource] = ()
 
     @property
     def url(self) -> pulumi.Output[str]:
         return pulumi.Output.format("https://{0}:{1}", self.host, network.API_PORT)
 
 
-def at_address(address: Address) -> Endpoint:
-    """The endpoint of a cluster with one server: the address that the program reaches it at."""
-    return Endpoint(host=address.reached_at)
+@dataclass(frozen=True, kw_only=True)
+class EndpointArgs:
+    """The cluster, its network, and the servers' addresses by the suffixes of their names."""
+
+    cluster: Cluster
+    network: Network
+    servers: Mapping[str, Address]
+    tags: Mapping[str, str]
+
+
+def create(name: str, args: EndpointArgs, opts: pulumi.ResourceOptions) -> Endpoint:
+    """The endpoint of the configured type, with the load balancer or the record it needs."""
+    wanted = args.cluster.endpoint
+    addresses = [_address(each, internal=wanted.internal) for each in args.servers.values()]
+    if wanted.type == "loadBalancer":
+        balancer = LoadBalancer(
+            f"{name}-api",
+            LoadBalancerArgs(
+                cluster=args.cluster, network=args.network, servers=args.servers, tags=args.tags
+            ),
+            opts,
+        )
+        return Endpoint(host=balancer.host, ready=balancer.ready)
+    if wanted.type == "dnsName" and wanted.hostname:
+        host = pulumi.Output.from_input(wanted.hostname)
+        return Endpoint(host=host, ready=_record(name, wanted.zone_id, host, addresses, opts))
+    return Endpoint(host=addresses[0])
+
+
+def _address(address: Address, *, internal: bool) -> pulumi.Output[str]:
+    return address.private_ip if internal else address.reached_at
+
+
+def _record(
+    name: str,
+    zone_id: str | None,
+    host: pulumi.Output[str],
+    addresses: Sequence[pulumi.Output[str]],
+    opts: pulumi.ResourceOptions,
+) -> list[pulumi.Resource]:
+    """The record of the name with the address of each server, where there is a zone for it."""
+    if zone_id is None:
+        return []
+    record = aws.route53.Record(
+        f"{name}-api",
+        zone_id=zone_id,
+        name=host,
+        type="A",
+        ttl=endpoint.RECORD_TTL_SECONDS,
+        records=list(addresses),
+        opts=opts,
+    )
+    return [record]

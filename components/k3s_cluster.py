@@ -30,7 +30,7 @@ from components.address import Address, AddressArgs
 from components.bucket import Bucket, BucketArgs
 from components.control_plane import ControlPlane, ControlPlaneArgs
 from components.credentials import Credentials, CredentialsArgs
-from components.datastore import Datastore, DatastoreArgs
+from components.datastore import ETCD, Datastore, DatastoreArgs
 from components.kubeconfigs import Kubeconfigs
 from components.machine import Access, Machine, MachineArgs
 from components.machine_roles import MachineRoles
@@ -115,9 +115,7 @@ class K3sCluster(pulumi.ComponentResource):
             if self._backups
             else None
         )
-        self._volumes = {
-            node.suffix: self._create_volume(node) for node in cluster.nodes_of(cluster.servers)
-        }
+        self._volumes = {node.suffix: self._create_volume(node) for node in self._servers()}
         self._roles = MachineRoles(
             name,
             cluster,
@@ -127,8 +125,8 @@ class K3sCluster(pulumi.ComponentResource):
             self._child,
             registry_auth=bool(args.registry_auth),
         )
-        first = self._addresses[cluster.nodes[0].suffix]
-        self.api_endpoint = endpoint.at_address(first).url
+        self._endpoint = self._create_endpoint()
+        self.api_endpoint = self._endpoint.url
         self._access = self._grant_access()
 
         machines = self._create_machines()
@@ -145,7 +143,8 @@ class K3sCluster(pulumi.ComponentResource):
             name=name,
             cluster=cluster,
             api=self._access.api,
-            server=machines[0],
+            servers=machines[: cluster.servers.count],
+            authority=self._credentials.authority,
             datastore=self._datastore,
         )
         self.kubeconfigs = {each.name: kubeconfigs.of_identity(each) for each in cluster.identities}
@@ -197,9 +196,26 @@ class K3sCluster(pulumi.ComponentResource):
         cluster = self._args.cluster
         return data_volume.create(name, cluster, node, self._parameters.tags, self._child)
 
+    def _create_endpoint(self) -> endpoint.Endpoint:
+        return endpoint.create(
+            self._name,
+            endpoint.EndpointArgs(
+                cluster=self._args.cluster,
+                network=self._network,
+                servers={each.suffix: self._addresses[each.suffix] for each in self._servers()},
+                tags=self._tags,
+            ),
+            self._child,
+        )
+
+    def _servers(self) -> tuple[Node, ...]:
+        return self._args.cluster.nodes_of(self._args.cluster.servers)
+
     def _grant_access(self) -> Access:
         authority = self._credentials.authority
         return Access(
+            authority=authority,
+            endpoint_ready=self._endpoint.ready,
             login_key=self._credentials.login_key,
             api={
                 "endpoint": self.api_endpoint,
@@ -241,13 +257,17 @@ class K3sCluster(pulumi.ComponentResource):
         return Datastore(
             self._name,
             DatastoreArgs(
-                storage_id=self._volumes[self._args.cluster.nodes[0].suffix].id,
+                storage_id=self._storage_id(),
                 first_server=server.node,
                 record_name=parameters.datastore(self._args.cluster),
                 tags=self._parameters.tags,
             ),
             self._child,
         )
+
+    def _storage_id(self) -> pulumi.Input[str]:
+        cluster = self._args.cluster
+        return ETCD if cluster.has_etcd else self._volumes[cluster.nodes[0].suffix].id
 
     def _existing(self, pool: PoolPlan) -> pulumi.Output[int]:
         return self._args.existing_machines.apply(lambda counts: counts.get(pool.name, 0))
@@ -287,6 +307,7 @@ class K3sCluster(pulumi.ComponentResource):
         def build(known: Mapping[str, Any]) -> NodeConfig:
             context = NodeContext(
                 server_private_ips=tuple(known["servers"]),
+                endpoint_host=known["host"],
                 bucket=known["bucket"],
                 backup_bucket=known["backups"],
                 registry_auth=bool(self._args.registry_auth),
@@ -297,10 +318,8 @@ class K3sCluster(pulumi.ComponentResource):
         return pulumi.Output.all(
             private=address.private_ip,
             public=address.public_ip,
-            servers=[
-                self._addresses[each.suffix].private_ip
-                for each in self._args.cluster.nodes_of(self._args.cluster.servers)
-            ],
+            servers=[self._addresses[each.suffix].private_ip for each in self._servers()],
+            host=self._endpoint.host,
             bucket=self._bucket.bucket_name if self._bucket else None,
             backups=self._backups.bucket_name if self._backups else None,
             volume=volume.id if volume else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -15,14 +16,24 @@ from components.machine import Machine
 
 @dataclass(frozen=True, kw_only=True)
 class Kubeconfigs:
-    """Creates kubeconfigs below `parent`, once the first server is Ready."""
+    """Creates kubeconfigs below `parent`, once the servers are Ready."""
 
     parent: pulumi.Resource
     name: str
     cluster: Cluster
     api: plugin.ApiConnection
-    server: Machine
+    servers: Sequence[Machine]
+    authority: plugin.CertificateAuthority
     datastore: Datastore
+
+    @property
+    def _opts(self) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(
+            parent=self.parent,
+            depends_on=[server.node for server in self.servers],
+            # Where the authority goes, the datastore goes too, and nothing of them is left.
+            deleted_with=self.authority,
+        )
 
     def of_identity(self, identity: Identity) -> pulumi.Output[str]:
         """The kubeconfig of a client certificate with permissions of its own; secret."""
@@ -41,33 +52,31 @@ class Kubeconfigs:
                 "podSecurity": identity.pod_security,
                 "deadlineSeconds": self.cluster.node_deadline_seconds,
             },
-            pulumi.ResourceOptions(
-                parent=self.parent,
-                depends_on=[self.server.node],
-                # Its permissions are objects in the datastore of the first server.
-                deleted_with=self.server.instance,
-                # They are found by the identity's name, also those of one that replaces it.
-                delete_before_replace=True,
+            pulumi.ResourceOptions.merge(
+                self._opts,
+                # Its permissions are found by the identity's name, also those of one that
+                # replaces it.
+                pulumi.ResourceOptions(delete_before_replace=True),
             ),
         )
         return pulumi.Output.secret(created.kubeconfig)
 
     def of_administrator(self) -> pulumi.Output[str]:
-        """The kubeconfig that k3s wrote on the first server; secret."""
+        """The kubeconfig that k3s wrote on the first server that can be reached; secret."""
+        first, *others = self.servers
+        inputs: plugin.KubeconfigInputs = {
+            "ssh": first.ssh,
+            "api": self.api,
+            "instanceId": first.instance.id,
+            "clusterName": self.cluster.name,
+            "deadlineSeconds": self.cluster.node_deadline_seconds,
+        }
+        if others:
+            inputs["otherServers"] = pulumi.Output.secret({each.name: each.ssh for each in others})
         created = plugin.Kubeconfig(
             self.name,
-            {
-                "ssh": self.server.ssh,
-                "api": self.api,
-                "instanceId": self.server.instance.id,
-                "clusterName": self.cluster.name,
-                "deadlineSeconds": self.cluster.node_deadline_seconds,
-            },
-            # The file exists once k3s has started, which is what the node waits for.
-            pulumi.ResourceOptions(
-                parent=self.parent,
-                depends_on=[self.server.node],
-                deleted_with=self.server.instance,
-            ),
+            inputs,
+            # The file exists once k3s has started, which is what the nodes wait for.
+            self._opts,
         )
         return pulumi.Output.secret(created.kubeconfig)

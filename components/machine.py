@@ -21,10 +21,17 @@ from components.rollout import Turn
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """How the provider reaches a machine and the cluster: the login key and our own certificate."""
+    """
+    How the provider reaches a machine and the cluster: the login key and our own certificate.
+
+    `endpoint_ready` is what has to exist before the API can be reached. Where the authority goes,
+    the whole cluster does: there is nothing to drain then, and nobody to ask.
+    """
 
     login_key: plugin.SshKey
     api: plugin.ApiConnection
+    authority: plugin.CertificateAuthority
+    endpoint_ready: Sequence[pulumi.Resource]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +70,7 @@ class Machine(pulumi.ComponentResource):
     node configuration is applied in place by the node.
     """
 
+    name: str
     instance: aws.ec2.Instance
     node: plugin.Node
     ssh: plugin.SshConnection
@@ -79,6 +87,7 @@ class Machine(pulumi.ComponentResource):
         node_opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("k3s:aws:Machine", name, None, opts)
+        self.name = name
         child = pulumi.ResourceOptions(parent=self)
         # A machine that is made anew gets another one: what the old one was is worth nothing then.
         generation = f"{args.node.generation}-{args.cluster.rotation.host_keys}"
@@ -122,13 +131,19 @@ class Machine(pulumi.ComponentResource):
         if args.cluster.k3s.drain_on_upgrade:
             # Left out otherwise: an existing node would have a change that changes nothing.
             inputs["drainOnUpgrade"] = True
+        depends_on = [*args.access.endpoint_ready]
         if args.data_volume is not None:
-            attachment = self._attach(name, args.data_volume)
             # The node goes first: it is drained while k3s still has its datastore.
-            child = pulumi.ResourceOptions.merge(
-                child, pulumi.ResourceOptions(depends_on=[attachment])
-            )
-        self.node = plugin.Node(name, inputs, pulumi.ResourceOptions.merge(node_opts, child))
+            depends_on.append(self._attach(name, args.data_volume))
+        reached = pulumi.ResourceOptions(
+            parent=self,
+            depends_on=depends_on,
+            deleted_with=args.access.authority,
+            # etcd refuses a new member at the address of one that is still there, and k3s removes
+            # a member when its Node is deleted.
+            delete_before_replace=args.node.role == "server" and args.cluster.has_etcd,
+        )
+        self.node = plugin.Node(name, inputs, pulumi.ResourceOptions.merge(node_opts, reached))
         self.summary = self._summarize(args)
         self.register_outputs({"instanceId": self.instance.id, "nodeName": self.node.nodeName})
 

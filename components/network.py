@@ -9,13 +9,13 @@ import pulumi
 import pulumi_aws as aws
 
 from cluster.model import Subnet
-from cluster.network import IngressRule
+from cluster.network import API_PORT, LOAD_BALANCER, ROLES, Group, IngressRule
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
     """
-    The subnets, and for each role (`server`, `agent`) what its machines let in.
+    The subnets, and what the machines of each role and the load balancer let in.
 
     With `vpc_id` the subnets are those of a VPC that exists; else `vpc_cidr` is that of a new one.
     """
@@ -29,15 +29,17 @@ class NetworkArgs:
 
 class Network(pulumi.ComponentResource):
     """
-    A VPC with public subnets, and a security group for each role (k3s:aws:Network).
+    A VPC with public subnets, and a security group for each role and for the load balancer, where
+    there is one (k3s:aws:Network).
 
     Creates: VPC, internet gateway, subnets, route table with the default route; in an existing VPC
-    none of these. Then two security groups and one rule resource for each rule. A rule changes in
+    none of these. Then the security groups and one rule resource for each rule. A rule changes in
     place; another `vpc_cidr` replaces everything, the machines too.
     """
 
+    vpc_id: pulumi.Output[str]
     subnet_ids: list[pulumi.Input[str]]
-    security_group_ids: dict[str, pulumi.Output[str]]
+    security_group_ids: dict[Group, pulumi.Output[str]]
 
     def __init__(
         self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None
@@ -50,8 +52,11 @@ class Network(pulumi.ComponentResource):
         else:
             vpc_id = args.vpc_id
             self.subnet_ids = [subnet.id for subnet in args.subnets if subnet.id]
-        groups = {role: self._security_group(role, vpc_id) for role in ("server", "agent")}
-        self.security_group_ids = {role: group.id for role, group in groups.items()}
+        self.vpc_id = pulumi.Output.from_input(vpc_id)
+        groups = dict.fromkeys((*ROLES, *(rule.group for rule in args.ingress)))
+        self.security_group_ids = {each: self._security_group(each, vpc_id).id for each in groups}
+        for each in groups:
+            self._egress(each)
         for rule in args.ingress:
             self._ingress(rule)
         self.register_outputs({"subnetIds": self.subnet_ids})
@@ -113,35 +118,46 @@ class Network(pulumi.ComponentResource):
         )
         return subnet.id
 
-    def _security_group(self, role: str, vpc_id: pulumi.Input[str]) -> aws.ec2.SecurityGroup:
-        # A description cannot be changed later (it replaces the group), so it says only the role.
-        group = aws.ec2.SecurityGroup(
-            f"{self._name}-{role}",
+    def _security_group(self, group: Group, vpc_id: pulumi.Input[str]) -> aws.ec2.SecurityGroup:
+        suffix = group.replace(" ", "-")
+        # A description cannot be changed later (it replaces the group), so it has only the name.
+        return aws.ec2.SecurityGroup(
+            f"{self._name}-{suffix}",
             vpc_id=vpc_id,
-            description=f"k3s {role}",
-            tags=self._tags(role),
+            description=f"k3s {group}",
+            tags=self._tags(suffix),
             opts=self._child,
         )
+
+    def _egress(self, group: Group) -> None:
+        """A machine connects to anything, the load balancer to the API of the servers alone."""
+        suffix = f"{group.replace(' ', '-')}-egress"
+        to_servers = group == LOAD_BALANCER
+        port = API_PORT if to_servers else None
         aws.vpc.SecurityGroupEgressRule(
-            f"{self._name}-{role}-egress",
-            security_group_id=group.id,
-            ip_protocol="-1",
-            cidr_ipv4="0.0.0.0/0",
-            tags=self._tags(f"{role}-egress"),
+            f"{self._name}-{suffix}",
+            security_group_id=self.security_group_ids[group],
+            ip_protocol="tcp" if to_servers else "-1",
+            from_port=port,
+            to_port=port,
+            cidr_ipv4=None if to_servers else "0.0.0.0/0",
+            referenced_security_group_id=(
+                self.security_group_ids["server"] if to_servers else None
+            ),
+            tags=self._tags(suffix),
             opts=self._child,
         )
-        return group
 
     def _ingress(self, rule: IngressRule) -> None:
         aws.vpc.SecurityGroupIngressRule(
             f"{self._name}-{rule.name}",
-            security_group_id=self.security_group_ids[rule.role],
+            security_group_id=self.security_group_ids[rule.group],
             ip_protocol=rule.protocol,
             from_port=rule.from_port,
             to_port=rule.to_port,
             cidr_ipv4=rule.cidr,
             referenced_security_group_id=(
-                self.security_group_ids[rule.source_role] if rule.source_role else None
+                self.security_group_ids[rule.source_group] if rule.source_group else None
             ),
             description=rule.description,
             tags=self._tags(rule.name),

@@ -43,13 +43,8 @@ class NodePool(pulumi.ComponentResource):
         self, name: str, args: NodePoolArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("k3s:aws:NodePool", name, None, opts)
-        servers = args.control_plane.servers
-        control_plane = [server.node for server in servers]
-        node_opts = pulumi.ResourceOptions(
-            depends_on=control_plane,
-            # Where the cluster goes as a whole there is nothing to drain and nobody to ask.
-            deleted_with=servers[0].instance,
-        )
+        control_plane = [server.node for server in args.control_plane.servers]
+        node_opts = pulumi.ResourceOptions(depends_on=control_plane)
         child = pulumi.ResourceOptions(parent=self)
         self.agents = []
         for machine_name, machine in args.machines.items():

@@ -186,6 +186,7 @@ class KubeconfigInputs(TypedDict):
     instanceId: pulumi.Input[str]
     clusterName: pulumi.Input[str]
     deadlineSeconds: pulumi.Input[int]
+    otherServers: NotRequired[pulumi.Input[Mapping[str, Any]]]
 
 
 class Kubeconfig(PluginResource[KubeconfigInputs]):
@@ -197,6 +198,7 @@ class Kubeconfig(PluginResource[KubeconfigInputs]):
     instanceId: pulumi.Output[str]
     clusterName: pulumi.Output[str]
     deadlineSeconds: pulumi.Output[int]
+    otherServers: pulumi.Output[dict[str, Any]]
     kubeconfig: pulumi.Output[str]
     issuedAt: pulumi.Output[str]
     expiresAt: pulumi.Output[str]

@@ -89,14 +89,19 @@ def status(cloud: Cloud, *, as_json: bool) -> int:
 
 
 def lines_of(page: dict[str, Any]) -> list[str]:
-    """One line for each instance, one for each that failed."""
+    """One line for each instance and each load balancer, one for each instance that failed."""
     lines = [
         f"  {each['id']}  {each['state']:13} {each['type']:10} {each['privateIp']:15} "
         f"{each['publicIp'] or '-'}"
         for each in page["instances"]
     ]
+    balancers = [
+        f"  {each['name']}  {each['state']:13} {each['address']:15} "
+        + (", ".join(f"{target} {state}" for target, state in each["targets"].items()) or "-")
+        for each in page["loadBalancers"]
+    ]
     failures = [f"  {name} failed: {reason}" for name, reason in page["failures"].items()]
-    return [f"{len(lines)} instances", *lines, *failures]
+    return [f"{len(lines)} instances", *lines, *balancers, *failures]
 
 
 def logs(cloud: Cloud, *, follow: bool) -> int:

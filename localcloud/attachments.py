@@ -95,7 +95,7 @@ class Attachments:
 
 
 def _wanted(volume: EbsVolume, served: Mapping[str, int]) -> Device | None:
-    if volume.instance_id is None or not volume.is_wanted or volume.instance_id not in served:
+    holder = volume.instance_id
+    if holder is None or holder not in served or not volume.is_wanted:
         return None
-    pid = served[volume.instance_id]
-    return Device(instance_id=volume.instance_id, pid=pid, gib=volume.gib)
+    return Device(instance_id=holder, pid=served[holder], gib=volume.gib)

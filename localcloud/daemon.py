@@ -92,7 +92,7 @@ class Daemon:
         self._health = HealthTable()
         self._balancers = LoadBalancers(
             lambda: load_balancing.configuration(self.state),
-            network or HostNetwork(machines),
+            network or HostNetwork(cloud_id),
             self._health,
             lambda arn: load_balancing.activate(self.state, arn),
         )
@@ -202,6 +202,7 @@ class Daemon:
                 }
                 for each in self.state.instances()
             ],
+            "loadBalancers": load_balancing.status(self.state),
             "failures": self._reconciler.failures,
         }
 

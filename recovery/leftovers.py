@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from recovery import ec2_searches, named_searches
+from recovery import ec2_searches, endpoint_searches, named_searches
 from recovery.interrupted import Interrupted
 from recovery.leftover import Client, Inputs, Leftover
 
@@ -41,6 +41,10 @@ def unknown_kinds(interrupted: Interrupted) -> list[str]:
 
 
 KINDS: Mapping[str, Callable[[Client, Inputs], Iterator[Leftover]]] = {
+    "aws:lb/listener:Listener": endpoint_searches.listeners,
+    "aws:lb/loadBalancer:LoadBalancer": endpoint_searches.load_balancers,
+    "aws:lb/targetGroup:TargetGroup": endpoint_searches.target_groups,
+    "aws:route53/record:Record": endpoint_searches.records,
     "aws:ec2/instance:Instance": ec2_searches.instances,
     "aws:ebs/volume:Volume": ec2_searches.volumes,
     "aws:ec2/eip:Eip": ec2_searches.addresses,
@@ -64,5 +68,8 @@ REPEATABLE = {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
     "aws:s3/bucketObjectv2:BucketObjectv2",
     "aws:ec2/volumeAttachment:VolumeAttachment",
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+    "aws:lb/targetGroupAttachment:TargetGroupAttachment",
 }
 """Types whose creation the next update repeats with the same effect."""

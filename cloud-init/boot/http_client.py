@@ -28,12 +28,17 @@ def open_url(
     context: ssl.SSLContext | None = None,
     body: bytes | None = None,
     method: str | None = None,
+    seconds: float = TIMEOUT_SECONDS,
 ) -> Any:
-    """The open response, of whatever status. GET, or POST with a body, unless `method` is given."""
+    """
+    The open response, of whatever status. GET, or POST with a body, unless `method` is given.
+
+    `seconds` is how long the server may take for a connection and for each part of its response.
+    """
     request = Request(url, body, dict(headers), method=method)  # noqa: S310
     try:
         opener = build_opener(ProxyHandler(proxies), HTTPSHandler(context=context))
-        return opener.open(request, timeout=TIMEOUT_SECONDS)
+        return opener.open(request, timeout=seconds)
     except HTTPError as response:
         return response
     except (OSError, http.client.HTTPException) as error:

@@ -125,6 +125,10 @@ def config(machine: Machine) -> dict[str, Any]:
     if machine.role == "agent":
         return content
     names = [node.public_ip, node.private_ip, *node.config.get("tls-san", ())]
+    if node.may_create_cluster and node.server_urls:
+        # With data in SQLite k3s moves it to etcd; with a server to join, or with etcd's data, it
+        # has no effect.
+        content["cluster-init"] = True
     return {
         **content,
         # Without it k3s advertises the external address, and pods cannot reach the API there.
@@ -162,7 +166,7 @@ def set_server(machine: Machine, url: str) -> None:
 
 
 def server_of(machine: Machine) -> str | None:
-    """The server that an agent joined."""
+    """The server that the machine joined."""
     text = files.read(_server_file(machine))
     return json.loads(text)["server"] if text else None
 

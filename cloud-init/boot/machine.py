@@ -23,8 +23,8 @@ class Node:
     """
     The node configuration, /etc/k3s-aws/node.json, whose fields cluster/machine_files.py declares.
 
-    `server_urls` are the servers that an agent joins; `public_ip` is None on a private machine.
-    `data_volume` is empty on an agent.
+    `server_urls` are the servers that this machine can join, without itself; `public_ip` is None on
+    a private machine. `data_volume` is empty on an agent.
     """
 
     role: str
@@ -71,7 +71,7 @@ def parse_node(content: Mapping[str, Any]) -> Node:
         parameters={**pool["parameters"], "hostKey": own["hostKeyParameter"]},
         registries=pool.get("registries"),
         manifests=pool.get("manifests"),
-        server_urls=pool["join"]["urls"] if pool["role"] == "agent" else (),
+        server_urls=_others(pool, own["privateIp"]),
         datastore_parameter=pool["datastoreParameter"] if pool["role"] == "server" else "",
         may_create_cluster=own.get("mayCreateCluster", False),
         backup=pool.get("backup"),
@@ -81,6 +81,11 @@ def parse_node(content: Mapping[str, Any]) -> Node:
         public_ip=own.get("publicIp"),
         drain_seconds=pool.get("drainSeconds", 0),
     )
+
+
+def _others(pool: Mapping[str, Any], address: str) -> Sequence[str]:
+    join = pool["join"] if pool["role"] == "agent" else pool.get("join", {"urls": ()})
+    return [url for url in join["urls"] if f"//{address}:" not in url]
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,11 @@ class Machine:
     @property
     def server_data(self) -> Path:
         return self.path("var/lib/rancher/k3s/server")
+
+    @property
+    def k3s_has_run(self) -> bool:
+        """Whether k3s was started successfully once on this machine."""
+        return self.path("var/lib/k3s-aws/running").exists()
 
     def path(self, relative: str) -> Path:
         return self.environment.root / relative

@@ -1,4 +1,4 @@
-"""Whether the server of an agent, k3s on this machine, and its node are ready."""
+"""Whether a server to join, k3s on this machine, and its node are ready."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import base64
 import hashlib
 import json
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from boot import files, k3s, systemd, tokens
-from boot.http_client import fetch
+from boot.http_client import TIMEOUT_SECONDS, fetch
 from boot.machine import Machine
 from boot.waiting import BootError, Retry
 
 # A server whose tokens are being changed is not as fast as a new agent.
 JOIN_SECONDS = 60
+# For a question that is asked once, of a server that may not exist yet.
+QUICK_SECONDS = 1
+# How often k3s may end while it starts. A server that joins ends whenever another one is being
+# promoted to a member of etcd, which takes each of them up to 15 s.
+RESTARTS, RESTARTS_OF_JOINING = 3, 60
 
 
 def wait_for_server(machine: Machine) -> None:
@@ -25,28 +30,56 @@ def wait_for_server(machine: Machine) -> None:
 
     Asks more often than k3s would, and distinguishes a rejected token from no response.
     """
+    urls = machine.node.server_urls
+    chosen = machine.wait.until_one(
+        urls, lambda url: require_server(machine, url), f"no ready server at {', '.join(urls)}"
+    )
+    k3s.set_server(machine, chosen)
+
+
+def is_any_ready(machine: Machine) -> bool:
+    """Whether one of the other servers is ready, asked once."""
+    for url in machine.node.server_urls:
+        try:
+            require_server(machine, url, QUICK_SECONDS)
+        except Retry:
+            continue
+        return True
+    return False
+
+
+def require_server(machine: Machine, url: str, seconds: float = TIMEOUT_SECONDS) -> None:
+    """
+    Raises Retry unless the server is ready and accepts the join token, BootError when it has
+    another authority. A server joins only one that serves the API and has etcd.
+    """
     ca_hash, _, login = tokens.read(machine)["token"][len("K10") :].partition("::")
     login = base64.b64encode(login.encode()).decode()
     machine.report.add_secret(login)
     # Nothing is sent to a server before its authority has the hash of the token.
     unverified = ssl._create_unverified_context()  # noqa: S323
-
-    def attempt(url: str) -> None:
-        status, _, authority = fetch(f"{url}/cacerts", {}, unverified)
-        if status != 200:
-            raise Retry(f"the server {url} returned {status} for /cacerts")
-        if hashlib.sha256(authority).hexdigest() != ca_hash:
-            raise BootError(f"the server {url} has another authority than the join token names")
-        ours = ssl.create_default_context(cadata=authority.decode())
-        status, _, _ = fetch(f"{url}/v1-k3s/readyz", {"Authorization": f"Basic {login}"}, ours)
-        if status in (401, 403):
-            raise Retry(f"the server {url} refused the join token", JOIN_SECONDS)
-        if status != 200:
+    status, _, authority = fetch(f"{url}/cacerts", {}, unverified, seconds=seconds)
+    if status != 200:
+        raise Retry(f"the server {url} returned {status} for /cacerts")
+    if hashlib.sha256(authority).hexdigest() != ca_hash:
+        raise BootError(f"the server {url} has another authority than the join token names")
+    ours = ssl.create_default_context(cadata=authority.decode())
+    headers = {"Authorization": f"Basic {login}"}
+    if machine.role == "server":
+        # Without credentials, which k3s rejects once its API server has started.
+        status, _, _ = fetch(f"{url}/readyz", {}, ours, seconds=seconds)
+        if status not in (200, 401):
             raise Retry(f"the server {url} is not ready: {status}")
-
-    urls = machine.node.server_urls
-    chosen = machine.wait.until_one(urls, attempt, f"no ready server at {', '.join(urls)}")
-    k3s.set_server(machine, chosen)
+        # The members of etcd; with SQLite the API server gets the request, and rejects the token.
+        status, _, _ = fetch(f"{url}/db/info", headers, ours, seconds=seconds)
+        if status != 200:
+            raise Retry(f"the server {url} has no etcd, or refused the join token: {status}")
+        return
+    status, _, _ = fetch(f"{url}/v1-k3s/readyz", headers, ours, seconds=seconds)
+    if status in (401, 403):
+        raise Retry(f"the server {url} refused the join token", JOIN_SECONDS)
+    if status != 200:
+        raise Retry(f"the server {url} is not ready: {status}")
 
 
 def is_active(machine: Machine) -> bool:
@@ -86,7 +119,9 @@ def wait_for_k3s(
 def require_start(machine: Machine) -> dict[str, str]:
     """The state of k3s's unit; raises BootError when k3s ends again and again."""
     state = systemd.unit_state(machine, machine.k3s_unit)
-    if state["ActiveState"] == "failed" or int(state["NRestarts"]) >= 3:
+    joins = machine.role == "server" and k3s.server_of(machine) and not machine.k3s_has_run
+    limit = RESTARTS_OF_JOINING if joins else RESTARTS
+    if state["ActiveState"] == "failed" or int(state["NRestarts"]) >= limit:
         raise BootError(f"{machine.k3s_unit}.service does not start")
     return state
 
@@ -112,15 +147,35 @@ def require_ready(machine: Machine, state: Mapping[str, str]) -> None:
 
 def _ready_condition(machine: Machine) -> dict[str, str]:
     """The condition Ready of this machine's Node, as far as it has one."""
-    url = k3s.server_of(machine) or machine.environment.supervisor_url
-    path = f"api/v1/nodes/{machine.node_name}"
-    status, _, body = fetch(f"{url}/{path}", {}, _kubelet_context(machine))
-    if status == 404:
-        raise Retry("its kubelet has not registered")
-    if status != 200:
-        raise Retry(f"the API at {url} returned {status}")
+    path, context = f"api/v1/nodes/{machine.node_name}", _kubelet_context(machine)
+    body = _first_response(_api_urls(machine), path, context)
     conditions = json.loads(body)["status"].get("conditions", ())
     return next((each for each in conditions if each["type"] == "Ready"), {})
+
+
+def _api_urls(machine: Machine) -> Sequence[str]:
+    """Where the API is: on a server itself, on an agent the server it joined or another one."""
+    if machine.role == "server":
+        return (machine.environment.supervisor_url,)
+    urls = [k3s.server_of(machine), *machine.node.server_urls]
+    return [url for url in dict.fromkeys(urls) if url]
+
+
+def _first_response(urls: Sequence[str], path: str, context: ssl.SSLContext) -> bytes:
+    """The Node from the first of the servers that has the API; Retry where none does."""
+    reasons = []
+    for url in urls:
+        try:
+            status, _, body = fetch(f"{url}/{path}", {}, context)
+        except Retry as reason:
+            reasons.append(str(reason))
+            continue
+        if status == 200:
+            return body
+        if status == 404:
+            raise Retry("its kubelet has not registered")
+        reasons.append(f"the API at {url} returned {status}")
+    raise Retry("; ".join(reasons))
 
 
 def _kubelet_context(machine: Machine) -> ssl.SSLContext:

@@ -24,12 +24,13 @@ def prepare(machine: Machine, datastore_exists: bool) -> None:
     A failure in between leaves k3s running with other tokens than its files have.
     """
     if not is_recorded(machine):
-        # k3s writes the token of its datastore there at once.
+        # k3s writes the token of its datastore there at once. A machine whose datastore comes from
+        # the volume of the one before has none, and its secrets are those that the datastore has.
         in_datastore = files.read(machine.server_data / "token").strip()
         wanted, installed = tokens.read(machine)["token"], machine.path("etc/rancher/k3s/token")
-        # Without the file the datastore is that of a previous machine, which had its tokens.
         changed = in_datastore and tokens.password_of(in_datastore) != tokens.password_of(wanted)
-        if datastore_exists and changed:
+        # Of several servers the first one stores it; the others start again with it.
+        if datastore_exists and changed and not readiness.is_any_ready(machine):
             _rotate_server_token(machine, files.read(installed).strip())
         if datastore_exists and not readiness.is_active(machine):
             # Otherwise systemd may restart it meanwhile, with the files that are replaced here.

@@ -39,6 +39,8 @@ def start_k3s(machine: Machine) -> None:
         manifests.install(machine)
     rotation.prepare(machine, datastore_exists)
     start.restart(machine)
+    # How often it ended until it had joined counts no longer.
+    machine.environment.run(["systemctl", "reset-failed", machine.k3s_unit])
     rotation.complete(machine, datastore_exists)
     start.record(machine)
 
@@ -53,7 +55,7 @@ def finish(machine: Machine) -> None:
 
 def _install_authority(machine: Machine) -> None:
     """Writes the authority until k3s has run; BootError when files of another one exist."""
-    if machine.path("var/lib/k3s-aws/running").exists():
+    if machine.k3s_has_run:
         return
     parameter = machine.node.parameters["authority"]
     for name, content in json.loads(machine.aws.parameters([parameter])[parameter]).items():

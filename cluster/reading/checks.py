@@ -166,6 +166,18 @@ def cidr(text: str) -> Fault | None:
     return None
 
 
+def dns_name(text: str) -> Fault | None:
+    """A name in the DNS, with a domain."""
+    fix = 'write a name in lower case with its domain, such as "k3s.example.com"'
+    if is_address(text):
+        return Fault(f"{quoted(text)} is an address", fix)
+    labels = text.split(".")
+    well_formed = all(re.fullmatch(NAME_PATTERN, each) and len(each) <= 63 for each in labels)
+    if not well_formed or len(labels) < 2 or len(text) > 253 or labels[-1].isdigit():
+        return Fault(f"{quoted(text)} is not a valid DNS name", fix)
+    return None
+
+
 def is_address(text: str) -> bool:
     """Whether the text is an IPv4 address."""
     try:
@@ -178,15 +190,12 @@ def is_address(text: str) -> bool:
 _SERVER_COUNTS = {
     0: "make no cluster",
     2: "cannot keep a majority when one is lost",
-    3: "are not available yet",
     4: "keep their majority through the loss of one only, as 3 do",
-    5: "are not available yet",
 }
 
 
 def server_count(count: int) -> Fault | None:
-    if count == 1:
+    if count in (1, 3, 5):
         return None
     why = _SERVER_COUNTS.get(count, "are not a valid size of a control plane")
-    kind = Kind.UNAVAILABLE if count in (3, 5) else Kind.INVALID
-    return Fault(f"{quoted(count)} servers {why}", "use 1", kind)
+    return Fault(f"{quoted(count)} servers {why}", "use 1, 3 or 5")

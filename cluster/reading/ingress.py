@@ -65,8 +65,8 @@ def _check(section: Section) -> None:
 def check_rules(section: Section, spec: ClusterSpec) -> None:
     """Reports rules that EC2 would reject since a group has them, and groups with too many."""
     _check_twice(section, spec)
-    for role in network.ROLES:
-        _check_number(section, spec, role)
+    for group in (*network.ROLES, network.LOAD_BALANCER):
+        _check_number(section, spec, group)
 
 
 def _check_twice(section: Section, spec: ClusterSpec) -> None:
@@ -89,15 +89,15 @@ def _check_twice(section: Section, spec: ClusterSpec) -> None:
                 seen = rules | seen
 
 
-def _check_number(section: Section, spec: ClusterSpec, role: Role) -> None:
+def _check_number(section: Section, spec: ClusterSpec, group: network.Group) -> None:
     """
     What no account may have; what this one may is in quotas.py.
 
     https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
     """
-    number = sum(rule.role == role for rule in network.rules(spec))
+    number = sum(rule.group == group for rule in network.rules(spec))
     if number > network.MOST_RULES_OF_A_GROUP:
-        what = f"the security group of the {role}s gets {number} rules"
+        what = f"the security group of the {group}s gets {number} rules"
         fact = f"{what}, AWS allows at most {network.MOST_RULES_OF_A_GROUP}"
         section.report(_largest(section, spec), fact, "name wider ranges", Kind.LIMIT)
 

@@ -26,7 +26,7 @@ def check(spec: ClusterSpec, settings: Sequence[Setting]) -> None:
 
 
 def _faults(setting: Setting, spec: ClusterSpec) -> Iterator[Fault]:
-    if setting.name.startswith("etcd-"):
+    if setting.name.startswith("etcd-") and not spec.has_etcd:
         what = "has no effect: the datastore of one server is SQLite, not etcd"
         yield Fault(what, "remove it", Kind.WARNING)
     elif setting.name == "service-node-port-range":

@@ -11,7 +11,7 @@ from cluster.errors import Kind
 from cluster.reading import ingress, reserved
 from cluster.reading.faults import quoted
 from cluster.reading.section import Section
-from cluster.spec import K3s, NetworkSpec, PoolSpec
+from cluster.spec import ClusterSpec, K3s, NetworkSpec, PoolSpec
 
 _OWNERS = {"vpcCidr": "VPC's", "clusterCidr": "pods'", "serviceCidr": "services'"}
 
@@ -83,6 +83,14 @@ def check_room(
             + ("" if node_prefix == network.NODE_PREFIX else ", or a larger node-cidr-mask-size"),
             Kind.LIMIT,
         )
+
+
+def check_zones(section: Section, spec: ClusterSpec) -> None:
+    """Warns where servers that are to outlive each other share one zone."""
+    ranges = spec.network
+    if spec.has_etcd and not ranges.subnet_ids and len(ranges.availability_zones) < 2:
+        what = f"{spec.servers.count} servers are in one zone, and are lost together with it"
+        section.warn("availabilityZones", what, "name as many zones as there are servers")
 
 
 def _check_overlaps(section: Section) -> None:

@@ -47,6 +47,26 @@ def activate(state: MotoState, arn: str) -> None:
         balancer.state = "active"
 
 
+def status(state: MotoState) -> list[dict[str, Any]]:
+    """Each network load balancer with its address, and its targets with their health."""
+    backend = _backend(state)
+    return [
+        {
+            "name": each.name,
+            "address": each.dns_name,
+            "state": each.state,
+            "targets": {
+                f"{found.instance_id}:{found.port}": found.status
+                for group in list(backend.target_groups.values())
+                if each.arn in group.load_balancer_arns
+                for found in backend.describe_target_health(group.arn, [])
+            },
+        }
+        for each in list(backend.load_balancers.values())
+        if network_load_balancers.is_network(each)
+    ]
+
+
 def configuration(state: MotoState) -> Configuration:
     """All load balancers of type network, and the target groups that they use."""
     backend = _backend(state)
@@ -154,6 +174,8 @@ def _target(
         port=target["Port"],
         address=address,
         zone=target["AvailabilityZone"],
-        admits_balancer=bool(balancer.rules is not None)
+        # Of no effect, and not cheap, where the client's address is not preserved.
+        admits_balancer=group.attributes[target_groups.PRESERVES] == "true"
+        and balancer.rules is not None
         and any(rule.source in nodes for each in named for rule in state.ingress(each)),
     )

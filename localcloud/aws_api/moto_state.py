@@ -10,7 +10,7 @@ from typing import Any
 
 from localcloud.aws_api import volumes
 from localcloud.aws_api.instances import Ec2Instance, Role
-from localcloud.aws_api.network_load_balancers import INTERFACE_TYPE
+from localcloud.aws_api.load_balancer_nodes import INTERFACE_TYPE
 from localcloud.aws_api.parameter_store import ACCOUNTS_KEY
 from localcloud.aws_api.volumes import EbsVolume
 from localcloud.machines import Ingress

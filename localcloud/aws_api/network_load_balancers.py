@@ -1,22 +1,20 @@
 """
-Network load balancers as Elastic Load Balancing has them: their nodes' network interfaces, what
-may be changed, and what is refused. Other types of load balancers stay as moto has them.
+Network load balancers as Elastic Load Balancing has them: what may be changed, and what is refused.
+
+Other types of load balancers stay as moto has them.
 """
 
 from __future__ import annotations
 
 import random
 import re
-import threading
 from typing import Any
 
+from localcloud.aws_api import load_balancer_nodes
 from localcloud.aws_api.addresses import loopback_address
 from localcloud.aws_api.quotas import NETWORK_LOAD_BALANCERS
 from localcloud.aws_api.wrapping import Given, Original, wrap
 
-INTERFACE_TYPE = "network_load_balancer"
-BUSY_SECONDS = 1.0
-"""How long the interfaces of a deleted load balancer are still there."""
 # https://docs.aws.amazon.com/general/latest/gr/elb.html
 HOSTED_ZONE = "Z26RNL4JYFTOTI"
 NAME = re.compile(r"(?!internal-)(?!-)[A-Za-z0-9-]{1,32}(?<!-)")
@@ -95,7 +93,7 @@ def _create(original: Original, backend: Any, given: Given) -> Any:
         balancer.enforce_security_group_inbound_rules_on_private_link_traffic = "on"
     balancer.interfaces = []
     balancer.public_address = _public_address(scheme)
-    _add_nodes(backend, balancer)
+    load_balancer_nodes.add(backend, balancer)
     # There is no DNS here: the load balancer is known by its address.
     balancer.dns_name = balancer.public_address or balancer.interfaces[0].private_ip_address
     return balancer
@@ -153,31 +151,6 @@ def _require_groups(backend: Any, group_ids: list[str]) -> None:
             raise error("InvalidSecurityGroup", f"Security group '{each}' does not exist")
 
 
-def _add_nodes(backend: Any, balancer: Any) -> None:
-    """A network interface in each subnet that has none yet, as AWS creates them."""
-    present = {each.subnet.id for each in balancer.interfaces}
-    for subnet in balancer.subnets:
-        if subnet.id not in present:
-            interface = backend.ec2_backend.create_network_interface(
-                subnet,
-                None,
-                group_ids=balancer.security_groups,
-                description=f"ELB {balancer.arn.partition('loadbalancer/')[2]}",
-            )
-            interface.interface_type, interface.requester_managed = INTERFACE_TYPE, True
-            interface.status, interface.public_ip = "in-use", balancer.public_address
-            balancer.interfaces.append(interface)
-    _set_groups_of_nodes(backend, balancer)
-
-
-def _set_groups_of_nodes(backend: Any, balancer: Any) -> None:
-    ec2 = backend.ec2_backend
-    groups = [ec2.get_security_group_from_id(each) for each in balancer.security_groups or []]
-    for interface in balancer.interfaces:
-        # moto adds the VPC's default group where none is given.
-        interface._group_set = list(groups)
-
-
 def _delete(original: Original, backend: Any, given: Given) -> Any:
     balancer = backend.load_balancers.get(given["arn"])
     if not is_network(balancer):
@@ -190,16 +163,8 @@ def _delete(original: Original, backend: Any, given: Given) -> Any:
         )
     done = original(backend, **given)
     associate(backend)
-    later = threading.Timer(BUSY_SECONDS, _release, [backend, balancer])
-    later.daemon = True
-    later.start()
+    load_balancer_nodes.release_soon(backend, balancer)
     return done
-
-
-def _release(backend: Any, balancer: Any) -> None:
-    for interface in balancer.interfaces:
-        if interface.id in backend.ec2_backend.enis:
-            interface.delete()
 
 
 def _set_security_groups(original: Original, backend: Any, given: Given) -> Any:
@@ -213,7 +178,7 @@ def _set_security_groups(original: Original, backend: Any, given: Given) -> Any:
         )
     _require_groups(backend, given["sec_groups"])
     original(backend, **given)
-    _set_groups_of_nodes(backend, balancer)
+    load_balancer_nodes.set_groups(backend, balancer)
     return None
 
 
@@ -231,7 +196,7 @@ def _set_subnets(original: Original, backend: Any, given: Given) -> Any:
         )
     _require_subnets(backend, given["subnets"], balancer.scheme)
     balancer.subnets = [backend.ec2_backend.get_subnet(each) for each in given["subnets"]]
-    _add_nodes(backend, balancer)
+    load_balancer_nodes.add(backend, balancer)
     return [AvailabilityZone(each) for each in balancer.subnets]
 
 

@@ -45,7 +45,7 @@ class Hooks:
     interrupt: Callable[[str, float], Mapping[str, Any]]
     """Interrupts a spot instance after so many seconds. Raises LocalCloudError."""
     calls: set[str] = field(default_factory=set)
-    """The calls of operators so far, such as `ec2:RunInstances`; without those of S3."""
+    """The calls of operators, such as `ec2:RunInstances`; without those of S3 and Route 53."""
 
 
 def prepare(home: Path) -> None:

@@ -177,6 +177,24 @@ def get_caller_identity(aws: Session, args: Mapping[str, Any]) -> Values:
     return {"id": found["Account"], **selected(found, names("arn userId", accountId="Account"))}
 
 
+def get_lbs(aws: Session, args: Mapping[str, Any]) -> Values:
+    """aws.lb.get_lbs"""
+    client, wanted = aws.client("elbv2"), dict(args.get("tags") or {})
+    pages = client.get_paginator("describe_load_balancers").paginate()
+    arns = [each["LoadBalancerArn"] for page in pages for each in page["LoadBalancers"]]
+    if wanted:
+        tags = {
+            each["ResourceArn"]: {tag["Key"]: tag["Value"] for tag in each["Tags"]}
+            # As many as the API takes at once.
+            for first in range(0, len(arns), 20)
+            for each in client.describe_tags(ResourceArns=arns[first : first + 20])[
+                "TagDescriptions"
+            ]
+        }
+        arns = [arn for arn in arns if wanted.items() <= tags[arn].items()]
+    return {"id": aws.region, "arns": arns}
+
+
 def get_zone(aws: Session, args: Mapping[str, Any]) -> Values:
     """aws.route53.get_zone"""
     route53 = aws.client("route53")
@@ -230,6 +248,7 @@ REGIONAL: Mapping[str, Lookup] = {
 }
 LOOKUPS: Mapping[str, Lookup] = {
     **{token: in_region(lookup) for token, lookup in REGIONAL.items()},
+    "aws:lb/getLbs:getLbs": get_lbs,
     "aws:route53/getZone:getZone": get_zone,
     "aws:index/getPartition:getPartition": get_partition,
     "aws:index/getCallerIdentity:getCallerIdentity": get_caller_identity,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from localcloud.load_balancers.checks import Node, passes
@@ -16,6 +17,8 @@ from localcloud.load_balancers.model import (
     TargetKey,
 )
 from localcloud.load_balancers.network import Network
+
+log = logging.getLogger("localcloud.load_balancers")
 
 OnUnhealthy = Callable[[TargetKey], None]
 # A target with another address is another one: an instance that was replaced.
@@ -61,10 +64,18 @@ class Checkers:
             if balancer is None or group is None:
                 return
             address = balancer.nodes.get(target.zone) or next(iter(balancer.nodes.values()))
-            passed = await passes(self._network, group.check, target, Node(address, port))
+            passed = await self._passes(group, target, Node(address, port))
             if health.record(passed, group.check) and health.state == UNHEALTHY:
                 self._on_unhealthy(key)
             await asyncio.sleep(max(0.0, began + group.check.interval_seconds - loop.time()))
+
+    async def _passes(self, group: TargetGroup, target: Target, node: Node) -> bool:
+        try:
+            return await passes(self._network, group.check, target, node)
+        except Exception:
+            # Else nobody would check this target any more.
+            log.exception("the check of %s:%d failed", target.id, target.port)
+            return False
 
 
 def _in_use(wanted: Configuration) -> list[tuple[LoadBalancer, int, TargetGroup]]:

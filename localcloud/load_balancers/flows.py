@@ -49,6 +49,12 @@ class Flow:
         with suppress(OSError):
             sink.write_eof()
 
+    async def close(self) -> None:
+        """Ends both connections once everything has been sent. Raises OSError."""
+        for writer in filter(None, (self.client, self.upstream)):
+            writer.close()
+            await writer.wait_closed()
+
     def reset(self) -> None:
         """Ends both connections with a reset."""
         for writer in filter(None, (self.client, self.upstream)):

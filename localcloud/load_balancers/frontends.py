@@ -110,11 +110,12 @@ class Frontends:
         self._flows.add(flow)
         try:
             await self._forward(flow, reader, target, source)
-        except* (OSError, TimeoutError) as errors:
+            await flow.close()
+        except* OSError as errors:
             log.debug("%s: %s", target.id, errors.exceptions)
+            flow.reset()
         finally:
             self._flows.discard(flow)
-            flow.reset()
 
     async def _forward(
         self, flow: Flow, reader: asyncio.StreamReader, target: Target, source: str | None

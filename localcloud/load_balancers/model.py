@@ -42,7 +42,7 @@ class Target:
     address: str | None
     zone: str
     admits_balancer: bool
-    """Its security groups name one of the load balancer's as the source."""
+    """Where clients are preserved: whether its security groups name one of the load balancer's."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Collection
 from typing import Protocol
 
-from localcloud.machines.host import Host
+from localcloud.machines import host_addresses
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -30,14 +30,14 @@ class Network(Protocol):
 class HostNetwork:
     """The network of this host, whose machines are reached through their Docker networks."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, cloud_id: str) -> None:
+        self._cloud_id = cloud_id
 
     def assign(self, addresses: Collection[str]) -> None:
-        self._host.assign(addresses)
+        host_addresses.assign(self._cloud_id, addresses)
 
     def listen(self, address: str, port: int) -> socket.socket:
-        return self._host.listen_here(address, port)
+        return host_addresses.listen(address, port)
 
     async def connect(self, address: str, port: int, source: str | None) -> Streams:
         local = (source, 0) if source else None

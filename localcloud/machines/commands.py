@@ -57,7 +57,7 @@ def execute(words: Sequence[str], *, stdin: str = "", seconds: float = COMMAND_S
         )
     except FileNotFoundError:
         raise MachineError(
-            f'"{words[0]}" is not installed\n    on Debian: apt-get install iproute2 iptables'
+            f'"{words[0]}" is not installed\n    on Debian: apt-get install iproute2 iptables mount'
         ) from None
     except subprocess.TimeoutExpired:
         raise MachineError(f'"{" ".join(words)}" did not end within {seconds:.0f} s') from None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import socket
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ from localcloud.machines.volumes import Volumes
 
 LABEL = "k3s-aws.localcloud"
 INSTANCE_LABEL = "k3s-aws.instance"
-
 # How long a machine may take to shut down; EC2 gives it a few minutes.
 GRACE_SECONDS = 240
 
@@ -140,14 +138,6 @@ class Machines:
         """Replaces the whole table of Elastic IPs, each with its private address."""
         elastic_ips.publish(self.cloud_id, addresses)
 
-    def assign(self, addresses: Collection[str]) -> None:
-        """Gives this host exactly these private addresses, which belong to no machine."""
-        host_addresses.assign(self.cloud_id, addresses)
-
-    def listen_here(self, address: str, port: int) -> socket.socket:
-        """A socket that listens on an address of this host."""
-        return host_addresses.listen_here(address, port)
-
     def remove_everything(self) -> list[str]:
         """Removes every trace of this cloud on the host; gives what it removed, by name."""
         removed = []
@@ -159,8 +149,8 @@ class Machines:
                 network.remove()
                 removed.append(f"network {network.name}")
         removed += host_addresses.withdraw(self.cloud_id)
-        removed += self.volumes.remove_everything()
-        return removed + elastic_ips.withdraw(self.cloud_id) + vpcs.withdraw(self.cloud_id)
+        removed += elastic_ips.withdraw(self.cloud_id) + vpcs.withdraw(self.cloud_id)
+        return removed + self.volumes.remove_everything()
 
     @property
     def _label(self) -> str:

@@ -39,7 +39,7 @@ def withdraw(cloud_id: str) -> list[str]:
     return [f"address {each}" for each in present]
 
 
-def listen_here(address: str, port: int) -> socket.socket:
+def listen(address: str, port: int) -> socket.socket:
     """A socket that listens on an address of this host. Raises MachineError."""
     try:
         return socket.create_server((address, port), backlog=BACKLOG)

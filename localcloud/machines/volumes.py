@@ -21,6 +21,8 @@ BLOCK_DEVICES = Path("/sys/block")
 LOOP_MAJOR = 7
 # The kernel takes the mounts of a machine apart a moment after its last process has ended.
 RELEASE_SECONDS = 2.0
+# When all machines end at once, what they have written goes to the disk first.
+LAST_RELEASE_SECONDS = 30.0
 POLL_SECONDS = 0.05
 # As udev names it on a Nitro instance, whose device names are in the order of attaching:
 # https://docs.aws.amazon.com/ebs/latest/userguide/nvme-ebs-volumes.html
@@ -50,7 +52,8 @@ class Volumes:
     """
 
     def __init__(self, folder: Path, execute: Execute) -> None:
-        self._folder, self._execute = folder, execute
+        # As the kernel names a file, from whichever folder it was asked.
+        self._folder, self._execute = folder.resolve(), execute
 
     def attach(self, instance_id: str, volume_id: str, gib: int) -> None:
         """Gives the volume to a running machine, or shows there that it has grown."""
@@ -65,13 +68,8 @@ class Volumes:
         A device that is in use goes with its last use, such as a mount: until then the machine
         keeps it. Without an instance the machine does not run.
         """
-        if device := self._device(volume_id):
-            commands.run_here(["losetup", "--detach", f"/dev/{device}"])
-        deadline = time.monotonic() + RELEASE_SECONDS
-        while self._device(volume_id):
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(POLL_SECONDS)
+        if not self._disconnect(volume_id, RELEASE_SECONDS):
+            return False
         if instance_id is not None:
             self._execute(instance_id, ["sh", "-c", HIDE, "sh", by_id(volume_id)])
         return True
@@ -88,7 +86,7 @@ class Volumes:
         """Removes every volume of this cloud, once no machine is left; gives their names."""
         removed = []
         for volume_id in sorted(self.all() | self._devices().keys()):
-            if not self.detach(volume_id, None):
+            if not self._disconnect(volume_id, LAST_RELEASE_SECONDS):
                 raise MachineError(
                     f"the data of {volume_id} is still in use as /dev/{self._device(volume_id)}\n"
                     "    unmount it, then stop the local cloud again"
@@ -115,6 +113,17 @@ class Volumes:
             device = Path(commands.run_here(words).strip()).name
         return device
 
+    def _disconnect(self, volume_id: str, seconds: float) -> bool:
+        """Whether its loop device is gone, at the latest after these seconds."""
+        if device := self._device(volume_id):
+            commands.run_here(["losetup", "--detach", f"/dev/{device}"])
+        deadline = time.monotonic() + seconds
+        while self._device(volume_id):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_SECONDS)
+        return True
+
     def _file(self, volume_id: str) -> Path:
         return self._folder / volume_id
 
@@ -123,12 +132,12 @@ class Volumes:
 
     def _devices(self) -> dict[str, str]:
         """The loop devices on files of this cloud, by volume id."""
-        folder, found = self._folder.resolve(), {}
+        found = {}
         for each in BLOCK_DEVICES.glob("loop*/loop/backing_file"):
             with suppress(OSError):
                 # Of a file that is gone the kernel says so behind its name.
                 file = Path(each.read_text().strip().removesuffix(" (deleted)"))
-                if file.parent == folder:
+                if file.parent == self._folder:
                     found[file.name] = each.parent.parent.name
         return found
 

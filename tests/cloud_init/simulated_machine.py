@@ -75,6 +75,8 @@ class Systemd:
     starts: bool = True
     # k3s ends some time after its start, and systemd starts it again.
     falls_over: bool = False
+    # How often k3s ends after its start before it is active.
+    ends_at_start: int = 0
     # Whether k3s's unit, or a drop-in of it, is another than the one that systemd has read.
     needs_reload: bool = False
     # Whether it has ended, and its next start is still to come.
@@ -140,6 +142,7 @@ class Systemd:
             self.active.discard(words[-1])
             self.process = self.restarts(words[-1])
             self.process_started = self.monotonic()
+            self.counted += self.ends_at_start
             self.on_k3s_start()
         return ""
 
@@ -223,6 +226,9 @@ class SimulatedMachine:
         self.rejections: list[tuple[int, str]] = []
         self.aws_clock_ahead = 0.0
         self.readiness: list[int] = []
+        # The statuses of the list of etcd's members before it is there; a server with SQLite has
+        # none.
+        self.etcd_statuses: list[int] = []
         self.cacerts = authority.certificate
         self.sent_to_server: list[tuple[str, str | None]] = []
         # k3s accepts the password it was started with until it starts again.
@@ -290,7 +296,11 @@ class SimulatedMachine:
             server.server_close()
 
     def configure(self, role: str, **changes: Any) -> None:
-        """Writes node.json as `cluster/` would; `changes` are of its top or of its pool part."""
+        """
+        Writes node.json as `cluster/` would; `changes` are of its top or of its pool part, and
+        `mayCreateCluster`.
+        """
+        may_create = changes.pop("mayCreateCluster", role == "server")
         parameters = {"authorizedKeys": "/demo/authorized-keys", "token": f"/demo/{role}-token"}
         if role == "server":
             parameters["agentToken"] = "/demo/server-agent-token"
@@ -308,16 +318,17 @@ class SimulatedMachine:
             "labels": {},
             "taints": [],
             "config": {},
-            "join": {"urls": [self.server_url]},
             "datastoreParameter": "/demo/datastore",
         }
+        if role == "agent":
+            pool["join"] = {"urls": [self.server_url]}
         content = {
             **{key: changes.pop(key, value) for key, value in top.items()},
             "pool": pool | changes,
             "own": {
                 "privateIp": "10.64.0.10",
                 "hostKeyParameter": "/demo/host-key",
-                "mayCreateCluster": role == "server",
+                "mayCreateCluster": may_create,
             },
         }
         path = self.root / "etc/k3s-aws/node.json"
@@ -579,7 +590,19 @@ class _Supervisor(_Handler):
         if self.path == "/cacerts":
             self.respond(200, self.machine.cacerts.encode())
         else:
-            self.respond(self.machine.readiness.pop(0) if self.machine.readiness else 200, b"ok")
+            self.respond(self._status(), b"ok")
+
+    def _status(self) -> int:
+        """k3s's own paths admit one role each; all others are the API server's."""
+        kind, _, login = (self.headers["Authorization"] or "").partition(" ")
+        user = base64.b64decode(login).decode().partition(":")[0] if kind == "Basic" else ""
+        roles = {"/v1-k3s/readyz": "node", "/db/info": "server"}
+        if self.path in roles and user != roles[self.path]:
+            return 403
+        etcd, ready = self.machine.etcd_statuses, self.machine.readiness
+        statuses = etcd if self.path == "/db/info" else ready
+        default = 200 if self.path in roles else 401
+        return statuses.pop(0) if statuses else default
 
     def _api(self) -> None:
         """The Node of the kubelet whose certificate the client presents."""

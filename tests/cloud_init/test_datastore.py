@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.cloud_init.authority import Authority
 from tests.cloud_init.simulated_machine import INSTANCE, SimulatedMachine
 
 PARAMETER = "/demo/datastore"
@@ -53,13 +56,150 @@ def test_a_server_with_data_does_not_read_the_parameter(machine: SimulatedMachin
 
 
 def test_another_server_than_the_first_creates_no_cluster(machine: SimulatedMachine) -> None:
-    machine.configure("server")
-    path = machine.root / "etc/k3s-aws/node.json"
-    content = json.loads(path.read_text())
-    del content["own"]["mayCreateCluster"]
-    path.write_text(json.dumps(content))
+    machine.configure("server", mayCreateCluster=False)
     assert machine.boot() == 1
     assert machine.cause() == (
         "datastore",
         "this server may not create the cluster, and has no other server to join",
     )
+
+
+OWN = "https://10.64.0.10:6443"
+# Nothing listens there.
+ABSENT = "https://127.0.0.1:1"
+
+
+def of_several(machine: SimulatedMachine, *, first: bool, other: str = "", **keys: Any) -> None:
+    """Configures a server that has another one beside it."""
+    urls = [OWN, other or machine.server_url]
+    machine.configure("server", mayCreateCluster=first, join={"urls": urls}, **keys)
+
+
+def k3s_config(machine: SimulatedMachine) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((machine.root / "etc/rancher/k3s/config.yaml").read_text())
+    return content
+
+
+def joined(machine: SimulatedMachine) -> str | None:
+    path = machine.root / "etc/rancher/k3s/config.yaml.d/10-server.yaml"
+    return json.loads(path.read_text())["server"] if path.exists() else None
+
+
+def write_member(machine: SimulatedMachine, node: str) -> Path:
+    """What etcd leaves of a member, on the volume of the datastore."""
+    folder = machine.root / "var/lib/rancher/k3s/server/db/etcd"
+    (folder / "member/wal").mkdir(parents=True)
+    (folder / "name").write_text(f"{node}-0a1b2c3d")
+    return folder
+
+
+def test_the_first_of_several_servers_creates_etcd_while_no_other_is_ready(
+    machine: SimulatedMachine,
+) -> None:
+    of_several(machine, first=True, other=ABSENT)
+    assert machine.boot() == 0
+    assert k3s_config(machine)["cluster-init"] is True
+    assert joined(machine) is None
+
+
+def test_the_other_servers_join_one_that_is_ready_and_create_nothing(
+    machine: SimulatedMachine,
+) -> None:
+    machine.readiness = [503, 503]
+    of_several(machine, first=False)
+    assert machine.boot() == 0
+    assert joined(machine) == machine.server_url
+    assert "cluster-init" not in k3s_config(machine)
+    # Nothing secret is sent before the authority is known.
+    assert machine.sent_to_server[0] == ("/cacerts", None)
+    assert machine.systemd.restarts("k3s") == 1
+
+
+def test_a_server_waits_until_the_one_it_joins_has_etcd(machine: SimulatedMachine) -> None:
+    # With SQLite the API server gets the request, for longer than a token may be refused.
+    machine.etcd_statuses = [401] * 200
+    of_several(machine, first=False)
+    assert machine.boot() == 0
+    asked = [path for path, _ in machine.sent_to_server if path == "/db/info"]
+    assert len(asked) == 201
+
+
+def test_a_server_that_finds_no_other_reports_why_at_its_deadline(
+    machine: SimulatedMachine,
+) -> None:
+    of_several(machine, first=False, other=ABSENT, deadlineSeconds=30)
+    assert machine.boot() == 1
+    phase, cause = machine.cause()
+    assert phase == "datastore"
+    assert cause.startswith(f"no ready server at {ABSENT}: waited 30 s, last error: 127.0.0.1:1: ")
+    assert machine.systemd.restarts("k3s") == 0
+
+
+@pytest.mark.parametrize("holder", ["", "etcd", "vol-0123456789abcdef0"])
+def test_the_first_server_joins_where_the_cluster_exists(
+    machine: SimulatedMachine, holder: str
+) -> None:
+    """Without a record too: it is made a moment after the cluster."""
+    if holder:
+        machine.parameters[PARAMETER] = holder
+    of_several(machine, first=True)
+    assert machine.boot() == 0
+    assert joined(machine) == machine.server_url
+
+
+def test_a_first_server_that_finds_another_authority_creates_nothing(
+    machine: SimulatedMachine, other_authority: Authority
+) -> None:
+    machine.cacerts = other_authority.certificate
+    of_several(machine, first=True)
+    assert machine.boot() == 1
+    assert "another authority" in machine.cause()[1]
+
+
+def test_the_data_of_the_machine_before_is_removed_and_the_others_are_joined(
+    machine: SimulatedMachine,
+) -> None:
+    folder = write_member(machine, "demo-servers-0fffffff")
+    machine.parameters[PARAMETER] = "etcd"
+    of_several(machine, first=True)
+    assert machine.boot() == 0
+    assert not folder.exists()
+    assert joined(machine) == machine.server_url
+
+
+def test_a_server_whose_node_was_deleted_joins_again(machine: SimulatedMachine) -> None:
+    folder = write_member(machine, f"demo-servers-{INSTANCE[-8:]}")
+    (folder / "tombstone").touch()
+    machine.parameters[PARAMETER] = "etcd"
+    of_several(machine, first=True)
+    assert machine.boot() == 0
+    assert not folder.exists()
+    assert joined(machine) == machine.server_url
+
+
+def test_a_server_with_its_own_data_starts_with_it(machine: SimulatedMachine) -> None:
+    folder = write_member(machine, f"demo-servers-{INSTANCE[-8:]}")
+    of_several(machine, first=False, other=ABSENT)
+    assert machine.boot() == 0
+    assert folder.exists()
+    assert joined(machine) is None
+
+
+def test_a_single_server_with_data_becomes_the_first_of_several(machine: SimulatedMachine) -> None:
+    machine.configure("server")
+    assert machine.boot() == 0
+    machine.create_datastore()
+    of_several(machine, first=True, other=ABSENT)
+    assert machine.boot() == 0
+    assert k3s_config(machine)["cluster-init"] is True
+    assert machine.systemd.restarts("k3s") == 2
+
+
+@pytest.mark.parametrize(("first", "result"), [(False, 0), (True, 1)])
+def test_k3s_may_end_while_another_server_is_being_promoted(
+    machine: SimulatedMachine, first: bool, result: int
+) -> None:
+    """etcd takes one new member at a time; k3s of the next one ends and is started again."""
+    machine.systemd.ends_at_start = 12
+    of_several(machine, first=first, other=ABSENT if first else "")
+    assert machine.boot() == result

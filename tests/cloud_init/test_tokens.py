@@ -39,6 +39,28 @@ def test_another_server_token_is_in_the_datastore_before_k3s_starts_with_it(
     assert machine.systemd.restarts("k3s") == 2
 
 
+def test_of_several_servers_one_stores_the_token_and_the_others_start_again_with_it(
+    machine: SimulatedMachine,
+) -> None:
+    machine.configure("server")
+    machine.boot()
+    machine.create_datastore()
+    started: list[list[str]] = []
+    start = machine.systemd.on_k3s_start
+
+    def note_and_start() -> None:
+        started.append([*machine.rotated_to])
+        start()
+
+    machine.systemd.on_k3s_start = note_and_start
+    # The other server accepts the new token.
+    machine.configure("server", join={"urls": [machine.server_url]})
+    machine.change_secrets(token=machine.server_token.replace(SERVER_PASSWORD, OTHER))
+    assert machine.boot() == 0
+    assert started == [[]]
+    assert machine.server_password == OTHER
+
+
 def test_the_token_is_rotated_again_after_the_start_so_that_k3s_can_restart(
     machine: SimulatedMachine,
 ) -> None:

@@ -204,7 +204,7 @@ def test_the_record_of_a_volume_that_is_blank_is_no_reason_to_start_empty(
     assert machine.boot() == 1
     assert machine.cause() == (
         "datastore",
-        f"{ID} is empty, and has the cluster's data by {PARAMETER}",
+        f"{ID} has the cluster's data by {PARAMETER}, this machine has none",
     )
     assert machine.systemd.restarts("k3s") == 0
 

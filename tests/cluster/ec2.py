@@ -59,6 +59,9 @@ class Account:
     def vpcs(self, *, own: bool) -> int | None:
         return 0
 
+    def load_balancers(self, *, own: bool) -> int | None:
+        return 0
+
 
 def require_quotas(cluster: Cluster) -> None:
     """Raises ConfigError where the account may not have so much."""

@@ -70,7 +70,7 @@ KINDS = {
     "more-nodes-than-addresses": Kind.LIMIT,
     "spot-server": Kind.FORBIDDEN,
     "manifest-with-a-secret": Kind.SECRET,
-    "three-servers": Kind.UNAVAILABLE,
+    "instance-type-unknown": Kind.UNAVAILABLE,
 }
 
 

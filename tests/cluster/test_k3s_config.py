@@ -24,7 +24,7 @@ def load(**keys: Any) -> Cluster:
 
 def config_of(index: int = 0, addresses: Addresses = HERE, **keys: Any) -> dict[str, Any]:
     cluster = load(**keys)
-    context = NodeContext(server_private_ips=("10.64.0.10",))
+    context = NodeContext(server_private_ips=("10.64.0.10",), endpoint_host="api.example.com")
     config = node_config.build(cluster, cluster.nodes[index], addresses, context)
     return config_yaml(machine_files.node_file(config, cluster.node_deadline_seconds))
 
@@ -92,9 +92,9 @@ def test_the_rules_between_nodes_follow_from_the_backend(
     rules = [
         rule
         for rule in network.ingress_rules(cluster)
-        if rule.role == "agent" and rule.from_port != 22
+        if rule.group == "agent" and rule.from_port != 22
     ]
     assert {(rule.protocol, rule.from_port, rule.cidr) for rule in rules} == opened
     assert network.source_dest_check(cluster) == (backend != "host-gw")
-    server = k3s_config.of(cluster, cluster.servers)
+    server = k3s_config.of(cluster, cluster.servers, ())
     assert server.get("flannel-backend", "vxlan") == backend

@@ -55,8 +55,9 @@ def test_each_node_takes_a_24_of_the_pods_range() -> None:
 def test_only_the_api_and_ssh_are_reachable_from_outside_without_an_ingress(example: str) -> None:
     cluster = rendering.load(example)
     rules = [rule for rule in network.own_rules(cluster) if rule.cidr is not None]
-    assert {(rule.role, rule.from_port, rule.protocol) for rule in rules} == {
-        ("server", 6443, "tcp"),
+    balanced = cluster.endpoint.type == "loadBalancer"
+    assert {(rule.group, rule.from_port, rule.protocol) for rule in rules} == {
+        ("load balancer" if balanced else "server", 6443, "tcp"),
         ("server", 22, "tcp"),
         ("agent", 22, "tcp"),
     }
@@ -69,7 +70,7 @@ def test_only_the_api_and_ssh_are_reachable_from_outside_without_an_ingress(exam
 def test_every_rule_has_its_own_name_and_one_source(example: str) -> None:
     rules = network.ingress_rules(rendering.load(example))
     assert len({rule.name for rule in rules}) == len(rules)
-    assert [rule for rule in rules if (rule.cidr is None) == (rule.source_role is None)] == []
+    assert [rule for rule in rules if (rule.cidr is None) == (rule.source_group is None)] == []
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_each_flannel_backend_opens_its_own_ports_and_no_other(
     rules = network.ingress_rules(cluster)
     assert all(rule.from_port == rule.to_port for rule in rules)
     assert {
-        (rule.role, rule.protocol, rule.from_port, rule.source_role or named[str(rule.cidr)])
+        (rule.group, rule.protocol, rule.from_port, rule.source_group or named[str(rule.cidr)])
         for rule in rules
     } == FROM_OUTSIDE | JOINING | expected
 
@@ -107,7 +108,13 @@ def opened(cluster: Cluster) -> set[tuple[str, str, int | None, int | None, str]
     """What is open besides the ports of the program's own."""
     own = {rule.key for rule in network.own_rules(cluster)}
     return {
-        (rule.role, rule.protocol, rule.from_port, rule.to_port, str(rule.cidr or rule.source_role))
+        (
+            rule.group,
+            rule.protocol,
+            rule.from_port,
+            rule.to_port,
+            str(rule.cidr or rule.source_group),
+        )
         for rule in network.ingress_rules(cluster)
         if rule.key not in own
     }
@@ -185,9 +192,9 @@ def test_a_key_of_k3s_that_needs_a_port_opens_it_between_nodes(
     plain, with_key = cluster_of({}), cluster_of({}, k3s={"server": {key: True}})
     before = {rule.key for rule in network.ingress_rules(plain)}
     found = [rule for rule in network.ingress_rules(with_key) if rule.key not in before]
-    assert {(rule.protocol, rule.from_port, rule.role) for rule in found} == expected | {
+    assert {(rule.protocol, rule.from_port, rule.group) for rule in found} == expected | {
         ("tcp", 6443, "agent")
     }
-    assert {rule.source_role for rule in found} == set(network.ROLES)
+    assert {rule.source_group for rule in found} == set(network.ROLES)
     off = cluster_of({}, k3s={"server": {key: False}})
     assert network.ingress_rules(off) == network.ingress_rules(plain)

@@ -23,7 +23,7 @@ from tests.cluster.parts import files_of, unpacked
 
 OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
 HERE = Addresses(private_ip="10.64.0.10", public_ip="198.51.100.10")
-CONTEXT = NodeContext(server_private_ips=("10.64.0.10",))
+CONTEXT = NodeContext(server_private_ips=("10.64.0.10",), endpoint_host="10.64.0.10")
 # Pulumi's own rule for the name of a stack.
 STACKS = st.from_regex(r"[A-Za-z0-9._-]{1,100}", fullmatch=True)
 NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", fullmatch=True)

@@ -48,7 +48,7 @@ def test_a_machine_without_a_proxy_gets_no_variables() -> None:
     """Else every machine of every cluster would be changed."""
     cluster = cluster_of(proxy={})
     here = Addresses(private_ip="10.64.0.10", public_ip=None)
-    context = NodeContext(server_private_ips=SERVERS)
+    context = NodeContext(server_private_ips=SERVERS, endpoint_host=SERVERS[0])
     built = node_config.build(cluster, cluster.nodes[0], here, context)
     assert "environment" not in built["pool"]["k3s"]
     with_proxy = cluster_of(proxy={"httpProxy": URL})

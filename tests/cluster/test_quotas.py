@@ -10,7 +10,7 @@ import pytest
 
 from cluster import config, quotas
 from cluster.errors import Kind, Problem
-from cluster.quotas import ADDRESSES, RULES, VPCS, Quota
+from cluster.quotas import ADDRESSES, LOAD_BALANCERS, RULES, VPCS, Quota
 from tests.cluster import ec2
 
 OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": []}
@@ -34,7 +34,7 @@ class Account:
             return None
         return self.own if own else self.others + self.own
 
-    vpcs = addresses
+    vpcs = load_balancers = addresses
 
 
 def found(account: Account, **keys: Any) -> list[str]:
@@ -77,6 +77,16 @@ def test_a_use_within_what_every_account_has_is_not_asked_for() -> None:
     account = Account(others=0)
     assert found(account) == []
     assert not {ADDRESSES, VPCS, RULES} & set(account.asked)
+
+
+def test_a_load_balancer_is_counted_with_those_of_others() -> None:
+    account = Account({LOAD_BALANCERS.code: 50, VPCS.code: 100, ADDRESSES.code: 200}, others=50)
+    (problem,) = found(account, servers={"count": 3})
+    assert problem.startswith(
+        "cluster.endpoint.type: needs a network load balancer, and 50 others in eu-central-1; the "
+        "quota of this account is 50"
+    )
+    assert found(account) == []
 
 
 def test_a_vpc_of_its_own_is_counted() -> None:

@@ -63,8 +63,9 @@ def test_what_loses_the_datastore_of_one_server_is_rejected_unless_it_is_allowed
         assert "set cluster.allowDataLoss to true for this update, and remove it" in each.fix
     allowed = plan(before, {**after, "allowDataLoss": True})
     assert allowed.rejections == ()
-    losses = [each.path for each in allowed.consequences if each.kind == Kind.DATA_LOSS]
-    assert losses == paths
+    losses = [each for each in allowed.consequences if each.kind == Kind.DATA_LOSS]
+    assert [each.path for each in losses] == paths
+    assert {each.fix.partition(",")[0] for each in losses} <= {"back up first what has to stay"}
 
 
 def test_a_server_whose_datastore_is_on_its_root_volume_is_not_replaced() -> None:
@@ -243,3 +244,25 @@ def test_everything_that_is_rejected_is_found_at_once() -> None:
         Kind.LOWERED_NUMBER,
         Kind.SSH_DISABLED,
     }
+
+
+def test_a_server_is_not_replaced_while_its_join_token_changes() -> None:
+    rotated = {"rotation": {"joinTokens": 2}}
+    rejected = plan({}, {"image": {"generation": 2}, **rotated})
+    assert [(each.kind, str(each)) for each in rejected.rejections] == [
+        (
+            Kind.CONFLICT,
+            "cluster.rotation.joinTokens: must not change together with what replaces "
+            '"demo-servers-0", whose next machine could not open the datastore\n'
+            "    rotate in one update, and replace in the next",
+        )
+    ]
+    pool = {"name": "a", "image": {"generation": 2}}
+    allowed: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({}, rotated),
+        ({}, {"image": {"generation": 2}}),
+        ({"pools": [{"name": "a"}]}, {"pools": [pool], **rotated}),
+        # Its datastore is a new one.
+        ({}, {"k3s": {"secretsEncryption": False}, "allowDataLoss": True, **rotated}),
+    ]
+    assert [plan(*each).rejections for each in allowed] == [()] * len(allowed)

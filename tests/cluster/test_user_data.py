@@ -71,7 +71,7 @@ def test_real_user_data_is_far_below_the_limit(example: str) -> None:
         program = boot_program.of_first_boot(boot_program.modules(), role)
         sizes.append(len(base64.b64decode(user_data.encode(user_data.render(node, program)))))
     # What is left is for the labels, taints, registries and keys of a cluster.
-    assert max(sizes) < 14.5 * 1024
+    assert max(sizes) < 15 * 1024
 
 
 def test_too_much_user_data_is_rejected_with_its_size() -> None:
@@ -80,7 +80,7 @@ def test_too_much_user_data_is_rejected_with_its_size() -> None:
         user_data.encode(noise)
     first, second = str(rejection.value).splitlines()
     assert first.startswith("the user data of a machine is 2")
-    assert first.endswith("over the limit of 15360")
+    assert first.endswith("over the limit of 16128")
     assert second.startswith("    shorten cluster.k3s.registries, the k3s keys")
 
 

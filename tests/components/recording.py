@@ -182,6 +182,11 @@ MADE: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "k3s:index:Kubeconfig": lambda _: {"kubeconfig": "apiVersion: v1"},
     "aws:ec2/networkInterface:NetworkInterface": lambda name: {"privateIp": f"private-{name}"},
     "aws:s3/bucket:Bucket": lambda name: {"bucket": name, "arn": f"arn:aws:s3:::{name}"},
+    "aws:lb/loadBalancer:LoadBalancer": lambda name: {
+        "arn": f"arn-of-{name}",
+        "dnsName": f"{name}.elb.amazonaws.com",
+    },
+    "aws:lb/targetGroup:TargetGroup": lambda name: {"arn": f"arn-of-group-{name}"},
     "aws:ec2/eip:Eip": lambda name: {"publicIp": f"public-{name}"},
 }
 FOUND: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
@@ -216,6 +221,7 @@ FOUND: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "aws:servicequotas/getServiceQuota:getServiceQuota": lambda _: {"value": 10_000.0},
     "aws:ec2/getEips:getEips": lambda _: {"allocationIds": []},
     "aws:ec2/getVpcs:getVpcs": lambda _: {"ids": []},
+    "aws:lb/getLbs:getLbs": lambda _: {"arns": []},
     "aws:index/getAvailabilityZones:getAvailabilityZones": lambda _: {"names": ZONES},
     "aws:index/getRegion:getRegion": lambda _: {"region": "eu-central-1"},
     "aws:index/getCallerIdentity:getCallerIdentity": lambda _: {"accountId": "123456789012"},

@@ -52,6 +52,17 @@ def test_vpcs_that_another_account_shares_are_not_counted(
     assert account.vpcs(own=False) == 1
 
 
+def test_only_network_load_balancers_are_counted(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arn = (
+        "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/{}/a/0123456789abcdef"
+    )
+    arns = [arn.format(kind) for kind in ("net", "app", "gwy")]
+    monkeypatch.setattr(aws.lb, "get_lbs", lambda tags: SimpleNamespace(arns=arns))
+    assert account.load_balancers(own=False) == 1
+
+
 def test_a_refused_lookup_has_no_result(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(**_: Any) -> Any:
         raise Exception("AccessDeniedException: not authorized")

@@ -158,8 +158,8 @@ def test_agents_nodes_come_after_the_servers_and_go_with_the_cluster(built: Buil
             urn.endswith("k3s:index:Node::demo-servers-0") for urn in node.depends_on
         )
         assert after_server is (role == "agent")
-        goes_with = node.deleted_with.rsplit("::", 1)[-1]
-        assert goes_with == ("demo-servers-0" if role == "agent" else "")
+        # On its destruction nothing is drained.
+        assert node.deleted_with.endswith("k3s:index:CertificateAuthority::demo")
 
 
 def test_agents_boot_without_waiting_for_the_servers_node(built: Built) -> None:
@@ -453,7 +453,7 @@ def test_identities_come_after_the_servers_node_and_go_with_the_cluster(built: B
     after = {urn.split("$")[-1] for urn in identity.depends_on}
     assert "k3s:index:Node::demo-servers-0" in after
     assert not [urn for urn in after if "agents" in urn]
-    assert identity.deleted_with.endswith("::demo-servers-0")
+    assert identity.deleted_with.endswith("k3s:index:CertificateAuthority::demo")
     assert SECRET_MARK in json.dumps(identity.inputs["api"])
 
 

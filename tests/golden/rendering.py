@@ -12,6 +12,7 @@ import yaml
 from cluster import (
     bucket,
     config,
+    endpoint,
     machine_files,
     network,
     node_config,
@@ -105,7 +106,10 @@ def _instances(number: int) -> list[str]:
 def _node(cluster: Cluster, node: Node, position: int) -> dict[str, str]:
     server, own = _addresses(cluster, 0), _addresses(cluster, position)
     context = NodeContext(
-        server_private_ips=(server.private_ip,),
+        server_private_ips=tuple(
+            _addresses(cluster, each).private_ip for each in range(cluster.servers.count)
+        ),
+        endpoint_host=_endpoint(cluster, server),
         bucket=BUCKET if bucket.needed(cluster) else None,
     )
     volume = VOLUME if node.role == "server" else None
@@ -116,6 +120,14 @@ def _node(cluster: Cluster, node: Node, position: int) -> dict[str, str]:
         f"{node.suffix}.k3s.yaml": _yaml(config_yaml(text)),
         f"{node.suffix}.boothook": user_data_text.boothook(text, BOOT_PROGRAM),
     }
+
+
+def _endpoint(cluster: Cluster, server: Addresses) -> str:
+    """Where clients connect."""
+    wanted = cluster.endpoint
+    if wanted.type == "loadBalancer":
+        return f"{endpoint.load_balancer_name(cluster)}-0123456789abcdef.elb.{REGION}.amazonaws.com"
+    return wanted.hostname or server.public_ip or server.private_ip
 
 
 def _addresses(cluster: Cluster, position: int) -> Addresses:

@@ -103,9 +103,9 @@ class RunningCluster:
         return {
             rule.from_port
             for rule in self.rules
-            if rule.role == machine.role and rule.protocol == protocol
+            if rule.group == machine.role and rule.protocol == protocol
             if rule.from_port == rule.to_port and rule.from_port is not None
-            if (source is not None and rule.source_role == source.role)
+            if (source is not None and rule.source_group == source.role)
             or (source is None and rule.cidr and OUTSIDE in IPv4Network(rule.cidr))
         }
 

@@ -162,7 +162,47 @@ def bucket(account: Account) -> tuple[str, Inputs]:
     return "demo-files-0123456", {"bucket": "demo-files-0123456"}
 
 
+def load_balancer(account: Account) -> tuple[str, Inputs]:
+    made = account.client("elbv2").create_load_balancer(
+        Name="k3s-blue-1a2b3c", Type="network", Scheme="internal", Subnets=[account.subnet]
+    )
+    return made["LoadBalancers"][0]["LoadBalancerArn"], {"name": "k3s-blue-1a2b3c"}
+
+
+def target_group(account: Account) -> tuple[str, Inputs]:
+    made = account.client("elbv2").create_target_group(
+        Name="k3s-blue-1a2b3c", Protocol="TCP", Port=6443, VpcId=account.vpc, TargetType="ip"
+    )
+    return made["TargetGroups"][0]["TargetGroupArn"], {"name": "k3s-blue-1a2b3c"}
+
+
+def listener(account: Account) -> tuple[str, Inputs]:
+    balancer, group = load_balancer(account)[0], target_group(account)[0]
+    action = {"Type": "forward", "TargetGroupArn": group}
+    made = account.client("elbv2").create_listener(
+        LoadBalancerArn=balancer, Protocol="TCP", Port=6443, DefaultActions=[action]
+    )
+    inputs = {"loadBalancerArn": balancer, "port": 6443}
+    return made["Listeners"][0]["ListenerArn"], inputs
+
+
+def record(account: Account) -> tuple[str, Inputs]:
+    route53 = account.client("route53")
+    zone = route53.create_hosted_zone(Name="example.com", CallerReference="1")["HostedZone"]
+    zone_id = zone["Id"].rpartition("/")[2]
+    inputs = {"zoneId": zone_id, "name": "k3s.example.com", "type": "A", "records": ["192.0.2.1"]}
+    values = [{"Value": each} for each in inputs["records"]]
+    created = {"Name": inputs["name"], "Type": "A", "TTL": 30, "ResourceRecords": values}
+    changes = [{"Action": "CREATE", "ResourceRecordSet": created}]
+    route53.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
+    return f"{zone_id}_k3s.example.com_A", inputs
+
+
 MADE: list[tuple[str, Make]] = [
+    ("aws:lb/loadBalancer:LoadBalancer", load_balancer),
+    ("aws:lb/targetGroup:TargetGroup", target_group),
+    ("aws:lb/listener:Listener", listener),
+    ("aws:route53/record:Record", record),
     ("aws:ec2/instance:Instance", instance),
     ("aws:ec2/eip:Eip", elastic_ip),
     ("aws:ec2/eip:Eip", elastic_ip_in_place),
@@ -277,7 +317,23 @@ def tagged_bucket(account: Account) -> Inputs:
     return {"bucket": "blue-files-1"}
 
 
+def tagged_load_balancer(account: Account) -> Inputs:
+    account.client("elbv2").create_load_balancer(
+        Name="k3s-blue-1", Type="network", Scheme="internal", Subnets=[account.subnet], Tags=PAIRS
+    )
+    return {"name": "k3s-blue-1"}
+
+
+def tagged_target_group(account: Account) -> Inputs:
+    account.client("elbv2").create_target_group(
+        Name="k3s-blue-1", Protocol="TCP", Port=6443, VpcId=account.vpc, Tags=PAIRS
+    )
+    return {"name": "k3s-blue-1"}
+
+
 TAGGED: dict[str, Callable[[Account], Inputs]] = {
+    "aws:lb/loadBalancer:LoadBalancer": tagged_load_balancer,
+    "aws:lb/targetGroup:TargetGroup": tagged_target_group,
     "aws:ec2/securityGroup:SecurityGroup": tagged_group,
     "aws:ec2/subnet:Subnet": tagged_subnet,
     "aws:iam/instanceProfile:InstanceProfile": tagged_profile,
@@ -312,6 +368,12 @@ def test_a_bucket_that_was_not_tagged_yet_is_ours_by_its_random_name(account: Ac
     made, inputs = bucket(account)
     (left,) = account.left_by("aws:s3/bucket:Bucket", {**inputs, "tags": TAGS})
     assert left.id == made
+
+
+def test_a_record_with_other_addresses_is_not_ours(account: Account) -> None:
+    _, inputs = record(account)
+    others = {**inputs, "records": ["192.0.2.1", "192.0.2.2"]}
+    assert account.left_by("aws:route53/record:Record", others) == []
 
 
 def test_a_vpc_with_a_subnet_is_in_use(account: Account) -> None:

@@ -7,6 +7,7 @@ from cluster.reading import checks, tags
 from cluster.reading.declarations import Boolean, Integer, Key, Object, String, StringMap
 from cluster.reading.keys import kms
 from cluster.reading.keys.backup import BACKUP
+from cluster.reading.keys.endpoint import ENDPOINT
 from cluster.reading.keys.identities import IDENTITIES
 from cluster.reading.keys.k3s import K3S
 from cluster.reading.keys.machines import IMAGE, POOLS, SERVERS
@@ -65,6 +66,7 @@ _KEYS: dict[str, Key] = {
     "servers": SERVERS,
     "pools": POOLS,
     "network": NETWORK,
+    "endpoint": ENDPOINT,
     "proxy": PROXY,
     "manifests": MANIFESTS,
     "charts": CHARTS,

@@ -125,12 +125,12 @@ SERVERS = Object(
     "the servers",
     keys={
         "count": Integer(
-            "how many servers",
-            Effect.NONE,
-            "only 1 for now",
+            "1, 3 or 5 servers: one has its data in SQLite, several share it in embedded etcd",
+            Effect.IN_PLACE,
+            "servers are added, or the last ones removed; not from several to 1",
             default=1,
             low=1,
-            high=1,
+            high=5,
             check=checks.server_count,
         ),
         "dataVolumeGib": Integer(

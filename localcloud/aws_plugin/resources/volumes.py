@@ -136,8 +136,8 @@ class VolumeAttachment(Kind):
         ec2, instance = aws.client("ec2"), known["instanceId"]
         if known.get("stopInstanceBeforeDetaching"):
             ec2.stop_instances(InstanceIds=[instance], Force=False)
-            transitional = ("pending", "running", "shutting-down", "stopping")
-            _wait_for_instance(aws, instance, transitional, ("stopped",))
+            pending = ("pending", "running", "shutting-down", "stopping")
+            _wait_for_instance(aws, instance, pending, ("stopped",))
         try:
             force = bool(known.get("forceDetach"))
             ec2.detach_volume(Force=force, **renamed(known, self.KEY))
@@ -167,12 +167,12 @@ def _not_yet_detached(aws: Session, key: Inputs) -> str | None:
 
 
 def _wait_for_instance(
-    aws: Session, id_: str, transitional: tuple[str, ...], wanted: tuple[str, ...]
+    aws: Session, id_: str, pending: tuple[str, ...], wanted: tuple[str, ...]
 ) -> None:
     def not_yet() -> str | None:
         found = aws.client("ec2").describe_instances(InstanceIds=[id_])["Reservations"]
         state = str(found[0]["Instances"][0]["State"]["Name"])
-        if state not in (*transitional, *wanted):
+        if state not in (*pending, *wanted):
             raise UnexpectedStateError(f"instance {id_} is {state}, not {' or '.join(wanted)}")
         return None if state in wanted else state
 

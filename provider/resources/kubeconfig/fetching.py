@@ -8,6 +8,7 @@ The text of a kubeconfig is cluster/kubeconfig's business.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -40,17 +41,23 @@ def fetch(
     """
     wait = operation.wait(inputs["deadlineSeconds"])
     endpoint, name = inputs["api"]["endpoint"], inputs["clusterName"]
+    machines: list[Machine] = []
     if ssh_enabled(inputs):
-        machine = Machine(Login.of(inputs["ssh"]), wait, host_keys)
+        servers = (inputs["ssh"], *(inputs.get("otherServers") or {}).values())
+        machines = [Machine(Login.of(each), wait, host_keys) for each in servers]
         what = f'no kubeconfig of cluster "{name}" from server {inputs["ssh"]["host"]}'
-        where = f"see k3s's log: {machine.hint('sudo journalctl -u k3s -n 50 --no-pager')}"
+        where = f"see k3s's log: {machines[0].hint('sudo journalctl -u k3s -n 50 --no-pager')}"
     else:
-        machine = None
         what = f'the kubeconfig of cluster "{name}" could not be verified'
         where = "the API has to be reachable from here: network.apiAllowedCidrs"
-    with machine or contextlib.nullcontext(), explain_deadline(wait, what, lambda: where):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(explain_deadline(wait, what, lambda: where))
+        for each in machines:
+            stack.enter_context(each)
         parts = (
-            _from_server(operation, wait, inputs, machine, expired) if machine else api_of(inputs)
+            _from_servers(operation, wait, inputs, machines, expired)
+            if machines
+            else api_of(inputs)
         )
         _verify(operation, wait, endpoint, parts)
     return {
@@ -59,14 +66,26 @@ def fetch(
     }
 
 
-def _from_server(
-    operation: Operation, wait: Wait, inputs: Values, machine: Machine, expired: str | None
+def _from_servers(
+    operation: Operation,
+    wait: Wait,
+    inputs: Values,
+    machines: Sequence[Machine],
+    expired: str | None,
 ) -> kubeconfig.Parts:
-    """What k3s wrote; with another certificate than `expired`, after a restart if need be."""
+    """
+    What k3s wrote on the first server that can be reached; with another certificate than `expired`,
+    after a restart if need be.
+    """
+    reached = machines[0]
 
     def read() -> kubeconfig.Parts:
-        result = machine.try_run(f"sudo -n cat {_FILE}")
-        if result is None:
+        nonlocal reached
+        for reached in machines:
+            result = reached.try_run(f"sudo -n cat {_FILE}")
+            if result is not None:
+                break
+        else:
             raise Pending(wait.seen)
         if result.status != 0 or not result.output:
             raise Pending(f"k3s has not written {_FILE}")
@@ -85,7 +104,7 @@ def _from_server(
         return parts
     # k3s renews its certificates when it starts; pods keep running meanwhile.
     operation.report_progress("restart k3s: its administrator's certificate is about to expire")
-    machine.run("sudo -n systemctl restart --no-block k3s")
+    reached.run("sudo -n systemctl restart --no-block k3s")
     return wait.until(read_renewed)
 
 

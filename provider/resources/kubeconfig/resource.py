@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from provider.keys.host_keys import HostKeys
 from provider.keys.validity import Validity
 from provider.operation import Names, Operation, Values
-from provider.protocol.properties import Fields, Property
+from provider.protocol.properties import Fields, Property, failures
 from provider.protocol.resource import Created, Resource
 from provider.resources.connections import API, DEADLINE, INSTANCE_ID, SSH
 
@@ -21,9 +22,17 @@ _FETCHED_AGAIN: Final = frozenset(
 _RENEWABLE: Final = timedelta(days=118)
 
 
+def _are_connections(value: Any) -> str | None:
+    if not isinstance(value, Mapping):
+        return "is not an object"
+    found = next(failures(dict.fromkeys(value, SSH), value), None)
+    return f"{found.path}: {found.reason}" if found else None
+
+
 class Kubeconfig(Resource):
     """
-    Read over pinned SSH, parsed, checked against our authority, verified with a call.
+    Read over pinned SSH from the first server that can be reached, parsed, checked against our
+    authority, verified with a call.
 
     While SSH is disabled it is built from the certificate in `api`. In the last third of its life,
     or so late that k3s renews it, it is fetched again, after a restart of k3s if need be.
@@ -39,6 +48,14 @@ class Kubeconfig(Resource):
             "string", "The name of cluster, context and user.", fix="use the cluster's name"
         ),
         "deadlineSeconds": DEADLINE,
+        "otherServers": Property(
+            "any",
+            "SshConnection by name: servers that it is read from where the first is away.",
+            secret=True,
+            optional=True,
+            fix="the ssh of the other servers",
+            test=_are_connections,
+        ),
     }
     outputs: ClassVar[Fields] = {
         "kubeconfig": Property("string", "YAML, for kubectl.", secret=True),

@@ -156,9 +156,9 @@ def test_a_volume_cannot_be_attached_to_an_instance_that_has_ended(engine: Engin
     volume, _ = engine.create(VOLUME, {**GP3, "availabilityZone": zone})
     engine.client("ec2").terminate_instances(InstanceIds=[instance_id])
     inputs = {"deviceName": "/dev/sdf", "instanceId": instance_id, "volumeId": volume}
-    with pytest.raises(grpc.RpcError) as caught:
+    reason = f"instance {instance_id} is terminated, not running or stopped"
+    with pytest.raises(grpc.RpcError, match=reason):
         engine.create(ATTACHMENT, inputs)
-    assert f"instance {instance_id} is terminated, not running or stopped" in str(caught.value)
 
 
 def test_a_device_that_stays_in_use_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

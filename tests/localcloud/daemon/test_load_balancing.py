@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
 import botocore.exceptions
 import pytest
 
+from localcloud.__main__ import lines_of
 from localcloud.aws_api import load_balancing
 from localcloud.aws_api.moto_state import MotoState
+from localcloud.aws_api.server import STATUS_PATH
 from localcloud.load_balancers.model import Configuration
 from localcloud.machines import Ingress
 from tests.localcloud.daemon.local_cloud import LocalCloud
@@ -157,6 +161,22 @@ def test_an_address_leads_to_the_load_balancer_until_it_is_deleted(site: Site) -
     site.api.delete_target_group(TargetGroupArn=group)
 
 
+def test_the_status_page_lists_it_with_the_health_of_its_targets(site: Site) -> None:
+    _, address = site.machine(0)
+    balancer, group = site.balancer(), site.group()
+    site.register(group, address)
+    site.listen(balancer, group)
+    site.becomes(group, address, "healthy")
+    with urllib.request.urlopen(site.cloud.endpoint + STATUS_PATH) as answer:  # noqa: S310 - loopback
+        page = json.load(answer)
+    listed = {"name": "api", "address": balancer["DNSName"], "state": "active"}
+    assert page["loadBalancers"] == [{**listed, "targets": {f"{address}:{PORT}": "healthy"}}]
+    assert (
+        lines_of(page)[-1]
+        == f"  api  active        {balancer['DNSName']:15} {address}:6443 healthy"
+    )
+
+
 def test_an_internal_one_has_an_address_of_its_first_subnet(site: Site) -> None:
     balancer = site.balancer(Scheme="internal")
     assert balancer["DNSName"].startswith("10.79.")
@@ -233,6 +253,21 @@ def test_its_security_group_is_a_source_of_the_machines_rules(site: Site) -> Non
     with pytest.raises(botocore.exceptions.ClientError) as caught:
         cloud.ec2.delete_security_group(GroupId=outer)
     assert code(caught) == "DependencyViolation"
+
+
+def test_a_rule_for_its_group_admits_preserved_clients_too(site: Site) -> None:
+    """Seen from the machine the connection then comes from the load balancer's own address."""
+    cloud = site.cloud
+    outer, inner = cloud.group(site.vpc, "balancer"), cloud.group(site.vpc, "servers")
+    cloud.admit(outer, PORT, IpRanges=[{"CidrIp": "127.0.0.0/8"}])
+    cloud.admit(inner, PORT, UserIdGroupPairs=[{"GroupId": outer}])
+    instance_id, address = site.machine(0, inner)
+    balancer, group = site.balancer(SecurityGroups=[outer]), site.group("instance")
+    site.register(group, instance_id)
+    site.listen(balancer, group)
+    site.becomes(group, instance_id, "healthy")
+    assert site.names(balancer) == {address}
+    assert cloud.outside.sources[-1][1] in cloud.outside.assigned
 
 
 def test_security_groups_cannot_be_added_to_one_without(site: Site) -> None:

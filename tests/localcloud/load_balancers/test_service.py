@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from localcloud.load_balancers import checkers
 from localcloud.machines import Ingress
 from tests.localcloud.load_balancers.conftest import (
     BALANCER,
@@ -58,6 +59,18 @@ def test_connections_are_passed_on_in_both_directions(running: Running) -> None:
         while chunk := client.recv(65536):
             received += chunk
     assert received == content
+
+
+def test_nothing_is_lost_where_the_client_reads_slowly(running: Running) -> None:
+    running.serve(A)
+    running.network.serve(A.id, PORT, "x" * 2_000_000)
+    with running.network.dial(PUBLIC, PORT) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        client.shutdown(socket.SHUT_WR)
+        received = 0
+        while chunk := client.recv(8192):
+            received += len(chunk)
+    assert received == 2_000_000
 
 
 def test_a_target_that_fails_its_checks_gets_no_new_connections(running: Running) -> None:
@@ -178,6 +191,20 @@ def test_idle_connections_are_ended(running: Running) -> None:
         (listener,) = BALANCER.listeners
         running.change_balancer(listeners=(replace(listener, idle_seconds=0.05),))
         assert ended(client)
+
+
+def test_a_check_that_fails_unexpectedly_is_a_failed_one(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running.serve(A)
+
+    async def fail(*_: object) -> bool:
+        raise RuntimeError("unable to perform operation")
+
+    monkeypatch.setattr(checkers, "passes", fail)
+    running.becomes(A.id, "unhealthy")
+    monkeypatch.undo()
+    running.becomes(A.id, "healthy")
 
 
 def test_an_http_check_needs_an_expected_status(running: Running) -> None:

@@ -20,7 +20,7 @@ class Container:
     archives: list[tuple[str, bytes]] = field(default_factory=list)
     pid: int = 0
     stopped_within: int | None = None
-    responses: list[tuple[int, bytes]] = field(default_factory=list)
+    results: list[tuple[int, bytes]] = field(default_factory=list)
     """Of the commands in it, in their order."""
 
     @property
@@ -48,7 +48,7 @@ class Container:
 
     def exec_run(self, words: list[str]) -> tuple[int, bytes]:
         assert words
-        return self.responses.pop(0)
+        return self.results.pop(0)
 
     def remove(self, *, v: bool, force: bool) -> None:
         assert v, "its volumes would stay"

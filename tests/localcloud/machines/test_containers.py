@@ -248,7 +248,7 @@ def test_a_command_in_a_machine_gives_its_output_or_its_last_words(
     machines: Machines, engine: Engine
 ) -> None:
     machines.create(SPEC)
-    engine.containers.made[0].responses = [(0, b"done\n"), (2, b"first\nthe reason\n"), (1, b"")]
+    engine.containers.made[0].results = [(0, b"done\n"), (2, b"first\nthe reason\n"), (1, b"")]
     assert machines.execute("i-1", ["true"]) == "done\n"
     with pytest.raises(MachineError) as refused:
         machines.execute("i-1", ["sh", "-c", "exit 2"])

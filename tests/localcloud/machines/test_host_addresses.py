@@ -69,10 +69,10 @@ def test_a_label_is_no_longer_than_the_kernel_allows() -> None:
 
 def test_a_port_in_use_is_an_error_with_its_place() -> None:
     with (
-        host_addresses.listen_here("127.0.0.1", 0) as first,
+        host_addresses.listen("127.0.0.1", 0) as first,
         pytest.raises(MachineError, match=r"no socket on 127\.0\.0\.1:\d+: .*in use"),
     ):
-        host_addresses.listen_here("127.0.0.1", first.getsockname()[1])
+        host_addresses.listen("127.0.0.1", first.getsockname()[1])
 
 
 def test_a_low_port_is_opened_by_the_container_with_roots_rights(
@@ -91,5 +91,5 @@ def test_a_low_port_is_opened_by_the_container_with_roots_rights(
     monkeypatch.setattr(socket, "create_server", refuse)
     monkeypatch.setattr(commands, "is_root", lambda: False)
     monkeypatch.setattr(root_container, "get", Container)
-    host_addresses.listen_here("127.7.7.7", 443).close()
+    host_addresses.listen("127.7.7.7", 443).close()
     assert asked == [(os.getpid(), "127.7.7.7", 443)]

@@ -156,12 +156,7 @@ def test_a_command_on_files_sees_those_of_the_process_that_asks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[list[str]] = []
-
-    def run(words: list[str]) -> str:
-        asked.append(words)
-        return ""
-
-    monkeypatch.setattr(commands, "run", run)
+    monkeypatch.setattr(commands, "run", asked.append)
     commands.run_here(["losetup", "--list"])
     monkeypatch.setattr(commands, "is_root", lambda: True)
     commands.run_here(["losetup", "--list"])

@@ -48,7 +48,8 @@ class Kernel:
 def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kernel:
     made = Kernel(tmp_path / "sys")
     monkeypatch.setattr(volumes, "BLOCK_DEVICES", made.folder)
-    monkeypatch.setattr(volumes, "RELEASE_SECONDS", 0.0)
+    for name in ("RELEASE_SECONDS", "LAST_RELEASE_SECONDS"):
+        monkeypatch.setattr(volumes, name, 0.0)
     monkeypatch.setattr(commands, "run_here", made.losetup)
     return made
 

@@ -126,6 +126,28 @@ def test_a_kubeconfig_that_is_not_there_yet_is_waited_for(
     assert not writing.is_alive()
 
 
+def test_where_the_first_server_is_away_another_one_has_it_too(
+    rpc: Rpc, machine: FakeMachine, inputs: Inputs, k3s_yaml: Callable[..., str]
+) -> None:
+    machine.put(FILE, k3s_yaml())
+    # Nothing listens there.
+    away = {**inputs["ssh"], "port": 1}
+
+    identity, _ = rpc.create(
+        KUBECONFIG, {**inputs, "ssh": away, "otherServers": {"second": inputs["ssh"]}}
+    )
+
+    assert identity == "demo"
+
+
+def test_other_servers_that_are_no_connections_are_named(rpc: Rpc, inputs: Inputs) -> None:
+    wrong = {key: each for key, each in inputs["ssh"].items() if key != "hostKey"}
+    _, failed = rpc.check(KUBECONFIG, {**inputs, "otherServers": {"second": wrong}})
+    assert [(path, "second.hostKey: is missing" in reason) for path, reason in failed.items()] == [
+        ("otherServers", True)
+    ]
+
+
 def test_an_api_that_is_not_ready_yet_is_called_again(
     rpc: Rpc, machine: FakeMachine, api: FakeApi, inputs: Inputs, k3s_yaml: Callable[..., str]
 ) -> None:

@@ -11,7 +11,10 @@ import (
 )
 
 // actions are those of the commands that have a configuration.
-type actions struct{ server, agent cli.ActionFunc }
+type actions struct {
+	server, agent cli.ActionFunc
+	snapshot      func(cli.ActionFunc) cli.ActionFunc
+}
 
 // newApp is the command line for the library with which k3s parses it too.
 func newApp(paths config.Paths, does actions) *cli.App {
@@ -32,8 +35,7 @@ func newApp(paths config.Paths, does actions) *cli.App {
 			return nil
 		}},
 		tokenCommand(paths),
-		{Name: "etcd-snapshot", Usage: "not available here", SkipFlagParsing: true,
-			Action: refuse("etcd-snapshot is not available: this stand-in for k3s keeps its data in SQLite, not in etcd")},
+		snapshotCommand(paths, does.snapshot),
 	}
 	for _, name := range []string{"certificate", "check-config", "completion", "crictl", "ctr", "secrets-encrypt"} {
 		app.Commands = append(app.Commands, unavailable(name))

@@ -46,9 +46,11 @@ func run(args []string, paths config.Paths) error {
 		if err != nil {
 			logrus.Fatal(err) // k3s has no "Error:" before it
 		}
-		return newApp(paths, actions{server: runServer(paths), agent: runAgent(paths)}).Run(all)
+		as := func(action cli.ActionFunc) cli.ActionFunc { return action }
+		return newApp(paths, actions{server: runServer(paths), agent: runAgent(paths), snapshot: as}).Run(all)
 	}
-	return newApp(paths, actions{server: withFiles, agent: withFiles}).Run(args)
+	first := func(cli.ActionFunc) cli.ActionFunc { return withFiles }
+	return newApp(paths, actions{server: withFiles, agent: withFiles, snapshot: first}).Run(args)
 }
 
 // status logs what ended a command, at the level and with the exit status of k3s.

@@ -74,12 +74,25 @@ type Server struct {
 
 // Datastore is where a server keeps the cluster's data. Data of etcd on disk counts more than all of it.
 type Datastore struct {
-	ClusterInit bool
-	JoinURL     string // of another server; scheme and host
-	JoinToken   string // as it was given, with the authority's hash
-	External    string
-	EtcdArgs    []string
-	Loopback    string
+	ClusterInit  bool
+	ClusterReset bool
+	RestorePath  string // of a snapshot, with a reset
+	JoinURL      string // of another server; scheme and host
+	JoinToken    string // as it was given, with the authority's hash
+	External     string
+	EtcdArgs     []string
+	Loopback     string
+	Snapshots    Snapshots
+}
+
+// Snapshots is how a server saves etcd's data.
+type Snapshots struct {
+	Disabled  bool // none by the clock
+	Schedule  string
+	Dir       string // empty: the default one
+	Name      string
+	Retention int
+	Compress  bool
 }
 
 // Critical are the settings that must be equal on all servers, beside those of their networks.

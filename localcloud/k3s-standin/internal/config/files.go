@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sirupsen/logrus"
+	"github.com/urfave/cli/v2"
 	"gopkg.in/yaml.v2"
 )
 
@@ -20,8 +21,13 @@ const environmentFile = "K3S_CONFIG_FILE"
 // one counts. No file at all is no error, even where an argument names one.
 func Arguments(args []string, defaultFile string) ([]string, error) {
 	command := slices.IndexFunc(args, func(argument string) bool {
-		return argument == string(ServerRole) || argument == string(AgentRole)
+		return argument == string(ServerRole) || argument == string(AgentRole) || argument == snapshotCommand
 	})
+	if command >= 0 && args[command] == snapshotCommand {
+		if command++; command == len(args) { // the command that follows has the flags
+			return args, nil
+		}
+	}
 	file := configFile(args, defaultFile)
 	if command < 0 || file == "" {
 		return args, nil
@@ -33,9 +39,12 @@ func Arguments(args []string, defaultFile string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	// k3s has a list of valid flags for its servers only.
-	if len(args) > 1 && args[1] == string(ServerRole) {
-		values = withoutUnknown(values, ServerRole)
+	// k3s has no list of valid flags for its agents.
+	switch {
+	case len(args) > 1 && args[1] == string(ServerRole):
+		values = withoutUnknown(values, Flags(ServerRole))
+	case len(args) > 1 && args[1] == snapshotCommand:
+		values = withoutUnknown(values, SnapshotFlags())
 	}
 	return slices.Concat(args[:command+1], values, args[command+1:]), nil
 }
@@ -63,9 +72,9 @@ func configFile(args []string, defaultFile string) string {
 
 var argumentName = regexp.MustCompile("^-+([^=]*)=")
 
-func withoutUnknown(values []string, role Role) []string {
+func withoutUnknown(values []string, flags []cli.Flag) []string {
 	known := map[string]bool{}
-	for _, flag := range Flags(role) {
+	for _, flag := range flags {
 		for _, name := range flag.Names() {
 			known[name] = true
 		}

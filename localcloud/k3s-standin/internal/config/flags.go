@@ -36,8 +36,10 @@ var table = readTable(k3s_flags.YAML)
 
 // acts are the flags on which the stand-in acts. The others are parsed, and some are checked.
 var acts = set(`advertise-address agent-token agent-token-file bind-address cluster-cidr cluster-domain
-	cluster-init cluster-reset config data-dir datastore-endpoint debug disable-agent disable-network-policy
-	etcd-arg https-listen-port kube-apiserver-arg kube-controller-arg kube-controller-manager-arg kube-scheduler-arg
+	cluster-init cluster-reset cluster-reset-restore-path config data-dir datastore-endpoint debug disable-agent disable-network-policy
+	etcd-arg
+	etcd-disable-snapshots etcd-snapshot-compress etcd-snapshot-dir etcd-snapshot-name etcd-snapshot-retention
+	etcd-snapshot-schedule-cron https-listen-port kube-apiserver-arg kube-controller-arg kube-controller-manager-arg kube-scheduler-arg
 	kubelet-arg node-external-ip node-ip node-label node-name node-taint private-registry server service-cidr
 	service-node-port-range tls-san token token-file v with-node-id write-kubeconfig write-kubeconfig-mode`)
 
@@ -46,7 +48,10 @@ var defaults = map[string]any{
 	"cluster-domain":                   "cluster.local",
 	"egress-selector-mode":             "agent",
 	"etcd-s3-timeout":                  5 * time.Minute,
+	"etcd-snapshot-name":               "etcd-snapshot",
 	"etcd-snapshot-reconcile-interval": 10 * time.Minute,
+	"etcd-snapshot-retention":          5,
+	"etcd-snapshot-schedule-cron":      "0 */12 * * *",
 	"flannel-backend":                  "vxlan",
 	"https-listen-port":                6443,
 	"secrets-encryption-provider":      "aescbc",

@@ -77,8 +77,14 @@ func newServer(c *cli.Context, node Node, paths Paths) *Server {
 
 func newDatastore(c *cli.Context, secret string, paths Paths) (Datastore, error) {
 	d := Datastore{
-		ClusterInit: c.Bool("cluster-init"), JoinToken: secret, External: c.String("datastore-endpoint"),
+		ClusterInit: c.Bool("cluster-init"), ClusterReset: c.Bool("cluster-reset"),
+		RestorePath: c.String("cluster-reset-restore-path"), JoinToken: secret, External: c.String("datastore-endpoint"),
 		EtcdArgs: c.StringSlice("etcd-arg"), Loopback: paths.Loopback,
+		Snapshots: Snapshots{
+			Disabled: c.Bool("etcd-disable-snapshots"), Schedule: c.String("etcd-snapshot-schedule-cron"),
+			Dir: c.String("etcd-snapshot-dir"), Name: c.String("etcd-snapshot-name"),
+			Retention: c.Int("etcd-snapshot-retention"), Compress: c.Bool("etcd-snapshot-compress"),
+		},
 	}
 	if server := c.String("server"); server != "" {
 		parsed, err := url.Parse(server)
@@ -136,7 +142,7 @@ func checkDatastoreFlags(c *cli.Context) error {
 
 // refuseOthers has the limits of this stand-in, which k3s does not have.
 func refuseOthers(c *cli.Context) error {
-	for _, name := range []string{"cluster-reset", "disable-etcd", "disable-apiserver"} {
+	for _, name := range []string{"disable-etcd", "disable-apiserver"} {
 		if c.Bool(name) {
 			return fmt.Errorf("%s is not available in this stand-in for k3s: every server has its own API server and datastore", name)
 		}

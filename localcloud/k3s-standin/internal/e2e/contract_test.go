@@ -284,13 +284,6 @@ func TestTheVersionIsTwoLinesLikeThoseOfK3s(t *testing.T) {
 	}
 }
 
-func TestSnapshotsAreRefusedWithTheReason(t *testing.T) {
-	out, err := newMachine(t).k3s("etcd-snapshot", "save")
-	if err == nil || !strings.Contains(out, "SQLite, not in etcd") {
-		t.Errorf("%v, %q", err, out)
-	}
-}
-
 func TestAServerThatCannotStartSaysWhy(t *testing.T) {
 	m := newMachine(t)
 	m.configure(map[string]any{"datastore-endpoint": "mysql://x", "cluster-init": true})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -27,10 +28,17 @@ type member struct {
 	settings map[string]any
 }
 
+// loopbackOf is an address that no other run of these tests uses: the ports of etcd are always the same.
+func loopbackOf(number int) string {
+	const most = 250
+	run := os.Getpid()
+	return fmt.Sprintf("127.%d.%d.%d", 1+run/most%most, run%most, number)
+}
+
 // newMember prepares a server; more are settings beside the usual ones.
 func newMember(t *testing.T, number int, more ...map[string]any) *member {
 	t.Helper()
-	address := fmt.Sprintf("127.0.1.%d", number)
+	address := loopbackOf(number)
 	m := machine{t: t, home: t.TempDir(), loopback: address}
 	s := &member{machine: m, name: fmt.Sprintf("server-%d", number), address: address, settings: map[string]any{}}
 	for _, each := range append([]map[string]any{{
@@ -123,6 +131,7 @@ func (s *member) joins(other *member) *member {
 }
 
 func TestAClusterOfServersLives(t *testing.T) {
+	t.Parallel()
 	first := newMember(t, 1, map[string]any{"cluster-init": true}).up()
 	first.waitReady()
 	if name := first.etcdName(); !regexp.MustCompile(`^server-1-[0-9a-f]{8}$`).MatchString(name) {
@@ -264,4 +273,111 @@ func coldStart(t *testing.T, all []*member) {
 		each.waitReady()
 	}
 	all[2].kubectl("get", "configmap", "everywhere")
+}
+
+func (s *member) has(name string) bool {
+	_, err := s.k3s("kubectl", "get", "configmap", name)
+	return err == nil
+}
+
+func (s *member) snapshot(arguments ...string) string {
+	s.t.Helper()
+	out, err := s.k3s(append([]string{"etcd-snapshot", arguments[0], "--etcd-server=" + s.url()}, arguments[1:]...)...)
+	if err != nil {
+		s.t.Fatalf("%v: %s", err, out)
+	}
+	return out
+}
+
+// TestDataMovesToEtcdAndBackToASnapshot is the life of one server's data.
+func TestDataMovesToEtcdAndBackToASnapshot(t *testing.T) {
+	t.Parallel()
+	s := newMember(t, 9).up()
+	s.waitReady()
+	s.kubectl("create", "configmap", "of-sqlite")
+	if out, err := s.k3s("etcd-snapshot", "save", "--etcd-server="+s.url()); err == nil || !strings.Contains(out, "etcd datastore disabled") {
+		t.Errorf("%v: %s", err, out)
+	}
+	s.end(syscall.SIGTERM)
+
+	s.configure(s.settings, map[string]any{"cluster-init": true})
+	s.up().waitReady()
+	equal(t, true, s.has("of-sqlite"))
+	equal(t, true, s.exists("data/server/db/state.db.migrated"))
+	equal(t, false, s.exists("data/server/db/state.db"))
+
+	saved := regexp.MustCompile(`Snapshot (on-demand-server-9-\d+\.zip) saved\.`).FindStringSubmatch(s.snapshot("save", "--snapshot-compress"))
+	if saved == nil {
+		t.Fatal("no snapshot was saved")
+	}
+	file := s.machine.path("data", "server", "db", "snapshots", saved[1])
+	if out := s.snapshot("ls"); !regexp.MustCompile(`(?m)^Name +Location +Size +Created\n` + saved[1] + ` +file://` + file + ` +\d+ +\d{4}-`).MatchString(out) {
+		t.Error(out)
+	}
+	s.snapshot("save", "--name=other")
+	if out := s.snapshot("prune", "--name=other", "--etcd-snapshot-retention=1"); strings.Contains(out, "deleted") {
+		t.Error(out)
+	}
+	if out := s.snapshot("delete", "missing"); !strings.Contains(out, "Snapshot missing not found.") {
+		t.Error(out)
+	}
+	s.kubectl("create", "configmap", "of-later")
+	s.end(syscall.SIGTERM)
+
+	const done = "Managed etcd cluster membership has been reset, restart without --cluster-reset flag now."
+	for _, c := range []struct{ path, says string }{
+		{"/missing", "etcd: snapshot path does not exist: /missing"}, {file, done},
+		{"", "Managed etcd cluster membership was previously reset"},
+	} {
+		out, _ := s.k3s("server", "--cluster-reset", "--cluster-reset-restore-path="+c.path)
+		if !strings.Contains(out, c.says) {
+			t.Fatalf("%s: %s", c.path, out)
+		}
+	}
+	before := s.etcdName()
+	s.up().waitReady()
+	equal(t, true, s.has("of-sqlite"))
+	equal(t, false, s.has("of-later"))
+	equal(t, before, s.etcdName())
+	equal(t, false, s.exists("data/server/db/reset-flag"))
+}
+
+func (s *member) exists(path string) bool {
+	_, err := os.Stat(s.machine.path(path))
+	return err == nil
+}
+
+// TestAServerWithOtherSettingsDoesNotJoin also has those that end for other reasons.
+func TestAServerWithOtherSettingsDoesNotJoin(t *testing.T) {
+	t.Parallel()
+	first := newMember(t, 11, map[string]any{"cluster-init": true}).up()
+	for number, c := range []struct {
+		settings map[string]any
+		says     string
+	}{
+		{map[string]any{"server": "https://" + loopbackOf(99) + ":6443"}, "failed to validate token: failed to get CA certs"},
+		{map[string]any{"token": "wrong"}, "failed to bootstrap cluster data: not authorized"},
+		{map[string]any{"token": "K10" + strings.Repeat("ab", 32) + "::server:" + serverSecret},
+			"token CA hash does not match the Cluster CA certificate hash"},
+		{map[string]any{"flannel-backend": "host-gw", "disable": "servicelb"},
+			"failed to validate server configuration: critical configuration value mismatch between servers"},
+	} {
+		other := newMember(t, 12+number, map[string]any{"server": first.url()}, c.settings)
+		if number > 0 {
+			first.waitLog("Managed etcd cluster initializing")
+		}
+		var out string
+		eventually(t, c.says, func() (bool, string) {
+			var err error
+			out, err = other.k3s("server")
+			return err != nil && !strings.Contains(out, "failed to get CA certs") || number == 0, out
+		})
+		if !strings.Contains(out, c.says) || !strings.Contains(out, "level=fatal") {
+			t.Errorf("%v: %s", c.settings, out)
+		}
+		if number == 3 && !(strings.Contains(out, "critical configuration mismatched: flannel-backend") &&
+			strings.Contains(out, "critical configuration mismatched: disable-service-lb")) {
+			t.Error(out)
+		}
+	}
 }

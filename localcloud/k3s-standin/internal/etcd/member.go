@@ -130,24 +130,32 @@ func url(scheme, host, port string) string { return scheme + "://" + net.JoinHos
 
 // connect makes a client for endpoints; it does not wait for a connection.
 func (m *Member) connect(endpoints ...string) (*clientv3.Client, error) {
-	pair, err := tls.LoadX509KeyPair(m.certificate("client.crt"), m.certificate("client.key"))
+	settings, err := m.clientSettings(endpoints...)
 	if err != nil {
 		return nil, err
 	}
+	return clientv3.New(settings)
+}
+
+func (m *Member) clientSettings(endpoints ...string) (settings clientv3.Config, err error) {
+	pair, err := tls.LoadX509KeyPair(m.certificate("client.crt"), m.certificate("client.key"))
+	if err != nil {
+		return settings, err
+	}
 	ca, err := os.ReadFile(m.certificate("server-ca.crt"))
 	if err != nil {
-		return nil, err
+		return settings, err
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca)
 	// A client repeats what its server logs.
 	quiet, err := logger(zapcore.ErrorLevel)
 	if err != nil {
-		return nil, err
+		return settings, err
 	}
-	return clientv3.New(clientv3.Config{
+	return clientv3.Config{
 		Endpoints: endpoints, TLS: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}},
 		DialKeepAliveTime: 30 * time.Second, DialKeepAliveTimeout: 10 * time.Second, PermitWithoutStream: true,
 		Logger: quiet,
-	})
+	}, nil
 }

@@ -43,8 +43,9 @@ type Cluster struct {
 	Configuration supervisor.Configuration
 	token         token.Token
 	roots         *x509.CertPool
-	dial          Dial   // nil: as the URL says
-	user          string // an agent is `node` whatever its token says, a server `server`
+	timeout       time.Duration // 0: the usual one
+	dial          Dial          // nil: as the URL says
+	user          string        // an agent is `node` whatever its token says, a server `server`
 }
 
 // Dial reaches one of the cluster's servers, whatever the address.
@@ -171,29 +172,6 @@ func (c *Cluster) configuration(ctx context.Context, held []tls.Certificate) err
 	return json.Unmarshal(body, &c.Configuration)
 }
 
-// Servers asks where the API servers of the cluster are, each as host and port.
-func (c *Cluster) Servers(ctx context.Context, held ...tls.Certificate) (servers []string, err error) {
-	status, body, err := c.ask(ctx, held, http.MethodGet, "/v1-k3s/apiservers", nil, nil)
-	if err := c.told(status, body, err); err != nil {
-		return nil, err
-	}
-	return servers, json.Unmarshal(body, &servers)
-}
-
-// Rotate gives the server at a URL another token.
-func Rotate(ctx context.Context, url, secret, newToken string) error {
-	c, err := validate(ctx, url, secret, nil)
-	if err != nil {
-		return err
-	}
-	c.user = "server"
-	body, err := json.Marshal(supervisor.RotateRequest{NewToken: &newToken})
-	if err != nil {
-		return err
-	}
-	return c.told(c.ask(ctx, nil, http.MethodPut, "/v1-k3s/token", nil, body))
-}
-
 // told is the error in an answer, in the server's words when it has any.
 func (c *Cluster) told(status int, body []byte, err error) error {
 	if err != nil || status == http.StatusOK {
@@ -211,7 +189,11 @@ func (c *Cluster) ask(ctx context.Context, held []tls.Certificate, method, path 
 	if c.dial != nil {
 		settings.ServerName = balancer.ServerName
 	}
-	return fetch(ctx, client(settings, c.dial), method, c.URL+path, func(r *http.Request) {
+	asking := client(settings, c.dial)
+	if c.timeout > 0 {
+		asking.Timeout = c.timeout
+	}
+	return fetch(ctx, asking, method, c.URL+path, func(r *http.Request) {
 		r.SetBasicAuth(c.user, c.token.Password)
 		for name, value := range headers {
 			r.Header.Set(name, value)

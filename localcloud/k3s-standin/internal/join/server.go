@@ -3,13 +3,17 @@ package join
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
+	"time"
 
 	"k3s-aws/localcloud/k3s-standin/internal/supervisor"
 	"k3s-aws/localcloud/k3s-standin/internal/token"
 )
+
+const snapshotTimeout = 2 * time.Minute
 
 // Server is one of the cluster's servers, for another that joins it.
 type Server struct{ cluster *Cluster }
@@ -82,4 +86,22 @@ func (s *Server) get(ctx context.Context, path string) ([]byte, error) {
 		return nil, errNotJSON
 	}
 	return body, nil
+}
+
+// Snapshots asks a server to do something with its snapshots.
+func Snapshots(ctx context.Context, at, secret string, request supervisor.SnapshotRequest) ([]byte, error) {
+	cluster, err := validate(ctx, at, secret, nil)
+	if err != nil {
+		return nil, err
+	}
+	cluster.user, cluster.timeout = "server", snapshotTimeout
+	body, err := json.Marshal(request)
+	if err != nil {
+		return nil, err
+	}
+	status, answer, err := cluster.ask(ctx, nil, http.MethodPost, "/db/snapshot", nil, body)
+	if err := cluster.told(status, answer, err); err != nil {
+		return nil, fmt.Errorf("see server log for details: %w", err)
+	}
+	return answer, nil
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/crypto/scrypt"
@@ -39,6 +40,8 @@ var ErrRejected = errors.New("hash does not match")
 // Keeper stores one secret per node name.
 type Keeper struct {
 	Client kubernetes.Interface
+	// Grace is how young a password without a Node may be: that of a node which joins another server just now.
+	Grace time.Duration
 }
 
 // Check accepts the password a name first came with and remembers that of a new name.
@@ -70,7 +73,7 @@ func (k Keeper) Registered(ctx context.Context, node string) error {
 	return err
 }
 
-// ForgetOrphans removes the passwords of names without a Node. Only before any node may join:
+// ForgetOrphans removes the passwords of names without a Node. Only before any node may join here:
 // a joining node has a password first and a Node a little later.
 func (k Keeper) ForgetOrphans(ctx context.Context) error {
 	secrets, err := k.Client.CoreV1().Secrets(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{})
@@ -79,12 +82,12 @@ func (k Keeper) ForgetOrphans(ctx context.Context) error {
 	}
 	for _, secret := range secrets.Items {
 		node, ours := strings.CutSuffix(secret.Name, suffix)
-		if !ours {
+		if !ours || time.Since(secret.CreationTimestamp.Time) < k.Grace {
 			continue
 		}
 		err := k.Registered(ctx, node)
 		if apierrors.IsNotFound(err) {
-			err = k.forget(ctx, node)
+			err = k.Forget(ctx, node)
 		}
 		if err != nil {
 			return err
@@ -100,7 +103,7 @@ func (k Keeper) Watch(ctx context.Context) error {
 		DeleteFunc: func(object any) {
 			key, err := cache.DeletionHandlingMetaNamespaceKeyFunc(object)
 			if err == nil {
-				err = k.forget(ctx, key)
+				err = k.Forget(ctx, key)
 			}
 			if err != nil && ctx.Err() == nil {
 				logrus.Errorf("Failed to forget the node password of %s: %v", key, err)
@@ -114,7 +117,8 @@ func (k Keeper) Watch(ctx context.Context) error {
 	return nil
 }
 
-func (k Keeper) forget(ctx context.Context, node string) error {
+// Forget frees a name.
+func (k Keeper) Forget(ctx context.Context, node string) error {
 	err := k.Client.CoreV1().Secrets(metav1.NamespaceSystem).Delete(ctx, node+suffix, metav1.DeleteOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil

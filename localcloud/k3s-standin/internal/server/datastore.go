@@ -34,7 +34,7 @@ func newDatastore(c *config.Server, files *files) (datastore, *bootstrap.Data, e
 	}
 	several := c.ClusterInit || c.JoinToken != "" && c.JoinURL != ""
 	switch {
-	case initialized || several && c.External == "":
+	case initialized || c.ClusterReset || several && c.External == "":
 		data := &bootstrap.Data{Store: member, Files: files.kept()}
 		return &etcdDatastore{config: c, files: files, member: member, data: data}, data, nil
 	case c.External != "":

@@ -161,7 +161,9 @@ func (d *etcdDatastore) start(ctx context.Context, parts *errgroup.Group) (err e
 	case initialized:
 		d.running, err = d.member.Continue(ctx)
 	case d.joined == nil:
-		d.running, err = d.member.Found(ctx)
+		if d.running, err = d.member.Found(ctx); err == nil {
+			err = d.convert(ctx)
+		}
 	default:
 		if d.running, err = d.member.Join(ctx, d.joined); err != nil && ctx.Err() == nil {
 			return shutdown.Because(err)
@@ -173,6 +175,7 @@ func (d *etcdDatastore) start(ctx context.Context, parts *errgroup.Group) (err e
 	if err := d.member.AwaitReady(ctx); err != nil {
 		return err
 	}
+	d.schedule(ctx)
 	if err := d.data.Ensure(ctx, d.files.token); err != nil {
 		return shutdown.Because(fmt.Errorf("failed to save bootstrap data: %w", err))
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -51,6 +52,21 @@ func (s *server) followNodes(ctx context.Context, d *etcdDatastore) error {
 		parts.Go(func() error { return runMembers(ctx, s.client, d.member, informer) })
 		return parts.Wait()
 	})
+}
+
+// forgetRemovals ends all requests to remove a member: the members are others now.
+func (s *server) forgetRemovals(ctx context.Context) error {
+	nodes, err := s.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{LabelSelector: node.EtcdLabel + "=true"})
+	if err != nil {
+		return err
+	}
+	patch := []byte(fmt.Sprintf(`{"metadata":{"annotations":{%q:null,%q:null}}}`, node.RemoveAnnotation, node.RemovedAnnotation))
+	for _, n := range nodes.Items {
+		if _, err := s.client.CoreV1().Nodes().Patch(ctx, n.Name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // markNode says on this machine's Node which member is its.

@@ -56,16 +56,18 @@ func (p *port) serve(handler http.Handler, certFile, keyFile string) error {
 	return nil
 }
 
-// handOver gives the API server a listener; what was asked before is still answered.
+// handOver gives the API server a listener. Its first look there for a connection ends the answers before it; what
+// was asked until then is still answered.
 func (p *port) handOver(ctx context.Context) net.Listener {
-	before := p.early
 	next := newQueue(p.Addr())
-	p.lock.Lock()
-	old := p.current
-	p.current = next
-	p.lock.Unlock()
-	old.Close()
-	go func() { _ = before.Shutdown(context.WithoutCancel(ctx)) }()
+	next.opened = func() {
+		p.lock.Lock()
+		old := p.current
+		p.current = next
+		p.lock.Unlock()
+		old.Close()
+		go func() { _ = p.early.Shutdown(context.WithoutCancel(ctx)) }()
+	}
 	return next
 }
 
@@ -104,14 +106,17 @@ type queue struct {
 	address     net.Addr
 	connections chan net.Conn
 	closed      chan struct{}
-	once        sync.Once
+	closing     sync.Once
+	opening     sync.Once
+	opened      func()
 }
 
 func newQueue(address net.Addr) *queue {
-	return &queue{address: address, connections: make(chan net.Conn), closed: make(chan struct{})}
+	return &queue{address: address, connections: make(chan net.Conn), closed: make(chan struct{}), opened: func() {}}
 }
 
 func (q *queue) Accept() (net.Conn, error) {
+	q.opening.Do(q.opened)
 	select {
 	case connection := <-q.connections:
 		return connection, nil
@@ -121,7 +126,7 @@ func (q *queue) Accept() (net.Conn, error) {
 }
 
 func (q *queue) Close() error {
-	q.once.Do(func() { close(q.closed) })
+	q.closing.Do(func() { close(q.closed) })
 	return nil
 }
 

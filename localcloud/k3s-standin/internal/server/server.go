@@ -59,6 +59,9 @@ func Run(ctx context.Context, c *config.Server) error {
 		return err
 	}
 	defer store.stop()
+	if c.ClusterReset {
+		return reset(ctx, c, files, store.(*etcdDatastore))
+	}
 	if err := store.agree(ctx); err != nil {
 		return fmt.Errorf("preparing server: %w", err)
 	}
@@ -126,19 +129,6 @@ func newServer(c *config.Server, files *files, store datastore, data *bootstrap.
 		s.supervisor.Etcd = several
 	}
 	return s, nil
-}
-
-func forAgents(c *config.Server) supervisor.Configuration {
-	return supervisor.Configuration{
-		ClusterDNS: c.ClusterDNS[0], ClusterDNSs: c.ClusterDNS, DisableCCM: c.DisableCCM,
-		DisableHelmController: c.DisableHelmController, DisableServiceLB: c.DisableServiceLB,
-		EncryptSecrets: c.EncryptSecrets, EncryptProvider: c.EncryptProvider, EmbeddedRegistry: c.EmbeddedRegistry,
-		FlannelIPv6Masq: c.FlannelIPv6Masq, FlannelExternalIP: c.FlannelExternalIP,
-		EgressSelectorMode: c.EgressSelectorMode, SupervisorMetrics: c.SupervisorMetrics,
-		ClusterIPRange: c.ClusterCIDRs[0], ClusterIPRanges: c.ClusterCIDRs,
-		ServiceIPRange: c.ServiceCIDRs[0], ServiceIPRanges: c.ServiceCIDRs,
-		ClusterDomain: c.ClusterDomain, FlannelBackend: c.FlannelBackend, DisableNPC: c.DisableNetworkPolicy,
-	}
 }
 
 func (s *server) apiServer() controlplane.APIServer {
@@ -213,11 +203,19 @@ func (s *server) waitReady(ctx context.Context) error {
 // openJoining lets nodes join. Passwords without a Node go first, while nobody can be joining.
 func (s *server) openJoining(ctx context.Context) error {
 	keeper := nodepassword.Keeper{Client: s.client}
+	if s.supervisor.Etcd != nil {
+		keeper.Grace = time.Minute
+	}
 	if err := keeper.ForgetOrphans(ctx); err != nil {
 		return fmt.Errorf("node passwords: %w", err)
 	}
 	if err := keeper.Watch(ctx); err != nil {
 		return fmt.Errorf("node passwords: %w", err)
+	}
+	if several, ok := s.store.(*etcdDatastore); ok {
+		if err := s.afterReset(ctx, several, keeper.Forget); err != nil {
+			return err
+		}
 	}
 	s.supervisor.Ready(keeper)
 	return nil

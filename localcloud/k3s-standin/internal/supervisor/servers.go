@@ -3,9 +3,7 @@ package supervisor
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -66,6 +64,8 @@ func (s *Supervisor) datastore(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		s.allow(s.members, server).ServeHTTP(w, r)
+	case datastorePrefix + "snapshot":
+		s.allow(s.snapshot, server).ServeHTTP(w, r)
 	default:
 		refuse(w, http.StatusNotFound, "not found")
 	}
@@ -90,7 +90,7 @@ func (s *Supervisor) members(w http.ResponseWriter, r *http.Request, _ caller) {
 	answer(w, "application/json", body)
 }
 
-// rotate keeps what went wrong in the log, under a number that the answer names.
+// rotate gives the server another token.
 func (s *Supervisor) rotate(w http.ResponseWriter, r *http.Request, _ caller) {
 	if r.Method != http.MethodPut {
 		refuse(w, http.StatusMethodNotAllowed, "method not allowed")
@@ -106,8 +106,6 @@ func (s *Supervisor) rotate(w http.ResponseWriter, r *http.Request, _ caller) {
 		return
 	}
 	if err := s.Rotate(r.Context(), *asked.NewToken); err != nil {
-		id := rand.IntN(100000)
-		logrus.Errorf("token error ID %05d: %v", id, err)
-		refuse(w, http.StatusInternalServerError, fmt.Sprintf("Internal error occurred: token error ID %05d", id))
+		failWithID(w, http.StatusInternalServerError, "token", err)
 	}
 }

@@ -46,6 +46,7 @@ type Etcd interface {
 	MemberList(ctx context.Context) ([]byte, error)
 	// Bootstrap gives the authorities and passwords of the cluster in JSON, for the server's password.
 	Bootstrap(ctx context.Context, password string) ([]byte, error)
+	Snapshots
 }
 
 // Supervisor needs no control plane for its first answers; Ready gives it one.
