@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -34,8 +35,9 @@ settings.load_profile("project")
 
 ACCOUNT = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 BOOTS = (
-    *("aws", "datastore", "download", "k3s", "main", "readiness", "report", "secrets", "ssh"),
-    *("start", "tokens"),
+    *("aws", "backup", "backups", "change", "data_version", "datastore", "download", "drain"),
+    *("k3s", "main", "readiness", "report", "secrets", "snapshot", "ssh", "start", "tokens"),
+    "volume",
 )
 # What `make check` leaves out and `make test` runs, besides the tests that are marked slow where
 # they are defined: folders and files by what they start, and a folder's fixture that starts it.
@@ -59,6 +61,8 @@ IN_ONE_PROCESS = {
     "localcloud/daemon": "moto",
     "recovery": "moto's server",
 }
+# What lines with a measurement begin with.
+MEASURED = "measured: "
 # Where tests wait for servers and deadlines, or start processes: a whole file would be a tail.
 ONE_BY_ONE = ("cloud_init", "provider", "localcloud", "repo/test_command_lines.py")
 
@@ -91,6 +95,21 @@ def _is_in(places: Collection[str], test: str) -> bool:
 def pytest_xdist_auto_num_workers() -> int:
     """One more than can compute at once: many tests wait for a server or a deadline."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Prints what tests of the local cloud have measured, also where they passed."""
+    measured = [
+        f"{report.nodeid.rpartition('::')[2]}: {line}"
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", None) == "call"
+        for line in report.capstdout.splitlines()
+        if line.startswith(MEASURED)
+    ]
+    if measured:
+        terminalreporter.section("measured")
+        terminalreporter.write_line("\n".join(measured))
 
 
 class ByGroupThenFile(LoadScopeScheduling):

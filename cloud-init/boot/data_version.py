@@ -26,12 +26,13 @@ def require(machine: Machine) -> None:
 
 
 def of_data(machine: Machine) -> str:
-    """The version that last ran with the data; empty where there is no data."""
+    """The version that last ran with the data; empty where none is known."""
     recorded = files.read(_record(machine))
     if not recorded and datastore.exists(machine):
         # Of a release that recorded none; after a change that failed, it would be a later one.
         recorded = k3s.installed_version(machine)
-        files.write(_record(machine), recorded, 0o600)
+        if recorded:
+            files.write(_record(machine), recorded, 0o600)
     return recorded
 
 

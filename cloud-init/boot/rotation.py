@@ -1,12 +1,14 @@
-"""The rotation of the join tokens on a server, whose datastore has them too."""
+"""
+The rotation of the join tokens on a server, whose datastore has them too.
+
+No first boot needs this module: the tokens of a new machine are those that the datastore has.
+"""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import ssl
-from pathlib import Path
 
 from boot import files, readiness, systemd, tokens
 from boot.http_client import fetch
@@ -23,7 +25,7 @@ def prepare(machine: Machine, datastore_exists: bool) -> None:
 
     A failure in between leaves k3s running with other tokens than its files have.
     """
-    if not is_recorded(machine):
+    if not tokens.are_recorded(machine):
         # k3s writes the token of its datastore there at once. A machine whose datastore comes from
         # the volume of the one before has none, and its secrets are those that the datastore has.
         in_datastore = files.read(machine.server_data / "token").strip()
@@ -38,26 +40,13 @@ def prepare(machine: Machine, datastore_exists: bool) -> None:
         # A run that was cut off after its start left passwords that the datastore does not have,
         # with which k3s would not start. It makes this file again.
         (machine.server_data / "cred/passwd").unlink(missing_ok=True)
-    tokens.write(machine)
 
 
 def complete(machine: Machine, datastore_exists: bool) -> None:
     """Stores the tokens that k3s was started with in its datastore."""
-    if not is_recorded(machine):
-        if datastore_exists:
-            # After the start as well: it stores who may join, without which k3s cannot restart.
-            _rotate_server_token(machine, tokens.read(machine)["token"])
-        _record(machine)
-
-
-def _record(machine: Machine) -> None:
-    """Records that k3s and its datastore have these tokens."""
-    files.write(_hash_file(machine), _hash(machine), 0o600)
-
-
-def is_recorded(machine: Machine) -> bool:
-    """Whether k3s and its datastore have exactly these tokens."""
-    return files.read(_hash_file(machine)) == _hash(machine)
+    if datastore_exists and not tokens.are_recorded(machine):
+        # After the start as well: it stores who may join, without which k3s cannot restart.
+        _rotate_server_token(machine, tokens.read(machine)["token"])
 
 
 def _rotate_server_token(machine: Machine, started_with: str) -> None:
@@ -84,11 +73,3 @@ def _rotate_server_token(machine: Machine, started_with: str) -> None:
             raise Retry(f"k3s returned {status} for the server token", limit)
 
     machine.wait.until(attempt, "k3s did not store the server token")
-
-
-def _hash_file(machine: Machine) -> Path:
-    return machine.path("var/lib/k3s-aws/tokens")
-
-
-def _hash(machine: Machine) -> str:
-    return hashlib.sha256("\n".join(tokens.read(machine).values()).encode()).hexdigest()

@@ -11,7 +11,6 @@ from boot import (
     files,
     manifests,
     readiness,
-    rotation,
     secrets,
     snapshot,
     start,
@@ -22,12 +21,18 @@ from boot.machine import Machine
 from boot.phases import Phase
 from boot.waiting import BootError
 
+try:
+    from boot import rotation
+except ImportError:
+    # The provider brings it along with a change; user data has no room for it.
+    rotation = None  # type: ignore[assignment]
+
 
 def install_secrets(machine: Machine) -> None:
     # The authority is asked for only until k3s has run, and is not kept in secrets.json.
     secrets.load(machine, [key for key in machine.node.parameters if key != "authority"])
     _install_authority(machine)
-    if rotation.is_recorded(machine):
+    if tokens.are_recorded(machine):
         tokens.write(machine)
 
 
@@ -37,11 +42,15 @@ def start_k3s(machine: Machine) -> None:
     if not start.marker(machine).exists():
         # Otherwise after the start: until then the previous k3s may have to start again.
         manifests.install(machine)
-    rotation.prepare(machine, datastore_exists)
+    if rotation:
+        rotation.prepare(machine, datastore_exists)
+    tokens.write(machine)
     start.restart(machine)
     # How often it ended until it had joined counts no longer.
     machine.environment.run(["systemctl", "reset-failed", machine.k3s_unit])
-    rotation.complete(machine, datastore_exists)
+    if rotation:
+        rotation.complete(machine, datastore_exists)
+    tokens.record(machine)
     start.record(machine)
 
 
@@ -70,13 +79,15 @@ def _install_authority(machine: Machine) -> None:
 
 
 FILES = (
+    # Of a machine whose data may be moved to a volume next; that of a new one is on a volume.
+    Phase("version", data_version.require, datastore.exists),
     Phase("manifests", manifests.download, manifests.are_configured),
     Phase("backups", backups.install, backups.are_configured),
     Phase("data-volume", volume.mount, lambda machine: bool(machine.node.data_volume)),
 )
 CHECKS = (
     Phase("datastore", datastore.require),
-    Phase("version", data_version.require),
+    Phase("version", data_version.require, lambda machine: not start.hash_file(machine).exists()),
     Phase("snapshot", snapshot.save, snapshot.is_needed),
 )
 START = (Phase("start-k3s", start_k3s), Phase("node-ready", readiness.wait_for_node))

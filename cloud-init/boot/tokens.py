@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,6 +27,24 @@ def password_of(token: str) -> str:
 def write(machine: Machine) -> None:
     for name, token in read(machine).items():
         files.write(_folder(machine) / name, token + "\n", 0o600)
+
+
+def record(machine: Machine) -> None:
+    """Records that k3s and its datastore have these tokens."""
+    files.write(_hash_file(machine), _hash(machine), 0o600)
+
+
+def are_recorded(machine: Machine) -> bool:
+    """Whether k3s and its datastore have exactly these tokens."""
+    return files.read(_hash_file(machine)) == _hash(machine)
+
+
+def _hash_file(machine: Machine) -> Path:
+    return machine.path("var/lib/k3s-aws/tokens")
+
+
+def _hash(machine: Machine) -> str:
+    return hashlib.sha256("\n".join(read(machine).values()).encode()).hexdigest()
 
 
 def _folder(machine: Machine) -> Path:

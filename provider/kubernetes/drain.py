@@ -21,8 +21,9 @@ from provider.waiting import Pending, Wait
 T = TypeVar("T")
 # For so long a request to an API that does not respond is retried.
 RETRY_SECONDS: Final = 15.0
-# For so long a deleted Node may stay: k3s removes the etcd member of a server first.
-_FINALIZER_SECONDS: Final = 60.0
+# For so long a deleted Node may stay: k3s removes the etcd member of a server first, and where it
+# is the server that does so, another one takes over after 45 s.
+_FINALIZER_SECONDS: Final = 90.0
 _POLL_SECONDS: Final = 1.0
 _MOST_PODS: Final = 5
 
@@ -49,7 +50,7 @@ class Drain:
         return True
 
     def wait_until_gone(self) -> bool:
-        """Waits until the API has no such Node any more; whether that came within a minute."""
+        """Waits until the API has no such Node any more; whether that came in time."""
         wait = self.operation.wait(_FINALIZER_SECONDS)
 
         def poll() -> None:

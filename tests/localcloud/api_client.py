@@ -23,6 +23,8 @@ from typing import Any
 import urllib3
 import yaml
 
+from tests.conftest import MEASURED
+
 PERIOD_SECONDS = 0.5
 # What a user waits for a response before trying again.
 REQUEST = urllib3.Timeout(total=2.0)
@@ -54,8 +56,8 @@ class Seen:
 
 
 @contextmanager
-def counting(kubeconfig: Path) -> Iterator[Seen]:
-    """The client while it stands there; `lost` is counted, and all of it printed, at its end."""
+def counting(kubeconfig: Path, event: str) -> Iterator[Seen]:
+    """The client during an event; `lost` is counted, and all of it printed, at its end."""
     client = _Client(kubeconfig)
     # The first write is before everything that happens.
     client.wait_for_write()
@@ -73,7 +75,7 @@ def counting(kubeconfig: Path) -> Iterator[Seen]:
         for thread in threads:
             thread.join()
         client.count_lost()
-        print(client.seen)
+        print(f"{MEASURED}{event}: {client.seen}")
 
 
 class _Client:

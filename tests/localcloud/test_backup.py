@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import os
@@ -17,12 +18,13 @@ import pytest
 import yaml
 
 from tests.localcloud import api_client
-from tests.localcloud.running_cluster import Machine, machines_of
+from tests.localcloud.running_cluster import Machine, machines_of, until
 from tests.localcloud.stacks import CLUSTER, ROOT, Stack, local_cloud
 
 pytestmark = pytest.mark.localcloud
 
 UP = ("up", "--yes", "--skip-preview")
+DB = "/var/lib/rancher/k3s/server/db"
 SERVICE = "k3s-aws-backup.service"
 
 
@@ -65,7 +67,7 @@ def objects(stack: Stack) -> tuple[str, set[str]]:
 
 def test_a_snapshot_has_what_was_acknowledged_before_it(stack: Stack, tmp_path: Path) -> None:
     (server,) = machines_of(stack)
-    with api_client.counting(stack.kubeconfig("adminKubeconfig")) as seen:
+    with api_client.counting(stack.kubeconfig("adminKubeconfig"), "a snapshot") as seen:
         stack.kubectl("create", "configmap", "before")
         server.run("systemctl", "start", SERVICE)
     # Nobody had to wait for it.
@@ -113,6 +115,34 @@ machine = identify(environment, environment.clock.monotonic(), Report(environmen
 print(fetch(*machine.aws.locate("s3://{bucket}/{key}", {{}}, "{method}"), method="{method}")[0])
 """
     return int(server.run("python3", "-", stdin=script))
+
+
+def test_the_documented_way_puts_a_snapshot_back(stack: Stack) -> None:
+    (server,) = machines_of(stack)
+    (listed,) = snapshots(stack)
+    bucket, _, key = listed["url"].removeprefix("s3://").partition("/")
+    packed = stack.client("s3").get_object(Bucket=bucket, Key=f"{key}.gz")["Body"].read()
+    stack.kubectl("create", "configmap", "after")
+    put_back = f"""
+systemctl stop k3s
+cd {DB}
+rm -f state.db-wal state.db-shm
+base64 -d | gunzip > state.db
+systemctl start k3s
+"""
+    server.run("sh", "-euc", put_back, stdin=base64.b64encode(packed).decode())
+    until(lambda: "before" in configmaps(stack), "the snapshot is not there")
+    assert "after" not in configmaps(stack)
+    # The authority and the tokens are the same: nothing has to be changed for it.
+    stack.pulumi("preview", "--expect-no-changes")
+
+
+def configmaps(stack: Stack) -> str:
+    """Their names; nothing while the API does not respond."""
+    try:
+        return stack.kubectl("get", "configmaps", "-o", "name")
+    except AssertionError:
+        return ""
 
 
 def test_the_bucket_stays_when_the_stack_goes(stack: Stack) -> None:

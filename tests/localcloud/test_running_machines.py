@@ -59,7 +59,9 @@ def test_a_stopped_agent_is_named_when_something_changes_and_serves_after_its_st
 def test_a_server_that_is_restarted_in_place_loses_no_write(stack: Stack) -> None:
     servers = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]["servers"]
     stack.configure(servers={**servers, "k3s": {"kubelet-arg": ["max-pods=50"]}})
-    with api_client.counting(stack.kubeconfig("adminKubeconfig")) as seen:
+    with api_client.counting(
+        stack.kubeconfig("adminKubeconfig"), "the only server restarts k3s"
+    ) as seen:
         stack.pulumi(*UP)
     assert seen.lost == set()
     # k3s was away, and came back long before its deadline.

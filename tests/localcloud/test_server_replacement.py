@@ -30,7 +30,7 @@ cp -a {DB} /root/db
 rmdir /root/db/lost+found
 systemctl stop $mount
 rm /etc/systemd/system/$mount
-sed -i /$mount/d /etc/systemd/system/k3s.service
+rm /etc/systemd/system/k3s.service.d/10-data-volume.conf
 dd if=/dev/zero of=$device bs=1M count=64 conv=fsync status=none
 rmdir {DB}
 mv /root/db {DB}
@@ -57,7 +57,7 @@ def test_a_server_that_is_replaced_keeps_its_data(stack: Stack) -> None:
     server = server_of(stack)
     assert server.run("findmnt", "-no", "FSTYPE", DB).strip() == "ext4"
     configure_servers(stack, image={"generation": 2})
-    with api_client.counting(kubeconfig) as seen:
+    with api_client.counting(kubeconfig, "the only server is replaced") as seen:
         stack.pulumi(*UP)
     assert seen.lost == set()
     assert server_of(stack).instance_id != server.instance_id
@@ -77,7 +77,7 @@ def test_a_server_that_is_replaced_keeps_its_data(stack: Stack) -> None:
 def _grows_while_it_is_used(stack: Stack, kubeconfig: Path) -> None:
     server, started = server_of(stack), start_of_k3s(stack)
     configure_servers(stack, dataVolumeGib=12)
-    with api_client.counting(kubeconfig) as seen:
+    with api_client.counting(kubeconfig, "the data volume grows") as seen:
         stack.pulumi(*UP)
     assert seen.lost == set()
     assert server_of(stack).instance_id == server.instance_id
@@ -89,7 +89,7 @@ def _grows_while_it_is_used(stack: Stack, kubeconfig: Path) -> None:
 
 def _is_terminated_by_somebody(stack: Stack, kubeconfig: Path) -> None:
     server = server_of(stack)
-    with api_client.counting(kubeconfig) as seen:
+    with api_client.counting(kubeconfig, "the only server is terminated and replaced") as seen:
         ec2 = stack.client("ec2")
         ec2.terminate_instances(InstanceIds=[server.instance_id])
         ec2.get_waiter("instance_terminated").wait(InstanceIds=[server.instance_id])
@@ -103,12 +103,12 @@ def _moves_from_the_root_volume(stack: Stack, kubeconfig: Path) -> None:
     server = server_of(stack)
     server.run("sh", "-c", AS_OF_AN_EARLIER_RELEASE)
     configure_servers(stack, labels={"example.com/moved": "true"})
-    with api_client.counting(kubeconfig) as seen:
+    with api_client.counting(kubeconfig, "the datastore moves to its volume") as seen:
         stack.pulumi(*UP)
     assert seen.lost == set()
     assert server_of(stack).instance_id == server.instance_id
     assert server.run("findmnt", "-no", "FSTYPE", DB).strip() == "ext4"
-    assert "before" not in server.run("ls", f"{DB}/..")
+    assert "db-before-volume" not in server.run("ls", f"{DB}/..")
     assert_continues(stack, kubeconfig)
 
 
@@ -122,7 +122,7 @@ def assert_continues(stack: Stack, kubeconfig: Path) -> None:
     while (found := nodes(stack, kubeconfig)) != dict.fromkeys(names, "True"):
         assert time.monotonic() < end, found
         time.sleep(0.5)
-    assert set(stack.summary("--refresh")) == {"same"}
+    assert set(stack.summary()) == {"same"}
 
 
 def nodes(stack: Stack, kubeconfig: Path) -> dict[str, str]:
@@ -168,7 +168,7 @@ def running_instances(stack: Stack) -> set[str]:
 
 def volumes(stack: Stack) -> list[dict[str, Any]]:
     """The cluster's data volumes."""
-    wanted = {"Name": "tag:Name", "Values": ["*-servers-0-data"]}
+    wanted = {"Name": "tag:Name", "Values": [f"{stack.name}-servers-0-data"]}
     found: list[dict[str, Any]] = stack.client("ec2").describe_volumes(Filters=[wanted])["Volumes"]
     return found
 

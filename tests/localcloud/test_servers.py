@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.conftest import MEASURED
 from tests.localcloud import api_client
 from tests.localcloud.stacks import CLUSTER, Stack, local_cloud
 
@@ -46,12 +47,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def test_three_servers_outlive_the_loss_of_one(stack: Stack) -> None:
     began = time.monotonic()
     stack.pulumi(*UP)
-    print(f"3 servers and 1 agent: all Ready {time.monotonic() - began:.0f} s after pulumi up")
+    seconds = time.monotonic() - began
+    print(f"{MEASURED}3 servers and 1 agent: all Ready {seconds:.0f} s after pulumi up")
     _nodes_equal_the_instances(stack)
     assert stack.summary() == {"same": stack.summary()["same"]}
     # The first one, which created the cluster, and which its configuration lets create one.
     lost = servers(stack)[0]
-    with api_client.counting(stack.kubeconfig("adminKubeconfig")) as seen:
+    with api_client.counting(
+        stack.kubeconfig("adminKubeconfig"), "one of three servers is terminated and replaced"
+    ) as seen:
         stack.client("ec2").terminate_instances(InstanceIds=[lost["instanceId"]])
         stack.pulumi(*UP, "--refresh")
     assert seen.lost == set()
@@ -69,7 +73,9 @@ def test_one_server_becomes_three_then_five_and_three_again(stack: Stack) -> Non
     stack.pulumi(*UP)
     (first,) = servers(stack)
     for count in (3, 5, 3):
-        with api_client.counting(stack.kubeconfig("adminKubeconfig")) as seen:
+        with api_client.counting(
+            stack.kubeconfig("adminKubeconfig"), f"another number of servers, {count}"
+        ) as seen:
             stack.configure(servers={**content["servers"], "count": count})
             stack.pulumi(*UP)
         assert seen.lost == set()

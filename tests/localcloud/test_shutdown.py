@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.conftest import MEASURED
 from tests.localcloud.api_client import counting
 from tests.localcloud.running_cluster import Machine, machines_of
 from tests.localcloud.stacks import CLUSTER, ROOT, Stack, local_cloud
@@ -99,7 +100,10 @@ def test_another_instance_type_drains_first_and_changes_one_machine_at_a_time(
     # Another size of the same architecture.
     larger = on_demand["instanceType"].replace(".small", ".medium")
     stack.configure(pools=[{**on_demand, "instanceType": larger}, spot])
-    with counting(stack.kubeconfig("adminKubeconfig")) as seen, watching(stack, agents) as watched:
+    with (
+        counting(stack.kubeconfig("adminKubeconfig"), "another instance type of agents") as seen,
+        watching(stack, agents) as watched,
+    ):
         stack.pulumi(*UP)
     assert watched.stopped == {
         each.instance_id for each in agents.values() if "-spot-" not in each.name
@@ -118,7 +122,7 @@ def test_a_spot_notice_moves_the_pods_before_the_instance_ends(stack: Stack) -> 
     kubectl(stack, "rollout", "restart", "deployment/web")
     until(lambda: set(ready_pods(stack).values()) == {spot.name}, "the pods do not move")
     kubectl(stack, "uncordon", *others)
-    with counting(stack.kubeconfig("adminKubeconfig")) as seen:
+    with counting(stack.kubeconfig("adminKubeconfig"), "a spot interruption") as seen:
         interrupt(stack, spot.instance_id, seconds=25)
         until(lambda: spot.name not in ready_pods(stack).values(), "the pods do not move")
         assert state(stack, spot)["State"]["Name"] == "running"
@@ -143,8 +147,7 @@ def test_machines_that_stop_and_start_or_reboot_serve_again_at_the_same_endpoint
     ids = [each.instance_id for each in machines]
     for what, some in (("reboot", [agent.instance_id]), ("reboot", ids), ("stop", ids)):
         starts = {each.instance_id: started(stack, each) for each in machines}
-        print(f"{what} of {len(some)}")
-        with counting(kubeconfig) as seen:
+        with counting(kubeconfig, f"{what} of {len(some)} machines") as seen:
             if what == "reboot":
                 ec2.reboot_instances(InstanceIds=some)
             else:
@@ -204,7 +207,7 @@ def test_a_cluster_that_is_destroyed_does_not_wait_for_pods(stack: Stack) -> Non
     began = time.monotonic()
     stack.pulumi("destroy", "--yes", "--skip-preview")
     seconds = time.monotonic() - began
-    print(f"destroyed in {seconds:.0f} s")
+    print(f"{MEASURED}destroyed in {seconds:.0f} s")
     # A drain of pods that a budget keeps would take drainSeconds, 120.
     assert seconds < 100
 

@@ -46,7 +46,7 @@ def test_k3s_is_upgraded_and_goes_back_where_it_does_not_start(stack: Stack) -> 
 def _upgrade(stack: Stack) -> None:
     choose(stack, NEW, serve(stack, NEW))
     assert stack.summary().keys() <= {"same", "update"}
-    with counting(stack.kubeconfig("adminKubeconfig")) as seen:
+    with counting(stack.kubeconfig("adminKubeconfig"), "k3s is upgraded, one server") as seen:
         stack.pulumi(*UP)
     assert (versions(stack), seen.lost) == ({NEW}, set())
     reports = boot_reports(stack)
@@ -63,7 +63,7 @@ def _go_back(stack: Stack) -> None:
     current = k3s_of(stack)["sha256"]
     choose(stack, BROKEN, k3s_versions.serve_broken(cloud_of(stack), BROKEN))
     before = {name: started(stack, name) for name in names(stack, "agent")}
-    with counting(stack.kubeconfig("adminKubeconfig")) as seen:
+    with counting(stack.kubeconfig("adminKubeconfig"), "k3s goes back, one server") as seen:
         output = stack.pulumi(*UP, fails=True)
     assert f"from k3s {NEW} to {BROKEN} failed in start-k3s: " in output
     assert "this k3s does not start" in output
@@ -87,7 +87,7 @@ def _upgrade_drained(stack: Stack) -> None:
     stack.configure(drainSeconds=5)
     cordoned = names(stack, "agent")[0]
     stack.kubectl("cordon", cordoned)
-    with counting(stack.kubeconfig("adminKubeconfig")) as seen:
+    with counting(stack.kubeconfig("adminKubeconfig"), "k3s is upgraded, agents drained") as seen:
         output = stack.pulumi(*UP)
     assert (versions(stack), seen.lost) == ({LAST}, set())
     assert "is not drained: it is the only server" in output
@@ -100,7 +100,7 @@ def _upgrade_drained(stack: Stack) -> None:
 def _scale_down(stack: Stack) -> None:
     (pool,) = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]["pools"]
     stack.configure(pools=[{**pool, "count": pool["count"] - 1}])
-    with counting(stack.kubeconfig("adminKubeconfig")) as seen:
+    with counting(stack.kubeconfig("adminKubeconfig"), "a pool shrinks") as seen:
         output = stack.pulumi(*UP)
     assert seen.lost == set()
     assert "was removed with 1 pods on it" in output

@@ -52,7 +52,13 @@ def remove(operation: Operation, state: Values, host_keys: HostKeys) -> None:
         with contextlib.closing(Api(api_of(state))) as api:
             drain = Drain(operation, api, name)
             # k3s removes the etcd member of a server before the Node goes, so it runs until then.
-            if drain.remove(state["drainSeconds"]) and drain.wait_until_gone():
+            if drain.remove(state["drainSeconds"]):
+                if not drain.wait_until_gone():
+                    operation.warn(
+                        f'the Node object "{name}" is still there after its deletion: no server '
+                        "has removed its finalizers\n    if it stays: kubectl get node "
+                        f"{name} -o jsonpath={{.metadata.finalizers}}"
+                    )
                 _stop_k3s(operation, state, host_keys)
                 # The API may have gone with the only server.
                 with contextlib.suppress(ApiError):

@@ -90,6 +90,19 @@ def test_k3s_runs_until_its_etcd_member_is_removed(
     assert api.nodes == {}
 
 
+def test_a_node_whose_finalizers_stay_is_a_warning(
+    rpc: Rpc, api: FakeApi, machine: FakeMachine, node_inputs: MakeInputs
+) -> None:
+    api.nodes[NAME] = node(NAME)
+    api.finalized_after = 1_000_000
+
+    rpc.delete(NODE, node_inputs())
+
+    (warning,) = rpc.reported.warnings
+    assert warning.startswith(f'the Node object "{NAME}" is still there after its deletion: ')
+    assert machine.systemctl_calls == ["stop k3s-agent"]
+
+
 def test_a_machine_that_is_gone_delays_nothing_and_is_no_warning(
     rpc: Rpc, api: FakeApi, machine: FakeMachine, node_inputs: MakeInputs
 ) -> None:
