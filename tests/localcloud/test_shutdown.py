@@ -70,6 +70,27 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
 
 
+def test_an_agent_of_an_earlier_release_gets_the_drain_without_a_restart_of_k3s(
+    stack: Stack,
+) -> None:
+    agents = [each for each in machines_of(stack) if each.role == "agent"]
+    for agent in agents:
+        agent.run("systemctl", "stop", "k3s-aws-drain")
+        agent.run(
+            "sh", "-c", "cd /etc/systemd/system && rm -r k3s-aws-drain.service *.d/k3s-aws.conf"
+        )
+        agent.run("systemctl", "daemon-reload")
+    process = ("systemctl", "show", "--value", "-p", "MainPID", "k3s-agent")
+    before = [agent.run(*process) for agent in agents]
+    stack.configure(drainSeconds=110)
+    stack.pulumi(*UP)
+    assert [agent.run(*process) for agent in agents] == before
+    for agent in agents:
+        until(partial(has_drain, agent), f"the unit of {agent.name} does not run")
+    # The stop of the unit alone has drained nothing.
+    assert unschedulable(stack) == set()
+
+
 def test_another_instance_type_drains_first_and_changes_one_machine_at_a_time(
     stack: Stack,
 ) -> None:
@@ -189,6 +210,11 @@ def test_a_cluster_that_is_destroyed_does_not_wait_for_pods(stack: Stack) -> Non
     print(f"{MEASURED}destroyed in {seconds:.0f} s")
     # A drain of pods that a budget keeps would take drainSeconds, 120.
     assert seconds < 100
+
+
+def has_drain(agent: Machine) -> bool:
+    show = ("systemctl", "show", "--value", "-p", "ActiveState", "k3s-aws-drain")
+    return agent.run(*show) == "active\n"
 
 
 def until(holds: Callable[[], Any], what: str) -> None:
