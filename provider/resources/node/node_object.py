@@ -71,7 +71,12 @@ def remove(operation: Operation, state: Values, host_keys: HostKeys) -> None:
 
 
 def _stop_k3s(operation: Operation, state: Values, host_keys: HostKeys) -> None:
-    """As far as the machine can be reached, which need not exist any more."""
+    """
+    As far as the machine can be reached, which need not exist any more.
+
+    The next one has its address, and its host key where the generation is the same: the report on
+    the machine has the name of its node.
+    """
     if not ssh_enabled(state):
         return
     operation.report_progress(f"{state['nodeName']}: stop k3s")
@@ -80,4 +85,6 @@ def _stop_k3s(operation: Operation, state: Values, host_keys: HostKeys) -> None:
         contextlib.suppress(DeadlineExceeded, OperationFailed),
         machine_of(state, wait, host_keys, None) as machine,
     ):
-        wait.run(lambda: machine.try_run(f"sudo -n systemctl stop {UNITS[state['role']]}"))
+        report = wait.run(machine.report)
+        if report is not None and report.node == state["nodeName"]:
+            wait.run(lambda: machine.try_run(f"sudo -n systemctl stop {UNITS[state['role']]}"))
