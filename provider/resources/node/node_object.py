@@ -71,7 +71,10 @@ def remove(operation: Operation, state: Values, host_keys: HostKeys) -> None:
 
 
 def _stop_k3s(operation: Operation, state: Values, host_keys: HostKeys) -> None:
-    """As far as the machine can be reached, which need not exist any more."""
+    """
+    As far as the machine can be reached, which need not exist any more: the next one may have its
+    address and its host key already.
+    """
     if not ssh_enabled(state):
         return
     operation.report_progress(f"{state['nodeName']}: stop k3s")
@@ -80,4 +83,6 @@ def _stop_k3s(operation: Operation, state: Values, host_keys: HostKeys) -> None:
         contextlib.suppress(DeadlineExceeded, OperationFailed),
         machine_of(state, wait, host_keys, None) as machine,
     ):
-        wait.run(lambda: machine.try_run(f"sudo -n systemctl stop {UNITS[state['role']]}"))
+        report = wait.run(machine.report)
+        if report is not None and report.instance_id == state["instanceId"]:
+            wait.run(lambda: machine.try_run(f"sudo -n systemctl stop {UNITS[state['role']]}"))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.provider.fake_api import FakeApi, node, pod
-from tests.provider.fake_machine import FakeMachine
+from tests.provider.fake_machine import FakeMachine, report
 from tests.provider.rpc import Failed, Rpc
 
 NODE = "k3s:index:Node"
@@ -25,6 +25,7 @@ def _evictions(api: FakeApi) -> list[str]:
 def test_a_node_is_cordoned_then_drained_then_removed(
     rpc: Rpc, api: FakeApi, machine: FakeMachine, node_inputs: MakeInputs
 ) -> None:
+    machine.will_report(report())
     api.nodes[NAME] = node(NAME)
     api.pods = {"web": pod("web")}
 
@@ -54,6 +55,7 @@ def test_a_node_is_cordoned_then_drained_then_removed(
 def test_a_node_that_k3s_registers_again_before_it_is_stopped_is_deleted_again(
     rpc: Rpc, api: FakeApi, machine: FakeMachine, node_inputs: MakeInputs
 ) -> None:
+    machine.will_report(report())
     api.nodes[NAME] = node(NAME)
     registered: list[int] = []
 
@@ -73,6 +75,7 @@ def test_k3s_runs_until_its_etcd_member_is_removed(
     rpc: Rpc, api: FakeApi, machine: FakeMachine, node_inputs: MakeInputs
 ) -> None:
     """k3s removes it while the Node that is deleted has a finalizer."""
+    machine.will_report(report())
     api.nodes[NAME] = node(NAME)
     api.finalized_after = 3
     stopped: list[bool] = []
@@ -93,6 +96,7 @@ def test_k3s_runs_until_its_etcd_member_is_removed(
 def test_a_node_whose_finalizers_stay_is_a_warning(
     rpc: Rpc, api: FakeApi, machine: FakeMachine, node_inputs: MakeInputs
 ) -> None:
+    machine.will_report(report())
     api.nodes[NAME] = node(NAME)
     api.finalized_after = 1_000_000
 
@@ -101,6 +105,19 @@ def test_a_node_whose_finalizers_stay_is_a_warning(
     (warning,) = rpc.reported.warnings
     assert warning.startswith(f'the Node object "{NAME}" is still there after its deletion: ')
     assert machine.systemctl_calls == ["stop k3s-agent"]
+
+
+def test_k3s_of_the_next_machine_at_the_address_is_not_stopped(
+    rpc: Rpc, api: FakeApi, machine: FakeMachine, node_inputs: MakeInputs
+) -> None:
+    """A machine that was terminated is replaced with the same address and host key."""
+    machine.will_report(report(instance_id="i-0fedcba9876543210"))
+    api.nodes[NAME] = node(NAME)
+
+    rpc.delete(NODE, node_inputs())
+
+    assert api.nodes == {}
+    assert machine.systemctl_calls == []
 
 
 def test_a_machine_that_is_gone_delays_nothing_and_is_no_warning(
