@@ -57,7 +57,10 @@ class Seen:
 
 @contextmanager
 def counting(kubeconfig: Path, event: str) -> Iterator[Seen]:
-    """The client during an event; `lost` is counted, and all of it printed, at its end."""
+    """
+    The client during an event. At its end `lost` is counted, and all of it printed; not where the
+    event failed, since an API that is away then would hide why.
+    """
     client = _Client(kubeconfig)
     # The first write is before everything that happens.
     client.wait_for_write()
@@ -74,8 +77,8 @@ def counting(kubeconfig: Path, event: str) -> Iterator[Seen]:
         stop.set()
         for thread in threads:
             thread.join()
-        client.count_lost()
-        print(f"{MEASURED}{event}: {client.seen}")
+    client.count_lost()
+    print(f"{MEASURED}{event}: {client.seen}")
 
 
 class _Client:

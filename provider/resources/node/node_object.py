@@ -72,10 +72,8 @@ def remove(operation: Operation, state: Values, host_keys: HostKeys) -> None:
 
 def _stop_k3s(operation: Operation, state: Values, host_keys: HostKeys) -> None:
     """
-    As far as the machine can be reached, which need not exist any more.
-
-    The next one has its address, and its host key where the generation is the same: the report on
-    the machine has the name of its node.
+    As far as the machine can be reached, which need not exist any more: the next one may have its
+    address and its host key already.
     """
     if not ssh_enabled(state):
         return
@@ -86,5 +84,5 @@ def _stop_k3s(operation: Operation, state: Values, host_keys: HostKeys) -> None:
         machine_of(state, wait, host_keys, None) as machine,
     ):
         report = wait.run(machine.report)
-        if report is not None and report.node == state["nodeName"]:
+        if report is not None and report.instance_id == state["instanceId"]:
             wait.run(lambda: machine.try_run(f"sudo -n systemctl stop {UNITS[state['role']]}"))

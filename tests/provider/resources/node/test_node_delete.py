@@ -110,8 +110,8 @@ def test_a_node_whose_finalizers_stay_is_a_warning(
 def test_k3s_of_the_next_machine_at_the_address_is_not_stopped(
     rpc: Rpc, api: FakeApi, machine: FakeMachine, node_inputs: MakeInputs
 ) -> None:
-    """The instance was terminated by somebody, and another one has its address and host key."""
-    machine.will_report(report(node="demo-agents-9f8e7d6c"))
+    """A machine that was terminated is replaced with the same address and host key."""
+    machine.will_report(report(instance_id="i-0fedcba9876543210"))
     api.nodes[NAME] = node(NAME)
 
     rpc.delete(NODE, node_inputs())
