@@ -80,6 +80,12 @@ def configured(stack: Stack) -> dict[str, Any]:
     return content
 
 
+def rotate(stack: Stack, *kinds: str) -> None:
+    """Raises the numbers of these secrets, which are never lowered, by one."""
+    rotation = configured(stack).get("rotation", {})
+    stack.configure(rotation={**rotation, **{kind: rotation.get(kind, 1) + 1 for kind in kinds}})
+
+
 def on_machine(stack: Stack, node: dict[str, Any], *words: str) -> str:
     return stack.docker("exec", f"k3saws-{stack.cloud_id}-{node['instanceId']}", *words)
 
@@ -265,7 +271,7 @@ def _takes_other_join_tokens(stack: Stack) -> None:
         }
 
     old = passwords()
-    stack.configure(rotation={"joinTokens": 2})
+    rotate(stack, "joinTokens")
     assert "replace" not in stack.summary()
     with no_node_is_lost(stack):
         stack.pulumi(*UP)
@@ -315,7 +321,7 @@ def _goes_on_where_a_change_of_tokens_was_cut_off(stack: Stack) -> None:
 
 def _takes_another_login_key(stack: Stack) -> None:
     old = in_state(stack, "k3s:index:SshKey", "login-key")["privateKey"]
-    stack.configure(rotation={"joinTokens": 2, "loginKey": 2})
+    rotate(stack, "loginKey")
     assert "replace" not in stack.summary()
     with no_node_is_lost(stack):
         stack.pulumi(*UP)
@@ -347,7 +353,7 @@ def _takes_the_operators_login_key(stack: Stack) -> None:
 
 def _takes_other_host_keys(stack: Stack) -> None:
     before = {node["name"]: served_host_key(node) for node in stack.nodes()}
-    stack.configure(rotation={"joinTokens": 2, "loginKey": 2, "hostKeys": 2})
+    rotate(stack, "hostKeys")
     assert "replace" not in stack.summary()
     with no_node_is_lost(stack):
         stack.pulumi(*UP)
@@ -407,7 +413,7 @@ def kms_keys(stack: Stack) -> set[str]:
 def test_every_other_host_key_is_refused_with_its_own_message(stack: Stack) -> None:
     one, other = of_role(stack, "agent")
     previous = shell(stack, one, f"cat {HOST_KEY}")
-    stack.configure(rotation={**configured(stack).get("rotation", {}), "hostKeys": 3})
+    rotate(stack, "hostKeys")
     stack.pulumi(*UP)
     right = shell(stack, one, f"cat {HOST_KEY}")
     assert right != previous
@@ -450,10 +456,11 @@ def test_what_works_without_ssh_and_what_is_refused(stack: Stack) -> None:
     refusal = "cluster.network.sshAllowedCidrs: is empty, and this change needs SSH to"
     assert refusal in output
     # Other keys as well, with or without a preview; switched on again, a machine gets them all.
-    stack.configure(rotation={**configured(stack).get("rotation", {}), "loginKey": 8})
+    rotate(stack, "loginKey")
     output = stack.pulumi(*UP, fails=True)
     assert refusal in output
-    stack.configure(network=network, rotation={"loginKey": 9, "hostKeys": 9, "joinTokens": 9})
+    rotate(stack, "loginKey", "hostKeys", "joinTokens")
+    stack.configure(network=network)
     stack.pulumi(*UP)
     stack.pulumi(*UP, "--expect-no-changes")
     labelled = stack.kubectl("get", "nodes", "-l", "example.com/a=b", "-o", "name").split()

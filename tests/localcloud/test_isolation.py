@@ -239,7 +239,8 @@ def test_ec2_describes_encrypted_volumes_and_required_sessions(cluster: RunningC
     volumes = [
         device["Ebs"]["VolumeId"] for each in instances for device in each["BlockDeviceMappings"]
     ]
-    assert len(volumes) == 3
+    # The root volumes, and the data volume of the server.
+    assert len(volumes) == 4
     for volume in ec2.describe_volumes(VolumeIds=volumes)["Volumes"]:
         assert volume["Encrypted"] is True
     for instance in instances:

@@ -56,7 +56,7 @@ def test_the_program_accepts_it_as_it_is(architecture: Architecture, instance_ty
 
 def test_every_service_in_use_goes_to_the_local_cloud() -> None:
     (endpoints,) = merged()["config"]["aws:endpoints"]
-    services = ["ec2", "iam", "s3", "servicequotas", "ssm", "sts"]
+    services = ["ec2", "elbv2", "iam", "route53", "s3", "servicequotas", "ssm", "sts"]
     assert endpoints == dict.fromkeys(services, "http://127.0.0.1:4566")
 
 
