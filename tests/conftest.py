@@ -51,7 +51,8 @@ SLOW_PLACES = (
     # Servers and processes that do not respond in time.
     *(f"toolchain/test_{each}.py" for each in ("docker_engine", "download", "packages")),
     # A whole cluster for each test; tests/golden/state/ has one of each example in `make check`.
-    *(f"components/test_{each}.py" for each in ("changes", "rollout", "variants")),
+    *(f"components/test_{each}.py" for each in ("backups", "bom", "changes", "data_volume")),
+    *(f"components/test_{each}.py" for each in ("endpoint", "rollout", "variants")),
 )
 # In tests/provider: an SSH server with a shell for each command, and an HTTPS server with keys.
 SLOW_FIXTURES = [("provider", "machine"), ("provider", "api")]
