@@ -34,7 +34,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         stack = made.create("backup")
         content = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]
         stack.configure(
-            network={**content["network"], "vpcCidr": "10.67.0.0/16"},
+            network={**content["network"], "vpcCidr": "10.73.0.0/16"},
             pools=[],
             backup={"everyHours": 6, "keepAfterDestroy": True},
         )

@@ -44,7 +44,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with local_cloud(tmp_path_factory.mktemp("replacement")) as made:
         stack = made.create("replacement")
         content = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]
-        stack.configure(network={**content["network"], "vpcCidr": "10.61.0.0/16"})
+        stack.configure(network={**content["network"], "vpcCidr": "10.70.0.0/16"})
         yield stack
 
 

@@ -39,7 +39,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         stack.configure(
             servers={**content["servers"], "count": 3},
             pools=[{**pool, "count": 1}],
-            network={**content["network"], "vpcCidr": "10.61.0.0/16"},
+            network={**content["network"], "vpcCidr": "10.71.0.0/16"},
         )
         yield stack
 

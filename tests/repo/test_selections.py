@@ -101,3 +101,14 @@ def test_tests_are_slow_by_their_place_or_by_what_their_folder_starts() -> None:
     assert is_slow("tests/provider/nodes/test_node.py::test_a", ["tmp_path", "machine"])
     assert not is_slow("tests/provider/test_keys.py::test_a", ["tmp_path"])
     assert not is_slow("tests/toolchain/test_k3s.py::test_a", ["machine"])
+
+
+def test_clusters_that_may_stand_at_the_same_time_have_networks_of_their_own() -> None:
+    # Each file is a process of its own; Docker refuses networks that overlap.
+    found = [
+        (cidr, file.name)
+        for file in sorted((ROOT / APART).glob("test_*.py"))
+        for cidr in sorted(set(re.findall(r'"vpcCidr": "([0-9./]+)"', file.read_text())))
+    ]
+    assert len(found) > 10
+    assert len({cidr for cidr, _ in found}) == len(found), sorted(found)
