@@ -15,14 +15,18 @@ def chain(cloud_id: str) -> str:
 
 
 def join(cloud_id: str, vpc_cidr: str) -> None:
-    """Lets packets pass between the subnets of a VPC as they are. May be repeated."""
+    """
+    Lets packets pass between the subnets of a VPC as they are.
+
+    Repeated for each subnet: Docker puts the rule that hides a new network before all others.
+    """
     name = chain(cloud_id)
     within = ["-s", vpc_cidr, "-d", vpc_cidr, "-j", "ACCEPT"]
     for table, parent in PLACES:
         if not _succeeds(table, "-n", "-L", name):
             _change(table, "-N", name)
-        if not _succeeds(table, "-C", parent, "-j", name):
-            _change(table, "-I", parent, "-j", name)
+        _succeeds(table, "-D", parent, "-j", name)
+        _change(table, "-I", parent, "-j", name)
         if not _succeeds(table, "-C", name, *within):
             _change(table, "-A", name, *within)
 

@@ -67,6 +67,14 @@ def test_joining_twice_is_joining_once(host: Host) -> None:
     assert host.tables["filter"]["DOCKER-USER"] == [["-j", CHAIN]]
 
 
+def test_another_network_of_docker_hides_no_subnet_that_is_joined_after_it(host: Host) -> None:
+    vpcs.join(CLOUD, "10.64.0.0/16")
+    hidden = ["-s", "10.64.16.0/20", "-j", "MASQUERADE"]
+    host.tables["nat"]["POSTROUTING"].insert(0, hidden)
+    vpcs.join(CLOUD, "10.64.0.0/16")
+    assert host.tables["nat"]["POSTROUTING"] == [["-j", CHAIN], hidden]
+
+
 def test_nothing_stays_behind_also_the_second_time(host: Host) -> None:
     vpcs.join(CLOUD, "10.64.0.0/16")
     vpcs.join("0ther000", "10.80.0.0/16")
