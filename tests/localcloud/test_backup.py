@@ -42,6 +42,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
 
 
+def test_snapshots_are_complete_private_and_can_be_put_back(stack: Stack, tmp_path: Path) -> None:
+    _a_snapshot_has_what_was_acknowledged_before_it(stack, tmp_path)
+    _the_timer_waits_for_its_next_hour(stack)
+    _a_server_may_neither_read_nor_delete_a_snapshot(stack)
+    _the_documented_way_puts_a_snapshot_back(stack)
+    _the_bucket_stays_when_the_stack_goes(stack)
+
+
 def snapshots(stack: Stack) -> list[dict[str, Any]]:
     """What the documented command lists."""
     done = subprocess.run(
@@ -65,7 +73,7 @@ def objects(stack: Stack) -> tuple[str, set[str]]:
     return bucket, {each["Key"] for each in found}
 
 
-def test_a_snapshot_has_what_was_acknowledged_before_it(stack: Stack, tmp_path: Path) -> None:
+def _a_snapshot_has_what_was_acknowledged_before_it(stack: Stack, tmp_path: Path) -> None:
     (server,) = machines_of(stack)
     with api_client.counting(stack.kubeconfig("adminKubeconfig"), "a snapshot") as seen:
         stack.kubectl("create", "configmap", "before")
@@ -85,14 +93,14 @@ def test_a_snapshot_has_what_was_acknowledged_before_it(stack: Stack, tmp_path: 
     assert "/registry/configmaps/default/before" in names
 
 
-def test_the_timer_waits_for_its_next_hour(stack: Stack) -> None:
+def _the_timer_waits_for_its_next_hour(stack: Stack) -> None:
     (server,) = machines_of(stack)
     assert server.run("systemctl", "is-enabled", "k3s-aws-backup.timer").strip() == "enabled"
     timers = server.run("systemctl", "list-timers", "--all", "--no-pager", "k3s-aws-backup.timer")
     assert SERVICE in timers
 
 
-def test_a_server_may_neither_read_nor_delete_a_snapshot(stack: Stack) -> None:
+def _a_server_may_neither_read_nor_delete_a_snapshot(stack: Stack) -> None:
     (server,) = machines_of(stack)
     bucket, keys = objects(stack)
     key = next(each for each in keys if each.endswith(".gz"))
@@ -117,7 +125,7 @@ print(fetch(*machine.aws.locate("s3://{bucket}/{key}", {{}}, "{method}"), method
     return int(server.run("python3", "-", stdin=script))
 
 
-def test_the_documented_way_puts_a_snapshot_back(stack: Stack) -> None:
+def _the_documented_way_puts_a_snapshot_back(stack: Stack) -> None:
     (server,) = machines_of(stack)
     (listed,) = snapshots(stack)
     bucket, _, key = listed["url"].removeprefix("s3://").partition("/")
@@ -145,7 +153,7 @@ def configmaps(stack: Stack) -> str:
         return ""
 
 
-def test_the_bucket_stays_when_the_stack_goes(stack: Stack) -> None:
+def _the_bucket_stays_when_the_stack_goes(stack: Stack) -> None:
     bucket, keys = objects(stack)
     stack.pulumi("destroy", "--yes")
     found = stack.client("s3").list_objects_v2(Bucket=bucket)["Contents"]
