@@ -61,6 +61,9 @@ IN_ONE_PROCESS = {
     "localcloud/aws_plugin": "moto's server",
     "localcloud/daemon": "moto",
     "recovery": "moto's server",
+    # The one that is first makes the image of the other architecture, in ten minutes.
+    "localcloud/test_demo_commands.py": "the emulated machine image",
+    "localcloud/test_emulation.py": "the emulated machine image",
 }
 # What lines with a measurement begin with.
 MEASURED = "measured: "

@@ -64,8 +64,13 @@ def _copy(machine: Machine, place: Path) -> None:
             "raise servers.dataVolumeGib"
         )
     systemd.systemctl(machine, "stop", machine.k3s_unit)
-    shutil.copytree(source, part, symlinks=True)
+    # k3s makes its socket anew.
+    shutil.copytree(source, part, symlinks=True, ignore=_sockets)
     os.sync()
     part.rename(copied)
     os.sync()
     source.rename(datastore.previous(machine))
+
+
+def _sockets(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if Path(folder, name).is_socket()]

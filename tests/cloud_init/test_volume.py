@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,12 @@ def server_of_an_older_release(machine: SimulatedMachine) -> SimulatedVolume:
     assert machine.boot() == 0
     create_datastore(machine)
     (database(machine) / "state.db-wal").write_text("the last writes")
+    # As kine leaves one, which cannot be copied.
+    folder = os.open(database(machine), os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX) as left:
+        # The path of a socket has room for 107 bytes.
+        left.bind(f"/proc/self/fd/{folder}/kine.sock")
+    os.close(folder)
     machine.parameters[PARAMETER] = INSTANCE
     return machine.add_data_volume()
 

@@ -70,7 +70,17 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
 
 
-def test_an_agent_of_an_earlier_release_gets_the_drain_without_a_restart_of_k3s(
+def test_machines_shut_down_without_loss(stack: Stack) -> None:
+    _an_agent_of_an_earlier_release_gets_the_drain_without_a_restart_of_k3s(stack)
+    _another_instance_type_drains_first_and_changes_one_machine_at_a_time(stack)
+    _a_spot_notice_moves_the_pods_before_the_instance_ends(stack)
+    _machines_that_stop_and_start_or_reboot_serve_again_at_the_same_endpoint(stack)
+    _the_error_of_a_machine_that_reports_nothing_has_its_console(stack)
+    _containers_stop_after_the_drain(stack)
+    _a_cluster_that_is_destroyed_does_not_wait_for_pods(stack)
+
+
+def _an_agent_of_an_earlier_release_gets_the_drain_without_a_restart_of_k3s(
     stack: Stack,
 ) -> None:
     agents = [each for each in machines_of(stack) if each.role == "agent"]
@@ -91,7 +101,7 @@ def test_an_agent_of_an_earlier_release_gets_the_drain_without_a_restart_of_k3s(
     assert unschedulable(stack) == set()
 
 
-def test_another_instance_type_drains_first_and_changes_one_machine_at_a_time(
+def _another_instance_type_drains_first_and_changes_one_machine_at_a_time(
     stack: Stack,
 ) -> None:
     agents = {each.instance_id: each for each in machines_of(stack) if each.role == "agent"}
@@ -115,7 +125,7 @@ def test_another_instance_type_drains_first_and_changes_one_machine_at_a_time(
     until(lambda: unschedulable(stack) == set(), "a node stays cordoned")
 
 
-def test_a_spot_notice_moves_the_pods_before_the_instance_ends(stack: Stack) -> None:
+def _a_spot_notice_moves_the_pods_before_the_instance_ends(stack: Stack) -> None:
     (spot,) = (each for each in machines_of(stack) if "-spot-" in each.name)
     others = [each.name for each in machines_of(stack) if each.role == "agent" and each != spot]
     kubectl(stack, "cordon", *others)
@@ -137,7 +147,7 @@ def test_a_spot_notice_moves_the_pods_before_the_instance_ends(stack: Stack) -> 
     assert running == {each.instance_id for each in machines_of(stack)}
 
 
-def test_machines_that_stop_and_start_or_reboot_serve_again_at_the_same_endpoint(
+def _machines_that_stop_and_start_or_reboot_serve_again_at_the_same_endpoint(
     stack: Stack,
 ) -> None:
     machines, before = machines_of(stack), stack.nodes()
@@ -172,7 +182,7 @@ def test_machines_that_stop_and_start_or_reboot_serve_again_at_the_same_endpoint
     stack.pulumi("preview", "--refresh", "--expect-no-changes")
 
 
-def test_the_error_of_a_machine_that_reports_nothing_has_its_console(stack: Stack) -> None:
+def _the_error_of_a_machine_that_reports_nothing_has_its_console(stack: Stack) -> None:
     iam = stack.client("iam")
     policy = {
         "Version": "2012-10-17",
@@ -191,7 +201,7 @@ def test_the_error_of_a_machine_that_reports_nothing_has_its_console(stack: Stac
         iam.delete_role_policy(RoleName=role, PolicyName="deny")
 
 
-def test_containers_stop_after_the_drain(stack: Stack) -> None:
+def _containers_stop_after_the_drain(stack: Stack) -> None:
     """With a real k3s each is a scope of systemd; the stand-in has none, so one is made."""
     agent = machines_of(stack)[1]
     scope = "cri-containerd-0123456789ab.scope"
@@ -202,7 +212,7 @@ def test_containers_stop_after_the_drain(stack: Stack) -> None:
     until(lambda: "k3s-aws-drain.service" in agent.run(*show), "the scope has no order")
 
 
-def test_a_cluster_that_is_destroyed_does_not_wait_for_pods(stack: Stack) -> None:
+def _a_cluster_that_is_destroyed_does_not_wait_for_pods(stack: Stack) -> None:
     apply(stack, {**BUDGET, "spec": {**BUDGET["spec"], "minAvailable": 2}})  # type: ignore[dict-item]
     began = time.monotonic()
     stack.pulumi("destroy", "--yes", "--skip-preview")
