@@ -24,6 +24,7 @@ from typing import Any
 
 from boot import files
 from boot.backups import PROGRAM
+from boot.download import require_free
 from boot.environment import Environment
 from boot.http_client import fetch
 from boot.machine import Machine, identify, read_node
@@ -144,7 +145,8 @@ def snapshot(machine: Machine, folder: Path) -> tuple[str, Path]:
         return "etcd", _of_etcd(machine, folder)
     copy = folder / "state.db"
     source = machine.server_data / "db/state.db"
-    require_space(machine, source.stat().st_size)
+    # And its compressed form.
+    require_free(machine, folder, 2 * source.stat().st_size)
     # https://sqlite.org/backup.html: k3s goes on reading and writing meanwhile.
     live = sqlite3.connect(f"file:{source}?mode=ro", uri=True)
     try:
@@ -165,13 +167,6 @@ def _of_etcd(machine: Machine, folder: Path) -> Path:
     if code != 0 or len(found) != 1:
         raise BootError(f"k3s etcd-snapshot save ended with {code}: {output[-300:]}")
     return found[0]
-
-
-def require_space(machine: Machine, size: int) -> None:
-    """Raises BootError unless the copy and its compressed form fit on the disk."""
-    free = machine.environment.free_bytes(machine.path("var/lib/k3s-aws"))
-    if free < 2 * size + (256 << 20):
-        raise BootError(f"/var/lib has {free >> 20} MiB free, a copy needs {2 * size >> 20} MiB")
 
 
 def describe(machine: Machine, kind: str, taken: datetime, packed: Path) -> dict[str, Any]:

@@ -157,9 +157,9 @@ def test_an_upload_that_is_rejected_until_the_deadline_is_an_error(
 
 
 def test_a_copy_that_does_not_fit_is_not_made(server: SimulatedMachine) -> None:
-    server.free_bytes = lambda: 100 << 20
+    server.free_bytes = lambda: 10 << 20
     assert run(server) == 1
-    assert "has 100 MiB free" in result(server)["error"]
+    assert "has 10 MiB free" in result(server)["error"]
     assert server.objects == {}
 
 

@@ -26,14 +26,14 @@ set -eu
 mount=var-lib-rancher-k3s-server-db.mount
 device=$(findmnt -no SOURCE {DB})
 systemctl stop k3s
-cp -a {DB} /root/db
-rmdir /root/db/lost+found
+cp -a {DB} /var/tmp/db
+rmdir /var/tmp/db/lost+found
 systemctl stop $mount
 rm /etc/systemd/system/$mount
 rm /etc/systemd/system/k3s.service.d/10-data-volume.conf
 dd if=/dev/zero of=$device bs=1M count=64 conv=fsync status=none
 rmdir {DB}
-mv /root/db {DB}
+mv /var/tmp/db {DB}
 systemctl daemon-reload
 systemctl start k3s
 """
