@@ -14,16 +14,12 @@ import pulumi
 
 from cluster import untrusted_text
 from cluster.model import Network
+from components import instance_states
 
 NODE = "k3s:index:Node"
 MARK = "get-console-output"
 """Part of the errors of a node whose machine reports nothing (provider/resources/node/)."""
 PROJECT = Path(__file__).parents[1]
-WAYS = {
-    "pending": "run pulumi up again in a moment",
-    "stopped": "start it with aws ec2 start-instances --instance-ids {}, then run pulumi up again",
-    "terminated": "pulumi up --refresh replaces it",
-}
 LINES = 25
 WIDTH = 200
 # Keys of the provider's configuration; those that hold objects come as JSON.
@@ -68,8 +64,7 @@ def describe(instance_id: str, client: Callable[[], Any]) -> str:
         ec2 = client()
         state = _state(ec2, instance_id)
         if state != "running":
-            way = WAYS.get(state, "wait until it has ended, then run pulumi up --refresh")
-            return f"EC2 reports {instance_id} as {state}: {way.format(instance_id)}"
+            return instance_states.what_to_do(instance_id, state)
         lines = last_lines(_output(ec2, instance_id))
     except Exception as error:
         # Whatever it is: the error of the node has to stay the one to read.

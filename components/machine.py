@@ -13,7 +13,7 @@ from cluster import boot_program, machine_files, parameters, user_data
 from cluster.machine_files import NodeConfig
 from cluster.model import Cluster, Node
 from cluster.spec import Spot
-from components import plugin
+from components import instance_states, plugin
 from components.address import Address
 from components.parameter import SecretParameters
 from components.rollout import Turn
@@ -103,6 +103,9 @@ class Machine(pulumi.ComponentResource):
             child,
         )
         self.instance = self._instance(name, args, host_key_parameter, turn)
+        pulumi.Output.all(self.instance.id, self.instance.instance_state).apply(
+            lambda known: instance_states.warn(known[0], known[1], self)
+        )
         self.ssh = {
             "enabled": args.cluster.network.ssh_enabled,
             "host": args.address.reached_at,

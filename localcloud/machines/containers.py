@@ -15,7 +15,7 @@ import docker.errors
 import docker.types
 
 from localcloud.errors import MachineError
-from localcloud.machines import elastic_ips, host_addresses, ingress, sockets, vpcs
+from localcloud.machines import elastic_ips, first_process, host_addresses, ingress, sockets, vpcs
 from localcloud.machines.commands import inside
 from localcloud.machines.docker_client import archive, connect, translate_errors
 from localcloud.machines.ingress import Ingress
@@ -81,6 +81,8 @@ class Machines:
         """Shuts the machine down, at last by force; its disk and addresses stay."""
         with translate_errors(f"machine {instance_id}"):
             if container := self._find(instance_id):
+                # Before that the signal is lost, and nothing shuts the machine down.
+                first_process.wait_until_it_listens(container.attrs["State"]["Pid"])
                 container.stop(timeout=grace_seconds)
 
     def console(self, instance_id: str) -> bytes:

@@ -76,7 +76,8 @@ def test_an_error_of_a_machine_that_has_reported_is_left_alone(
     [
         ("stopped", "start it with aws ec2 start-instances --instance-ids i-1"),
         ("terminated", "pulumi up --refresh replaces it"),
-        ("stopping", "wait until it has ended"),
+        ("stopping", "once it has stopped, start it with"),
+        ("shutting-down", "once it has ended (aws ec2 wait instance-terminated --instance-ids i-1"),
     ],
 )
 def test_an_instance_that_does_not_run_is_reported_as_that(

@@ -108,6 +108,12 @@ class Stack:
             aws_secret_access_key="test",
         )
 
+    def terminate(self, instance_id: str) -> None:
+        """Ends the instance; a refresh before its end would find it there still."""
+        ec2 = self.client("ec2")
+        ec2.terminate_instances(InstanceIds=[instance_id])
+        ec2.get_waiter("instance_terminated").wait(InstanceIds=[instance_id])
+
     def parameters(self) -> list[str]:
         """The stack's parameters, without the public ones."""
         pages = self.client("ssm").get_paginator("describe_parameters").paginate()

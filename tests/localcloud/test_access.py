@@ -331,7 +331,7 @@ def _takes_another_login_key(stack: Stack) -> None:
         assert not login_is_refused(stack, node, new)
     # A machine that is made again comes up with the new one.
     (agent, *_) = of_role(stack, "agent")
-    stack.client("ec2").terminate_instances(InstanceIds=[agent["instanceId"]])
+    stack.terminate(agent["instanceId"])
     stack.pulumi("refresh", "--yes")
     stack.pulumi(*UP)
     assert not login_is_refused(stack, of_role(stack, "agent")[0], new)

@@ -165,7 +165,7 @@ def _reports_what_it_is_made_of(stack: Stack) -> None:
 
 def _replaces_a_terminated_agent(stack: Stack) -> None:
     lost = next(node for node in stack.nodes() if node["role"] == "agent")
-    stack.client("ec2").terminate_instances(InstanceIds=[lost["instanceId"]])
+    stack.terminate(lost["instanceId"])
     stack.pulumi("refresh", "--yes")
     _up_while_a_first_boot_is_cut_off(stack, {node["instanceId"] for node in stack.nodes()})
     names = stack.kubectl("get", "nodes", "-o", "name")
@@ -263,7 +263,7 @@ def _joins_the_agents_to_another_server(stack: Stack) -> None:
     handed_out = stack.kubeconfig("adminKubeconfig")
     server = next(node for node in stack.nodes() if node["role"] == "server")
     agents = {node["name"] for node in stack.nodes() if node["role"] == "agent"}
-    stack.client("ec2").terminate_instances(InstanceIds=[server["instanceId"]])
+    stack.terminate(server["instanceId"])
     # Without the server nobody answers; the instance is what has to be noticed.
     stack.pulumi("refresh", "--yes")
     stack.pulumi("up", "--yes", "--skip-preview")

@@ -47,7 +47,7 @@ def test_machines_run_the_programs_of_their_own_architecture(stacks: Stacks) -> 
     _are_what_they_say(stack)
     # An agent of the emulated architecture goes and another comes, with all that drains and stops.
     lost = next(node for node in nodes if node["pool"] == "arm")
-    stack.client("ec2").terminate_instances(InstanceIds=[lost["instanceId"]])
+    stack.terminate(lost["instanceId"])
     stack.pulumi("refresh", "--yes")
     stack.pulumi(*UP)
     assert lost["name"] not in kubernetes_nodes(stack)

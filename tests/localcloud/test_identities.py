@@ -229,7 +229,7 @@ def _age(stack: Stack, name: str, by: timedelta) -> None:
 def _outlive_their_server(stack: Stack) -> None:
     handed_out = [stack.kubeconfig(f"kubeconfig-{each}") for each in ("deployer", "viewer")]
     (server,) = [each for each in stack.nodes() if each["role"] == "server"]
-    stack.client("ec2").terminate_instances(InstanceIds=[server["instanceId"]])
+    stack.terminate(server["instanceId"])
     stack.pulumi("refresh", "--yes")
     stack.pulumi(*UP)
     (again,) = [each for each in stack.nodes() if each["role"] == "server"]

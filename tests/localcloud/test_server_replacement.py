@@ -90,9 +90,7 @@ def _grows_while_it_is_used(stack: Stack, kubeconfig: Path) -> None:
 def _is_terminated_by_somebody(stack: Stack, kubeconfig: Path) -> None:
     server = server_of(stack)
     with api_client.counting(kubeconfig, "the only server is terminated and replaced") as seen:
-        ec2 = stack.client("ec2")
-        ec2.terminate_instances(InstanceIds=[server.instance_id])
-        ec2.get_waiter("instance_terminated").wait(InstanceIds=[server.instance_id])
+        stack.terminate(server.instance_id)
         stack.pulumi("up", "--yes", "--skip-preview", "--refresh")
     assert seen.lost == set()
     assert server_of(stack).instance_id != server.instance_id

@@ -56,7 +56,7 @@ def test_three_servers_outlive_the_loss_of_one(stack: Stack) -> None:
     with api_client.counting(
         stack.kubeconfig("adminKubeconfig"), "one of three servers is terminated and replaced"
     ) as seen:
-        stack.client("ec2").terminate_instances(InstanceIds=[lost["instanceId"]])
+        stack.terminate(lost["instanceId"])
         stack.pulumi(*UP, "--refresh")
     assert seen.lost == set()
     assert seen.gap_seconds < 20

@@ -93,7 +93,8 @@ class Instance(Ec2Kind):
 
     def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
         found = self.describe(aws, id_)
-        if found is None or found["State"]["Name"] in ("terminated", "shutting-down"):
+        # What is shutting down is still there, as the provider has it.
+        if found is None or found["State"]["Name"] == "terminated":
             return None
         interface = found["NetworkInterfaces"][0]
         profile = (found.get("IamInstanceProfile") or {}).get("Arn")

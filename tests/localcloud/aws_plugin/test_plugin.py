@@ -15,6 +15,8 @@ from pulumi.runtime.proto import provider_pb2
 
 from localcloud.aws_api import public_images
 from localcloud.aws_plugin.resources import KINDS
+from localcloud.aws_plugin.resources.compute import Instance
+from localcloud.aws_plugin.session import Session
 from provider.protocol.values import UNKNOWN, Secret, decode, encode
 from provider.waiting import Wait
 from tests.localcloud.aws_plugin.conftest import Engine, load
@@ -280,7 +282,7 @@ def test_a_refused_creation_reports_the_error_of_aws_and_no_traceback(engine: En
     assert "Traceback" not in text
 
 
-def test_a_terminated_instance_is_gone(engine: Engine) -> None:
+def test_an_instance_that_was_created_is_gone_once_terminated(engine: Engine) -> None:
     image = engine.invoke("aws:ssm/getParameter:getParameter", {"name": IMAGE})["value"]
     inputs = {
         "ami": image,
@@ -306,6 +308,21 @@ def machine_without_check(engine: Engine) -> tuple[str, str, Any, dict[str, Any]
     }
     instance, _ = engine.create(INSTANCE, inputs)
     return interface, instance, engine.read(INSTANCE, instance, inputs).properties, inputs
+
+
+@pytest.mark.parametrize(("state", "is_there"), [("shutting-down", True), ("terminated", False)])
+def test_an_instance_is_there_until_it_is_terminated(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, state: str, is_there: bool
+) -> None:
+    """As `findInstanceByID` of hashicorp/aws has it."""
+    _, instance, _, inputs = machine_without_check(engine)
+    describe = Instance.describe
+
+    def described(self: Instance, aws: Session, id_: str) -> dict[str, Any] | None:
+        return {**(describe(self, aws, id_) or {}), "State": {"Name": state}}
+
+    monkeypatch.setattr(Instance, "describe", described)
+    assert (engine.read(INSTANCE, instance, inputs).id == instance) is is_there
 
 
 def test_the_check_of_an_instance_on_an_interface_cannot_be_given(engine: Engine) -> None:

@@ -103,7 +103,7 @@ class Cloud:
         return instance_id, str(address["PublicIp"])
 
     def becomes(self, instance_id: str, state: str) -> None:
-        until(lambda: self.state(instance_id) == state)
+        until(lambda: self.state(instance_id) == state, self.home.status)
 
     def state(self, instance_id: str) -> str:
         found = self.ec2.describe_instances(InstanceIds=[instance_id])
@@ -166,10 +166,10 @@ def cloud(home: Home) -> Cloud:
     return Cloud(home, ec2, subnet, group)
 
 
-def until(holds: Callable[[], Any]) -> None:
+def until(holds: Callable[[], Any], seen: Callable[[], Any] = lambda: "") -> None:
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not holds():
-        assert time.monotonic() < deadline, "it did not come to be"
+        assert time.monotonic() < deadline, f"it did not come to be {seen()}"
         time.sleep(0.2)
 
 
