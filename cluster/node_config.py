@@ -73,7 +73,9 @@ def longest(cluster: Cluster) -> Iterator[tuple[Role, str]]:
         registry_auth=True,
     )
     for pool in cluster.all_pools:
-        for node in cluster.nodes_of(pool)[-1:]:
+        nodes = cluster.nodes_of(pool)
+        # The first server alone creates the cluster, or restores it.
+        for node in nodes[:1] if pool.role == "server" else nodes[-1:]:
             own = Addresses(private_ip=address, public_ip=address)
             volume = "vol-0123456789abcdef0" if node.role == "server" else None
             config = build(cluster, node, own, context, volume)

@@ -63,4 +63,5 @@ def test_an_object_that_is_not_there_is_an_error_as_the_provider_words_it(engine
     with pytest.raises(grpc.RpcError) as caught:
         engine.invoke(LOOKUP, {"bucket": BUCKET, "key": "missing"})
     reason = f"reading S3 Bucket ({BUCKET}) Object (missing): couldn't find resource"
-    assert reason in str(caught.value.details())
+    error: Any = caught.value
+    assert reason in error.details()
