@@ -77,6 +77,7 @@ type Datastore struct {
 	ClusterInit  bool
 	ClusterReset bool
 	RestorePath  string // of a snapshot, with a reset
+	TokenPassed  bool   // by the flag or the variable itself: a restore overlooks token-file
 	JoinURL      string // of another server; scheme and host
 	JoinToken    string // as it was given, with the authority's hash
 	External     string

@@ -78,7 +78,8 @@ func newServer(c *cli.Context, node Node, paths Paths) *Server {
 func newDatastore(c *cli.Context, secret string, paths Paths) (Datastore, error) {
 	d := Datastore{
 		ClusterInit: c.Bool("cluster-init"), ClusterReset: c.Bool("cluster-reset"),
-		RestorePath: c.String("cluster-reset-restore-path"), JoinToken: secret, External: c.String("datastore-endpoint"),
+		RestorePath: c.String("cluster-reset-restore-path"), TokenPassed: c.String("token") != "",
+		JoinToken: secret, External: c.String("datastore-endpoint"),
 		EtcdArgs: c.StringSlice("etcd-arg"), Loopback: paths.Loopback,
 		Snapshots: Snapshots{
 			Disabled: c.Bool("etcd-disable-snapshots"), Schedule: c.String("etcd-snapshot-schedule-cron"),
