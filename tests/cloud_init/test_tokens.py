@@ -8,11 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from tests.cloud_init.authority import Authority
-from tests.cloud_init.simulated_machine import (
-    AGENT_PASSWORD,
-    SERVER_PASSWORD,
-    SimulatedMachine,
-)
+from tests.cloud_init.simulated_machine import AGENT_PASSWORD, SimulatedMachine
+from tests.cloud_init.simulated_supervisor import SERVER_PASSWORD
 
 OTHER = "another-password-0123456789"
 
