@@ -18,8 +18,9 @@ import pytest
 import yaml
 
 from tests.localcloud import api_client
-from tests.localcloud.running_cluster import Machine, machines_of, until
+from tests.localcloud.running_cluster import Machine, machines_of
 from tests.localcloud.stacks import CLUSTER, ROOT, Stack, local_cloud
+from tests.localcloud.waiting import until
 
 pytestmark = pytest.mark.localcloud
 
