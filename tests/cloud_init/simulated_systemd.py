@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from tests.cloud_init import simulated_volume
 from tests.cloud_init.simulated_volume import SimulatedVolume
+
+T = TypeVar("T")
 
 
 class Clock:
@@ -85,6 +88,18 @@ class Systemd:
             # As `run_command` returns it.
             return 126, f"[Errno 2] No such file or directory: '{words[0]}'"
         return 0, self._print(words)
+
+    def seen_at_starts(self, look: Callable[[], T]) -> list[T]:
+        """What `look` returns right before each start of k3s from now on."""
+        seen: list[T] = []
+        start = self.on_k3s_start
+
+        def look_and_start() -> None:
+            seen.append(look())
+            start()
+
+        self.on_k3s_start = look_and_start
+        return seen
 
     def _systemctl(self, words: Sequence[str]) -> str:
         if words[1] == "show":

@@ -180,14 +180,7 @@ def test_manifests_of_a_change_that_fails_are_not_applied(machine: SimulatedMach
 
 def test_manifests_are_there_when_k3s_starts_first(machine: SimulatedMachine) -> None:
     path = machine.root / "var/lib/rancher/k3s/server/manifests/k3s-aws/a.yaml"
-    seen: list[bool] = []
-    begin = machine.systemd.on_k3s_start
-
-    def look() -> None:
-        seen.append(path.exists())
-        begin()
-
-    machine.systemd.on_k3s_start = look
+    seen = machine.systemd.seen_at_starts(path.exists)
     machine.configure("server", manifests={"a.yaml": {"content": "x"}})
     assert machine.boot() == 0
     assert seen == [True]
