@@ -131,10 +131,8 @@ def _check_addresses(cluster: Cluster, account: Account) -> Iterator[Problem]:
     if not cluster.network.public_addresses:
         return
     wanted = len(cluster.nodes)
-    if (others := _others(account.addresses, wanted, ADDRESSES)) is None:
-        return
-    allowed = account.quota(ADDRESSES)
-    if allowed is not None and others + wanted > allowed:
+    if exceeded := _exceeded(account, account.addresses, wanted, ADDRESSES):
+        others, allowed = exceeded
         yield _problem(
             "cluster.pools",
             f"{_counted(wanted, 'machine')} with a public address each, and {others} other "
@@ -148,10 +146,8 @@ def _check_addresses(cluster: Cluster, account: Account) -> Iterator[Problem]:
 def _check_vpcs(cluster: Cluster, account: Account) -> Iterator[Problem]:
     if cluster.vpc_id is not None:
         return
-    if (others := _others(account.vpcs, 1, VPCS)) is None:
-        return
-    allowed = account.quota(VPCS)
-    if allowed is not None and others + 1 > allowed:
+    if exceeded := _exceeded(account, account.vpcs, 1, VPCS):
+        others, allowed = exceeded
         yield _problem(
             "cluster.network.vpcCidr",
             f"a VPC of its own, and {others} others in {cluster.region}",
@@ -164,10 +160,8 @@ def _check_vpcs(cluster: Cluster, account: Account) -> Iterator[Problem]:
 def _check_load_balancers(cluster: Cluster, account: Account) -> Iterator[Problem]:
     if cluster.endpoint.type != "loadBalancer":
         return
-    if (others := _others(account.load_balancers, 1, LOAD_BALANCERS)) is None:
-        return
-    allowed = account.quota(LOAD_BALANCERS)
-    if allowed is not None and others + 1 > allowed:
+    if exceeded := _exceeded(account, account.load_balancers, 1, LOAD_BALANCERS):
+        others, allowed = exceeded
         yield _problem(
             "cluster.endpoint.type",
             f"a network load balancer, and {others} others in {cluster.region}",
@@ -213,13 +207,17 @@ class _Number(Protocol):
     def __call__(self, *, own: bool) -> int | None: ...
 
 
-def _others(number: _Number, wanted: int, quota: Quota) -> int | None:
-    """How many there are that are not the cluster's; None where the quota cannot be exceeded."""
+def _exceeded(
+    account: Account, number: _Number, wanted: int, quota: Quota
+) -> tuple[int, int] | None:
+    """How many there are that are not the cluster's, and the quota that they exceed with it."""
     total = number(own=False)
     if total is None or total + wanted <= quota.default:
         return None
-    own = number(own=True)
-    return None if own is None else total - own
+    if (own := number(own=True)) is None:
+        return None
+    others, allowed = total - own, account.quota(quota)
+    return (others, allowed) if allowed is not None and others + wanted > allowed else None
 
 
 def _problem(path: str, needed: str, allowed: int, quota: Quota, instead: str) -> Problem:

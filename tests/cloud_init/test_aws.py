@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cloud_init.simulated_machine import (
-    SimulatedMachine,
-)
+from tests.cloud_init.simulated_machine import SimulatedMachine
 
 
 def test_a_role_without_credentials_yet_is_waited_for(machine: SimulatedMachine) -> None:

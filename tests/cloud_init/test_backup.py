@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 import backup
-from tests.cloud_init.simulated_machine import SERVER_PASSWORD, SimulatedMachine, mode
+from tests.cloud_init.simulated_machine import SimulatedMachine, mode
+from tests.cloud_init.simulated_supervisor import SERVER_PASSWORD
 
 OWN = "demo-servers-9abcdef0"
 FOLDER = "/the-bucket/snapshots/demo/"

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.cloud_init.simulated_machine import K3S, SimulatedMachine, mode
+from tests.cloud_init.simulated_aws import K3S
+from tests.cloud_init.simulated_machine import SimulatedMachine, mode
 
 NEWER = K3S + b"newer"
 REGISTRIES: dict[str, Any] = {"mirrors": {"docker.io": {}}}
@@ -179,14 +180,7 @@ def test_manifests_of_a_change_that_fails_are_not_applied(machine: SimulatedMach
 
 def test_manifests_are_there_when_k3s_starts_first(machine: SimulatedMachine) -> None:
     path = machine.root / "var/lib/rancher/k3s/server/manifests/k3s-aws/a.yaml"
-    seen: list[bool] = []
-    begin = machine.systemd.on_k3s_start
-
-    def look() -> None:
-        seen.append(path.exists())
-        begin()
-
-    machine.systemd.on_k3s_start = look
+    seen = machine.systemd.seen_at_starts(path.exists)
     machine.configure("server", manifests={"a.yaml": {"content": "x"}})
     assert machine.boot() == 0
     assert seen == [True]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud_init.simulated_machine import K3S, SimulatedMachine
+from tests.cloud_init.simulated_aws import K3S
+from tests.cloud_init.simulated_machine import SimulatedMachine
 
 OTHER = K3S + b"other"
 

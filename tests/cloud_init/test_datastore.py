@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.cloud_init.authority import Authority
-from tests.cloud_init.simulated_machine import INSTANCE, SimulatedMachine
+from tests.cloud_init.simulated_aws import INSTANCE
+from tests.cloud_init.simulated_machine import SimulatedMachine
 
 PARAMETER = "/demo/datastore"
 

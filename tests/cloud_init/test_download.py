@@ -6,7 +6,8 @@ import hashlib
 
 import pytest
 
-from tests.cloud_init.simulated_machine import K3S, Download, SimulatedMachine
+from tests.cloud_init.simulated_aws import K3S, Download
+from tests.cloud_init.simulated_machine import SimulatedMachine
 
 SHA256 = hashlib.sha256(K3S).hexdigest()
 

@@ -19,7 +19,8 @@ from boot.environment import Environment
 from boot.waiting import BootError
 from cluster import machine_files
 from tests.cloud_init.authority import Authority
-from tests.cloud_init.simulated_machine import INSTANCE, SimulatedMachine
+from tests.cloud_init.simulated_aws import INSTANCE
+from tests.cloud_init.simulated_machine import SimulatedMachine
 
 NODE = f"demo-agents-{INSTANCE[-8:]}"
 MARK = "var/lib/k3s-aws/cordoned"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cloud_init.simulated_machine import (
-    SimulatedMachine,
-    mode,
-)
+from tests.cloud_init.simulated_machine import SimulatedMachine, mode
 
 
 def test_a_second_run_leaves_equal_files_untouched(machine: SimulatedMachine) -> None:

@@ -8,12 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud_init.simulated_machine import (
-    K3S,
-    Download,
-    SimulatedMachine,
-    mode,
-)
+from tests.cloud_init.simulated_aws import K3S, Download
+from tests.cloud_init.simulated_machine import SimulatedMachine, mode
 
 
 def test_a_server_gets_its_configuration(machine: SimulatedMachine) -> None:

@@ -14,10 +14,7 @@ import pytest
 from boot.__main__ import main
 from boot.environment import start_thread
 from cluster import boot_program
-from tests.cloud_init.simulated_machine import (
-    SimulatedMachine,
-    mode,
-)
+from tests.cloud_init.simulated_machine import SimulatedMachine, mode
 
 PREPARED = ["identity", "ssh", "secrets", "download-k3s"]
 STARTED = ["start-k3s", "node-ready"]

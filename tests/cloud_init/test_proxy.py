@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.cloud_init.simulated_machine import K3S, SimulatedMachine
+from tests.cloud_init.simulated_aws import K3S
+from tests.cloud_init.simulated_machine import SimulatedMachine
 
 pytestmark = pytest.mark.slow
 

@@ -8,10 +8,7 @@ import json
 import pytest
 
 from tests.cloud_init.authority import Authority
-from tests.cloud_init.simulated_machine import (
-    AGENT_PASSWORD,
-    SimulatedMachine,
-)
+from tests.cloud_init.simulated_machine import AGENT_PASSWORD, SimulatedMachine
 
 
 def test_a_server_that_is_late_is_polled_twice_a_second(machine: SimulatedMachine) -> None:

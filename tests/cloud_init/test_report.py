@@ -9,18 +9,9 @@ import json
 import pytest
 
 from cluster import boot_report
-from tests.cloud_init.simulated_machine import (
-    ACCESS_KEY,
-    AGENT_PASSWORD,
-    HOST_KEY,
-    INSTANCE,
-    K3S,
-    SECRET_KEY,
-    SERVER_PASSWORD,
-    SESSION_TOKEN,
-    SimulatedMachine,
-    mode,
-)
+from tests.cloud_init.simulated_aws import ACCESS_KEY, INSTANCE, K3S, SECRET_KEY, SESSION_TOKEN
+from tests.cloud_init.simulated_machine import AGENT_PASSWORD, HOST_KEY, SimulatedMachine, mode
+from tests.cloud_init.simulated_supervisor import SERVER_PASSWORD
 
 OTHER = "another-password-0123456789"
 OTHER_HOST_KEY = HOST_KEY.replace("host-key-body", "other-host-key-body")

@@ -5,12 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cloud_init.authority import Authority
-from tests.cloud_init.simulated_machine import (
-    AGENT_PASSWORD,
-    HOST_KEY,
-    SimulatedMachine,
-    mode,
-)
+from tests.cloud_init.simulated_machine import AGENT_PASSWORD, HOST_KEY, SimulatedMachine, mode
 
 
 def test_a_servers_secrets_lie_in_files_only_root_reads(machine: SimulatedMachine) -> None:

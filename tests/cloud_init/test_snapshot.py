@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud_init.simulated_machine import K3S, SimulatedMachine, mode
+from tests.cloud_init.simulated_aws import K3S
+from tests.cloud_init.simulated_machine import SimulatedMachine, mode
 
 OTHER = K3S + b"other"
 

@@ -6,11 +6,7 @@ import os
 
 import pytest
 
-from tests.cloud_init.simulated_machine import (
-    HOST_KEY,
-    LOGIN_KEY,
-    SimulatedMachine,
-)
+from tests.cloud_init.simulated_machine import HOST_KEY, LOGIN_KEY, SimulatedMachine
 
 OTHER_HOST_KEY = HOST_KEY.replace("host-key-body", "other-host-key-body")
 

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.cloud_init.simulated_machine import (
-    SimulatedMachine,
-)
+from tests.cloud_init.simulated_machine import SimulatedMachine
 
 
 def test_another_configuration_restarts_k3s_once(machine: SimulatedMachine) -> None:

@@ -8,11 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from tests.cloud_init.authority import Authority
-from tests.cloud_init.simulated_machine import (
-    AGENT_PASSWORD,
-    SERVER_PASSWORD,
-    SimulatedMachine,
-)
+from tests.cloud_init.simulated_machine import AGENT_PASSWORD, SimulatedMachine
+from tests.cloud_init.simulated_supervisor import SERVER_PASSWORD
 
 OTHER = "another-password-0123456789"
 
@@ -23,14 +20,7 @@ def test_another_server_token_is_in_the_datastore_before_k3s_starts_with_it(
     machine.configure("server")
     machine.boot()
     machine.create_datastore()
-    rotated_at_start: list[list[str]] = []
-    start = machine.systemd.on_k3s_start
-
-    def note_and_start() -> None:
-        rotated_at_start.append([*machine.rotated_to])
-        start()
-
-    machine.systemd.on_k3s_start = note_and_start
+    rotated_at_start = machine.systemd.seen_at_starts(lambda: [*machine.rotated_to])
     machine.change_secrets(token=OTHER)
     assert machine.boot() == 0
     assert rotated_at_start == [[OTHER]]
@@ -45,19 +35,12 @@ def test_of_several_servers_one_stores_the_token_and_the_others_start_again_with
     machine.configure("server")
     machine.boot()
     machine.create_datastore()
-    started: list[list[str]] = []
-    start = machine.systemd.on_k3s_start
-
-    def note_and_start() -> None:
-        started.append([*machine.rotated_to])
-        start()
-
-    machine.systemd.on_k3s_start = note_and_start
+    rotated_at_start = machine.systemd.seen_at_starts(lambda: [*machine.rotated_to])
     # The other server accepts the new token.
     machine.configure("server", join={"urls": [machine.server_url]})
     machine.change_secrets(token=machine.server_token.replace(SERVER_PASSWORD, OTHER))
     assert machine.boot() == 0
-    assert started == [[]]
+    assert rotated_at_start == [[]]
     assert machine.server_password == OTHER
 
 

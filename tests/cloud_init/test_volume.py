@@ -12,7 +12,8 @@ import pytest
 
 from boot import volume
 from tests.cloud_init import simulated_volume
-from tests.cloud_init.simulated_machine import INSTANCE, SimulatedMachine
+from tests.cloud_init.simulated_aws import INSTANCE
+from tests.cloud_init.simulated_machine import SimulatedMachine
 from tests.cloud_init.simulated_volume import BY_ID, ID, MOUNT, PowerLossError, SimulatedVolume
 
 PARAMETER = "/demo/datastore"

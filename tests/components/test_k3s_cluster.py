@@ -29,6 +29,7 @@ NODES = {
 INSTANCE = "aws:ec2/instance:Instance"
 OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": []}
 PARAMETER = "aws:ssm/parameter:Parameter"
+KMS_KEY = "arn:aws:kms:eu-central-1:123456789012:key/mrk-0a1b2c3d0a1b2c3d0a1b2c3d0a1b2c3d"
 
 
 def user_data(built: Built, name: str) -> dict[str, str]:
@@ -294,29 +295,36 @@ def test_the_policies_of_a_role_have_room_for_its_machines(role: Role, machines:
     assert len("".join("".join(policy_documents).split())) < 10_240
 
 
-def test_the_parameters_are_encrypted_with_the_key_that_is_given() -> None:
-    arn = "arn:aws:kms:eu-central-1:123456789012:key/mrk-0a1b2c3d0a1b2c3d0a1b2c3d0a1b2c3d"
-    accounts = {each.inputs["keyId"] for each in secrets(build(CONFIGURATION)).values()}
+@pytest.fixture(scope="module")
+def with_own_key() -> Built:
+    return build({**CONFIGURATION, "parameterKmsKeyArn": KMS_KEY})
+
+
+def test_the_parameters_are_encrypted_with_the_key_that_is_given(
+    built: Built, with_own_key: Built
+) -> None:
+    accounts = {each.inputs["keyId"] for each in secrets(built).values()}
     assert accounts == {"alias/aws/ssm"}
-    built = build({**CONFIGURATION, "parameterKmsKeyArn": arn})
-    assert {each.inputs["keyId"] for each in secrets(built).values()} == {arn}
-    policy = json.loads(built.of("aws:iam/rolePolicy:RolePolicy")["demo-agent"].inputs["policy"])
+    assert {each.inputs["keyId"] for each in secrets(with_own_key).values()} == {KMS_KEY}
+    policies_of_roles = with_own_key.of("aws:iam/rolePolicy:RolePolicy")
+    policy = json.loads(policies_of_roles["demo-agent"].inputs["policy"])
     read, *own, decrypt = policy["Statement"]
-    assert (decrypt["Action"], decrypt["Resource"]) == (["kms:Decrypt"], [arn])
+    assert (decrypt["Action"], decrypt["Resource"]) == (["kms:Decrypt"], [KMS_KEY])
     context = decrypt["Condition"]["StringLike"]["kms:EncryptionContext:PARAMETER_ARN"]
     home = "arn:aws:ssm:eu-central-1:123456789012:parameter/k3s-aws/dev/demo/agent"
     assert context == sorted([*read["Resource"], f"{home}/host-keys/*"])
     assert len(own) == 3
 
 
-def test_another_value_under_an_own_key_is_another_parameter_of_the_same_name() -> None:
+def test_another_value_under_an_own_key_is_another_parameter_of_the_same_name(
+    built: Built, with_own_key: Built
+) -> None:
     """Written over the old one it would be under the account's key."""
-    arn = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f"
-    for each in secrets(build({**CONFIGURATION, "parameterKmsKeyArn": arn})).values():
+    for each in secrets(with_own_key).values():
         assert each.replace_on_changes == {"value"}
         assert each.delete_before_replace
         assert each.waits_to_be_created
-    for each in secrets(build(CONFIGURATION)).values():
+    for each in secrets(built).values():
         assert each.replace_on_changes == set()
         assert not each.waits_to_be_created
 
@@ -361,24 +369,26 @@ def test_every_node_has_the_secrets_of_its_machine_except_the_authority(
         }
 
 
-def test_a_raised_number_regenerates_its_own_kind_of_secret_and_replaces_no_machine() -> None:
-    def generations(**rotation: int) -> dict[str, str]:
-        built = build({**CONFIGURATION, "rotation": rotation})
+def test_a_raised_number_regenerates_its_own_kind_of_secret_and_replaces_no_machine(
+    built: Built,
+) -> None:
+    def generations(made: Built) -> dict[str, str]:
         kinds = ("k3s:index:SshKey", "k3s:index:Token", "k3s:index:MachineTemplate")
         return {
             f"{kind[10:]} {name}": each.inputs["generation"]
             for kind in kinds
-            for name, each in built.of(kind).items()
+            for name, each in made.of(kind).items()
         }
 
-    before = generations()
-    for key, changed in {
-        "joinTokens": {"Token demo-server", "Token demo-agent"},
-        "loginKey": {"SshKey demo-login-key"},
-        "hostKeys": {f"SshKey {name}-host-key" for name in NODES},
-    }.items():
-        after = generations(**{key: 2})
-        assert {name for name in before if before[name] != after[name]} == changed
+    rotation = {"joinTokens": 2, "loginKey": 3, "hostKeys": 4}
+    before = generations(built)
+    host_keys = [f"SshKey {name}-host-key" for name in NODES]
+    assert generations(build({**CONFIGURATION, "rotation": rotation})) == {
+        **before,
+        **dict.fromkeys(("Token demo-server", "Token demo-agent"), "2"),
+        "SshKey demo-login-key": "3",
+        **{name: f"{before[name].removesuffix('-1')}-4" for name in host_keys},
+    }
 
 
 def test_the_operators_own_login_key_is_a_secret_input_of_the_login_key_alone() -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_address
@@ -18,9 +17,9 @@ from cluster import config, network
 from tests.cluster import ec2
 from tests.localcloud import probe
 from tests.localcloud.stacks import CLUSTER, Stack
+from tests.localcloud.waiting import DEADLINE_SECONDS
 
 PROBE = Path(probe.__file__).read_text()
-DEADLINE_SECONDS = 60.0
 OUTSIDE = ip_address("127.0.0.1")
 
 
@@ -129,9 +128,16 @@ def machines_of(stack: Stack) -> list[Machine]:
     ]
 
 
-def until(holds: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not (found := holds()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.3)
-    return found
+def ready_nodes(stack: Stack, kubeconfig: Path | None = None) -> dict[str, bool]:
+    """Whether each node is Ready, by name; as administrator where no kubeconfig is given."""
+    done = stack.kubectl_as(
+        kubeconfig or stack.kubeconfig("adminKubeconfig"), "get", "nodes", "-o", "json"
+    )
+    assert done.returncode == 0, done.stderr
+    return {
+        node["metadata"]["name"]: any(
+            (each["type"], each["status"]) == ("Ready", "True")
+            for each in node["status"]["conditions"]
+        )
+        for node in json.loads(done.stdout)["items"]
+    }

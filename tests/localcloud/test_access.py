@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from localcloud.aws_api.server import STATUS_PATH
 from tests.localcloud.operator_policy import denied
-from tests.localcloud.running_cluster import until
 from tests.localcloud.stacks import CLUSTER, Stack, local_cloud
+from tests.localcloud.waiting import until
 
 pytestmark = pytest.mark.localcloud
 

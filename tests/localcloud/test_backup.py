@@ -17,9 +17,9 @@ import pytest
 import yaml
 
 from tests.localcloud import api_client
-from tests.localcloud.running_cluster import Machine, machines_of, until
+from tests.localcloud.running_cluster import Machine, machines_of, ready_nodes
 from tests.localcloud.stacks import CLUSTER, ROOT, Stack, local_cloud
-from tests.localcloud.test_servers import ready_nodes
+from tests.localcloud.waiting import until
 
 pytestmark = pytest.mark.localcloud
 
@@ -176,8 +176,8 @@ def assert_restored(stack: Stack) -> None:
     """The objects of the snapshot, and the nodes of this cluster and no others, all Ready."""
     assert "/before" in configmaps(stack)
     assert "/after" not in configmaps(stack)
-    expected = {each["name"] for each in stack.nodes()}
-    until(lambda: ready_nodes(stack) == (expected, expected), "other nodes than instances")
+    expected = {each["name"]: True for each in stack.nodes()}
+    until(lambda: ready_nodes(stack) == expected, "other nodes than instances")
 
 
 def configmaps(stack: Stack) -> str:

@@ -15,8 +15,9 @@ import yaml
 
 from localcloud.aws_api import public_images
 from localcloud.lifecycle import Cloud
-from tests.localcloud.running_cluster import until
+from tests.localcloud.running_cluster import ready_nodes
 from tests.localcloud.stacks import CLUSTER, COMMAND_SECONDS, ROOT, Stack, local_cloud
+from tests.localcloud.waiting import until
 
 pytestmark = pytest.mark.localcloud
 
@@ -117,14 +118,7 @@ def _living_instances(stack: Stack) -> list[Any]:
 
 
 def _is_ready_and_usable(stack: Stack) -> None:
-    listed = json.loads(stack.kubectl("get", "nodes", "-o", "json"))["items"]
-    ready = {
-        node["metadata"]["name"]
-        for node in listed
-        for condition in node["status"]["conditions"]
-        if condition["type"] == "Ready" and condition["status"] == "True"
-    }
-    assert ready == {node["name"] for node in stack.nodes()}
+    assert ready_nodes(stack) == {node["name"]: True for node in stack.nodes()}
     stack.kubectl("create", "deployment", "web", "--image=web", "--replicas=3")
     if stack.pods_run:
         stack.kubectl("rollout", "status", "deployment/web", "--timeout=40s")

@@ -20,9 +20,9 @@ from tests.localcloud.running_cluster import (
     Place,
     RunningCluster,
     machines_of,
-    until,
 )
 from tests.localcloud.stacks import CLUSTER, Stack, local_cloud
+from tests.localcloud.waiting import until
 
 pytestmark = pytest.mark.localcloud
 

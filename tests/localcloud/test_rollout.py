@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.localcloud.running_cluster import DEADLINE_SECONDS
 from tests.localcloud.stacks import CLUSTER, Stack, local_cloud
+from tests.localcloud.waiting import DEADLINE_SECONDS
 
 pytestmark = pytest.mark.localcloud
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,8 +10,9 @@ import pytest
 import yaml
 
 from tests.localcloud import api_client
-from tests.localcloud.running_cluster import Machine, machines_of, until
+from tests.localcloud.running_cluster import Machine, machines_of, ready_nodes
 from tests.localcloud.stacks import CLUSTER, Stack, local_cloud
+from tests.localcloud.waiting import until
 
 pytestmark = pytest.mark.localcloud
 
@@ -53,7 +53,7 @@ def test_a_stopped_agent_is_named_when_something_changes_and_serves_after_its_st
     ec2.get_waiter("instance_running").wait(InstanceIds=[agent.instance_id])
     stack.configure(nodeDeadlineSeconds=120)
     stack.pulumi(*UP)
-    assert agent.name in ready_nodes(stack)
+    assert ready_nodes(stack)[agent.name]
 
 
 def test_a_server_that_is_restarted_in_place_loses_no_write(stack: Stack) -> None:
@@ -113,25 +113,15 @@ def write(machine: Machine, file: str, content: str) -> None:
     machine.run("sh", "-c", script, stdin=content)
 
 
-def ready_nodes(stack: Stack) -> set[str]:
-    listed = json.loads(stack.kubectl("get", "nodes", "-o", "json"))["items"]
-    return {
-        node["metadata"]["name"]
-        for node in listed
-        for each in node["status"]["conditions"]
-        if each["type"] == "Ready" and each["status"] == "True"
-    }
-
-
 def wait_for_nodes(stack: Stack) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    names = {node["name"] for node in stack.nodes()}
-    while True:
+    names = [node["name"] for node in stack.nodes()]
+
+    def missing() -> object:
         try:
-            missing: object = names - ready_nodes(stack)
+            ready = ready_nodes(stack)
         except AssertionError as error:
-            missing = error
-        if not missing:
-            return
-        assert time.monotonic() < deadline, missing
-        time.sleep(1)
+            # The API is away while k3s starts.
+            return error
+        return [name for name in names if not ready.get(name)]
+
+    until(lambda: not missing(), missing, deadline_seconds=START_SECONDS, pause_seconds=1.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ import pytest
 import yaml
 
 from tests.localcloud import api_client
-from tests.localcloud.running_cluster import Machine, machines_of
+from tests.localcloud.running_cluster import Machine, machines_of, ready_nodes
 from tests.localcloud.stacks import CLUSTER, Stack, local_cloud
+from tests.localcloud.waiting import until
 
 pytestmark = pytest.mark.localcloud
 
@@ -116,22 +116,12 @@ def assert_continues(stack: Stack, kubeconfig: Path) -> None:
     assert json.loads(data)["data"] == {"a": "b"}
     names = {node["name"] for node in stack.nodes()}
     assert {name[-8:] for name in names} == {each[-8:] for each in running_instances(stack)}
-    end = time.monotonic() + SECONDS
-    while (found := nodes(stack, kubeconfig)) != dict.fromkeys(names, "True"):
-        assert time.monotonic() < end, found
-        time.sleep(0.5)
+    until(
+        lambda: ready_nodes(stack, kubeconfig) == dict.fromkeys(names, True),
+        lambda: ready_nodes(stack, kubeconfig),
+        deadline_seconds=SECONDS,
+    )
     assert set(stack.summary()) == {"same"}
-
-
-def nodes(stack: Stack, kubeconfig: Path) -> dict[str, str]:
-    """Whether each node is Ready, by name."""
-    listed = json.loads(kubectl(stack, kubeconfig, "get", "nodes", "-o", "json"))["items"]
-    return {
-        node["metadata"]["name"]: each["status"]
-        for node in listed
-        for each in node["status"]["conditions"]
-        if each["type"] == "Ready"
-    }
 
 
 def kubectl(stack: Stack, kubeconfig: Path, *words: str) -> str:

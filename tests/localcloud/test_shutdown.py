@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from tests.conftest import MEASURED
+from tests.localcloud import waiting
 from tests.localcloud.api_client import counting
 from tests.localcloud.running_cluster import Machine, machines_of
 from tests.localcloud.stacks import CLUSTER, ROOT, Stack, local_cloud
@@ -23,7 +24,8 @@ from tests.localcloud.stacks import CLUSTER, ROOT, Stack, local_cloud
 pytestmark = pytest.mark.localcloud
 
 UP = ("up", "--yes", "--skip-preview")
-DEADLINE_SECONDS = 180.0
+# Longer than what waits for a start: all machines shut down and boot at once here.
+until = partial(waiting.until, deadline_seconds=180.0)
 LABELS = {"example.com/web": "yes"}
 DEPLOYMENT = {
     "apiVersion": "apps/v1",
@@ -225,14 +227,6 @@ def _a_cluster_that_is_destroyed_does_not_wait_for_pods(stack: Stack) -> None:
 def has_drain(agent: Machine) -> bool:
     show = ("systemctl", "show", "--value", "-p", "ActiveState", "k3s-aws-drain")
     return agent.run(*show) == "active\n"
-
-
-def until(holds: Callable[[], Any], what: str) -> None:
-    """Longer than what waits for a start: all machines shut down and boot at once here."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.3)
 
 
 def kubectl(stack: Stack, *words: str) -> str:

@@ -63,8 +63,7 @@ _MESSAGES = {
     **{rf"\b{word}\b": instead for word, instead in REFUSED.items()},
     **REFUSED_PHRASES,
 }
-# One search of a whole file tells whether it is worth parsing.
-_ANY = re.compile("|".join([*REFUSED_IN_NAMES, *REFUSED_PHRASES]), re.I)
+_ANY_PHRASE = re.compile("|".join(REFUSED_PHRASES), re.I)
 _ANY_MESSAGE = re.compile("|".join(_MESSAGES), re.I)
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
@@ -73,7 +72,7 @@ def faults(path: Path, *, messages: bool) -> list[str]:
     """The refused words of a Python file: line number, what has them, what to write instead."""
     source = path.read_text()
     found = [fault for part in (path.parent.name, path.stem) for fault in _faults_in_name(0, part)]
-    if not _ANY.search(source):
+    if not _may_have_faults(source):
         return found
     nodes = list(ast.walk(ast.parse(source)))
     for line, name in _names(nodes):
@@ -81,6 +80,12 @@ def faults(path: Path, *, messages: bool) -> list[str]:
     for line, text in _messages(nodes) if messages else ():
         found += _faults_in_message(line, text)
     return found
+
+
+def _may_have_faults(source: str) -> bool:
+    """Whether a file is worth parsing."""
+    words = {word.lower() for word in set(_WORD.findall(source))}
+    return bool(words & REFUSED_IN_NAMES.keys() or _ANY_PHRASE.search(source))
 
 
 def _faults_in_message(line: int, text: str) -> Iterator[str]:

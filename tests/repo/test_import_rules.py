@@ -112,14 +112,16 @@ def room_of(module: str) -> str:
     return parts[1] if len(parts) > 1 and parts[1] in ROOMS else "ground"
 
 
-def modules_of_provider(file: Path) -> set[str]:
+@cache
+def modules_of_provider(file: Path) -> frozenset[str]:
     """The modules of provider/ that a file imports."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    source = file.read_text()
+    for node in ast.walk(ast.parse(source)) if "provider" in source else ():
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "provider":
             modules = {f"{node.module}.{each.name}" for each in node.names}
             found |= {each if _path(each).exists() else str(node.module) for each in modules}
-    return found
+    return frozenset(found)
 
 
 def _path(module: str) -> Path:

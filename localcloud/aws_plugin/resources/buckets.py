@@ -1,22 +1,45 @@
-"""Settings of S3 buckets: when objects expire, and how they are encrypted."""
+"""Settings of S3 buckets: public access, when objects expire, and how they are encrypted."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from localcloud.aws_plugin.resources.kind import Inputs, Kind, properties
+from localcloud.aws_plugin.resources.kind import Inputs, Written, names, properties
 from localcloud.aws_plugin.session import Session
 from localcloud.aws_plugin.values import Values
 
+BLOCKS = names("blockPublicAcls blockPublicPolicy ignorePublicAcls restrictPublicBuckets")
 
-class BucketLifecycleConfiguration(Kind):
-    token = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
-    inputs = properties("bucket rules")
+
+class BucketSetting(Written):
+    """One setting of a bucket, under the bucket's name."""
+
     replaces = properties("bucket")
 
-    def create(self, aws: Session, inputs: Inputs) -> str:
-        self.change(aws, inputs["bucket"], {}, inputs)
+    def id_of(self, inputs: Inputs) -> str:
         return str(inputs["bucket"])
+
+
+class BucketPublicAccessBlock(BucketSetting):
+    token = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+    inputs = properties(f"bucket {' '.join(BLOCKS)}")
+
+    def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
+        found = aws.client("s3").get_public_access_block(Bucket=id_)
+        block = found["PublicAccessBlockConfiguration"]
+        return {"bucket": id_, **{key: block[name] for key, name in BLOCKS.items()}}
+
+    def change(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+        wanted = {name: bool(new.get(key)) for key, name in BLOCKS.items()}
+        aws.client("s3").put_public_access_block(Bucket=id_, PublicAccessBlockConfiguration=wanted)
+
+    def delete(self, aws: Session, id_: str, known: Inputs) -> None:
+        aws.client("s3").delete_public_access_block(Bucket=id_)
+
+
+class BucketLifecycleConfiguration(BucketSetting):
+    token = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+    inputs = properties("bucket rules")
 
     def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
         rules = aws.client("s3").get_bucket_lifecycle_configuration(Bucket=id_)["Rules"]
@@ -49,14 +72,9 @@ def _rule(found: Any) -> Values:
     }
 
 
-class BucketServerSideEncryptionConfiguration(Kind):
+class BucketServerSideEncryptionConfiguration(BucketSetting):
     token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
     inputs = properties("bucket rules")
-    replaces = properties("bucket")
-
-    def create(self, aws: Session, inputs: Inputs) -> str:
-        self.change(aws, inputs["bucket"], {}, inputs)
-        return str(inputs["bucket"])
 
     def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
         found = aws.client("s3").get_bucket_encryption(Bucket=id_)

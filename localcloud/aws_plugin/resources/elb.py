@@ -1,16 +1,35 @@
-"""What the objects of Elastic Load Balancing share: ARNs as ids, names and tags."""
+"""What the objects of Elastic Load Balancing share: ARNs as ids, attributes, names and tags."""
 
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
-from localcloud.aws_plugin.resources.kind import Inputs, all_tags, as_pairs, retag, tag_outputs
+from localcloud.aws_plugin.resources.kind import (
+    Inputs,
+    Kind,
+    all_tags,
+    as_pairs,
+    retag,
+    tag_outputs,
+)
 from localcloud.aws_plugin.session import Session
 from localcloud.aws_plugin.values import Values
 
 MOST_CHARACTERS = 32
+
+
+class ElbKind(Kind):
+    """An object whose attributes are set by a call of their own, after its creation too."""
+
+    def finish(self, aws: Session, id_: str, inputs: Inputs) -> None:
+        self.set_attributes(aws, id_, {}, inputs)
+
+    @abstractmethod
+    def set_attributes(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+        """Sets the attributes that differ."""
 
 
 def faults_in_name(name: Any) -> Iterator[tuple[str, str]]:

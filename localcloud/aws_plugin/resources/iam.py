@@ -10,6 +10,7 @@ from localcloud.aws_plugin.resources.kind import (
     Attachable,
     Inputs,
     Kind,
+    Written,
     all_tags,
     as_pairs,
     names,
@@ -68,15 +69,14 @@ class Role(Kind):
         aws.client("iam").delete_role(RoleName=id_)
 
 
-class RolePolicy(Kind):
+class RolePolicy(Written):
     token = "aws:iam/rolePolicy:RolePolicy"
     inputs = properties("name role policy")
     replaces = properties("name role")
     named = "name"
     KEY = names("", role="RoleName", name="PolicyName")
 
-    def create(self, aws: Session, inputs: Inputs) -> str:
-        self._put(aws, inputs)
+    def id_of(self, inputs: Inputs) -> str:
         return f"{inputs['role']}:{inputs['name']}"
 
     def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
@@ -86,16 +86,11 @@ class RolePolicy(Kind):
         return {"role": role, "name": name, "policy": policy}
 
     def change(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
-        self._put(aws, new)
+        aws.client("iam").put_role_policy(**renamed(new, self.KEY), PolicyDocument=new["policy"])
 
     def delete(self, aws: Session, id_: str, known: Inputs) -> None:
         role, _, name = id_.partition(":")
         aws.client("iam").delete_role_policy(RoleName=role, PolicyName=name)
-
-    def _put(self, aws: Session, inputs: Inputs) -> None:
-        aws.client("iam").put_role_policy(
-            **renamed(inputs, self.KEY), PolicyDocument=inputs["policy"]
-        )
 
 
 PROFILE = names("arn", name="InstanceProfileName", uniqueId="InstanceProfileId")

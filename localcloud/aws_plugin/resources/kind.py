@@ -82,6 +82,19 @@ class Kind(ABC):
         return {**kept, **new}
 
 
+class Written(Kind):
+    """A kind that is created by the call that changes it, under an id that its inputs give."""
+
+    @abstractmethod
+    def id_of(self, inputs: Inputs) -> str:
+        """The id."""
+
+    def create(self, aws: Session, inputs: Inputs) -> str:
+        id_ = self.id_of(inputs)
+        self.change(aws, id_, {}, inputs)
+        return id_
+
+
 class Attachable(Kind):
     """A kind with one property that attaches it to something else, which can change in place."""
 

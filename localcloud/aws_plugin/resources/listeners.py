@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from localcloud.aws_plugin.resources.elb import read_tags, retag_elb, tag_request
+from localcloud.aws_plugin.resources.elb import ElbKind, read_tags, retag_elb, tag_request
 from localcloud.aws_plugin.resources.kind import (
     Inputs,
-    Kind,
     names,
     properties,
     renamed,
@@ -21,7 +20,7 @@ IDLE = "tcp.idle_timeout.seconds"
 ACTION = names("type targetGroupArn")
 
 
-class Listener(Kind):
+class Listener(ElbKind):
     token = "aws:lb/listener:Listener"
     inputs = properties("loadBalancerArn port protocol defaultActions tcpIdleTimeoutSeconds tags")
     replaces = properties("loadBalancerArn")
@@ -44,9 +43,6 @@ class Listener(Kind):
         )
         return str(made["Listeners"][0]["ListenerArn"])
 
-    def finish(self, aws: Session, id_: str, inputs: Inputs) -> None:
-        self._set_idle(aws, id_, {}, inputs)
-
     def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
         elbv2 = aws.client("elbv2")
         found = elbv2.describe_listeners(ListenerArns=[id_])["Listeners"][0]
@@ -66,13 +62,12 @@ class Listener(Kind):
             aws.client("elbv2").modify_listener(
                 ListenerArn=id_, **renamed(changed, self.CHANGED), **_actions(new)
             )
-        self._set_idle(aws, id_, old, new)
+        self.set_attributes(aws, id_, old, new)
 
     def delete(self, aws: Session, id_: str, known: Inputs) -> None:
         aws.client("elbv2").delete_listener(ListenerArn=id_)
 
-    @staticmethod
-    def _set_idle(aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+    def set_attributes(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
         wanted = new.get("tcpIdleTimeoutSeconds")
         if wanted is not None and wanted != old.get("tcpIdleTimeoutSeconds"):
             aws.client("elbv2").modify_listener_attributes(

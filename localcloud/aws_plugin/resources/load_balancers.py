@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from localcloud.aws_plugin.resources.elb import (
+    ElbKind,
     faults_in_name,
     read_tags,
     retag_elb,
@@ -13,7 +14,6 @@ from localcloud.aws_plugin.resources.elb import (
 )
 from localcloud.aws_plugin.resources.kind import (
     Inputs,
-    Kind,
     in_order_of,
     names,
     properties,
@@ -34,7 +34,7 @@ ATTRIBUTES = {
 """Inputs that are attributes of a load balancer; all are false by default."""
 
 
-class LoadBalancer(Kind):
+class LoadBalancer(ElbKind):
     token = "aws:lb/loadBalancer:LoadBalancer"
     inputs = properties(
         "name internal loadBalancerType subnets securityGroups ipAddressType "
@@ -69,7 +69,7 @@ class LoadBalancer(Kind):
 
     def finish(self, aws: Session, id_: str, inputs: Inputs) -> None:
         self._wait(aws, id_)
-        self._set_attributes(aws, id_, {}, inputs)
+        super().finish(aws, id_, inputs)
 
     def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
         elbv2 = aws.client("elbv2")
@@ -109,7 +109,7 @@ class LoadBalancer(Kind):
     def change(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
         elbv2 = aws.client("elbv2")
         retag_elb(aws, id_, old, new)
-        self._set_attributes(aws, id_, old, new)
+        self.set_attributes(aws, id_, old, new)
         if _differ(old, new, "securityGroups"):
             elbv2.set_security_groups(LoadBalancerArn=id_, SecurityGroups=new["securityGroups"])
         if _differ(old, new, "subnets"):
@@ -129,8 +129,7 @@ class LoadBalancer(Kind):
         # They hold its subnets and its security groups; AWS deletes them in a moment.
         aws.wait(f"load balancer {id_}", DETACH_SECONDS, attached)
 
-    @staticmethod
-    def _set_attributes(aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+    def set_attributes(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
         changed = [
             {"Key": name, "Value": str(bool(new.get(key))).lower()}
             for key, name in ATTRIBUTES.items()

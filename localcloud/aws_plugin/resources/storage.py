@@ -13,16 +13,14 @@ from localcloud.aws_plugin.resources.kind import (
     Inputs,
     Kind,
     Pairs,
+    Written,
     all_tags,
     as_pairs,
-    names,
     properties,
     tag_outputs,
 )
 from localcloud.aws_plugin.session import Session, is_gone
 from localcloud.aws_plugin.values import Values
-
-BLOCKS = names("blockPublicAcls blockPublicPolicy ignorePublicAcls restrictPublicBuckets")
 
 
 class Bucket(Kind):
@@ -83,36 +81,13 @@ class Bucket(Kind):
         return found
 
 
-class BucketPublicAccessBlock(Kind):
-    token = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
-    inputs = properties(f"bucket {' '.join(BLOCKS)}")
-    replaces = properties("bucket")
-
-    def create(self, aws: Session, inputs: Inputs) -> str:
-        self.change(aws, inputs["bucket"], {}, inputs)
-        return str(inputs["bucket"])
-
-    def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
-        found = aws.client("s3").get_public_access_block(Bucket=id_)
-        block = found["PublicAccessBlockConfiguration"]
-        return {"bucket": id_, **{key: block[name] for key, name in BLOCKS.items()}}
-
-    def change(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
-        wanted = {name: bool(new.get(key)) for key, name in BLOCKS.items()}
-        aws.client("s3").put_public_access_block(Bucket=id_, PublicAccessBlockConfiguration=wanted)
-
-    def delete(self, aws: Session, id_: str, known: Inputs) -> None:
-        aws.client("s3").delete_public_access_block(Bucket=id_)
-
-
-class BucketObject(Kind):
+class BucketObject(Written):
     token = "aws:s3/bucketObjectv2:BucketObjectv2"
     inputs = properties("bucket key content source tags")
     replaces = properties("bucket key")
     computed = properties("key")
 
-    def create(self, aws: Session, inputs: Inputs) -> str:
-        self.change(aws, "", {}, inputs)
+    def id_of(self, inputs: Inputs) -> str:
         return f"{inputs['bucket']}/{inputs['key']}"
 
     def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:

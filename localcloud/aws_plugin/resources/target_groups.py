@@ -9,6 +9,7 @@ from typing import Any
 import botocore.exceptions
 
 from localcloud.aws_plugin.resources.elb import (
+    ElbKind,
     faults_in_name,
     read_tags,
     retag_elb,
@@ -59,7 +60,7 @@ DELAY_SECONDS = 300
 GONE = ("Target.DeregistrationInProgress", "Target.NotRegistered")
 
 
-class TargetGroup(Kind):
+class TargetGroup(ElbKind):
     token = "aws:lb/targetGroup:TargetGroup"
     inputs = properties(
         "name port protocol vpcId targetType ipAddressType healthCheck deregistrationDelay "
@@ -99,9 +100,6 @@ class TargetGroup(Kind):
         )
         return str(made["TargetGroups"][0]["TargetGroupArn"])
 
-    def finish(self, aws: Session, id_: str, inputs: Inputs) -> None:
-        self._set_attributes(aws, id_, {}, inputs)
-
     def read(self, aws: Session, id_: str, known: Inputs) -> Values | None:
         elbv2 = aws.client("elbv2")
         found = elbv2.describe_target_groups(TargetGroupArns=[id_])["TargetGroups"][0]
@@ -127,13 +125,12 @@ class TargetGroup(Kind):
         retag_elb(aws, id_, old, new)
         if new.get("healthCheck") and new["healthCheck"] != old.get("healthCheck"):
             aws.client("elbv2").modify_target_group(TargetGroupArn=id_, **_check(new))
-        self._set_attributes(aws, id_, old, new)
+        self.set_attributes(aws, id_, old, new)
 
     def delete(self, aws: Session, id_: str, known: Inputs) -> None:
         aws.client("elbv2").delete_target_group(TargetGroupArn=id_)
 
-    @staticmethod
-    def _set_attributes(aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+    def set_attributes(self, aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
         before, after = _attributes(old), _attributes(new)
         changed = [
             {"Key": key, "Value": value} for key, value in after.items() if before.get(key) != value

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.aws_plugin import lookups
+from localcloud.aws_plugin.lookups import LOOKUPS, REGIONAL
 from localcloud.aws_plugin.resources import KINDS
 from localcloud.instance.policies import denial
 from recovery import leftovers
@@ -61,8 +61,11 @@ def test_every_call_of_the_provider_is_allowed() -> None:
 
 
 def test_every_call_of_the_stand_in_and_of_recovery_is_allowed() -> None:
-    modules = {inspect.getmodule(type(kind)) for kind in KINDS.values()}
-    sources = [inspect.getsource(each) for each in (*filter(None, modules), lookups, leftovers)]
+    modules = {
+        *(inspect.getmodule(type(kind)) for kind in KINDS.values()),
+        *(inspect.getmodule(each) for each in (*REGIONAL.values(), *LOOKUPS.values())),
+    }
+    sources = [inspect.getsource(each) for each in (*filter(None, modules), leftovers)]
     found = set().union(*map(calls_in, sources))
     # Of boto3, not of a service.
     found = {each for each in found if not each.endswith((":GetPaginator", ":GetWaiter"))}

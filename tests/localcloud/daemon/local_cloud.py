@@ -6,7 +6,6 @@ import http.client
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +21,7 @@ from localcloud.errors import MachineError
 from localcloud.instance.servers import METADATA
 from localcloud.machines import Ingress, MachineSpec
 from tests.localcloud.load_balancers.loopback_network import LoopbackNetwork
+from tests.localcloud.waiting import until
 
 DEADLINE_SECONDS = 10.0
 
@@ -166,11 +166,12 @@ class LocalCloud:
 
     def until(self, holds: Callable[[], Any]) -> Any:
         """What `holds` gives once it is true."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while not (found := holds()):
-            assert time.monotonic() < deadline, "it did not come to be"
-            time.sleep(0.02)
-        return found
+        return until(
+            holds,
+            "it did not come to be",
+            deadline_seconds=DEADLINE_SECONDS,
+            pause_seconds=0.02,
+        )
 
     def image(self) -> str:
         """The image of Debian for x86_64."""

@@ -8,10 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import pytest
 from localcloud.aws_api.public_images import IMAGES
 from localcloud.machines import ensure_image
 from localcloud.machines.volumes import by_id
+from tests.localcloud import waiting
 from tests.localcloud.daemon.local_cloud import client
 from tests.localcloud.leftovers import remembered
 
@@ -29,6 +30,12 @@ pytestmark = pytest.mark.localcloud
 
 ROOT = Path(__file__).parents[3]
 DEADLINE_SECONDS = 120.0
+until = partial(
+    waiting.until,
+    what="it did not come to be",
+    deadline_seconds=DEADLINE_SECONDS,
+    pause_seconds=0.2,
+)
 CLOUD_CONFIG = """#cloud-config
 write_files:
   - {path: /etc/motd, content: "booted by cloud-init"}
@@ -103,7 +110,7 @@ class Cloud:
         return instance_id, str(address["PublicIp"])
 
     def becomes(self, instance_id: str, state: str) -> None:
-        until(lambda: self.state(instance_id) == state, self.home.status)
+        until(lambda: self.state(instance_id) == state, what=self.home.status)
 
     def state(self, instance_id: str) -> str:
         found = self.ec2.describe_instances(InstanceIds=[instance_id])
@@ -164,13 +171,6 @@ def cloud(home: Home) -> Cloud:
         GroupId=group, IpPermissions=[{**rule, "IpRanges": [{"CidrIp": "127.0.0.0/8"}]}]
     )
     return Cloud(home, ec2, subnet, group)
-
-
-def until(holds: Callable[[], Any], seen: Callable[[], Any] = lambda: "") -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, f"it did not come to be {seen()}"
-        time.sleep(0.2)
 
 
 def responses(address: str, port: int) -> str | None:

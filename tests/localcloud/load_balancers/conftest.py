@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,9 +19,12 @@ from localcloud.load_balancers.model import (
     TargetGroup,
 )
 from localcloud.load_balancers.service import LoadBalancers
+from tests.localcloud import waiting
 from tests.localcloud.load_balancers.loopback_network import LoopbackNetwork
 
-DEADLINE_SECONDS = 10.0
+until = partial(
+    waiting.until, what="it did not come to be", deadline_seconds=10.0, pause_seconds=0.005
+)
 PUBLIC, PORT = "127.7.7.7", 6443
 NODES = {"a": "10.1.0.9", "b": "10.1.1.9"}
 CHECK = HealthCheck(
@@ -112,15 +115,6 @@ class Running:
         return Configuration(
             balancers={self.balancer.arn: self.balancer}, groups={self.group.arn: self.group}
         )
-
-
-def until(holds: Callable[[], Any]) -> Any:
-    """What `holds` gives once it is true."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not (found := holds()):
-        assert time.monotonic() < deadline, "it did not come to be"
-        time.sleep(0.005)
-    return found
 
 
 @pytest.fixture
