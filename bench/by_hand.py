@@ -86,9 +86,14 @@ def _make(bench: BenchEnvironment, name: str, index: int) -> None:
 
 
 def _last_lines(bench: BenchEnvironment, names: Sequence[str]) -> str:
-    """The last lines of k3s on each machine."""
+    """The last lines of k3s on each machine; of its console where the machine itself ended."""
     lines = []
     for name in names:
-        output = bench.machines.container(name).exec_run(["tail", "-n", "3", LOG]).output
+        container = bench.machines.container(name)
+        container.reload()
+        if container.status == "running":
+            output = container.exec_run(["tail", "-n", "3", LOG]).output
+        else:
+            output = container.logs(tail=3)
         lines += [f"\n    {name} | {line}" for line in output.decode().splitlines()]
     return "".join(lines)

@@ -18,7 +18,9 @@ from cluster.boot_report import BootReport
 from localcloud.errors import LocalCloudError
 from localcloud.machines.docker_client import connect
 
-LOAD_BALANCER = {"type": "loadBalancer"}
+# Also of several servers: readiness is read from a server itself, which with a load balancer admits
+# no other client.
+ENDPOINT = {"type": "serverAddress"}
 
 
 class StartUps:
@@ -80,8 +82,7 @@ class StartUps:
         program, shape = self._bench.program, self._shape
         stack_cluster.configure_servers(program, count=shape.servers)
         stack_cluster.configure_agents(program, count=shape.agents)
-        endpoint = LOAD_BALANCER if shape.servers > 1 else None
-        stack_cluster.configure(program, endpoint=endpoint)
+        stack_cluster.configure(program, endpoint=ENDPOINT)
 
     def _take_apart(self, started: float, ready: float) -> None:
         ended = started
