@@ -72,9 +72,9 @@ def after_change(
     existing: pulumi.Output[int], node: plugin.Node
 ) -> pulumi.Output[list[pulumi.Resource]]:
     """
-    `depends_on` of what comes after a machine of a pool that has `existing` ones; empty, as in Turn.
+    `depends_on` of what comes after a machine, and in a pool without `existing` ones at once.
 
-    In a new pool it comes at once.
+    It is empty: as in Turn, the order is no dependency in state.
     """
 
     async def wait() -> list[pulumi.Resource]:
