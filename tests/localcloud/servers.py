@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from tests.localcloud.running_cluster import ready_nodes
 from tests.localcloud.stacks import Stack
+from tests.localcloud.waiting import until
 
 CHANGE_SECONDS = 180.0
+wait = partial(until, deadline_seconds=CHANGE_SECONDS, pause_seconds=1.0)
 # Asks a server for the members of etcd, as a server that joins does.
 MEMBERS = """
 import base64, json, ssl, urllib.request
@@ -24,10 +26,10 @@ print(found.read().decode())
 
 def nodes_equal_the_instances(stack: Stack) -> None:
     """Every node is Ready, there are no others, and the servers are the members of etcd."""
-    expected = {each["name"] for each in stack.nodes()}
-    until(lambda: ready_nodes(stack) == (expected, expected), "other nodes than instances")
+    expected = {each["name"]: True for each in stack.nodes()}
+    wait(lambda: ready_nodes(stack) == expected, "other nodes than instances")
     names = {each["name"] for each in servers(stack)}
-    until(
+    wait(
         lambda: all(members(stack, each) == names for each in servers(stack)),
         "other members of etcd than servers",
     )
@@ -35,19 +37,6 @@ def nodes_equal_the_instances(stack: Stack) -> None:
 
 def servers(stack: Stack) -> list[dict[str, Any]]:
     return [each for each in stack.nodes() if each["role"] == "server"]
-
-
-def ready_nodes(stack: Stack) -> tuple[set[str], set[str]]:
-    """The names of all nodes, and of those that are Ready."""
-    items = kubernetes_nodes(stack)
-    names = {each["metadata"]["name"] for each in items}
-    ready = {
-        each["metadata"]["name"]
-        for each in items
-        for condition in each["status"]["conditions"]
-        if (condition["type"], condition["status"]) == ("Ready", "True")
-    }
-    return names, ready
 
 
 def kubernetes_nodes(stack: Stack) -> list[dict[str, Any]]:
@@ -60,10 +49,3 @@ def members(stack: Stack, server: dict[str, Any]) -> set[str]:
     command = ("exec", stack.machine(server["instanceId"]), "python3", "-c", MEMBERS)
     found = json.loads(stack.try_docker(*command) or "{}").get("members", [])
     return {each["name"].rsplit("-", 1)[0] for each in found if not each.get("isLearner")}
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + CHANGE_SECONDS
-    while not holds():
-        assert time.monotonic() < end, what
-        time.sleep(1.0)

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 import yaml
 
+from localcloud.workbench import k3s_versions
 from tests.conftest import MEASURED
-from tests.localcloud import k3s_versions
 from tests.localcloud.api_client import counting
 from tests.localcloud.host_names import resolving
 from tests.localcloud.servers import (
     kubernetes_nodes,
     nodes_equal_the_instances,
     servers,
-    until,
+    wait,
 )
 from tests.localcloud.stacks import CLUSTER, Stack, local_cloud
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.localcloud
 UP = ("up", "--yes", "--skip-preview")
 # Of the loss of any one of several servers, and of each planned change of theirs.
 GAP_SECONDS = 10
-NEW = "v1.36.5+standin1"
+OLD, NEW = "v1.36.4+standin1", "v1.36.5+standin1"
 NAME = "k3s.example.com"
 
 
@@ -96,10 +96,10 @@ def _stop_and_start_one(stack: Stack) -> None:
     with counting(kubeconfig, "one of three servers is stopped and started") as seen:
         ec2.stop_instances(InstanceIds=ids)
         ec2.get_waiter("instance_stopped").wait(InstanceIds=ids)
-        until(lambda: stopped["privateIp"] in unhealthy(stack), "the load balancer sees no loss")
+        wait(lambda: stopped["privateIp"] in unhealthy(stack), "the load balancer sees no loss")
         ec2.start_instances(InstanceIds=ids)
         ec2.get_waiter("instance_running").wait(InstanceIds=ids)
-        until(lambda: not unhealthy(stack), "the stopped server is not back")
+        wait(lambda: not unhealthy(stack), "the stopped server is not back")
     assert seen.lost == set()
     assert seen.gap_seconds < GAP_SECONDS
     nodes_equal_the_instances(stack)
@@ -119,7 +119,7 @@ def _upgrade(stack: Stack) -> None:
     if not stack.pods_run:
         return  # A real k3s has one version here.
     k3s = configuration(stack)["k3s"]
-    digest = k3s_versions.serve_standin(stack.folder / "cloud", stack.k3s, NEW)
+    digest = k3s_versions.serve_standin(stack.folder / "cloud", stack.k3s, OLD, NEW)
     sha256 = dict.fromkeys(k3s["sha256"], digest)
     stack.configure(k3s={**k3s, "version": NEW, "sha256": sha256})
     _up(stack, "k3s is upgraded, three servers and an agent")
