@@ -187,9 +187,13 @@ OTHER_IMAGE = {"image": {"generation": 2}}
             },
             [],
         ),
-        # One server continues with its data.
+        # One server continues with its data, which is converted where it is.
         ({}, {**OTHER_IMAGE, "k3s": {"components": {"servicelb": False}}}, []),
-        ({}, {**THREE, **OTHER_IMAGE, "k3s": {"components": {"servicelb": False}}}, []),
+        (
+            {},
+            {**THREE, **OTHER_IMAGE, "k3s": {"components": {"servicelb": False}}},
+            ["cluster.servers.count"],
+        ),
     ],
 )
 def test_what_all_servers_share_does_not_change_while_one_joins_the_others(
