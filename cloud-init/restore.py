@@ -72,7 +72,9 @@ def unpack(machine: Machine, packed: Path, plain: Path) -> None:
         # The size modulo 2**32, as gzip has it at its end.
         file.seek(-4, 2)
         require_free(machine, plain.parent, int.from_bytes(file.read(), "little"))
-    plain.unlink(missing_ok=True)
+    # And what SQLite left beside it in a run that was cut off.
+    for end in ("", "-wal", "-shm"):
+        plain.with_name(f"{plain.name}{end}").unlink(missing_ok=True)
     plain.touch(0o600)
     with gzip.open(packed) as source, plain.open("wb") as target:
         shutil.copyfileobj(source, target, 1 << 20)

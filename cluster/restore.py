@@ -143,7 +143,10 @@ def credentials(cluster: Cluster, find: Find) -> Credentials:
         what = f"{url}{DESCRIPTION} or {CREDENTIALS} is not one of this release of the program"
         fix = "use a snapshot of this program, with the release that made it or a newer one"
         raise ConfigError([_problem(what, fix)]) from None
-    if problems := [*_check_data(data, described), *_check_cluster(cluster, data, described)]:
+    if problems := [
+        *_check_data(data, described, found),
+        *_check_cluster(cluster, data, described),
+    ]:
         raise ConfigError(problems)
     return found
 
@@ -172,13 +175,18 @@ def _credentials(text: str | None) -> Credentials:
     )
 
 
-def _check_data(data: StoredObject, described: _Description) -> Iterator[Problem]:
+def _check_data(
+    data: StoredObject, described: _Description, found: Credentials
+) -> Iterator[Problem]:
     fix = "use another snapshot: python -m recovery snapshots"
     if data.size != described.size:
         what = f"the snapshot has {data.size} bytes, its description {described.size}"
         yield _problem(f"{what}: it is not whole", fix)
     elif data.sha256 and base64.b64decode(data.sha256).hex() != described.sha256:
         yield _problem("the snapshot has another SHA-256 than its description", fix)
+    authority = found.authority["server-ca.crt"]
+    if hashlib.sha256(authority.encode()).hexdigest() != described.ca_hash:
+        yield _problem("the credentials beside the snapshot are those of another cluster", fix)
 
 
 def _check_cluster(

@@ -173,6 +173,17 @@ def test_k3s_does_not_start_with_another_snapshot(
     assert server.systemd.restarts("k3s") == 0
 
 
+def test_what_a_run_that_was_cut_off_has_left_is_not_part_of_the_data(
+    server: SimulatedMachine,
+) -> None:
+    data = server.root / DB
+    data.mkdir(parents=True)
+    for name in (".restore", ".restore-wal", ".restore-shm"):
+        (data / name).write_text("of another snapshot")
+    assert server.boot() == 0
+    assert sorted(each.name for each in data.glob(".*")) == []
+
+
 def test_a_damaged_database_is_not_laid_down(server: SimulatedMachine) -> None:
     upload(server, b"SQLite format 3\0" + bytes(8192))
     assert server.boot() == 1

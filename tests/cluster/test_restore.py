@@ -27,7 +27,7 @@ DESCRIPTION = {
     "takenAt": "2026-11-24T03:00:00Z",
     "datastore": "sqlite",
     "k3sVersion": "v1.36.4+k3s1",
-    "caHash": "ab" * 32,
+    "caHash": hashlib.sha256(b"PEM of server-ca.crt").hexdigest(),
     "bytes": len(DATA),
     "sha256": hashlib.sha256(DATA).hexdigest(),
     "fixed": {"cluster-cidr": None, "service-cidr": None, "secrets-encryption": True},
@@ -112,6 +112,12 @@ def test_a_snapshot_of_another_program_is_rejected(description: Mapping[str, Any
 )
 def test_data_that_cannot_be_restored_is_rejected(changes: dict[str, Any], reason: str) -> None:
     assert problems(stored(**changes)) == [("cluster.restoreFrom", reason)]
+
+
+def test_credentials_of_another_cluster_are_rejected() -> None:
+    what = "the credentials beside the snapshot are those of another cluster"
+    found = stored({**DESCRIPTION, "caHash": "ab" * 32})
+    assert problems(found) == [("cluster.restoreFrom", what)]
 
 
 def test_the_key_of_the_backups_may_be_the_one_of_the_snapshot() -> None:
