@@ -34,14 +34,6 @@ _FIXED = {
     "service-cidr": ("cluster.network.serviceCidr", defaults.SERVICE_CIDR),
     "secrets-encryption": ("cluster.k3s.secretsEncryption", False),
 }
-# k3s that is new on a machine converts SQLite without looking at the token and the authority in it.
-_COUNT = {
-    "etcd": ("must be 3 or 5, since the snapshot is one of etcd", "set it to 3 or 5"),
-    "sqlite": (
-        "must be 1, since the snapshot is one of SQLite",
-        "set it to 1, and to 3 or 5 in the next update",
-    ),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,9 +185,13 @@ def _check_cluster(
     cluster: Cluster, data: StoredObject, described: _Description
 ) -> Iterator[Problem]:
     yield from rejections.check_release(described.k3s_version, cluster.k3s.version)
-    if (described.datastore == "etcd") != cluster.has_etcd:
-        what, fix = _COUNT[described.datastore]
-        yield Problem("cluster.servers.count", what, fix, Kind.CONFLICT)
+    if described.datastore == "etcd" and not cluster.has_etcd:
+        yield Problem(
+            "cluster.servers.count",
+            "must be 3 or 5, since the snapshot is one of etcd, and one server has SQLite",
+            "set it to 3 or 5, or use a snapshot of a cluster with one server",
+            Kind.CONFLICT,
+        )
     given = k3s_config.of(cluster, cluster.servers, ())
     for key, (path, default) in _FIXED.items():
         old, new = (json.dumps(each.get(key) or default) for each in (described.fixed, given))

@@ -22,10 +22,6 @@ def has_data(folder: Path) -> bool:
     return any((folder / path).exists() for path in ("state.db", "etcd/member"))
 
 
-def _has_etcd(machine: Machine) -> bool:
-    return (machine.server_data / "db/etcd/member").exists()
-
-
 def previous(machine: Machine) -> Path:
     """What a datastore was before it moved from the root volume to a volume of its own."""
     return machine.server_data / "db-before-volume"
@@ -50,8 +46,6 @@ def require(machine: Machine) -> None:
     """
     _remove_data_of_removed_member(machine)
     if exists(machine):
-        if machine.node.server_urls and not machine.k3s_has_run and not _has_etcd(machine):
-            raise BootError("only k3s that ran with SQLite may convert it: set servers.count to 1")
         return
     node, holder = machine.node, ""
     if node.may_create_cluster:

@@ -9,6 +9,7 @@ from boot import (
     data_version,
     datastore,
     files,
+    k3s,
     manifests,
     readiness,
     restoring,
@@ -48,6 +49,13 @@ def start_k3s(machine: Machine) -> None:
     tokens.write(machine)
     if restoring.is_under_way(machine):
         restoring.run(machine, "reset")
+    first = machine.path("etc/rancher/k3s/config.yaml.d/20-first.yaml")
+    is_new = datastore_exists and not (machine.server_data / "tls/service.key").exists()
+    if is_new and "cluster-init" in k3s.config(machine):
+        # k3s takes its keys out of SQLite, but makes others where it moves that to etcd at once.
+        files.write(first, '{"cluster-init": false}', 0o600)
+        start.restart(machine)
+    first.unlink(missing_ok=True)
     start.restart(machine)
     # How often it ended until it had joined counts no longer.
     machine.environment.run(["systemctl", "reset-failed", machine.k3s_unit])

@@ -219,6 +219,7 @@ class SimulatedMachine:
         (data / "db").mkdir(exist_ok=True)
         # SQLite takes an empty file for an empty database.
         (data / "db/state.db").touch()
+        (data / "tls/service.key").touch()
         (data / "token").write_text(f"K10ab::server:{password}\n")
 
     def cause(self) -> tuple[str, str]:

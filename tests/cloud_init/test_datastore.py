@@ -196,6 +196,32 @@ def test_a_single_server_with_data_becomes_the_first_of_several(machine: Simulat
     assert machine.systemd.restarts("k3s") == 2
 
 
+def test_data_of_a_machine_before_is_moved_to_etcd_only_with_its_keys(
+    machine: SimulatedMachine,
+) -> None:
+    """k3s takes the keys out of SQLite, but makes others where it moves that to etcd at once."""
+    key = machine.root / "var/lib/rancher/k3s/server/tls/service.key"
+    data = machine.root / "var/lib/rancher/k3s/server/db"
+    data.mkdir(parents=True)
+    (data / "state.db").touch()
+    found = []
+
+    before = machine.systemd.on_k3s_start
+
+    def start() -> None:
+        before()
+        drop_ins = sorted((machine.root / "etc/rancher/k3s/config.yaml.d").glob("*.yaml"))
+        found.append([json.loads(each.read_text()) for each in drop_ins])
+        key.parent.mkdir(exist_ok=True)
+        key.touch()
+
+    machine.systemd.on_k3s_start = start
+    of_several(machine, first=True, other=ABSENT)
+    assert machine.boot() == 0
+    assert k3s_config(machine)["cluster-init"] is True
+    assert found == [[{"cluster-init": False}], []]
+
+
 @pytest.mark.parametrize(("first", "result"), [(False, 0), (True, 1)])
 def test_k3s_may_end_while_another_server_is_being_promoted(
     machine: SimulatedMachine, first: bool, result: int

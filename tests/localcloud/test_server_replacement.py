@@ -74,6 +74,22 @@ def test_a_server_that_is_replaced_keeps_its_data(stack: Stack) -> None:
     assert volumes(stack) == []
 
 
+def test_a_server_that_is_replaced_while_others_join_keeps_what_it_signed(stack: Stack) -> None:
+    """The next machine has SQLite's data, and moves it to etcd: with the keys that it has."""
+    # One that other servers can be added to.
+    stack.configure(endpoint={"type": "loadBalancer"}, pools=[])
+    stack.pulumi(*UP)
+    kubeconfig = stack.kubeconfig("adminKubeconfig")
+    kubectl(stack, kubeconfig, "create", "configmap", "kept", "--from-literal=a=b")
+    signed = kubectl(stack, kubeconfig, "create", "token", "default", "--duration=24h").strip()
+    assert is_accepted(stack, kubeconfig, signed)
+    configure_servers(stack, count=3, image={"generation": 3})
+    stack.pulumi(*UP)
+    assert_continues(stack, kubeconfig)
+    assert is_accepted(stack, kubeconfig, signed)
+    stack.pulumi("destroy", "--yes", "--skip-preview")
+
+
 def _grows_while_it_is_used(stack: Stack, kubeconfig: Path) -> None:
     server, started = server_of(stack), start_of_k3s(stack)
     configure_servers(stack, dataVolumeGib=12)
@@ -128,6 +144,19 @@ def kubectl(stack: Stack, kubeconfig: Path, *words: str) -> str:
     done = stack.kubectl_as(kubeconfig, *words)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def is_accepted(stack: Stack, kubeconfig: Path, token: str) -> bool:
+    """Whether the API server knows the token of a service account as its own."""
+    review = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenReview",
+        "spec": {"token": token},
+    }
+    file = stack.folder / "review.json"
+    file.write_text(json.dumps(review))
+    found = json.loads(kubectl(stack, kubeconfig, "create", "-f", str(file), "-o", "json"))
+    return bool(found["status"].get("authenticated"))
 
 
 def server_of(stack: Stack) -> Machine:
