@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from localcloud.aws_api import load_balancing, parameter_store, quotas, volumes
+from localcloud.aws_api import (
+    load_balancing,
+    object_checksums,
+    parameter_store,
+    quotas,
+    volumes,
+)
 
 
 def install() -> None:
@@ -16,6 +22,7 @@ def install() -> None:
     quotas.install()
     load_balancing.install()
     volumes.install()
+    object_checksums.install()
 
     SecurityGroupRule.description = property(_description)
     Instance.placement = property(_placement)

@@ -26,6 +26,7 @@ from localcloud.aws_plugin.network_lookups import (
     get_vpcs,
     get_zone,
 )
+from localcloud.aws_plugin.object_lookups import get_object
 from localcloud.aws_plugin.session import Session
 from localcloud.aws_plugin.values import Values
 
@@ -47,6 +48,7 @@ REGIONAL: Mapping[str, Lookup] = {
     "aws:ec2/getVpcs:getVpcs": get_vpcs,
     "aws:servicequotas/getServiceQuota:getServiceQuota": get_service_quota,
     "aws:ec2/getVpc:getVpc": get_vpc,
+    "aws:s3/getObject:getObject": get_object,
     "aws:index/getAvailabilityZones:getAvailabilityZones": get_availability_zones,
     "aws:index/getRegion:getRegion": get_region,
 }
