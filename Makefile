@@ -51,7 +51,7 @@ test: ## everything: check, slow, the Go tests, then the tests on the local clou
 	@echo "make test took $$(( ($$(date +%s) - $(BEGAN) + 30) / 60 )) min on $$(nproc) processors"
 
 .PHONY: bench
-bench: ## measure start-up, preview and up against their floors; writes bench/results.json
+bench: ## measure starts, previews and changes of a cluster; writes bench/results.json
 	@$(TOOLCHAIN) prepare bench
 	@$(IN_VENV) -m bench
 

@@ -1,4 +1,4 @@
-"""`python -m bench`: what `make bench` runs. Takes some minutes and writes bench/results.json."""
+"""`python -m bench`: what `make bench` runs. Writes bench/results.json in a quarter of an hour."""
 
 from __future__ import annotations
 

@@ -22,7 +22,6 @@ from toolchain.tasks import TASKS
 
 # Apart from every demo's and every test's on this host.
 VPC_CIDR = "10.49.0.0/16"
-NODES = 3
 # The stacks of large clusters (many.py).
 MANY = "Pulumi.{}-many*.yaml"
 
@@ -36,6 +35,7 @@ class BenchEnvironment:
     program: Program
     plain: Program
     cloud_id: str
+    cloud_home: Path
     machines: Machines
     k3s: K3s
     aws_plugin: str
@@ -60,6 +60,7 @@ def prepare(folder: Folder, host: Host, say: Say) -> Iterator[BenchEnvironment]:
             program=_program("program", folder, folder.places.root, complete),
             plain=_program("plain", folder, _plain(folder), complete),
             cloud_id=cloud.id,
+            cloud_home=cloud.home,
             machines=Machines(by_hand.id, ensure_image(say), home=by_hand.home),
             k3s=workbench.k3s,
             aws_plugin=plugin,

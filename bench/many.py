@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.environment import BenchEnvironment
+from bench.figures import Comparison
 from bench.programs import Program
-from bench.results import Comparison
 from localcloud.workbench import stack_file
 from localcloud.workbench.stack_config import CLUSTER
 
@@ -64,21 +64,18 @@ def stacks(bench: BenchEnvironment, agents: int) -> Iterator[tuple[Program, Prog
     """A stack of the program with so many agents, and an empty one of the plain program."""
     # Where its file is left by a run that was killed, the next one finds it by its name.
     name = f"{bench.program.stack}-many{agents}"
-    ours, plain = (dataclasses.replace(each, stack=name) for each in (bench.program, bench.plain))
+    given = (bench.program, bench.plain)
+    ours, plain = (dataclasses.replace(each, stack=name) for each in given)
     try:
-        for each, described in ((ours, agents), (plain, None)):
-            given = stack_file.read(_file(each, bench.program.stack))
-            stack_file.write(_file(each, name), _sized(given, described))
+        for like, each, described in zip(given, (ours, plain), (agents, None), strict=True):
+            content = stack_file.read(like.config_file)
+            stack_file.write(each.config_file, _sized(content, described))
             each.answer("stack", "select", "--create")
         yield ours, plain
     finally:
         for each in (ours, plain):
             each.answer("stack", "rm", "--yes", "--force")
-            _file(each, name).unlink(missing_ok=True)
-
-
-def _file(program: Program, stack: str) -> Path:
-    return program.folder / f"Pulumi.{stack}.yaml"
+            each.config_file.unlink(missing_ok=True)
 
 
 def _sized(given: dict[str, Any], agents: int | None) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import os
 
 from bench import checks, many, results
 from bench.environment import prepare
+from bench.events import Events
+from bench.shape import ONE_SERVER, THREE_SERVERS
 from bench.startup import StartUps
 from bench.unchanged import unchanged
 from localcloud.workbench.folder import Folder
@@ -13,13 +15,14 @@ from toolchain.host import Host
 from toolchain.progress import Say
 
 # A third more or less from one to the next is usual on two processors.
-START_UPS = 5
+START_UPS = 3
 REPEATS = 5
 CHECKS = 3
 # Agents.
 LARGE = 100
 LARGE_REPEATS = 3
 VERY_LARGE = 1000
+EVENTS = 2
 
 
 def measure(folder: Folder, host: Host, say: Say) -> results.Results:
@@ -27,23 +30,30 @@ def measure(folder: Folder, host: Host, say: Say) -> results.Results:
     say("==> make check")
     check_seconds = checks.seconds(folder.places.root, CHECKS)
     with prepare(folder, host, say) as bench:
-        starts = StartUps(bench)
-        for number in range(1, START_UPS + 1):
-            say(f"==> start-up {number} of {START_UPS}")
-            starts.by_hand()
-            starts.by_program(leave=number == START_UPS)
+        servers_start = StartUps(bench, THREE_SERVERS).repeat(START_UPS, leave=False)
+        start = StartUps(bench, ONE_SERVER).repeat(START_UPS, leave=True)
         say("==> without changes")
         same = unchanged(bench, REPEATS)
         say("==> large clusters")
         large = many.preview(bench, LARGE, LARGE_REPEATS)
         memory = many.memory(bench, VERY_LARGE)
+        say("==> while a client reads and writes")
+        events = Events(bench)
+        measured = [
+            events.replace_server(EVENTS),
+            *events.upgrade(EVENTS),
+            # Last: what is measured on a small cluster comes before.
+            events.roll_agents(),
+        ]
         return results.Results(
             k3s=f"{bench.k3s.kind}, {bench.k3s.version}",
             aws_plugin=bench.aws_plugin,
             processors=os.cpu_count() or 1,
-            comparisons=[starts.comparison, *same, large],
-            boot=starts.boot,
-            up_seconds=starts.up_seconds,
+            start=start,
+            servers_start=servers_start,
+            comparisons=[*same, large],
+            events=measured,
+            not_measured=events.not_measured,
             memory=memory,
             check_seconds=check_seconds,
         )

@@ -11,7 +11,8 @@ from pathlib import Path
 from localcloud.errors import LocalCloudError
 from localcloud.workbench.stack import answer
 
-RUN_SECONDS = 600
+# It ends what hangs, and judges nothing.
+RUN_SECONDS = 1200
 LAST_LINES = 12
 
 
@@ -27,6 +28,11 @@ class Program:
     stack: str
     environment: Mapping[str, str]
     log: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The configuration of the stack."""
+        return self.folder / f"Pulumi.{self.stack}.yaml"
 
     def seconds(self, *words: str) -> float:
         """Runs a command to its end; how long that took."""

@@ -20,7 +20,7 @@ from localcloud.machines.containers import LABEL
 from provider.kubernetes.api import Api, ApiError
 
 KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
-DEADLINE_SECONDS = 180.0
+DEADLINE_SECONDS = 300.0
 POLL_SECONDS = 0.1
 
 
@@ -55,7 +55,10 @@ class Watch:
             if ready == self._count:
                 return time.time()
             if not alive:
-                raise LocalCloudError(f"it ended with {ready} of {self._count} nodes Ready")
+                raise LocalCloudError(
+                    f"it ended with {ready} of {self._count} nodes Ready\n"
+                    f"    last seen: {self._seen}"
+                )
             time.sleep(POLL_SECONDS)
         raise LocalCloudError(
             f"{ready} of {self._count} nodes were Ready after {self._deadline_seconds:.0f} s\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from bench.environment import BenchEnvironment
-from bench.results import Comparison
+from bench.figures import Comparison
 
 COMMANDS = {
     "preview": ("preview", "--expect-no-changes"),

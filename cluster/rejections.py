@@ -14,6 +14,12 @@ from cluster.record import Record, Value
 
 VERSION = "cluster.k3s.version"
 _ROTATED = ("joinTokens", "loginKey", "hostKeys")
+# What k3s compares when a server joins (CriticalControlArgs in pkg/daemons/config/types.go), as far
+# as it changes in place; the rest is in data_loss.py. Of keys for k3s itself a hash is recorded.
+_SHARED = tuple(
+    f"cluster.k3s.components.{each}" for each in ("servicelb", "helm-controller", "network-policy")
+)
+_MAY_BE_SHARED = ("cluster.k3s.server", "cluster.servers.k3s")
 
 
 def check_release(old: Value | None, new: Value | None) -> Iterator[Problem]:
@@ -98,6 +104,24 @@ def check_conversion(before: Record, after: Record, pairs: Sequence[Pair]) -> It
             f'must not change together with what replaces "{replaced[0]}", which converts the '
             "datastore",
             "change the number in one update, and replace in the next",
+            Kind.CONFLICT,
+        )
+
+
+def check_shared(before: Record, pairs: Sequence[Pair]) -> Iterator[Problem]:
+    """k3s lets a server join only others that have the same value of what all have to share."""
+    servers = [pair for pair in pairs if pair.is_server]
+    replaced = [pair.change.name for pair in servers if pair.is_replaced]
+    if before.servers.count == 1 or not replaced:
+        return
+    changed = {key for pair in servers for key in pair.effects}
+    for key in filter(changed.__contains__, (*_SHARED, *_MAY_BE_SHARED)):
+        may = "may have what all servers share, and " if key in _MAY_BE_SHARED else ""
+        yield Problem(
+            key,
+            f'{may}must not change together with what replaces "{replaced[0]}": k3s lets a server '
+            "join only others with the same settings, and those still have the previous ones",
+            "change it in one update, and replace in the next",
             Kind.CONFLICT,
         )
 

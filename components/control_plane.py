@@ -23,8 +23,9 @@ class ControlPlane(pulumi.ComponentResource):
     """
     The servers (k3s:aws:ControlPlane).
 
-    Creates one machine for each. New ones boot together; existing ones are changed one by one. A
-    replaced server continues with its data volume.
+    Creates one machine for each. Those of a new cluster boot together; existing ones are changed
+    one by one, and then new ones join them together. A replaced server continues with its data
+    volume.
     """
 
     servers: list[Machine]
@@ -39,6 +40,7 @@ class ControlPlane(pulumi.ComponentResource):
                 existing=args.existing,
                 max_unavailable=1,
                 pool=[server.node for server in self.servers],
+                joins=True,
             )
             self.servers.append(
                 Machine(machine_name, machine, pulumi.ResourceOptions(parent=self), turn=turn)

@@ -12,7 +12,9 @@ from cluster import endpoint, network
 from cluster.model import Cluster
 from components.address import Address
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
+from components.machine import Machine
 from components.network import Network
+from components.rollout import after_change
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +28,30 @@ class Endpoint:
 
     host: pulumi.Output[str]
     ready: Sequence[pulumi.Resource] = ()
+    balancer: LoadBalancer | None = None
 
     @property
     def url(self) -> pulumi.Output[str]:
         return pulumi.Output.format("https://{0}:{1}", self.host, network.API_PORT)
+
+    def add_servers(
+        self,
+        addresses: Mapping[str, Address],
+        servers: Sequence[Machine],
+        existing: pulumi.Output[int],
+    ) -> None:
+        """
+        Sends requests to the servers besides the first, by the suffixes of their names.
+
+        In a cluster that exists each comes after its own node: where no target is healthy, such as
+        while the only server restarts, a load balancer sends requests to all of them, and the
+        certificates of existing servers do not have the name of a new load balancer yet.
+        """
+        if self.balancer is None:
+            return
+        for (suffix, address), server in [*zip(addresses.items(), servers, strict=True)][1:]:
+            after = after_change(existing, server.node)
+            self.balancer.add_server(suffix, address, after)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +72,14 @@ def create(name: str, args: EndpointArgs, opts: pulumi.ResourceOptions) -> Endpo
         balancer = LoadBalancer(
             f"{name}-api",
             LoadBalancerArgs(
-                cluster=args.cluster, network=args.network, servers=args.servers, tags=args.tags
+                cluster=args.cluster,
+                network=args.network,
+                first_server=next(iter(args.servers.items())),
+                tags=args.tags,
             ),
             opts,
         )
-        return Endpoint(host=balancer.host, ready=balancer.ready)
+        return Endpoint(host=balancer.host, ready=balancer.ready, balancer=balancer)
     if wanted.type == "dnsName" and wanted.hostname:
         host = pulumi.Output.from_input(wanted.hostname)
         return Endpoint(host=host, ready=_record(name, wanted.zone_id, host, addresses, opts))

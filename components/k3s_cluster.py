@@ -207,7 +207,7 @@ class K3sCluster(pulumi.ComponentResource):
             endpoint.EndpointArgs(
                 cluster=self._args.cluster,
                 network=self._network,
-                servers={each.suffix: self._addresses[each.suffix] for each in self._servers()},
+                servers=self._server_addresses(),
                 tags=self._tags,
             ),
             self._child,
@@ -215,6 +215,9 @@ class K3sCluster(pulumi.ComponentResource):
 
     def _servers(self) -> tuple[Node, ...]:
         return self._args.cluster.nodes_of(self._args.cluster.servers)
+
+    def _server_addresses(self) -> dict[str, Address]:
+        return {each.suffix: self._addresses[each.suffix] for each in self._servers()}
 
     def _grant_access(self) -> Access:
         authority = self._credentials.authority
@@ -239,6 +242,9 @@ class K3sCluster(pulumi.ComponentResource):
                 existing=self._existing(cluster.servers),
             ),
             self._child,
+        )
+        self._endpoint.add_servers(
+            self._server_addresses(), control_plane.servers, self._existing(cluster.servers)
         )
         first = control_plane.servers[0]
         self._datastore = self._record_datastore(first)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -17,11 +17,11 @@ from components.network import Network
 
 @dataclass(frozen=True, kw_only=True)
 class LoadBalancerArgs:
-    """The cluster, its network, and the servers' addresses by the suffixes of their names."""
+    """The cluster, its network, and the first server: the suffix of its name, and its address."""
 
     cluster: Cluster
     network: Network
-    servers: Mapping[str, Address]
+    first_server: tuple[str, Address]
     tags: Mapping[str, str]
 
 
@@ -29,8 +29,9 @@ class LoadBalancer(pulumi.ComponentResource):
     """
     A network load balancer in front of the servers' API (k3s:aws:LoadBalancer).
 
-    Creates the load balancer, a target group with the private address of each server, and the
-    listener. An address stays with its server, so a replaced machine is no change here.
+    Creates the load balancer, a target group with the private address of the first server, and the
+    listener; `add_server` adds further servers. An address stays with its server, so a replaced
+    machine is no change here.
     """
 
     host: pulumi.Output[str]
@@ -67,19 +68,27 @@ class LoadBalancer(pulumi.ComponentResource):
             tags=tags,
             opts=child,
         )
-        targets = [
-            aws.lb.TargetGroupAttachment(
-                f"{name}-{suffix}",
-                target_group_arn=group.arn,
-                target_id=address.private_ip,
-                port=API_PORT,
-                opts=child,
-            )
-            for suffix, address in args.servers.items()
-        ]
+        self._name, self._child, self._group = name, child, group
         self.host = balancer.dns_name
-        self.ready = [listener, *targets]
+        self.ready = [listener, self.add_server(*args.first_server)]
         self.register_outputs({"host": self.host})
+
+    def add_server(
+        self,
+        suffix: str,
+        address: Address,
+        after: pulumi.Input[Sequence[pulumi.Resource]] = (),
+    ) -> pulumi.Resource:
+        """Sends requests to a server too, `after` the resources; the suffix is of its name."""
+        return aws.lb.TargetGroupAttachment(
+            f"{self._name}-{suffix}",
+            target_group_arn=self._group.arn,
+            target_id=address.private_ip,
+            port=API_PORT,
+            opts=pulumi.ResourceOptions.merge(
+                self._child, pulumi.ResourceOptions(depends_on=after)
+            ),
+        )
 
     def _target_group(
         self,

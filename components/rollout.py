@@ -30,7 +30,9 @@ class Turn:
 
     `existing` is the number of machines the last update left in the pool, `pool` the nodes of those
     in front of this one. `control_plane` are the nodes that agents come after: new ones too where
-    there are `existing_servers`, since they would join servers that are older than themselves.
+    there are `existing_servers`, since they would join servers that are older than themselves. A
+    new machine comes after all that exist where `joins` is set: k3s lets no server join others that
+    do not have its settings yet.
     """
 
     existing: pulumi.Output[int]
@@ -38,6 +40,7 @@ class Turn:
     pool: Sequence[plugin.Node]
     control_plane: Sequence[plugin.Node] = ()
     existing_servers: pulumi.Output[int] | None = None
+    joins: bool = False
 
     def then(self, dependencies: Sequence[pulumi.Resource]) -> pulumi.Output[list[pulumi.Resource]]:
         """
@@ -58,9 +61,28 @@ class Turn:
         if index < existing:
             previous = rollout.predecessor(index, self.max_unavailable)
             before.extend(self.pool[each] for each in previous)
+        elif self.joins:
+            before.extend(self.pool[:existing])
         for node in before:
             await node.urn.future()
         return list(dependencies)
+
+
+def after_change(
+    existing: pulumi.Output[int], node: plugin.Node
+) -> pulumi.Output[list[pulumi.Resource]]:
+    """
+    `depends_on` of what comes after a machine, and in a pool without `existing` ones at once.
+
+    It is empty: as in Turn, the order is no dependency in state.
+    """
+
+    async def wait() -> list[pulumi.Resource]:
+        if await existing.future():
+            await node.urn.future()
+        return []
+
+    return pulumi.Output(set(), asyncio.ensure_future(wait()), _known())
 
 
 async def _known() -> bool:

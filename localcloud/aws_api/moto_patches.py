@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from localcloud.aws_api import (
@@ -17,6 +19,7 @@ def install() -> None:
     """Makes moto do as AWS does."""
     from moto.ec2.models.instances import Instance
     from moto.ec2.models.security_groups import SecurityGroupRule
+    from moto.route53.models import HostedZoneIdentifier
 
     parameter_store.install()
     quotas.install()
@@ -25,6 +28,7 @@ def install() -> None:
     object_checksums.install()
 
     SecurityGroupRule.description = property(_description)
+    HostedZoneIdentifier.generate = _zone_id(HostedZoneIdentifier.generate)
     Instance.placement = property(_placement)
     Instance.source_dest_check = property(_source_dest_check, _set_source_dest_check)
     Instance.availability_zone = property(lambda instance: _placement(instance).zone)
@@ -34,6 +38,11 @@ def _description(rule: Any) -> str | None:
     """A rule's description, whatever its source is."""
     found = rule.ip_range.get("Description") or rule.source_group.get("Description")
     return str(found) if found else None
+
+
+def _zone_id(generate: Callable[..., str]) -> Callable[..., str]:
+    """The id of a hosted zone begins with Z; moto's with any letter or digit."""
+    return wraps(generate)(lambda *arguments, **keys: f"Z{generate(*arguments, **keys)[1:]}")
 
 
 def _placement(instance: Any) -> Any:

@@ -56,8 +56,8 @@ class Pod:
 class Api:
     """The API of a kubeconfig's parts. Every call raises ApiError or one of its subclasses."""
 
-    def __init__(self, parts: kubeconfig.Parts) -> None:
-        self._transport = Transport(parts.server, _trust(parts))
+    def __init__(self, parts: kubeconfig.Parts, certificate_name: str | None = None) -> None:
+        self._transport = Transport(parts.server, _trust(parts), certificate_name)
 
     def close(self) -> None:
         """Ends the calls that are under way in other threads, too."""

@@ -53,15 +53,22 @@ class Response:
 
 
 class Transport:
-    """The connections to the API at an `https://` URL."""
+    """
+    The connections to the API at an `https://` URL.
 
-    def __init__(self, endpoint: str, context: ssl.SSLContext) -> None:
+    `certificate_name` is the name that its certificate must have, where that is not the URL's host.
+    """
+
+    def __init__(
+        self, endpoint: str, context: ssl.SSLContext, certificate_name: str | None = None
+    ) -> None:
         parts = urlsplit(endpoint.rstrip("/"))
         self._prefix = parts.path
         self._pool = _Pool(
             str(parts.hostname),
             parts.port or 443,
             ssl_context=context,
+            server_hostname=certificate_name,
             retries=False,
             timeout=_TIMEOUT,
         )

@@ -12,6 +12,7 @@ import pytest
 from bench import environment, startup
 from bench.environment import BenchEnvironment
 from bench.programs import Program
+from bench.shape import ONE_SERVER
 from localcloud.errors import LocalCloudError
 from localcloud.lifecycle import Cloud
 from localcloud.workbench.folder import Folder
@@ -104,6 +105,7 @@ def test_an_interrupted_start_up_ends_its_pulumi_and_stays_an_interruption(
         program=program,
         plain=program,
         cloud_id=Cloud(tmp_path).id,
+        cloud_home=tmp_path,
         machines=None,  # type: ignore[arg-type]
         k3s=None,  # type: ignore[arg-type]
         aws_plugin="",
@@ -118,5 +120,5 @@ def test_an_interrupted_start_up_ends_its_pulumi_and_stays_an_interruption(
 
     monkeypatch.setattr(Program, "start", recorded)
     with pytest.raises(KeyboardInterrupt):
-        startup.StartUps(bench).by_program(leave=False)
+        startup.StartUps(bench, ONE_SERVER).by_program(leave=False)
     assert started[0].returncode == -9

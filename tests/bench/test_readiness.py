@@ -117,7 +117,7 @@ def test_without_a_server_the_wait_fails_at_the_deadline(reached: list[str]) -> 
 def test_the_wait_fails_when_the_run_ended(reached: list[str]) -> None:
     with pytest.raises(LocalCloudError) as ended:
         Watch(engine(SERVER), CLOUD, 2).until_ready(lambda: False)
-    assert str(ended.value) == "it ended with 1 of 2 nodes Ready"
+    assert str(ended.value) == ("it ended with 1 of 2 nodes Ready\n    last seen: nodes a, b")
 
 
 def test_the_api_is_reached_at_the_machines_own_address_as_the_kubeconfigs_user(

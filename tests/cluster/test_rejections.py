@@ -151,6 +151,58 @@ def test_servers_become_fewer_only_while_a_majority_can_be_kept(
     assert kinds(found) == expected
 
 
+THREE: dict[str, Any] = {"count": 3}
+OTHER_IMAGE = {"image": {"generation": 2}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "paths"),
+    [
+        (
+            THREE,
+            {
+                **OTHER_IMAGE,
+                "k3s": {"components": {"servicelb": False, "traefik": False}},
+                **THREE,
+                "servers": {"k3s": {"supervisor-metrics": True}},
+            },
+            ["cluster.k3s.components.servicelb", "cluster.servers.k3s"],
+        ),
+        (
+            THREE,
+            {**THREE, **OTHER_IMAGE, "k3s": {"server": {"embedded-registry": True}}},
+            ["cluster.k3s.server"],
+        ),
+        # In place, one server after the other, and new ones afterwards.
+        (THREE, {"count": 5, "k3s": {"components": {"servicelb": False}}}, []),
+        # They are not what k3s compares.
+        (THREE, {**THREE, **OTHER_IMAGE, "k3s": {"components": {"traefik": False}}}, []),
+        # Agents alone are replaced.
+        (
+            {**THREE, "pools": [{"name": "agents"}]},
+            {
+                **THREE,
+                "pools": [{"name": "agents", "image": {"generation": 2}}],
+                "k3s": {"components": {"servicelb": False}},
+            },
+            [],
+        ),
+        # One server continues with its data, which is converted where it is.
+        ({}, {**OTHER_IMAGE, "k3s": {"components": {"servicelb": False}}}, []),
+        (
+            {},
+            {**THREE, **OTHER_IMAGE, "k3s": {"components": {"servicelb": False}}},
+            ["cluster.servers.count"],
+        ),
+    ],
+)
+def test_what_all_servers_share_does_not_change_while_one_joins_the_others(
+    before: dict[str, Any], after: dict[str, Any], paths: list[str]
+) -> None:
+    found = plan(before, after)
+    assert kinds(found) == [(Kind.CONFLICT, path) for path in paths]
+
+
 def test_a_smaller_data_volume_is_rejected_even_if_the_server_is_replaced() -> None:
     before = recorded(data_volume_gib=20)
     after = recorded(data_volume_gib=10, image={"generation": 2})

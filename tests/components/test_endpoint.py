@@ -13,6 +13,7 @@ SERVERS = ("demo-servers-0", "demo-servers-1", "demo-servers-2")
 NAME = {"type": "dnsName", "hostname": "k3s.example.com"}
 ZONE = "Z0123456789ABCDEFGHIJ"
 NODE = "k3s:index:Node"
+TARGET = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
 
 
 @cache
@@ -47,7 +48,7 @@ def test_several_servers_are_reached_through_a_load_balancer() -> None:
     assert balancer.inputs["subnets"] == ["demo-public-0-id"]
     (listener,) = built.of("aws:lb/listener:Listener").values()
     assert (listener.inputs["port"], listener.inputs["protocol"]) == (6443, "TCP")
-    targets = built.of("aws:lb/targetGroupAttachment:TargetGroupAttachment").values()
+    targets = built.of(TARGET).values()
     assert {each.inputs["targetId"] for each in targets} == {f"private-{name}" for name in SERVERS}
 
 
@@ -88,14 +89,31 @@ def test_the_endpoint_is_in_the_certificates_of_every_server() -> None:
         assert sans(three(), name) == ["demo-api.elb.amazonaws.com"]
 
 
-def test_every_node_waits_for_the_targets_and_the_listener() -> None:
+def test_every_node_waits_for_the_listener_and_its_first_target() -> None:
     for node in three().of(NODE).values():
         waited = {urn.split("::", 2)[2].split("$")[-1] for urn in node.depends_on}
-        assert "aws:lb/listener:Listener::demo-api" in waited
-        assert {
-            f"aws:lb/targetGroupAttachment:TargetGroupAttachment::demo-api-servers-{index}"
-            for index in range(3)
-        } <= waited
+        assert {"aws:lb/listener:Listener::demo-api", f"{TARGET}::demo-api-servers-0"} <= waited
+
+
+def test_a_server_of_an_existing_cluster_becomes_a_target_after_its_own_node() -> None:
+    """Where no target is healthy, such as while the only server restarts, all get requests."""
+    for existing in (1, 3):
+        order = [(each.type, each.name) for each in of_existing(existing).resources]
+        for name in SERVERS[1:]:
+            target = (TARGET, name.replace("demo-", "demo-api-"))
+            assert order.index((NODE, name)) < order.index(target)
+        assert order.index((TARGET, "demo-api-servers-0")) < order.index((NODE, SERVERS[0]))
+
+
+def test_the_servers_of_a_new_cluster_are_targets_before_they_are_ready() -> None:
+    """AWS takes minutes until a new target gets requests."""
+    order = [each.type for each in three().resources]
+    last = max(index for index, each in enumerate(order) if each == TARGET)
+    assert last < order.index(NODE)
+
+
+def of_existing(servers: int) -> Built:
+    return build(THREE, existing={"servers": servers})
 
 
 def test_no_instance_waits_for_another() -> None:

@@ -65,6 +65,17 @@ def test_only_the_new_machines_of_a_larger_pool_boot_at_once() -> None:
     assert order.index((NODE, AGENTS[0])) < order.index((INSTANCE, AGENTS[1]))
 
 
+def test_new_servers_join_all_at_once_after_those_that_exist_have_changed() -> None:
+    """k3s lets a server join only others with the same settings."""
+    servers = [f"demo-servers-{index}" for index in range(5)]
+    configuration = {**CONFIGURATION, "servers": {"count": 5}}
+    built = build(configuration, existing={"servers": 3})
+    order = [(each.type, each.name) for each in built.resources]
+    for new in servers[3:]:
+        assert order.index((NODE, servers[2])) < order.index((INSTANCE, new))
+    assert order.index((INSTANCE, servers[4])) < order.index((NODE, servers[3]))
+
+
 def test_new_agents_of_an_existing_cluster_come_after_its_servers() -> None:
     """An agent may not be newer than the servers, which get another k3s in the same update."""
     order = order_of({"servers": 1})

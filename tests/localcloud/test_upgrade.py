@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.localcloud import k3s_versions
+from localcloud.workbench import k3s_versions
 from tests.localcloud.api_client import counting
 from tests.localcloud.stacks import CLUSTER, Stack, local_cloud
 
@@ -142,7 +142,7 @@ def cloud_of(stack: Stack) -> Path:
 
 
 def serve(stack: Stack, version: str) -> str:
-    return k3s_versions.serve_standin(cloud_of(stack), stack.k3s, version)
+    return k3s_versions.serve_standin(cloud_of(stack), stack.k3s, OLD, version)
 
 
 def k3s_of(stack: Stack) -> dict[str, Any]:

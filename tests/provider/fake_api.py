@@ -224,7 +224,8 @@ def _context(folder: Path, authority: dict[str, str]) -> ssl.SSLContext:
     key = ec.generate_private_key(ec.SECP256R1())
     ca = x509.load_pem_x509_certificate(authority["serverCaCertificate"].encode())
     ca_key = serialization.load_pem_private_key(authority["serverCaKey"].encode(), None)
-    alternatives = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    own, address = x509.DNSName("kubernetes"), ipaddress.ip_address("127.0.0.1")
+    alternatives = x509.SubjectAlternativeName([own, x509.IPAddress(address)])
     certificate = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "k3s")]))

@@ -28,11 +28,22 @@ def outputs_of(node: NodeState) -> dict[str, Any]:
     }
 
 
+def open_api(values: Values) -> Api:
+    """
+    The API of a Node's inputs or state, whatever name of the endpoint its certificate has.
+
+    Another endpoint gets into the certificates of several servers one after the other, and may lead
+    to any of them. Each has this name of the cluster's own (pkg/cluster/https.go of k3s), and no
+    certificate of an agent has it.
+    """
+    return Api(api_of(values), certificate_name="kubernetes")
+
+
 def read(operation: Operation, state: Values) -> Values | None:
     """The outputs in the API; None when it has no such Node."""
     name = state["nodeName"]
     try:
-        with contextlib.closing(Api(api_of(state))) as api:
+        with contextlib.closing(open_api(state)) as api:
             node = operation.wait(_READ_SECONDS).run(lambda: api.node(name))
     except (ApiError, DeadlineExceeded) as error:
         operation.warn(f'node "{name}" could not be read, its state stays as it was: {error}')
@@ -49,7 +60,7 @@ def remove(operation: Operation, state: Values, host_keys: HostKeys) -> None:
     """
     name = state["nodeName"]
     try:
-        with contextlib.closing(Api(api_of(state))) as api:
+        with contextlib.closing(open_api(state)) as api:
             drain = Drain(operation, api, name)
             # k3s removes the etcd member of a server before the Node goes, so it runs until then.
             if drain.remove(state["drainSeconds"]):

@@ -25,9 +25,9 @@ from provider.kubernetes.api import (
     UntrustedServerError,
 )
 from provider.operation import Operation, Values
-from provider.resources.connections import api_of, ssh_enabled
+from provider.resources.connections import ssh_enabled
 from provider.resources.node.boot import UNITS, Boot, console_hint, machine_of
-from provider.resources.node.node_object import outputs_of
+from provider.resources.node.node_object import open_api, outputs_of
 from provider.ssh.machine import Machine
 from provider.waiting import Pending, explain_deadline
 
@@ -173,7 +173,7 @@ class Readiness:
 
     def _api(self) -> Api:
         try:
-            return Api(api_of(self._inputs))
+            return open_api(self._inputs)
         except InvalidCredentialsError as error:
             raise OperationFailed(
                 f"{error}\n    use adminCertificate and adminKey of the authority"

@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from provider.errors import DeadlineExceeded, OperationFailed
-from provider.kubernetes.api import Api, ApiError
+from provider.kubernetes.api import ApiError
 from provider.kubernetes.drain import Drain
 from provider.operation import Operation, Values
-from provider.resources.connections import api_of
+from provider.resources.node.node_object import open_api
 
 
 @contextlib.contextmanager
@@ -36,7 +36,7 @@ def _call(
 ) -> None:
     name = inputs["nodeName"]
     try:
-        with contextlib.closing(Api(api_of(inputs))) as api:
+        with contextlib.closing(open_api(inputs)) as api:
             act(Drain(operation, api, name), inputs)
     except ApiError as error:
         operation.warn(f'node "{name}" {otherwise}: {error}')

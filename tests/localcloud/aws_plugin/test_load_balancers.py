@@ -303,7 +303,9 @@ def zone(engine: Engine) -> str:
     made = engine.client("route53").create_hosted_zone(
         Name="example.com.", CallerReference="a", HostedZoneConfig={"Comment": "c"}
     )
-    return str(made["HostedZone"]["Id"].rpartition("/")[2])
+    found = str(made["HostedZone"]["Id"].rpartition("/")[2])
+    assert found.startswith("Z")
+    return found
 
 
 def test_a_record_has_a_value_for_each_server(engine: Engine, zone: str) -> None:

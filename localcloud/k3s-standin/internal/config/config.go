@@ -77,9 +77,9 @@ type Datastore struct {
 	ClusterInit  bool
 	ClusterReset bool
 	RestorePath  string // of a snapshot, with a reset
+	TokenPassed  bool   // by the flag or the variable itself: a restore overlooks token-file
 	JoinURL      string // of another server; scheme and host
 	JoinToken    string // as it was given, with the authority's hash
-	TokenByFile  bool   // with token-file alone, which a restore does not read
 	External     string
 	EtcdArgs     []string
 	Loopback     string

@@ -141,7 +141,7 @@ func TestRolesOfAServerAreRefused(t *testing.T) {
 func TestAFurtherServerKeepsTheTokenAsItWasGiven(t *testing.T) {
 	full := "K10" + strings.Repeat("ab", 32) + "::server:secret"
 	s := newMachine(t).mustServer("--server=https://a:6443/", "--token="+full, "--cluster-init", "--etcd-arg=a=b")
-	equal(t, Datastore{ClusterInit: true, JoinURL: "https://a:6443", JoinToken: full, EtcdArgs: []string{"a=b"},
+	equal(t, Datastore{ClusterInit: true, TokenPassed: true, JoinURL: "https://a:6443", JoinToken: full, EtcdArgs: []string{"a=b"},
 		Snapshots: Snapshots{Schedule: "0 */12 * * *", Name: "etcd-snapshot", Retention: 5}}, s.Datastore)
 }
 

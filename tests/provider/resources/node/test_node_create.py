@@ -67,6 +67,20 @@ def test_a_node_is_created_when_its_boot_is_done_and_it_is_ready(
     assert machine.connections == 1
 
 
+def test_an_endpoint_whose_name_is_not_in_every_certificate_yet_is_one_of_this_cluster(
+    rpc: Rpc, machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    """Another endpoint of several servers leads to some whose certificates it changes next."""
+    inputs = node_inputs()
+    machine.will_report(report())
+    api.nodes[NAME] = node(NAME)
+    endpoint = api.endpoint.replace("127.0.0.1", "localhost")
+
+    identity, _ = rpc.create(NODE, {**inputs, "api": {**inputs["api"], "endpoint": endpoint}})
+
+    assert identity == NAME
+
+
 def test_a_machine_that_refuses_connections_at_first_is_waited_for(
     rpc: Rpc, machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
 ) -> None:

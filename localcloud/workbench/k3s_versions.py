@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 from localcloud.__main__ import FURTHER_K3S
+from localcloud.errors import LocalCloudError
 
-STANDIN = "v1.36.4+standin1"
 # Prints its version, and ends as soon as it is to run.
 BROKEN = """\
 #!/bin/sh
@@ -17,16 +18,22 @@ exit 1
 """
 
 
-def serve_standin(cloud: Path, standin: Path, version: str) -> str:
+def later(version: str, patches: int) -> str:
+    """The version so many patches later: `v1.36.5+standin1` of `v1.36.4+standin1`, one later."""
+    return re.sub(r"(?<=\.)\d+(?=\+)", lambda found: str(int(found[0]) + patches), version)
+
+
+def serve_standin(cloud: Path, standin: Path, own: str, version: str) -> str:
     """
     Serves the stand-in with another patch version in the place of its own; returns its SHA-256.
 
-    Everything else of it is the same. A version of another length would move what follows it.
+    Everything else of it is the same. Raises LocalCloudError for a version of another length, which
+    would move what follows it, and for a binary that does not contain its own.
     """
-    assert len(version) == len(STANDIN)
     content = standin.read_bytes()
-    assert STANDIN.encode() in content
-    return _serve(cloud, version, content.replace(STANDIN.encode(), version.encode()))
+    if len(version) != len(own) or own.encode() not in content:
+        raise LocalCloudError(f"{standin} is not a stand-in that {version} can replace {own} in")
+    return _serve(cloud, version, content.replace(own.encode(), version.encode()))
 
 
 def serve_broken(cloud: Path, version: str) -> str:
