@@ -67,8 +67,12 @@ IN_ONE_PROCESS = {
 }
 # What lines with a measurement begin with.
 MEASURED = "measured: "
-# Where tests wait for servers and deadlines, or start processes: a whole file would be a tail.
-ONE_BY_ONE = ("cloud_init", "provider", "localcloud", "repo/test_command_lines.py")
+# Where tests wait for servers and deadlines, start processes, or have a cluster built each: a whole
+# file would be a tail.
+ONE_BY_ONE = (
+    *("cloud_init", "provider", "localcloud"),
+    *("repo/test_command_lines.py", "repo/test_state_names.py"),
+)
 
 
 @pytest.fixture(autouse=True)
