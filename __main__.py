@@ -12,11 +12,20 @@ from cluster import (
     node_config,
     record,
     record_json,
+    restore,
     stack_config,
     user_data,
 )
 from cluster.errors import ClusterError
-from components import engine, last_update, lookups, project_files, release_files, rollout
+from components import (
+    engine,
+    last_update,
+    lookups,
+    project_files,
+    release_files,
+    rollout,
+    snapshots,
+)
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
 
 engine.require_version(Path("Pulumi.yaml"))
@@ -39,7 +48,9 @@ try:
     cluster = lookups.resolve(configured.spec)
     user_data.require_room(node_config.longest(cluster), program)
     outputs = last_update.read_outputs()
+    cluster = restore.since(cluster, outputs)
     consequences = comparison.compare(outputs, cluster)
+    restored = snapshots.credentials(cluster) if restore.is_due(cluster, outputs) else None
     files = release_files.provide(cluster) if cluster.k3s.from_bucket else {}
 except (ClusterError, lookups.LookupFailed) as error:
     raise pulumi.RunError(str(error)) from None
@@ -55,6 +66,7 @@ k3s = K3sCluster(
         k3s_files=files,
         registry_auth=configured.registry_auth,
         login_key=configured.login_key,
+        restored=restored,
         existing_machines=rollout.existing_machines(outputs),
         datastore_on_root_volume=not cluster.allow_data_loss
         and comparison.datastore_is_on_root_volume(outputs),

@@ -1,9 +1,9 @@
 """
 Snapshots of this server's datastore in the stack's bucket, in /opt/k3s-aws.
 
-User data has no room for it: the boot program receives it from the bucket and runs `backup.py
-install`, which starts a timer on every server. It runs `backup.py`: of several ready servers the
-first by name makes the snapshot.
+User data has no room for it: the boot program receives it from the bucket and calls `install`,
+which starts a timer on every server. It runs `backup.py`: of several ready servers the first by
+name makes the snapshot.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from boot import files
+from boot import files, systemd
 from boot.backups import PROGRAM
 from boot.download import require_free
 from boot.environment import Environment
 from boot.http_client import fetch
-from boot.machine import Machine, identify, read_node
+from boot.machine import Machine, identify
 from boot.report import Report
 from boot.waiting import BootError, Retry, Wait
 
 SCHEMA = 1
 # From the copy to the end of the upload.
 SECONDS = 1800
+UNITS = "etc/systemd/system"
 WORK = "var/lib/k3s-aws/backup"
 NAME = "k3s-aws-backup"
 SERVICE = """\
@@ -57,33 +58,33 @@ Persistent=true
 WantedBy=timers.target
 """
 SERVERS = "node-role.kubernetes.io/control-plane=true"
+FIXED = ("cluster-cidr", "service-cidr", "secrets-encryption")
 # What a new cluster needs to read the snapshot: k3s has encrypted with the token.
 AUTHORITY = ("server-ca.crt", "server-ca.key", "client-ca.crt", "client-ca.key")
 
 
-def install(environment: Environment) -> int:
+def install(machine: Machine) -> None:
     """
     Starts the timer by node.json; without backups there it and this program are removed.
 
-    Returns the status of the command that failed, or 0.
+    At a first boot systemd is neither reloaded nor waited for: it holds jobs of mounts back while
+    there are many (https://github.com/systemd/systemd/pull/23558), and 252 forgot them in a reload.
     """
-    wanted: Any = read_node(environment.root).backup
-    units, timer = environment.root / "etc/systemd/system", f"{NAME}.timer"
+    wanted, units, timer = machine.node.backup, machine.path(UNITS), f"{NAME}.timer"
     if wanted is None:
-        environment.run(["systemctl", "disable", "--now", timer])
-        for path in (units / timer, units / f"{NAME}.service", environment.root / PROGRAM):
+        machine.environment.run(["systemctl", "disable", "--now", timer])
+        for path in (units / timer, units / f"{NAME}.service", machine.path(PROGRAM)):
             path.unlink()
-        return 0
+        return
     content = TIMER.format(hours=wanted["everyHours"])
     if files.read(units / timer) == content:
-        return 0
+        return
     files.write(units / f"{NAME}.service", SERVICE, 0o644)
     files.write(units / timer, content, 0o644)
-    for words in (["daemon-reload"], ["enable", timer], ["restart", timer]):
-        code, _ = environment.run(["systemctl", *words])
-        if code != 0:
-            return code
-    return 0
+    systemd.systemctl(machine, "enable", "--no-reload", timer)
+    if systemd.unit_state(machine, timer)["NeedDaemonReload"] == "yes":
+        systemd.systemctl(machine, "daemon-reload")
+    systemd.systemctl(machine, "restart", "--no-block", timer)
 
 
 def back_up(machine: Machine) -> str | None:
@@ -176,12 +177,15 @@ def describe(machine: Machine, kind: str, taken: datetime, packed: Path) -> dict
         "schema": SCHEMA,
         "cluster": machine.node.name_prefix,
         "node": machine.node_name,
-        "takenAt": taken.isoformat().replace("+00:00", "Z"),
+        # As Kubernetes writes times: restore.py compares it with those of nodes.
+        "takenAt": f"{taken:%Y-%m-%dT%H:%M:%SZ}",
         "datastore": kind,
         "k3sVersion": machine.node.k3s["version"],
         "caHash": hashlib.sha256(authority.encode()).hexdigest(),
         "bytes": packed.stat().st_size,
         "sha256": files.sha256_of(packed).hexdigest(),
+        # What k3s fixes in a datastore when it creates it; null is its default.
+        "fixed": {key: machine.node.config.get(key) for key in FIXED},
     }
 
 
@@ -243,4 +247,4 @@ def main(environment: Environment) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(install(Environment()) if sys.argv[1:] else main(Environment()))
+    sys.exit(main(Environment()))

@@ -24,6 +24,8 @@ OF_ONE_ROLE: Mapping[Role, frozenset[str]] = {
             "etcd_snapshot.py",
             "manifests.py",
             "offline.py",
+            "programs.py",
+            "restoring.py",
             "rotation.py",
             "server.py",
             "snapshot.py",

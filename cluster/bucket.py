@@ -1,13 +1,13 @@
 """
 The stack's bucket: what machines fetch from it, by the hash of its content.
 
-There is one where k3s is to come from it, or where manifests are too big for user data.
+There is one where k3s is to come from it, where manifests are too big for user data, and where the
+data is restored from a snapshot.
 """
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping
 
 from cluster import releases
 from cluster.spec import Architecture, ClusterSpec, Manifest, Role
@@ -15,13 +15,17 @@ from cluster.spec import Architecture, ClusterSpec, Manifest, Role
 # The boot program of a server takes 14 KB of the 16 that user data may have, node.json 1.
 INLINE_BYTES = 640
 
-READABLE: Mapping[Role, tuple[str, ...]] = {"server": ("k3s", "manifests"), "agent": ("k3s",)}
-"""The folders a machine of each role may read."""
-
 
 def needed(cluster: ClusterSpec) -> bool:
     """Whether the stack has a bucket at all."""
-    return cluster.k3s.from_bucket or bool(stored_manifests(cluster))
+    return cluster.k3s.from_bucket or bool(stored_manifests(cluster) or cluster.restore_from)
+
+
+def readable(cluster: ClusterSpec, role: Role) -> tuple[str, ...]:
+    """The folders that a machine of the role may read."""
+    if role == "agent":
+        return ("k3s",)
+    return ("k3s", "manifests", *(("programs",) if cluster.restore_from else ()))
 
 
 def k3s_key(cluster: ClusterSpec, architecture: Architecture) -> str:

@@ -86,3 +86,4 @@ def _rejections_of_data(before: Record, after: Record, pairs: Sequence[Pair]) ->
     yield from rejections.check_data_volumes(pairs)
     yield from rejections.check_rotation(before, after, pairs)
     yield from rejections.check_shared(before, pairs)
+    yield from rejections.check_conversion(before, after, pairs)

@@ -103,5 +103,6 @@ def _read(top: Section, stack: str, read_file: manifests.ReadFile) -> ClusterSpe
         rotation=Rotation(**top["rotation"].arguments()),
         proxy=proxy.read(top["proxy"]),
         backup=Backup(**top["backup"].arguments()) if "backup" in top else None,
+        restore_from=top["restoreFrom"],
         parameter_key_arn=top["parameterKmsKeyArn"],
     )

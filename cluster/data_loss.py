@@ -14,8 +14,12 @@ from cluster.errors import Kind, Problem
 from cluster.node_changes import OF_THE_DATASTORE, Pair
 from cluster.record import Record, Value
 
+_RESTORE = "cluster.restoreFrom"
 # https://docs.k3s.io/cli/server#critical-configuration-values
-_THE_SAME_ON_ALL_SERVERS = (*OF_THE_DATASTORE, "cluster.k3s.flannelBackend")
+_THE_SAME_ON_ALL_SERVERS = (
+    *(key for key in OF_THE_DATASTORE if key != _RESTORE),
+    "cluster.k3s.flannelBackend",
+)
 
 WAY = (
     "take the change back; or back up what has to stay, set cluster.allowDataLoss to true for this "
@@ -23,6 +27,11 @@ WAY = (
 )
 _ALLOWED = "back up first what has to stay, and remove cluster.allowDataLoss afterwards"
 _ANOTHER_CLUSTER = "take the change back; or move what runs to a cluster in another stack"
+
+_NEW_CLUSTER = (
+    "destroy the cluster, whose snapshots stay with cluster.backup.keepAfterDestroy, and create it "
+    "from the snapshot; or do so in another stack beside it"
+)
 
 
 def losses(before: Record, after: Record, pairs: Sequence[Pair]) -> tuple[Problem, ...]:
@@ -47,6 +56,10 @@ def as_warning(loss: Problem) -> Problem:
 
 def _of_values(before: Record, after: Record, server: Pair) -> Iterator[Problem]:
     for key in filter(server.effects.__contains__, OF_THE_DATASTORE):
+        if key == _RESTORE:
+            what = "replaces the datastore by the one of the snapshot"
+            yield _loss(key, f"{what}: all that was written since would be lost")
+            continue
         what = f"{_difference(before, after, key)}, and is fixed in the datastore"
         yield _loss(key, f"{what}: all Kubernetes objects of the cluster would be lost")
 
@@ -84,6 +97,9 @@ def unjoinable(before: Record, after: Record, pairs: Sequence[Pair]) -> Iterator
     changed = {key for pair in pairs if pair.is_server for key in pair.effects}
     if before.servers.count == 1 or after.servers.count == 1:
         return
+    if _RESTORE in changed:
+        what = "cannot be set for several servers that run: each is replaced on its own"
+        yield Problem(_RESTORE, what, _NEW_CLUSTER, Kind.QUORUM)
     for key in filter(changed.__contains__, _THE_SAME_ON_ALL_SERVERS):
         what = f"{_difference(before, after, key)}, which several servers cannot"
         yield Problem(

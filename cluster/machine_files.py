@@ -15,6 +15,7 @@ REPORT: Final = "/var/lib/k3s-aws/report.json"
 BOOT_PROGRAM: Final = "/opt/k3s-aws/boot"
 """The folder of the package `boot`; it runs with the folder above as the current one."""
 BACKUP_PROGRAM: Final = "/opt/k3s-aws/backup.py"
+RESTORE_PROGRAM: Final = "/opt/k3s-aws/restore.py"
 BOOT_UNIT: Final = "/etc/systemd/system/k3s-aws-boot.service"
 BOOT_LOG: Final = "/var/log/cloud-init-output.log"
 PREPARED: Final = "/var/lib/k3s-aws/prepared"
@@ -71,6 +72,14 @@ class Backup(TypedDict):
     everyHours: int
 
 
+class Restore(TypedDict):
+    """The snapshot that the first server restores, and the program for it with its SHA-256."""
+
+    source: str
+    sha256: str
+    url: str
+
+
 class Join(TypedDict):
     """The servers that a machine joins: the first that is ready and has our authority."""
 
@@ -113,6 +122,8 @@ class OwnPart(TypedDict):
     dataVolume: NotRequired[str]
     """On servers: the id of the EBS volume with the datastore."""
     dataVolumeGib: NotRequired[int]
+    restore: NotRequired[Restore]
+    """On the first server of a cluster that is made from a snapshot."""
 
 
 class NodeConfig(TypedDict):

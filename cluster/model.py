@@ -100,6 +100,8 @@ class Cluster(ClusterSpec):
     region: str
     account_id: str
     partition: str
+    restored_from: str | None = None
+    """The snapshot that the data comes from; it stays where the key is removed (restore.py)."""
 
     @property
     def all_pools(self) -> tuple[NodePool, ...]:
@@ -124,13 +126,15 @@ class Cluster(ClusterSpec):
     def datastore_generation(self) -> str:
         """
         Changes exactly when the data has to be other data: with what is fixed in the datastore when
-        k3s creates it.
+        k3s creates it, and with the snapshot it is restored from.
         """
-        fixed = {
+        fixed: dict[str, Any] = {
             "clusterCidr": str(self.network.cluster_cidr),
             "serviceCidr": str(self.network.service_cidr),
             "secretsEncryption": self.k3s.secrets_encryption,
         }
+        if self.restored_from:
+            fixed["restoredFrom"] = self.restored_from
         return hashlib.sha256(json.dumps(fixed).encode()).hexdigest()[:12]
 
     def nodes_of(self, pool: NodePool) -> tuple[Node, ...]:
@@ -165,6 +169,8 @@ class Cluster(ClusterSpec):
             needs_a_new_machine["flannelBackend"] = self.k3s.flannel_backend
         if pool.role == "server" and not self.k3s.secrets_encryption:
             needs_a_new_machine["secretsEncryption"] = False
+        if self.restored_from:
+            needs_a_new_machine["restoredFrom"] = self.restored_from
         if pool.spot:
             # A spot instance cannot be stopped, so it cannot become another type either.
             needs_a_new_machine["instanceType"] = pool.instance_type

@@ -22,6 +22,7 @@ OF_THE_DATASTORE = (
     "cluster.network.clusterCidr",
     "cluster.network.serviceCidr",
     "cluster.k3s.secretsEncryption",
+    "cluster.restoreFrom",
 )
 """The keys whose values are fixed in the datastore when it is created."""
 

@@ -19,6 +19,7 @@ from cluster import (
     network,
     parameters,
     proxy,
+    restore,
 )
 from cluster.machine_files import Manifest, NodeConfig, OwnPart, PoolPart
 from cluster.model import Cluster, Node
@@ -56,7 +57,7 @@ def build(
     return {
         "schema": machine_files.NODE_SCHEMA,
         "pool": _pool(cluster, node, context),
-        "own": _own(cluster, node, addresses, data_volume),
+        "own": _own(cluster, node, addresses, data_volume, context.bucket),
     }
 
 
@@ -72,7 +73,9 @@ def longest(cluster: Cluster) -> Iterator[tuple[Role, str]]:
         registry_auth=True,
     )
     for pool in cluster.all_pools:
-        for node in cluster.nodes_of(pool)[-1:]:
+        nodes = cluster.nodes_of(pool)
+        # The first server alone creates the cluster, or restores it.
+        for node in nodes[:1] if pool.role == "server" else nodes[-1:]:
             own = Addresses(private_ip=address, public_ip=address)
             volume = "vol-0123456789abcdef0" if node.role == "server" else None
             config = build(cluster, node, own, context, volume)
@@ -118,7 +121,13 @@ def _pool(cluster: Cluster, node: Node, context: NodeContext) -> PoolPart:
     return content
 
 
-def _own(cluster: Cluster, node: Node, addresses: Addresses, data_volume: str | None) -> OwnPart:
+def _own(
+    cluster: Cluster,
+    node: Node,
+    addresses: Addresses,
+    data_volume: str | None,
+    bucket: str | None,
+) -> OwnPart:
     content: OwnPart = {
         "privateIp": addresses.private_ip,
         "hostKeyParameter": parameters.host_key(cluster, node.role, addresses.private_ip),
@@ -128,6 +137,8 @@ def _own(cluster: Cluster, node: Node, addresses: Addresses, data_volume: str | 
     if data_volume and node.pool.data_volume_gib:
         content["dataVolume"] = data_volume
         content["dataVolumeGib"] = node.pool.data_volume_gib
+    if node.role == "server" and node.index == 0 and (found := restore.configured(cluster, bucket)):
+        content["restore"] = found
     if addresses.public_ip:
         content["publicIp"] = addresses.public_ip
     return content

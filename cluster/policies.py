@@ -88,7 +88,12 @@ def write(objects: Sequence[str], key_arn: str | None) -> list[dict[str, Any]]:
     if key_arn:
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
         statements.append(
-            {"Effect": "Allow", "Action": ["kms:GenerateDataKey"], "Resource": [key_arn]}
+            {
+                "Effect": "Allow",
+                # The bucket encrypts the programs that servers read with it, too.
+                "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+                "Resource": [key_arn],
+            }
         )
     return statements
 

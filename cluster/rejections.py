@@ -110,6 +110,22 @@ def check_shared(before: Record, pairs: Sequence[Pair]) -> Iterator[Problem]:
         )
 
 
+def check_conversion(before: Record, after: Record, pairs: Sequence[Pair]) -> Iterator[Problem]:
+    """
+    k3s that is new on a machine converts SQLite to etcd without comparing the token and the keys
+    that are in it: the tokens of service accounts would be worth nothing.
+    """
+    replaced = [pair.change.name for pair in pairs if pair.is_server and pair.is_replaced]
+    if before.servers.count == 1 < after.servers.count and replaced:
+        yield Problem(
+            "cluster.servers.count",
+            f'must not change together with what replaces "{replaced[0]}", which converts the '
+            "datastore",
+            "change the number in one update, and replace in the next",
+            Kind.CONFLICT,
+        )
+
+
 def check_numbers(before: Record, after: Record, pairs: Sequence[Pair]) -> Iterator[Problem]:
     """Numbers that ask for something once more: a lower one asks too, and brings nothing back."""
     for name in _ROTATED:

@@ -239,6 +239,8 @@ class ClusterSpec:
     rotation: Rotation = Rotation()
     proxy: Proxy | None = None
     backup: Backup | None = None
+    restore_from: str | None = None
+    """The S3 URL of a snapshot, without the endings of its objects."""
     parameter_key_arn: str | None = None
     """The KMS key of the parameters, where it is not the account's own."""
     warnings: tuple[Problem, ...] = ()

@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from cluster import network, parameters
+from cluster import network, parameters, restore
 from cluster.model import Cluster
 from cluster.spec import Role
 from components import plugin
@@ -22,11 +22,15 @@ AUTHORITY_EXPIRY_DAYS = 3650
 
 @dataclass(frozen=True, kw_only=True)
 class CredentialsArgs:
-    """The cluster they are for; secret: the registries' passwords and the operator's login key."""
+    """
+    The cluster they are for; secret: the registries' passwords, the operator's login key, and the
+    credentials of the snapshot where the data is restored in this update.
+    """
 
     cluster: Cluster
     registry_auth: Mapping[str, Any]
     login_key: str | None
+    restored: restore.Credentials | None
     parameters: SecretParameters
 
 
@@ -51,11 +55,7 @@ class Credentials(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self._name, self._args = name, args
         self.login_key = self._make_login_key()
-        self.authority = plugin.CertificateAuthority(
-            name,
-            {"name": args.cluster.name, "expiryDays": AUTHORITY_EXPIRY_DAYS},
-            self._child,
-        )
+        self.authority = self._make_authority()
         self._parameters = args.parameters.of(self.authority)
         self.secrets = self._secrets()
         self.parameters = {role: self._give(role) for role in network.ROLES}
@@ -71,16 +71,29 @@ class Credentials(pulumi.ComponentResource):
             inputs["privateKey"] = pulumi.Output.secret(own)
         return plugin.SshKey(f"{self._name}-login-key", inputs, self._child)
 
-    def _token(self, role: Role, user_name: str) -> plugin.Token:
+    def _make_authority(self) -> plugin.CertificateAuthority:
+        inputs: plugin.CertificateAuthorityInputs = {
+            "name": self._args.cluster.name,
+            "expiryDays": AUTHORITY_EXPIRY_DAYS,
+        }
+        if restored := self._args.restored:
+            inputs["given"] = pulumi.Output.secret(json.dumps(dict(restored.authority)))
+        return plugin.CertificateAuthority(self._name, inputs, self._child)
+
+    def _token(self, role: Role, user_name: str, given: str | None) -> plugin.Token:
         inputs: plugin.TokenInputs = {
             "caHash": self.authority.caHash,
             "userName": user_name,
             "generation": str(self._args.cluster.rotation.join_tokens),
         }
+        if given:
+            inputs["given"] = pulumi.Output.secret(given)
         return plugin.Token(f"{self._name}-{role}", inputs, self._child)
 
     def _secrets(self) -> dict[Role, dict[str, pulumi.Input[str]]]:
-        server, agent = self._token("server", "server"), self._token("agent", "node")
+        restored = self._args.restored
+        server = self._token("server", "server", restored.server_password if restored else None)
+        agent = self._token("agent", "node", restored.agent_password if restored else None)
         shared: dict[str, pulumi.Input[str]] = {"authorizedKeys": self.login_key.publicKey}
         if self._args.registry_auth:
             auth = json.dumps(dict(self._args.registry_auth))

@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from cluster import backup, bucket, network, node_config, parameters
+from cluster import backup, bucket, network, node_config, parameters, restore
 from cluster.machine_files import NodeConfig
 from cluster.model import Cluster, Node
 from cluster.model import NodePool as PoolPlan
@@ -52,6 +52,8 @@ class K3sClusterArgs:
     """Passwords of image registries; secret."""
     login_key: str | None = None
     """The operator's own SSH key to log in with; secret."""
+    restored: restore.Credentials | None = None
+    """Those of the snapshot, in the update that restores it; secret."""
     existing_machines: pulumi.Output[dict[str, int]]
     """How many machines of each pool exist already (components/rollout.py)."""
     datastore_on_root_volume: bool = False
@@ -102,6 +104,7 @@ class K3sCluster(pulumi.ComponentResource):
                 cluster=cluster,
                 registry_auth=args.registry_auth,
                 login_key=args.login_key,
+                restored=args.restored,
                 parameters=self._parameters,
             ),
             self._child,
@@ -172,6 +175,8 @@ class K3sCluster(pulumi.ComponentResource):
         objects: dict[str, str | pulumi.FileAsset] = {
             bucket.manifest_key(each): each.content for each in bucket.stored_manifests(cluster)
         }
+        if cluster.restore_from:
+            objects[restore.program_key()] = restore.program()
         for architecture, path in self._args.k3s_files.items():
             objects[bucket.k3s_key(cluster, architecture)] = pulumi.FileAsset(str(path))
         args = BucketArgs(objects=objects, tags=self._tags, object_tags=cluster.short_tags)

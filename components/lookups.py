@@ -69,7 +69,7 @@ def look_up(spec: ClusterSpec) -> AwsFacts:
 
 
 def _image_id(parameter: str) -> str:
-    found = _optional(
+    found = optional(
         f"the image {parameter}",
         ("ParameterNotFound", "not found", "couldn't find resource"),
         lambda: aws.ssm.get_parameter(name=parameter),
@@ -119,7 +119,7 @@ def _image(ami: str) -> aws.ec2.GetAmiResult | None:
     EC2 hides deprecated images of others from whoever does not ask for them, and starts machines
     from them all the same.
     """
-    return _optional(
+    return optional(
         f"the image {ami}",
         ("returned no results", "InvalidAMIID"),
         lambda: aws.ec2.get_ami(
@@ -129,7 +129,7 @@ def _image(ami: str) -> aws.ec2.GetAmiResult | None:
 
 
 def _subnet(id_: str) -> ExistingSubnet | None:
-    found = _optional(
+    found = optional(
         f"the subnet {id_}",
         ("InvalidSubnetID", "no matching EC2 Subnet"),
         lambda: aws.ec2.get_subnet(id=id_),
@@ -176,7 +176,7 @@ def _offered(types: Sequence[str]) -> dict[str, set[str]]:
 
 
 def _instance_type(name: str) -> InstanceType | None:
-    found = _optional(
+    found = optional(
         f"the instance type {name}",
         ("InvalidInstanceType",),
         lambda: aws.ec2.get_instance_type(instance_type=name),
@@ -203,7 +203,7 @@ def caller(url: str) -> str:
         ) from None
 
 
-def _optional(what: str, missing: tuple[str, ...], call: Callable[[], T]) -> T | None:
+def optional(what: str, missing: tuple[str, ...], call: Callable[[], T]) -> T | None:
     """The result; None when the error has one of the words for a thing that does not exist."""
     try:
         return _lookup(what, call)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pulumi
 
-from cluster import backup, bucket, network, parameters, policies
+from cluster import backup, bucket, network, parameters, policies, restore
 from cluster.model import Cluster, Node
 from cluster.spec import Role
 from components import plugin
@@ -90,10 +90,13 @@ class MachineRoles:
         )
 
     def _readable_objects(self, role: Role) -> list[pulumi.Input[str]]:
+        cluster = self._cluster
         found: list[pulumi.Input[str]] = []
         if self._files:
-            folders = bucket.READABLE[role]
+            folders = bucket.readable(cluster, role)
             found += [pulumi.Output.concat(self._files.arn, f"/{each}/*") for each in folders]
+        if role == "server":
+            found += restore.readable(cluster)
         if self._backups and role == "server":
             found.append(pulumi.Output.concat(self._backups.arn, f"/{backup.PROGRAMS}/*"))
         return found

@@ -62,17 +62,20 @@ class CertificateAuthorityInputs(TypedDict):
 
     name: pulumi.Input[str]
     expiryDays: pulumi.Input[int]
+    given: NotRequired[pulumi.Input[str]]
 
 
 class CertificateAuthority(PluginResource[CertificateAuthorityInputs]):
     """
     The server and client CA of a cluster, and the administrator's certificate. Every change creates
-    another authority, and so another cluster.
+    another authority, and so another cluster. A given authority is that of a cluster that is
+    restored.
     """
 
     pulumi_type = "k3s:index:CertificateAuthority"
     name: pulumi.Output[str]
     expiryDays: pulumi.Output[int]
+    given: pulumi.Output[str]
     serverCaCertificate: pulumi.Output[str]
     serverCaKey: pulumi.Output[str]
     clientCaCertificate: pulumi.Output[str]
@@ -88,6 +91,7 @@ class TokenInputs(TypedDict):
     caHash: pulumi.Input[str]
     userName: pulumi.Input[str]
     generation: pulumi.Input[str]
+    given: NotRequired[pulumi.Input[str]]
 
 
 class Token(PluginResource[TokenInputs]):
@@ -100,6 +104,7 @@ class Token(PluginResource[TokenInputs]):
     caHash: pulumi.Output[str]
     userName: pulumi.Output[str]
     generation: pulumi.Output[str]
+    given: pulumi.Output[str]
     password: pulumi.Output[str]
     token: pulumi.Output[str]
 

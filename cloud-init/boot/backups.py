@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from boot import files
-from boot.download import Download
+from boot import programs
 from boot.machine import Machine
-from boot.waiting import BootError
 
 PROGRAM = "opt/k3s-aws/backup.py"
 
@@ -18,12 +16,6 @@ def are_configured(machine: Machine) -> bool:
 def install(machine: Machine) -> None:
     """Receives the program, which starts its timer, or removes it and itself."""
     wanted, program = machine.node.backup, machine.path(PROGRAM)
-    if wanted and not (
-        program.exists() and files.sha256_of(program).hexdigest() == wanted["sha256"]
-    ):
-        part = program.with_name(".backup.part")
-        Download(machine, wanted["sha256"], part).from_first([wanted["source"]], "backup.py")
-        part.replace(program)
-    code, _ = machine.environment.run(["python3", str(program), "install"])
-    if code != 0:
-        raise BootError(f"{PROGRAM} install ended with {code}")
+    if wanted:
+        programs.receive(machine, wanted, program)
+    programs.run(machine, program, "install")

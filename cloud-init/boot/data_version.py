@@ -9,6 +9,8 @@ from boot import datastore, files, k3s
 from boot.machine import Machine
 from boot.waiting import BootError
 
+FILE = "k3s-version"
+
 
 def require(machine: Machine) -> None:
     """
@@ -43,7 +45,7 @@ def record(machine: Machine) -> None:
 
 
 def _record(machine: Machine) -> Path:
-    return machine.server_data / "db/k3s-version"
+    return machine.server_data / "db" / FILE
 
 
 def _numbers(version: str) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from boot import files, readiness
+from boot import files, readiness, restoring
 from boot.machine import Machine
 from boot.waiting import BootError
 
@@ -20,6 +20,10 @@ def exists(machine: Machine) -> bool:
 
 def has_data(folder: Path) -> bool:
     return any((folder / path).exists() for path in ("state.db", "etcd/member"))
+
+
+def _has_etcd(machine: Machine) -> bool:
+    return (machine.server_data / "db/etcd/member").exists()
 
 
 def previous(machine: Machine) -> Path:
@@ -46,6 +50,8 @@ def require(machine: Machine) -> None:
     """
     _remove_data_of_removed_member(machine)
     if exists(machine):
+        if machine.node.server_urls and not machine.k3s_has_run and not _has_etcd(machine):
+            raise BootError("only k3s that ran with SQLite may convert it: set servers.count to 1")
         return
     node, holder = machine.node, ""
     if node.may_create_cluster:
@@ -54,6 +60,7 @@ def require(machine: Machine) -> None:
         created = holder and (not replaced or holder in (machine.instance_id, node.data_volume))
         # The record comes a moment after the cluster.
         if not created and not readiness.is_any_ready(machine):
+            restoring.begin(machine)
             return
     if node.server_urls:
         readiness.wait_for_server(machine)

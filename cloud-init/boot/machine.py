@@ -41,6 +41,7 @@ class Node:
     datastore_parameter: str
     may_create_cluster: bool
     backup: Mapping[str, Any] | None
+    restore: Mapping[str, Any] | None
     data_volume: str
     data_volume_gib: int
     private_ip: str
@@ -75,6 +76,7 @@ def parse_node(content: Mapping[str, Any]) -> Node:
         datastore_parameter=pool["datastoreParameter"] if pool["role"] == "server" else "",
         may_create_cluster=own.get("mayCreateCluster", False),
         backup=pool.get("backup"),
+        restore=own.get("restore"),
         data_volume=own.get("dataVolume", ""),
         data_volume_gib=own.get("dataVolumeGib", 0),
         private_ip=own["privateIp"],

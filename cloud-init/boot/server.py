@@ -11,6 +11,7 @@ from boot import (
     files,
     manifests,
     readiness,
+    restoring,
     secrets,
     snapshot,
     start,
@@ -45,6 +46,8 @@ def start_k3s(machine: Machine) -> None:
     if rotation:
         rotation.prepare(machine, datastore_exists)
     tokens.write(machine)
+    if restoring.is_under_way(machine):
+        restoring.run(machine, "reset")
     start.restart(machine)
     # How often it ended until it had joined counts no longer.
     machine.environment.run(["systemctl", "reset-failed", machine.k3s_unit])
@@ -56,6 +59,8 @@ def start_k3s(machine: Machine) -> None:
 
 def finish(machine: Machine) -> None:
     """What follows when the node is Ready."""
+    if restoring.is_under_way(machine):
+        restoring.run(machine, "remove_nodes")
     manifests.install(machine)
     data_version.record(machine)
     if datastore.has_previous(machine):

@@ -6,7 +6,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from localcloud.aws_api import load_balancing, parameter_store, quotas, volumes
+from localcloud.aws_api import (
+    load_balancing,
+    object_checksums,
+    parameter_store,
+    quotas,
+    volumes,
+)
 
 
 def install() -> None:
@@ -19,6 +25,7 @@ def install() -> None:
     quotas.install()
     load_balancing.install()
     volumes.install()
+    object_checksums.install()
 
     SecurityGroupRule.description = property(_description)
     HostedZoneIdentifier.generate = _zone_id(HostedZoneIdentifier.generate)

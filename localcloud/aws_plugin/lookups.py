@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from localcloud.aws_plugin.object_lookups import get_object
 from localcloud.aws_plugin.resources.kind import names, selected
 from localcloud.aws_plugin.session import NoSuchThingError, Session
 from localcloud.aws_plugin.values import Values
@@ -243,6 +244,7 @@ REGIONAL: Mapping[str, Lookup] = {
     "aws:ec2/getVpcs:getVpcs": get_vpcs,
     "aws:servicequotas/getServiceQuota:getServiceQuota": get_service_quota,
     "aws:ec2/getVpc:getVpc": get_vpc,
+    "aws:s3/getObject:getObject": get_object,
     "aws:index/getAvailabilityZones:getAvailabilityZones": get_availability_zones,
     "aws:index/getRegion:getRegion": get_region,
 }

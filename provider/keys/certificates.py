@@ -41,6 +41,20 @@ def make_authority(common_name: str, validity: Validity) -> Pair:
     return Pair(certificate=builder.sign(key, hashes.SHA256()), key=key)
 
 
+def load_authority(certificate_pem: str, key_pem: str) -> Pair:
+    """
+    A CA and its key as `Pair` renders them. Raises ValueError where a text is neither, or the key
+    is another one's.
+    """
+    certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
+    key = serialization.load_pem_private_key(key_pem.encode(), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError("the key is not one of an elliptic curve")
+    if certificate.public_key() != key.public_key():
+        raise ValueError("the key is the one of another certificate")
+    return Pair(certificate=certificate, key=key)
+
+
 def make_client(
     authority: Pair, *, common_name: str, organization: str, validity: Validity
 ) -> Pair:

@@ -10,6 +10,8 @@ from provider.protocol.resource import Created, Resource
 
 # The length that k3s itself generates.
 _PASSWORD_BYTES: Final = 16
+# A change of these is another password.
+_PASSWORD: Final = frozenset({"generation", "given"})
 
 
 class Token(Resource):
@@ -36,6 +38,15 @@ class Token(Resource):
         "generation": Property(
             "string", "A change generates another password.", fix='any text, such as "1"'
         ),
+        "given": Property(
+            "string",
+            "The password of a cluster that is restored, instead of a generated one. It may be "
+            "left out later.",
+            secret=True,
+            optional=True,
+            fix="use the credentials beside the snapshot",
+            test=matches("[0-9a-f]{32}$", "is not a password of this program"),
+        ),
     }
     outputs: ClassVar[Fields] = {
         "password": Property("string", "The token's password.", secret=True),
@@ -47,16 +58,23 @@ class Token(Resource):
         identity = operation.environment.random_hex(4)
         return Created(id=f"{inputs['userName']}-{identity}", computed=_generate(operation, inputs))
 
+    def compared_inputs(self, previous: Values, inputs: Values, state: Values) -> Values:
+        given = inputs.get("given")
+        # It is the password that is there, or was where it is left out.
+        if given in (None, state.get("password")):
+            return {**previous, "given": given}
+        return previous
+
     def recomputed_outputs(self, changed: Names) -> Names:
-        return tuple(self.outputs) if "generation" in changed else ()
+        return () if _PASSWORD.isdisjoint(changed) else tuple(self.outputs)
 
     def update(self, operation: Operation, inputs: Values, state: Values, changed: Names) -> Values:
-        if "generation" in changed:
+        if not _PASSWORD.isdisjoint(changed):
             return _generate(operation, inputs)
         return super().update(operation, inputs, state, changed)
 
 
 def _generate(operation: Operation, inputs: Values) -> dict[str, str]:
-    password = operation.environment.random_hex(_PASSWORD_BYTES)
+    password = inputs.get("given") or operation.environment.random_hex(_PASSWORD_BYTES)
     token = f"K10{inputs['caHash']}::{inputs['userName']}:{password}"
     return {"password": password, "token": token}

@@ -298,9 +298,10 @@ class SimulatedMachine:
     def configure(self, role: str, **changes: Any) -> None:
         """
         Writes node.json as `cluster/` would; `changes` are of its top or of its pool part, and
-        `mayCreateCluster`.
+        `mayCreateCluster` and `restore`.
         """
         may_create = changes.pop("mayCreateCluster", role == "server")
+        restore = {"restore": changes.pop("restore")} if "restore" in changes else {}
         parameters = {"authorizedKeys": "/demo/authorized-keys", "token": f"/demo/{role}-token"}
         if role == "server":
             parameters["agentToken"] = "/demo/server-agent-token"
@@ -329,6 +330,7 @@ class SimulatedMachine:
                 "privateIp": "10.64.0.10",
                 "hostKeyParameter": "/demo/host-key",
                 "mayCreateCluster": may_create,
+                **restore,
             },
         }
         path = self.root / "etc/k3s-aws/node.json"

@@ -89,6 +89,7 @@ def test_a_snapshot_of_a_datastore_in_use_is_complete(
         "caHash": hashlib.sha256(server.authority.certificate.encode()).hexdigest(),
         "bytes": len(packed),
         "sha256": hashlib.sha256(packed).hexdigest(),
+        "fixed": {"cluster-cidr": None, "service-cidr": None, "secrets-encryption": None},
     }
     assert result(server)["url"] == f"s3:/{NAME}"
 

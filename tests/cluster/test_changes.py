@@ -113,6 +113,7 @@ OTHER: Mapping[str, Any] = {
     "cluster.backup.keepDays": 30,
     "cluster.backup.keepAfterDestroy": True,
     "cluster.backup.kmsKeyArn": f"arn:aws:kms:eu-central-1:123456789012:key/mrk-{'0a' * 16}",
+    "cluster.restoreFrom": "s3://the-bucket/snapshots/other/20261124T030000Z-other-servers-1",
     "cluster.manifests[].name": "other",
     "cluster.manifests[].content": FILES["b.yaml"],
     "cluster.manifests[].file": "b.yaml",

@@ -19,7 +19,7 @@ from google.protobuf import json_format
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.proto import source_pb2
 
-from cluster import config
+from cluster import config, restore
 from cluster.model import Cluster
 from cluster.spec import Architecture
 from components import lookups
@@ -276,6 +276,7 @@ def build_cluster(
     registry_auth: Mapping[str, Any] | None = None,
     login_key: str | None = None,
     existing: Mapping[str, int] | None = None,
+    restored: restore.Credentials | None = None,
 ) -> Built:
     """Everything the program makes of a resolved cluster; `resolve` may ask the mocked AWS."""
     engine = Engine()
@@ -294,6 +295,7 @@ def build_cluster(
                 k3s_files=k3s_files or {},
                 registry_auth=registry_auth or {},
                 login_key=login_key,
+                restored=restored,
                 existing_machines=pulumi.Output.from_input(dict(existing or {})),
             ),
         )

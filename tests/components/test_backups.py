@@ -49,6 +49,7 @@ def test_servers_may_write_snapshots_and_neither_read_nor_delete_them(built: Bui
     assert allowed == {
         "s3:GetObject": [f"{arn}/programs/*"],
         "s3:PutObject": [f"{arn}/snapshots/demo/*"],
+        "kms:Decrypt": [KEY],
         "kms:GenerateDataKey": [KEY],
     }
 

@@ -282,7 +282,9 @@ def test_the_policies_of_a_role_have_room_for_its_machines(role: Role, machines:
     shared = [arn(each) for each in parameters.readable_by(cluster, role, registries=True)]
     addresses = [f"100.100.100.{100 + index}" for index in range(machines)]
     own = {each: arn(parameters.host_key(cluster, role, each)) for each in addresses}
-    objects = [f"arn:aws-us-gov:s3:::{'b' * 63}/{each}/*" for each in bucket.READABLE[role]]
+    objects = [
+        f"arn:aws-us-gov:s3:::{'b' * 63}/{each}/*" for each in bucket.readable(cluster, role)
+    ]
     key = f"arn:aws-us-gov:kms:ap-southeast-1:{'1' * 12}:key/mrk-{'0' * 32}"
     ids = [f"i-{index:017x}" for index in range(machines)]
     policy_documents = [

@@ -77,7 +77,7 @@ def render(example: str) -> dict[str, str]:
             if node.role == role
             if (address := _addresses(cluster, position).private_ip)
         }
-        folders = bucket.READABLE[role] if bucket.needed(cluster) else ()
+        folders = bucket.readable(cluster, role) if bucket.needed(cluster) else ()
         objects = [f"arn:aws:s3:::{BUCKET}/{folder}/*" for folder in folders]
         files[f"policy-{role}.json"] = _json(
             policies.read(shared, own, objects, cluster.parameter_key_arn)

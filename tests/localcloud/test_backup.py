@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
 import os
@@ -20,6 +19,7 @@ import yaml
 from tests.localcloud import api_client
 from tests.localcloud.running_cluster import Machine, machines_of, until
 from tests.localcloud.stacks import CLUSTER, ROOT, Stack, local_cloud
+from tests.localcloud.test_servers import ready_nodes
 
 pytestmark = pytest.mark.localcloud
 
@@ -42,12 +42,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
 
 
-def test_snapshots_are_complete_private_and_can_be_put_back(stack: Stack, tmp_path: Path) -> None:
+def test_snapshots_are_complete_private_and_can_be_restored(stack: Stack, tmp_path: Path) -> None:
     _a_snapshot_has_what_was_acknowledged_before_it(stack, tmp_path)
     _the_timer_waits_for_its_next_hour(stack)
     _a_server_may_neither_read_nor_delete_a_snapshot(stack)
-    _the_documented_way_puts_a_snapshot_back(stack)
+    _the_running_cluster_becomes_the_one_of_the_snapshot(stack)
+    url = snapshots(stack)[-1]["url"]
     _the_bucket_stays_when_the_stack_goes(stack)
+    _a_new_cluster_is_made_from_it_which_grows_and_is_restored(stack, url)
 
 
 def snapshots(stack: Stack) -> list[dict[str, Any]]:
@@ -125,24 +127,57 @@ print(fetch(*machine.aws.locate("s3://{bucket}/{key}", {{}}, "{method}"), method
     return int(server.run("python3", "-", stdin=script))
 
 
-def _the_documented_way_puts_a_snapshot_back(stack: Stack) -> None:
-    (server,) = machines_of(stack)
+def _the_running_cluster_becomes_the_one_of_the_snapshot(stack: Stack) -> None:
+    (before,) = machines_of(stack)
+    kubeconfig = stack.kubeconfig("adminKubeconfig")
     (listed,) = snapshots(stack)
-    bucket, _, key = listed["url"].removeprefix("s3://").partition("/")
-    packed = stack.client("s3").get_object(Bucket=bucket, Key=f"{key}.gz")["Body"].read()
     stack.kubectl("create", "configmap", "after")
-    put_back = f"""
-systemctl stop k3s
-cd {DB}
-rm -f state.db-wal state.db-shm
-base64 -d | gunzip > state.db
-systemctl start k3s
-"""
-    server.run("sh", "-euc", put_back, stdin=base64.b64encode(packed).decode())
-    until(lambda: "before" in configmaps(stack), "the snapshot is not there")
-    assert "after" not in configmaps(stack)
-    # The authority and the tokens are the same: nothing has to be changed for it.
+    stack.configure(restoreFrom=listed["url"])
+    refused = stack.pulumi("preview", fails=True)
+    assert "all that was written since would be lost" in refused
+    stack.configure(allowDataLoss=True)
+    stack.pulumi(*UP)
+    (after,) = machines_of(stack)
+    assert before.instance_id != after.instance_id
+    assert_restored(stack)
+    # The authority is the same, and so is everything that it has signed.
+    assert stack.kubectl_as(kubeconfig, "get", "nodes").returncode == 0
     stack.pulumi("preview", "--expect-no-changes")
+    # The snapshot may be gone when the key is.
+    stack.configure(restoreFrom=None, allowDataLoss=None)
+    stack.pulumi(*UP)
+    assert machines_of(stack)[0].instance_id == after.instance_id
+    assert_restored(stack)
+
+
+def _a_new_cluster_is_made_from_it_which_grows_and_is_restored(stack: Stack, url: str) -> None:
+    """From a snapshot of SQLite, which becomes etcd, and then from one of etcd."""
+    servers = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]["servers"]
+    stack.configure(servers={**servers, "count": 3}, restoreFrom=url)
+    refused = stack.pulumi("preview", fails=True)
+    assert "must be 1, since the snapshot is one of SQLite" in refused
+    stack.configure(servers=servers)
+    stack.pulumi(*UP)
+    assert_restored(stack)
+    stack.configure(servers={**servers, "count": 3})
+    stack.pulumi(*UP)
+    first = min(machines_of(stack), key=lambda each: each.name)
+    first.run("systemctl", "start", SERVICE)
+    (listed,) = snapshots(stack)
+    assert (listed["datastore"], listed["problem"]) == ("etcd", "")
+    stack.pulumi("destroy", "--yes")
+    stack.configure(restoreFrom=listed["url"])
+    stack.pulumi(*UP)
+    assert_restored(stack)
+    stack.pulumi("destroy", "--yes")
+
+
+def assert_restored(stack: Stack) -> None:
+    """The objects of the snapshot, and the nodes of this cluster and no others, all Ready."""
+    assert "/before" in configmaps(stack)
+    assert "/after" not in configmaps(stack)
+    expected = {each["name"] for each in stack.nodes()}
+    until(lambda: ready_nodes(stack) == (expected, expected), "other nodes than instances")
 
 
 def configmaps(stack: Stack) -> str:

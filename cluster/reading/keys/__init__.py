@@ -6,7 +6,7 @@ from cluster.effect import Effect
 from cluster.reading import checks, tags
 from cluster.reading.declarations import Boolean, Integer, Key, Object, String, StringMap
 from cluster.reading.keys import kms
-from cluster.reading.keys.backup import BACKUP
+from cluster.reading.keys.backup import BACKUP, RESTORE_FROM
 from cluster.reading.keys.endpoint import ENDPOINT
 from cluster.reading.keys.identities import IDENTITIES
 from cluster.reading.keys.k3s import K3S
@@ -72,6 +72,7 @@ _KEYS: dict[str, Key] = {
     "charts": CHARTS,
     "identities": IDENTITIES,
     "backup": BACKUP,
+    "restoreFrom": RESTORE_FROM,
     "adminKubeconfig": Boolean(
         "the administrator's kubeconfig as output `adminKubeconfig`", Effect.NONE, default=False
     ),

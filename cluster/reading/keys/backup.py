@@ -1,9 +1,9 @@
-"""The keys of `backup`."""
+"""The keys of `backup`, and the one of what is restored."""
 
 from __future__ import annotations
 
 from cluster.effect import Effect
-from cluster.reading.declarations import Boolean, Integer, Object
+from cluster.reading.declarations import Boolean, Integer, Object, String
 from cluster.reading.faults import Fault, quoted
 from cluster.reading.keys import kms
 
@@ -17,6 +17,17 @@ def _divides_a_day(hours: int) -> Fault | None:
     what = f"{quoted(hours)} is not a number of hours that divides a day"
     return Fault(what, f"use one of {', '.join(map(str, _HOURS))}")
 
+
+RESTORE_FROM = String(
+    "the snapshot that the cluster is made from; removing the key changes nothing",
+    Effect.REPLACE,
+    default_text="an empty datastore",
+    example="s3://the-bucket/snapshots/demo/20261124T030000Z-demo-servers-9abcdef0",
+    noun="URL of a snapshot",
+    hint="write it without .gz or .json, such as {}",
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+    pattern=r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.-]+)+(?<!\.gz)(?<!\.json)",
+)
 
 BACKUP = Object(
     "snapshots of the datastore in a bucket of the stack; `{}` takes the defaults",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 from datetime import timedelta
+from typing import Any
 
 import paramiko
 import pytest
@@ -128,6 +130,64 @@ def test_another_generation_of_a_token_is_another_password_under_the_same_author
     assert list(diff.replaces) == []
     assert outputs["password"] != unwrap_secrets(known["password"])
     assert outputs["token"] == f"K10{CA_HASH}::node:{outputs['password']}"
+
+
+def test_a_token_of_a_restored_cluster_has_the_given_password(rpc: Rpc) -> None:
+    inputs = {"caHash": CA_HASH, "userName": "server", "generation": "1", "given": "0a" * 16}
+    _, known = rpc.create(TOKEN, inputs)
+    assert unwrap_secrets(known["token"]) == f"K10{CA_HASH}::server:{'0a' * 16}"
+    assert isinstance(known["given"], Secret)
+    without = {key: value for key, value in inputs.items() if key != "given"}
+    assert not rpc.diff(TOKEN, inputs, without, known=known).diffs
+    other = {**without, "given": "0b" * 16}
+    assert list(rpc.diff(TOKEN, without, other, known=known).diffs) == ["given"]
+    assert unwrap_secrets(rpc.update(TOKEN, known, without, other)["password"]) == "0b" * 16
+    assert "given" in rpc.check(TOKEN, {**without, "given": "a password"})[1]
+
+
+def given_authority(known: dict[str, Any]) -> str:
+    """The authority of another cluster, as a snapshot has it."""
+    outputs = unwrap_secrets(known)
+    names = ("server-ca.crt", "server-ca.key", "client-ca.crt", "client-ca.key")
+    keys = ("serverCaCertificate", "serverCaKey", "clientCaCertificate", "clientCaKey")
+    return json.dumps({name: outputs[key] for name, key in zip(names, keys, strict=True)})
+
+
+def test_a_restored_cluster_has_the_given_authority(rpc: Rpc) -> None:
+    plain = {"name": "demo", "expiryDays": 3650}
+    _, of_the_snapshot = rpc.create(AUTHORITY, plain)
+    inputs = {"name": "copy", "expiryDays": 3650, "given": given_authority(of_the_snapshot)}
+    assert rpc.check(AUTHORITY, inputs)[1] == {}
+    identity, restored = rpc.create(AUTHORITY, inputs)
+    assert identity == of_the_snapshot["caHash"] == restored["caHash"]
+    assert given_authority(restored) == inputs["given"]
+    admin = _certificate(restored["adminCertificate"])
+    admin.verify_directly_issued_by(_certificate(of_the_snapshot["clientCaCertificate"]))
+    assert isinstance(restored["given"], Secret)
+    # It is the same with and without what it was made from.
+    without = {key: value for key, value in inputs.items() if key != "given"}
+    assert not rpc.diff(AUTHORITY, inputs, without, known=restored).diffs
+    assert not rpc.diff(AUTHORITY, without, inputs, known=restored).diffs
+
+
+def test_a_running_cluster_does_not_become_another_one_by_a_snapshot(rpc: Rpc) -> None:
+    plain = {"name": "demo", "expiryDays": 3650}
+    (_, running), (_, other) = rpc.create(AUTHORITY, plain), rpc.create(AUTHORITY, plain)
+    with pytest.raises(Failed) as failed:
+        rpc.diff(AUTHORITY, plain, {**plain, "given": given_authority(other)}, known=running)
+    assert failed.value.text.startswith(
+        "cluster.restoreFrom: the snapshot is one of another cluster than the one of this stack"
+    )
+
+
+def test_what_is_no_authority_is_rejected_without_being_quoted(rpc: Rpc) -> None:
+    _, known = rpc.create(AUTHORITY, {"name": "demo", "expiryDays": 3650})
+    _, other = rpc.create(AUTHORITY, {"name": "demo", "expiryDays": 3650})
+    content = json.loads(given_authority(known))
+    mixed = {**content, "server-ca.key": json.loads(given_authority(other))["server-ca.key"]}
+    for given in ("secret", "[]", "{}", json.dumps(mixed)):
+        _, failures = rpc.check(AUTHORITY, {"name": "demo", "expiryDays": 1, "given": given})
+        assert failures["given"].startswith("is not the authority of a cluster\n")
 
 
 def test_the_administrators_certificate_chains_to_the_client_authority(rpc: Rpc) -> None:

@@ -79,6 +79,7 @@ type Datastore struct {
 	RestorePath  string // of a snapshot, with a reset
 	JoinURL      string // of another server; scheme and host
 	JoinToken    string // as it was given, with the authority's hash
+	TokenByFile  bool   // with token-file alone, which a restore does not read
 	External     string
 	EtcdArgs     []string
 	Loopback     string

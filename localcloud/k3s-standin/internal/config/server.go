@@ -79,7 +79,8 @@ func newDatastore(c *cli.Context, secret string, paths Paths) (Datastore, error)
 	d := Datastore{
 		ClusterInit: c.Bool("cluster-init"), ClusterReset: c.Bool("cluster-reset"),
 		RestorePath: c.String("cluster-reset-restore-path"), JoinToken: secret, External: c.String("datastore-endpoint"),
-		EtcdArgs: c.StringSlice("etcd-arg"), Loopback: paths.Loopback,
+		TokenByFile: c.String("token") == "",
+		EtcdArgs:    c.StringSlice("etcd-arg"), Loopback: paths.Loopback,
 		Snapshots: Snapshots{
 			Disabled: c.Bool("etcd-disable-snapshots"), Schedule: c.String("etcd-snapshot-schedule-cron"),
 			Dir: c.String("etcd-snapshot-dir"), Name: c.String("etcd-snapshot-name"),

@@ -324,6 +324,8 @@ func TestDataMovesToEtcdAndBackToASnapshot(t *testing.T) {
 	s.kubectl("create", "configmap", "of-later")
 	s.end(syscall.SIGTERM)
 
+	s.refusesToRestoreWithAFileOfTheToken(file)
+
 	const done = "Managed etcd cluster membership has been reset, restart without --cluster-reset flag now."
 	for _, c := range []struct{ path, says string }{
 		{"/missing", "etcd: snapshot path does not exist: /missing"}, {file, done},
@@ -340,6 +342,20 @@ func TestDataMovesToEtcdAndBackToASnapshot(t *testing.T) {
 	equal(t, false, s.has("of-later"))
 	equal(t, before, s.etcdName())
 	equal(t, false, s.exists("data/server/db/reset-flag"))
+}
+
+// refusesToRestoreWithAFileOfTheToken: k3s takes the token of a restore from its flag or its environment.
+func (s *member) refusesToRestoreWithAFileOfTheToken(snapshot string) {
+	s.machine.write("token-file", serverSecret)
+	if err := os.Remove(s.machine.path("data", "server", "token")); err != nil {
+		s.t.Fatal(err)
+	}
+	s.machine.configure(s.settings, map[string]any{"token": "", "token-file": s.machine.path("token-file")})
+	out, err := s.k3s("server", "--cluster-reset", "--cluster-reset-restore-path="+snapshot)
+	if err == nil || !strings.Contains(out, "server/token does not exist, please pass --token to complete the restoration") {
+		s.t.Errorf("%v: %s", err, out)
+	}
+	s.machine.configure(s.settings)
 }
 
 func (s *member) exists(path string) bool {

@@ -22,7 +22,7 @@ var errReset = errors.New("Managed etcd cluster membership has been reset, resta
 
 // reset is `k3s server --cluster-reset`: no API server and no node, and an end as soon as it is done.
 func reset(ctx context.Context, c *config.Server, files *files, d *etcdDatastore) error {
-	if c.RestorePath != "" && c.Token == "" {
+	if c.RestorePath != "" && c.TokenByFile {
 		if _, err := os.Stat(files.path("token")); errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%s does not exist, please pass --token to complete the restoration", files.path("token"))
 		}

@@ -1,0 +1,38 @@
+"""The snapshot of the configuration in S3, as the stack's own provider finds it."""
+
+from __future__ import annotations
+
+import pulumi_aws as aws
+
+from cluster import restore
+from cluster.model import Cluster
+from cluster.restore import StoredObject
+from components import lookups
+
+
+def credentials(cluster: Cluster) -> restore.Credentials:
+    """
+    The credentials of the snapshot that the cluster is made from.
+
+    Raises ConfigError where it cannot become the data of this cluster, LookupFailed where S3
+    refuses.
+    """
+    return restore.credentials(cluster, find)
+
+
+def find(url: str) -> StoredObject | None:
+    """An object by its S3 URL, with its text where S3 has it as JSON; None where there is none."""
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    found = lookups.optional(
+        url,
+        ("NotFound", "NoSuchKey", "couldn't find resource"),
+        lambda: aws.s3.get_object(bucket=bucket, key=key, checksum_mode="ENABLED"),
+    )
+    if found is None:
+        return None
+    return StoredObject(
+        size=found.content_length,
+        text=found.body or None,
+        sha256=found.checksum_sha256 or None,
+        kms_key=found.sse_kms_key_id or None,
+    )
