@@ -189,7 +189,6 @@ OTHER_IMAGE = {"image": {"generation": 2}}
         ),
         # One server continues with its data.
         ({}, {**OTHER_IMAGE, "k3s": {"components": {"servicelb": False}}}, []),
-        ({}, {**THREE, **OTHER_IMAGE, "k3s": {"components": {"servicelb": False}}}, []),
     ],
 )
 def test_what_all_servers_share_does_not_change_while_one_joins_the_others(

@@ -14,13 +14,14 @@ CODE = "\n".join(
     for room in ("cluster", "components", "provider", "cloud-init", "recovery")
     for file in sorted((ROOT / room).rglob("*.py"))
 )
-# Of AWS, Pulumi, Kubernetes and OpenSSL.
+# Of AWS, Pulumi, Kubernetes, k3s and OpenSSL.
 OTHERS = {
     "not authorized to perform",
     "AccessDenied",
     "Forbidden",
     'violates PodSecurity "baseline"',
     "certificate has expired",
+    "critical configuration value mismatch between servers",
 }
 
 
