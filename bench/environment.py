@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.programs import Program
 from localcloud.lifecycle import Cloud
 from localcloud.machines import Machines, ensure_image
-from localcloud.workbench import aws_plugin, orphans, stack_config, stack_file
+from localcloud.workbench import aws_plugin, k3s_versions, orphans, stack_config, stack_file
 from localcloud.workbench.folder import Folder
 from localcloud.workbench.stages import Stages
 from localcloud.workbench.workbench import Workbench, prepare_host, set_up
@@ -80,7 +80,11 @@ def clean(folder: Folder) -> None:
 
 def _clouds(folder: Folder) -> tuple[Cloud, Cloud]:
     """The one of the program's stack, and the one whose machines are started by hand."""
-    return Cloud(folder.path / "cloud"), Cloud(folder.path / "by-hand")
+    return Cloud(_cloud_home(folder)), Cloud(folder.path / "by-hand")
+
+
+def _cloud_home(folder: Folder) -> Path:
+    return folder.path / "cloud"
 
 
 def _end(folder: Folder, cloud: Cloud, by_hand: Cloud) -> None:
@@ -92,6 +96,8 @@ def _end(folder: Folder, cloud: Cloud, by_hand: Cloud) -> None:
             for file in (each / f"Pulumi.{folder.name}.yaml", *each.glob(MANY.format(folder.name))):
                 steps.callback(file.unlink, missing_ok=True)
         steps.callback(aws_plugin.forget_standin, folder)
+        # What it serves, after its end.
+        steps.callback(k3s_versions.forget, _cloud_home(folder))
         steps.callback(by_hand.stop, lambda _: None)
         steps.callback(cloud.stop, lambda _: None)
         steps.callback(orphans.end, folder.pulumi_home, engines=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 from pathlib import Path
 
 from localcloud.__main__ import FURTHER_K3S
@@ -41,8 +42,13 @@ def serve_broken(cloud: Path, version: str) -> str:
     return _serve(cloud, version, BROKEN.format(version=version).encode())
 
 
+def forget(cloud: Path) -> None:
+    """Removes all further versions; a local cloud does not when it stops."""
+    shutil.rmtree(cloud / FURTHER_K3S, ignore_errors=True)
+
+
 def _serve(cloud: Path, version: str, content: bytes) -> str:
     file = cloud / FURTHER_K3S / version / "k3s"
-    file.parent.mkdir(parents=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
     return hashlib.sha256(content).hexdigest()

@@ -13,6 +13,7 @@ from bench import environment, startup
 from bench.environment import BenchEnvironment
 from bench.programs import Program
 from bench.shape import ONE_SERVER
+from localcloud.__main__ import FURTHER_K3S
 from localcloud.errors import LocalCloudError
 from localcloud.lifecycle import Cloud
 from localcloud.workbench.folder import Folder
@@ -38,6 +39,9 @@ def folder(tmp_path: Path) -> Folder:
     made = Folder(Places(tmp_path), "bench")
     (tmp_path / "bench" / "plain").mkdir(parents=True)
     made.state.mkdir(parents=True)
+    served = made.path / "cloud" / FURTHER_K3S / "v1.36.5+standin1" / "k3s"
+    served.parent.mkdir(parents=True)
+    served.touch()
     for name in ("Pulumi.bench.yaml", "Pulumi.bench-many100.yaml"):
         (tmp_path / name).touch()
         (tmp_path / "bench" / "plain" / name).touch()
