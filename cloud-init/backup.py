@@ -29,6 +29,7 @@ from boot.environment import Environment
 from boot.http_client import fetch
 from boot.machine import Machine, identify
 from boot.report import Report
+from boot.snapshot import copy_sqlite
 from boot.waiting import BootError, Retry, Wait
 
 SCHEMA = 1
@@ -148,12 +149,10 @@ def snapshot(machine: Machine, folder: Path) -> tuple[str, Path]:
     source = machine.server_data / "db/state.db"
     # And its compressed form.
     require_free(machine, folder, 2 * source.stat().st_size)
-    # https://sqlite.org/backup.html: k3s goes on reading and writing meanwhile.
-    live = sqlite3.connect(f"file:{source}?mode=ro", uri=True)
     try:
-        with closing(live), closing(sqlite3.connect(copy)) as target:
-            live.backup(target)
-            (state,) = target.execute("pragma integrity_check").fetchone()
+        copy_sqlite(source, copy)
+        with closing(sqlite3.connect(copy)) as made:
+            (state,) = made.execute("pragma integrity_check").fetchone()
     except sqlite3.Error as error:
         state = str(error)
     if state != "ok":

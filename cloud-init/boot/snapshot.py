@@ -23,7 +23,7 @@ def save(machine: Machine) -> None:
     """Saves one below `server/db/snapshots`; BootError where it cannot."""
     data = machine.server_data / "db"
     if not (data / "etcd").exists():
-        _copy_sqlite(machine, data / "state.db")
+        _save_sqlite(machine, data / "state.db")
     else:
         # The provider brings it along with an upgrade; a new server has no member to save.
         from boot import etcd_snapshot
@@ -31,10 +31,20 @@ def save(machine: Machine) -> None:
         etcd_snapshot.save(machine, NAME, KEPT)
 
 
-def _copy_sqlite(machine: Machine, source: Path) -> None:
-    """A consistent copy of a database that may be in use."""
+def copy_sqlite(source: Path, target: Path) -> None:
+    """
+    A consistent copy of a database that k3s goes on using: https://sqlite.org/backup.html
+
+    Raises sqlite3.Error.
+    """
     import sqlite3  # only here: k3s starts without it
 
+    live = sqlite3.connect(f"file:{source}?mode=rw", uri=True)
+    with contextlib.closing(live), contextlib.closing(sqlite3.connect(target)) as copy:
+        live.backup(copy)
+
+
+def _save_sqlite(machine: Machine, source: Path) -> None:
     folder = source.with_name("snapshots")
     folder.mkdir(0o700, exist_ok=True)
     sizes = [each.stat().st_size for each in source.parent.glob("state.db*")]
@@ -42,9 +52,7 @@ def _copy_sqlite(machine: Machine, source: Path) -> None:
     part = folder / ".part"
     part.unlink(missing_ok=True)
     part.touch(0o600)
-    live = sqlite3.connect(f"file:{source}?mode=rw", uri=True)
-    with contextlib.closing(live), contextlib.closing(sqlite3.connect(part)) as copy:
-        live.backup(copy)
+    copy_sqlite(source, part)
     time = int(machine.environment.clock.time())
     part.replace(folder / f"{NAME}-{time}-{data_version.of_data(machine)}.db")
     for old in sorted(folder.glob(f"{NAME}-*.db"))[:-KEPT]:
