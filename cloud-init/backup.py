@@ -22,7 +22,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from boot import files, systemd
+from boot import data_version, files, systemd, tokens
 from boot.backups import PROGRAM
 from boot.download import require_free
 from boot.environment import Environment
@@ -92,9 +92,13 @@ def back_up(machine: Machine) -> str | None:
     """Uploads a snapshot; its URL, or None where another server's turn it is."""
     if first_ready_server(machine) != machine.node_name:
         return None
-    taken = datetime.fromtimestamp(machine.environment.clock.time(), timezone.utc)  # noqa: UP017
     with work_folder(machine) as folder:
+        require_tokens(machine)
         kind, copy = snapshot(machine, folder)
+        require_tokens(machine)
+        # After it: no Node of the snapshot is newer.
+        now = machine.environment.clock.time()
+        taken = datetime.fromtimestamp(now, timezone.utc)  # noqa: UP017
         packed = folder / "packed"
         with copy.open("rb") as plain, gzip.open(packed, "wb", compresslevel=6) as out:
             shutil.copyfileobj(plain, out, 1 << 20)
@@ -127,6 +131,12 @@ def first_ready_server(machine: Machine) -> str:
 def _ready(node: Any) -> bool:
     conditions = {each["type"]: each["status"] for each in node["status"]["conditions"]}
     return conditions.get("Ready") == "True"
+
+
+def require_tokens(machine: Machine) -> None:
+    """Raises BootError while secrets.json has other tokens than the datastore."""
+    if not tokens.are_recorded(machine):
+        raise BootError("the tokens are being rotated: the snapshot could not be read with them")
 
 
 @contextmanager
@@ -179,7 +189,7 @@ def describe(machine: Machine, kind: str, taken: datetime, packed: Path) -> dict
         # As Kubernetes writes times: restore.py compares it with those of nodes.
         "takenAt": f"{taken:%Y-%m-%dT%H:%M:%SZ}",
         "datastore": kind,
-        "k3sVersion": machine.node.k3s["version"],
+        "k3sVersion": data_version.of_data(machine),
         "caHash": hashlib.sha256(authority.encode()).hexdigest(),
         "bytes": packed.stat().st_size,
         "sha256": files.sha256_of(packed).hexdigest(),
@@ -190,11 +200,11 @@ def describe(machine: Machine, kind: str, taken: datetime, packed: Path) -> dict
 
 def credentials(machine: Machine) -> dict[str, str]:
     """The authority and the tokens, with which the snapshot can be read."""
-    tokens = json.loads(files.read(machine.path("etc/k3s-aws/secrets.json")))
+    found = json.loads(files.read(machine.path("etc/k3s-aws/secrets.json")))
     folder = machine.server_data / "tls"
     return {
-        "token": tokens["token"],
-        "agentToken": tokens["agentToken"],
+        "token": found["token"],
+        "agentToken": found["agentToken"],
         **{name: files.read(folder / name) for name in AUTHORITY},
     }
 

@@ -52,6 +52,7 @@ def plan_changes(before: Record | None, after: Record) -> Plan:
         rejections=(
             *(() if allowed else losses),
             *(() if allowed and losses else _rejections_of_data(before, after, pairs)),
+            *data_loss.unrestorable(before, after, pairs),
             *rejections.check_root_volumes(pairs),
             *rejections.check_numbers(before, after, pairs),
             *rejections.check_ssh(after, pairs),

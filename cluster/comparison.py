@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cluster import data_loss, record, record_json, rejections, root_volume
+from cluster import data_loss, record, record_json, rejections, restore, root_volume
 from cluster.changes import plan_changes
 from cluster.errors import ChangeRejected, Kind, Problem
 from cluster.model import Cluster
@@ -32,12 +32,21 @@ def compare(outputs: Mapping[str, Any], cluster: Cluster) -> tuple[Problem, ...]
     else:
         try:
             plan = plan_changes(record_json.parse(content), after)
-            rejected, warnings = plan.rejections, plan.consequences
+            rejected, warnings = list(plan.rejections), plan.consequences
+            if any(each.kind == Kind.DATA_LOSS for each in (*rejected, *warnings)):
+                rejected += _check_restored(outputs, cluster)
         except UnreadableRecord as error:
             rejected, warnings = list(_compare_nodes(outputs, after)), (_unreadable(error),)
     if rejected:
         raise ChangeRejected(rejected)
     return warnings
+
+
+def _check_restored(outputs: Mapping[str, Any], cluster: Cluster) -> Iterator[Problem]:
+    """A snapshot of an earlier update would be restored once more, and is compared with nothing."""
+    if cluster.restore_from and not restore.is_due(cluster, outputs):
+        what = "is still set, so that another datastore would begin with this snapshot again"
+        yield Problem(restore.KEY, what, "remove it, or name another snapshot", Kind.CONFLICT)
 
 
 def _unreadable(error: UnreadableRecord) -> Problem:

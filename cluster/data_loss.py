@@ -29,8 +29,8 @@ _ALLOWED = "back up first what has to stay, and remove cluster.allowDataLoss aft
 _ANOTHER_CLUSTER = "take the change back; or move what runs to a cluster in another stack"
 
 _NEW_CLUSTER = (
-    "destroy the cluster, whose snapshots stay with cluster.backup.keepAfterDestroy, and create it "
-    "from the snapshot; or do so in another stack beside it"
+    "create another stack from the snapshot; or, once pulumi up has set "
+    "cluster.backup.keepAfterDestroy, destroy the cluster and create it again"
 )
 
 
@@ -97,9 +97,6 @@ def unjoinable(before: Record, after: Record, pairs: Sequence[Pair]) -> Iterator
     changed = {key for pair in pairs if pair.is_server for key in pair.effects}
     if before.servers.count == 1 or after.servers.count == 1:
         return
-    if _RESTORE in changed:
-        what = "cannot be set for several servers that run: each is replaced on its own"
-        yield Problem(_RESTORE, what, _NEW_CLUSTER, Kind.QUORUM)
     for key in filter(changed.__contains__, _THE_SAME_ON_ALL_SERVERS):
         what = f"{_difference(before, after, key)}, which several servers cannot"
         yield Problem(
@@ -116,6 +113,14 @@ def unjoinable(before: Record, after: Record, pairs: Sequence[Pair]) -> Iterator
             _ANOTHER_CLUSTER,
             Kind.QUORUM,
         )
+
+
+def unrestorable(before: Record, after: Record, pairs: Sequence[Pair]) -> Iterator[Problem]:
+    """A snapshot that several servers cannot take over, since each is replaced on its own."""
+    changed = any(_RESTORE in pair.effects for pair in pairs if pair.is_server)
+    if changed and max(before.servers.count, after.servers.count) > 1:
+        what = "cannot become the data of a running cluster that has several servers, or gets them"
+        yield Problem(_RESTORE, what, _NEW_CLUSTER, Kind.QUORUM)
 
 
 def _loss(path: str, what: str) -> Problem:

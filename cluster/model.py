@@ -101,7 +101,7 @@ class Cluster(ClusterSpec):
     account_id: str
     partition: str
     restored_from: str | None = None
-    """The snapshot that the data comes from; it stays where the key is removed (restore.py)."""
+    """The id of the snapshot that the data comes from; it stays where the key is removed."""
 
     @property
     def all_pools(self) -> tuple[NodePool, ...]:

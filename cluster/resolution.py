@@ -39,7 +39,7 @@ def resolve(spec: ClusterSpec, facts: AwsFacts, find_image: Callable[[str], str]
         region=facts.region,
         account_id=facts.account_id,
         partition=facts.partition,
-        restored_from=spec.restore_from,
+        restored_from=spec.snapshot_id,
     )
 
 

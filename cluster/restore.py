@@ -25,6 +25,8 @@ SOURCE = Path(__file__).parent.parent / "cloud-init" / "restore.py"
 KEY = "cluster.restoreFrom"
 SCHEMA = 1
 DATA, DESCRIPTION, CREDENTIALS = ".gz", ".json", ".credentials.json"
+GREATEST_BYTES = 1 << 30
+"""The largest file that a machine downloads (cloud-init/boot/download.py)."""
 AUTHORITY = ("server-ca.crt", "server-ca.key", "client-ca.crt", "client-ca.key")
 """Files of the authority, as k3s names them below server/tls."""
 
@@ -76,7 +78,7 @@ def since(cluster: Cluster, outputs: Mapping[str, Any]) -> Cluster:
 
 def is_due(cluster: Cluster, outputs: Mapping[str, Any]) -> bool:
     """Whether the snapshot is another one than that of the last successful update."""
-    return cluster.restore_from is not None and cluster.restore_from != _recorded(outputs)
+    return cluster.restore_from is not None and cluster.snapshot_id != _recorded(outputs)
 
 
 def configured(cluster: Cluster, bucket: str | None) -> Restore | None:
@@ -174,11 +176,19 @@ def _check_data(
     if data.size != described.size:
         what = f"the snapshot has {data.size} bytes, its description {described.size}"
         yield _problem(f"{what}: it is not whole", fix)
-    elif data.sha256 and base64.b64decode(data.sha256).hex() != described.sha256:
+    elif data.sha256 and not _is_of(data.sha256, described):
         yield _problem("the snapshot has another SHA-256 than its description", fix)
+    if data.size > GREATEST_BYTES:
+        what = f"the snapshot has {data.size} bytes, and machines download {GREATEST_BYTES} at most"
+        yield _problem(what, fix)
     authority = found.authority["server-ca.crt"]
     if hashlib.sha256(authority.encode()).hexdigest() != described.ca_hash:
         yield _problem("the credentials beside the snapshot are those of another cluster", fix)
+
+
+def _is_of(sha256: str, described: _Description) -> bool:
+    # That of an object in parts, which has their number, is not the one of its content.
+    return "-" in sha256 or base64.b64decode(sha256).hex() == described.sha256
 
 
 def _check_cluster(

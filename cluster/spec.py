@@ -246,6 +246,12 @@ class ClusterSpec:
     warnings: tuple[Problem, ...] = ()
 
     @property
+    def snapshot_id(self) -> str | None:
+        """A short name of the snapshot, the same for the same URL: a record has no long strings."""
+        url = self.restore_from
+        return hashlib.sha256(url.encode()).hexdigest()[:16] if url else None
+
+    @property
     def tags(self) -> dict[str, str]:
         """The tags of every resource that can have some."""
         return {

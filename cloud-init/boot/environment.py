@@ -15,7 +15,7 @@ from typing import Any
 def run_command(words: Sequence[str]) -> tuple[int, str]:
     """The exit code and the output of a command; 126 and the reason where it does not run."""
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=240, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return 126, str(error)
     return done.returncode, done.stdout

@@ -13,7 +13,6 @@ PROGRAM = "opt/k3s-aws/restore.py"
 def begin(machine: Machine) -> None:
     """Lays the data of the snapshot on the disk, where one is configured."""
     if machine.node.restore:
-        programs.receive(machine, machine.node.restore, machine.path(PROGRAM))
         run(machine, "place")
 
 
@@ -27,5 +26,7 @@ def mark(machine: Machine) -> Path:
 
 
 def run(machine: Machine, step: str) -> None:
-    """A function of the program."""
+    """A function of the program, which a machine that was replaced meanwhile does not have."""
+    if machine.node.restore:
+        programs.receive(machine, machine.node.restore, machine.path(PROGRAM))
     programs.run(machine, machine.path(PROGRAM), step)

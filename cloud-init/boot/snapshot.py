@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from boot import data_version, datastore, start
+from boot import data_version, datastore, restoring, start
 from boot.download import require_free
 from boot.machine import Machine
 
@@ -16,7 +16,8 @@ KEPT = 3
 def is_needed(machine: Machine) -> bool:
     """Whether the version changes; one is there when an interrupted change goes on."""
     changes = data_version.of_data(machine) not in ("", machine.node.k3s["version"])
-    return datastore.exists(machine) and changes and not start.marker(machine).exists()
+    under_way = start.marker(machine).exists() or restoring.is_under_way(machine)
+    return datastore.exists(machine) and changes and not under_way
 
 
 def save(machine: Machine) -> None:

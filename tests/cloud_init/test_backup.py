@@ -46,6 +46,10 @@ def server(machine: SimulatedMachine) -> Iterator[SimulatedMachine]:
         (data / "tls").mkdir(parents=True, exist_ok=True)
         (data / "tls" / name).write_text(content)
     (data / "db").mkdir()
+    (data / "db/k3s-version").write_text("v1.36.4+k3s1")
+    recorded = hashlib.sha256(f"{machine.server_token}\nagent-pass".encode()).hexdigest()
+    (machine.root / "var/lib/k3s-aws").mkdir(parents=True, exist_ok=True)
+    (machine.root / "var/lib/k3s-aws/tokens").write_text(recorded)
     machine.systemd.programs["k3s"] = lambda words: (0, servers(OWN))
     with closing(sqlite3.connect(data / "db/state.db")) as live:
         live.execute("pragma journal_mode=wal")
@@ -141,6 +145,21 @@ def test_etcd_makes_its_own_snapshot(server: SimulatedMachine) -> None:
     assert run(server) == 0
     assert gzip.decompress(server.objects[f"{NAME}.gz"]) == b"bolt"
     assert json.loads(server.objects[f"{NAME}.json"])["datastore"] == "etcd"
+
+
+def test_no_snapshot_is_made_while_the_tokens_are_rotated(server: SimulatedMachine) -> None:
+    secrets = server.root / "etc/k3s-aws/secrets.json"
+    secrets.write_text(json.dumps({"token": server.server_token, "agentToken": "the next one"}))
+    assert run(server) == 1
+    assert "the tokens are being rotated" in result(server)["error"]
+    assert server.objects == {}
+
+
+def test_the_version_is_the_one_that_ran_with_the_data(server: SimulatedMachine) -> None:
+    """A change of k3s that was taken back leaves another one in node.json."""
+    (server.root / "var/lib/rancher/k3s/server/db/k3s-version").write_text("v1.36.3+k3s1")
+    run(server)
+    assert json.loads(server.objects[f"{NAME}.json"])["k3sVersion"] == "v1.36.3+k3s1"
 
 
 def test_a_rejected_upload_is_tried_again(server: SimulatedMachine) -> None:

@@ -173,6 +173,33 @@ def test_k3s_does_not_start_with_another_snapshot(
     assert server.systemd.restarts("k3s") == 0
 
 
+def test_a_machine_that_was_replaced_before_its_end_goes_on(server: SimulatedMachine) -> None:
+    """The data is on the volume, and the program on the disk of the machine before."""
+    server.systemd.programs["k3s"] = lambda words: (1, "")
+    assert server.boot() == 1
+    (server.root / "opt/k3s-aws/restore.py").unlink()
+    server.systemd.programs["k3s"] = lambda words: (0, json.dumps({"items": []}))
+    assert server.boot() == 0
+    assert not (server.root / DB / "restored.json").exists()
+
+
+def test_a_reset_that_failed_is_repeated_with_another_version_too(server: SimulatedMachine) -> None:
+    upload(server, b"bolt", datastore="etcd", k3sVersion="v1.35.0+k3s1")
+    member = server.root / DB / "etcd/member"
+
+    def k3s(words: Sequence[str]) -> tuple[int, str]:
+        if words[0] == "kubectl":
+            return 0, json.dumps({"items": []})
+        assert words[0] == "server"
+        member.mkdir(parents=True)
+        return 1, "cut off"
+
+    server.systemd.programs["k3s"] = k3s
+    for _ in range(2):
+        assert server.boot() == 1
+        assert server.cause()[1].endswith("it ended with 1: cut off")
+
+
 def test_what_a_run_that_was_cut_off_has_left_is_not_part_of_the_data(
     server: SimulatedMachine,
 ) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from cluster import config, record, record_json, restore
-from cluster.errors import ConfigError
+from cluster import comparison, config, record, record_json, restore
+from cluster.errors import ChangeRejected, ConfigError, Kind
 from cluster.model import Cluster
 from cluster.restore import StoredObject
 from tests.cluster import ec2
@@ -114,6 +114,17 @@ def test_data_that_cannot_be_restored_is_rejected(changes: dict[str, Any], reaso
     assert problems(stored(**changes)) == [("cluster.restoreFrom", reason)]
 
 
+def test_a_snapshot_that_no_machine_downloads_is_rejected() -> None:
+    size = 2 << 30
+    what = f"the snapshot has {size} bytes, and machines download {1 << 30} at most"
+    found = stored({**DESCRIPTION, "bytes": size}, size=size)
+    assert problems(found) == [("cluster.restoreFrom", what)]
+
+
+def test_the_checksum_of_an_object_in_parts_is_not_the_one_of_its_content() -> None:
+    assert restore.credentials(cluster(), stored(sha256="AAAA-3").get)
+
+
 def test_credentials_of_another_cluster_are_rejected() -> None:
     what = "the credentials beside the snapshot are those of another cluster"
     found = stored({**DESCRIPTION, "caHash": "ab" * 32})
@@ -165,10 +176,30 @@ def test_a_snapshot_is_read_until_an_update_with_it_has_succeeded() -> None:
 def test_a_cluster_stays_the_restored_one_without_the_key() -> None:
     restored = cluster()
     later = restore.since(cluster(restoreFrom=None), outputs(restored))
-    assert later.restored_from == URL
+    assert later.restored_from == restored.restored_from
     assert later.datastore_generation == restored.datastore_generation
     assert [each.generation for each in later.nodes] == [each.generation for each in restored.nodes]
     assert restore.since(cluster(restoreFrom=None), {}).restored_from is None
+
+
+def test_a_long_name_of_a_snapshot_is_remembered_too() -> None:
+    long = f"s3://the-bucket/snapshots/{'d' * 32}/20261124T030000Z-{'d' * 32}-servers-9abcdef0"
+    restored = cluster(restoreFrom=long)
+    assert not restore.is_due(restored, outputs(restored))
+    later = restore.since(cluster(restoreFrom=None), outputs(restored))
+    assert later.datastore_generation == restored.datastore_generation
+
+
+def test_another_datastore_does_not_begin_with_an_earlier_snapshot_once_more() -> None:
+    last = outputs(cluster())
+    other = {"k3s": {"secretsEncryption": False}, "allowDataLoss": True}
+    with pytest.raises(ChangeRejected) as rejected:
+        comparison.compare(last, cluster(**other))
+    assert [each.path for each in rejected.value.problems] == ["cluster.restoreFrom"]
+    later = restore.since(cluster(restoreFrom=None, **other), last)
+    assert [each.kind for each in comparison.compare(last, later)] == [Kind.DATA_LOSS]
+    # The restore itself is a loss that the snapshot is meant for.
+    comparison.compare(last, cluster(restoreFrom=f"{URL}0", allowDataLoss=True))
 
 
 def test_another_snapshot_is_another_datastore_on_other_machines() -> None:

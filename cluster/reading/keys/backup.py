@@ -26,7 +26,8 @@ RESTORE_FROM = String(
     noun="URL of a snapshot",
     hint="write it without .gz or .json, such as {}",
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-    pattern=r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.-]+)+(?<!\.gz)(?<!\.json)",
+    # S3's certificate does not cover names with dots.
+    pattern=r"s3://[a-z0-9][a-z0-9-]{1,61}[a-z0-9](/[A-Za-z0-9_.-]+)+(?<!\.gz)(?<!\.json)",
 )
 
 BACKUP = Object(
