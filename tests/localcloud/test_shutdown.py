@@ -112,16 +112,17 @@ def _another_instance_type_drains_first_and_changes_one_machine_at_a_time(
     # Another size of the same architecture.
     larger = on_demand["instanceType"].replace(".small", ".medium")
     stack.configure(pools=[{**on_demand, "instanceType": larger}, spot])
+    starts = {each: started(stack, agent) for each, agent in agents.items()}
     with (
         counting(stack.kubeconfig("adminKubeconfig"), "another instance type of agents") as seen,
         watching(stack, agents) as watched,
     ):
         stack.pulumi(*UP)
-    assert watched.stopped == {
-        each.instance_id for each in agents.values() if "-spot-" not in each.name
-    }
+    again = {each for each, agent in agents.items() if started(stack, agent) != starts[each]}
+    assert again == {each for each, agent in agents.items() if "-spot-" not in agent.name}
+    # What was seen of it: a short stop may lie between two looks.
     assert watched.left == {}
-    assert watched.most_stopped == 1
+    assert watched.most_stopped <= 1
     assert watched.fewest_ready >= 1
     assert not seen.lost
     until(lambda: unschedulable(stack) == set(), "a node stays cordoned")
@@ -326,7 +327,6 @@ class Watch:
 
     def __init__(self, stack: Stack, agents: Mapping[str, Machine]) -> None:
         self._stack, self._agents = stack, agents
-        self.stopped: set[str] = set()
         self.left: dict[str, list[str]] = {}
         self.most_stopped, self.fewest_ready = 0, len(agents)
 
@@ -344,7 +344,6 @@ class Watch:
         for each in changing:
             # Cordoned until its kubelet reports again.
             if states[each] in ("stopped", "pending"):
-                self.stopped.add(each)
                 left = [pod for pod, node in pods.items() if node == self._agents[each].name]
                 self.left |= {each: left} if left else {}
 
