@@ -11,6 +11,7 @@ import gzip
 
 from cluster import releases
 from cluster.spec import Architecture, ClusterSpec, Manifest, Role
+from cluster.stored_programs import PROGRAMS
 
 # The boot program of a server takes 14 KB of the 16 that user data may have, node.json 1.
 INLINE_BYTES = 640
@@ -25,7 +26,7 @@ def readable(cluster: ClusterSpec, role: Role) -> tuple[str, ...]:
     """The folders that a machine of the role may read."""
     if role == "agent":
         return ("k3s",)
-    return ("k3s", "manifests", *(("programs",) if cluster.restore_from else ()))
+    return ("k3s", "manifests", *((PROGRAMS,) if cluster.restore_from else ()))
 
 
 def k3s_key(cluster: ClusterSpec, architecture: Architecture) -> str:

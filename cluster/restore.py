@@ -10,18 +10,15 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from cluster import defaults, k3s_config, record, record_json, rejections
-from cluster.boot_program import compact
 from cluster.errors import ConfigError, Kind, Problem
 from cluster.machine_files import Restore
 from cluster.model import Cluster
 from cluster.record_json import UnreadableRecord
+from cluster.stored_programs import RESTORE
 
-SOURCE = Path(__file__).parent.parent / "cloud-init" / "restore.py"
 KEY = "cluster.restoreFrom"
 SCHEMA = 1
 DATA, DESCRIPTION, CREDENTIALS = ".gz", ".json", ".credentials.json"
@@ -86,21 +83,10 @@ def configured(cluster: Cluster, bucket: str | None) -> Restore | None:
     if cluster.restore_from is None or bucket is None:
         return None
     return {
-        "source": f"s3://{bucket}/{program_key()}",
-        "sha256": hashlib.sha256(program().encode()).hexdigest(),
+        "source": f"s3://{bucket}/{RESTORE.key}",
+        "sha256": RESTORE.sha256,
         "url": cluster.restore_from,
     }
-
-
-@cache
-def program() -> str:
-    """The program that restores, as the first server receives it from the stack's bucket."""
-    return compact(SOURCE.read_text())
-
-
-def program_key() -> str:
-    """Where the program lies in the bucket."""
-    return f"programs/{hashlib.sha256(program().encode()).hexdigest()}/restore.py"
 
 
 def readable(cluster: Cluster) -> list[str]:

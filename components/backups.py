@@ -11,6 +11,7 @@ import pulumi_aws as aws
 from cluster import backup
 from cluster.model import Cluster
 from cluster.spec import Backup
+from cluster.stored_programs import BACKUP
 from components.bucket import Bucket, BucketArgs
 
 
@@ -45,7 +46,7 @@ class Backups(pulumi.ComponentResource):
         bucket = Bucket(
             name,
             BucketArgs(
-                objects={backup.program_key(): backup.program()},
+                objects={BACKUP.key: BACKUP.text},
                 tags=args.tags,
                 object_tags=args.object_tags,
                 keep_after_destroy=keep,

@@ -16,6 +16,7 @@ from cluster.model import Cluster, Node
 from cluster.model import NodePool as PoolPlan
 from cluster.node_config import Addresses, NodeContext
 from cluster.spec import Architecture
+from cluster.stored_programs import RESTORE
 from components import (
     backups,
     bom,
@@ -176,7 +177,7 @@ class K3sCluster(pulumi.ComponentResource):
             bucket.manifest_key(each): each.content for each in bucket.stored_manifests(cluster)
         }
         if cluster.restore_from:
-            objects[restore.program_key()] = restore.program()
+            objects[RESTORE.key] = RESTORE.text
         for architecture, path in self._args.k3s_files.items():
             objects[bucket.k3s_key(cluster, architecture)] = pulumi.FileAsset(str(path))
         args = BucketArgs(objects=objects, tags=self._tags, object_tags=cluster.short_tags)

@@ -9,6 +9,7 @@ import pulumi
 from cluster import backup, bucket, network, parameters, policies, restore
 from cluster.model import Cluster, Node
 from cluster.spec import Role
+from cluster.stored_programs import PROGRAMS
 from components import plugin
 from components.address import Address
 from components.backups import Backups
@@ -98,7 +99,7 @@ class MachineRoles:
         if role == "server":
             found += restore.readable(cluster)
         if self._backups and role == "server":
-            found.append(pulumi.Output.concat(self._backups.arn, f"/{backup.PROGRAMS}/*"))
+            found.append(pulumi.Output.concat(self._backups.arn, f"/{PROGRAMS}/*"))
         return found
 
     def _written_objects(self, role: Role) -> list[pulumi.Input[str]]:

@@ -6,7 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cluster import backup, boot_program
+from cluster import boot_program
+from cluster.stored_programs import BACKUP, RESTORE
 
 # Removed when Python ends.
 _FOLDER = tempfile.TemporaryDirectory(prefix="boot-program-")
@@ -18,5 +19,6 @@ def install() -> None:
     package.mkdir()
     for path, text in boot_program.modules().items():
         (package / path).write_text(text)
-    (package.parent / "backup.py").write_text(backup.program())
+    for each in (BACKUP, RESTORE):
+        (package.parent / each.name).write_text(each.text)
     sys.path.insert(0, _FOLDER.name)

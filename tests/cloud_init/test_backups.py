@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from boot import systemd
-from cluster import backup as backup_program
+from cluster import stored_programs
 from tests.cloud_init.simulated_machine import SimulatedMachine
 
-PROGRAM = backup_program.program().encode()
+PROGRAM = stored_programs.BACKUP.text.encode()
 OBJECT = "/the-bucket/programs/1/backup.py"
 UNITS = "etc/systemd/system"
 TIMER = "k3s-aws-backup.timer"

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from cluster import restore as restore_program
+from cluster import stored_programs
 from tests.cloud_init.simulated_machine import SimulatedMachine, mode
 
-PROGRAM = restore_program.program().encode()
+PROGRAM = stored_programs.RESTORE.text.encode()
 OBJECT = "/the-bucket/programs/1/restore.py"
 SNAPSHOT = "/the-bucket/snapshots/demo/20261124T030000Z-demo-servers-9abcdef0"
 RESTORE = {

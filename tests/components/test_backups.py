@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from cluster import backup, machine_files
+from cluster import machine_files
+from cluster.stored_programs import BACKUP
 from tests.cluster.parts import files_of, unpacked
 from tests.components.recording import CONFIGURATION, Built, build
 
@@ -64,7 +65,7 @@ def test_servers_have_the_program_by_its_hash(built: Built) -> None:
     configured = pool_part(built, "demo-servers-0")["backup"]
     assert configured["source"].endswith(uploaded.inputs["key"])
     assert configured["everyHours"] == 6
-    assert uploaded.inputs["content"] == backup.program()
+    assert uploaded.inputs["content"] == BACKUP.text
 
 
 def test_snapshots_are_encrypted_and_end(built: Built) -> None:

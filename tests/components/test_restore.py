@@ -9,6 +9,7 @@ import pulumi_aws as aws
 import pytest
 
 from cluster import config, machine_files, restore
+from cluster.stored_programs import RESTORE
 from components import lookups, snapshots
 from tests.cluster.parts import files_of, unpacked
 from tests.components.recording import CONFIGURATION, Built, build_cluster
@@ -49,10 +50,10 @@ def test_the_authority_and_the_tokens_are_those_of_the_snapshot(built: Built) ->
 def test_the_first_server_restores_with_a_program_of_the_bucket(built: Built) -> None:
     found = own_part(built, "demo-servers-0")["restore"]
     assert found["url"] == URL
-    assert found["source"] == f"s3://demo-files/{restore.program_key()}"
+    assert found["source"] == f"s3://demo-files/{RESTORE.key}"
     assert "restore" not in own_part(built, "demo-agents-0")
     objects = built.of("aws:s3/bucketObjectv2:BucketObjectv2")
-    assert restore.program() in [each.inputs.get("content") for each in objects.values()]
+    assert RESTORE.text in [each.inputs.get("content") for each in objects.values()]
 
 
 def test_servers_may_read_the_snapshot_and_not_its_credentials(built: Built) -> None:
