@@ -50,8 +50,7 @@ OUTPUTS: Final = (
         secret=True,
         when="there is an identity",
         meaning="the kubeconfig of the first of the "
-        "[identities](configuration.md#clusteridentities); without `identities` in the "
-        "configuration, of a deployer of the namespace `default` for 90 days",
+        "[identities](configuration.md#clusteridentities)",
     ),
     Output(
         name=IDENTITY_PREFIX,
@@ -77,7 +76,7 @@ OUTPUTS: Final = (
         name="nodes",
         schema=output_types.NODES,
         meaning="each node: name, role, pool, instance, addresses, version of k3s, seconds until "
-        "Ready; servers first, then the pools in the order of the configuration",
+        "Ready; servers first",
     ),
     Output(
         name="bootReport",
