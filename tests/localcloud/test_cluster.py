@@ -44,6 +44,7 @@ def test_the_life_of_a_cluster(stack: Stack) -> None:
     _reports_what_it_is_made_of(stack)
     _has_the_outputs_that_are_declared(stack)
     _connects_a_pipeline_without_a_secret_in_the_log(stack)
+    _explains_to_a_pipeline_why_there_is_no_kubeconfig(stack)
     _changes_nothing_when_nothing_changed(stack)
     _replaces_a_terminated_agent(stack)
     _gives_running_nodes_another_label(stack)
@@ -202,10 +203,23 @@ def _connects_a_pipeline_without_a_secret_in_the_log(stack: Stack) -> None:
     assert len(done.stdout.split()) == 3, done.stderr
 
 
-def _command(stack: Stack, *words: str, **environment: str) -> str:
+def _explains_to_a_pipeline_why_there_is_no_kubeconfig(stack: Stack) -> None:
+    """With the messages of the real `pulumi`, which the fast tests repeat."""
+    connect = ("ci", "connect")
+    unknown = _command(stack, *connect, stack_name="nope", status=1)
+    assert "no stack named 'nope' found\n    `pulumi stack ls` lists" in unknown
+    wrong = _command(stack, *connect, status=1, PULUMI_CONFIG_PASSPHRASE="wrong")
+    assert "incorrect passphrase" in wrong
+    assert "\n    the secrets need the stack's own passphrase" in wrong
+    assert "false" in wrong.splitlines()
+
+
+def _command(
+    stack: Stack, *words: str, stack_name: str = "", status: int = 0, **environment: str
+) -> str:
     """All that a command for the stack prints."""
     done = subprocess.run(
-        [sys.executable, "-m", *words, "--stack", stack.name],
+        [sys.executable, "-m", *words, "--stack", stack_name or stack.name],
         cwd=ROOT,
         env={**stack.environment, **environment},
         stdout=subprocess.PIPE,
@@ -214,7 +228,7 @@ def _command(stack: Stack, *words: str, **environment: str) -> str:
         timeout=COMMAND_SECONDS,
         check=False,
     )
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == status, done.stdout
     return done.stdout
 
 
