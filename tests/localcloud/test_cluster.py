@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -185,17 +185,15 @@ def _connects_a_pipeline_without_a_secret_in_the_log(stack: Stack) -> None:
     words = ["--identity", "deployer", "--kubeconfig", str(kubeconfig)]
     report = stack.folder / "connect.env"
     files = {name: str(stack.folder / name) for name in ("GITHUB_ENV", "GITHUB_OUTPUT")}
+    bash = _command(stack, "ci", "connect", *words)
+    runner = {"GITHUB_ACTIONS": "true", **files}
+    masks = _command(stack, "ci", "connect", "--format", "github", *words, environment=runner)
     logs = [
-        _command(stack, "ci", "connect", *words),
+        bash,
         _command(stack, "ci", "connect", "--format", "gitlab", *words, "--dotenv", str(report)),
-        github_runner.printed(
-            _command(
-                stack, "ci", "connect", "--format", "github", *words, GITHUB_ACTIONS="true", **files
-            )
-            + kubeconfig.read_text()
-        ),
+        github_runner.printed(masks + kubeconfig.read_text()),
     ]
-    assert logs[0].splitlines()[0] == f"export KUBECONFIG='{kubeconfig}'"
+    assert bash.splitlines()[0] == f"export KUBECONFIG='{kubeconfig}'"
     assert "client-key-data: ***" in logs[2]
     secrets = credentials.strings(kubeconfig.read_text())
     assert not [each for each in secrets for log in [*logs, report.read_text()] if each in log]
@@ -208,20 +206,24 @@ def _explains_to_a_pipeline_why_there_is_no_kubeconfig(stack: Stack) -> None:
     connect = ("ci", "connect")
     unknown = _command(stack, *connect, stack_name="nope", status=1)
     assert "no stack named 'nope' found\n    `pulumi stack ls` lists" in unknown
-    wrong = _command(stack, *connect, status=1, PULUMI_CONFIG_PASSPHRASE="wrong")
+    wrong = _command(stack, *connect, status=1, environment={"PULUMI_CONFIG_PASSPHRASE": "wrong"})
     assert "incorrect passphrase" in wrong
     assert "\n    the secrets need the stack's own passphrase" in wrong
     assert "false" in wrong.splitlines()
 
 
 def _command(
-    stack: Stack, *words: str, stack_name: str = "", status: int = 0, **environment: str
+    stack: Stack,
+    *words: str,
+    stack_name: str = "",
+    status: int = 0,
+    environment: Mapping[str, str] | None = None,
 ) -> str:
     """All that a command for the stack prints."""
     done = subprocess.run(
         [sys.executable, "-m", *words, "--stack", stack_name or stack.name],
         cwd=ROOT,
-        env={**stack.environment, **environment},
+        env={**stack.environment, **(environment or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
