@@ -140,6 +140,8 @@ class Reconciler:
             return (lambda: self._remove(instance_id)) if instance_id in present else None
         if instance.state in ("pending", "running"):
             if instance_id not in running:
+                if self._has_shut_down(instance):
+                    return lambda: self._follow(instance_id)
                 return lambda: self._boot(instance, create=instance_id not in present)
             if instance_id in self._applied.reboots:
                 self._applied.reboots.discard(instance_id)
@@ -148,6 +150,11 @@ class Reconciler:
                 return lambda: self._serve(instance)
             return None
         return (lambda: self._stop(instance_id)) if instance_id in running else None
+
+    def _has_shut_down(self, instance: Ec2Instance) -> bool:
+        """Whether a machine that ran was switched off from inside, and not restarted."""
+        ran = instance.state == "running" and instance.instance_id in self._applied.pids
+        return ran and self._host.powered_off(instance.instance_id)
 
     def _settle(self, instance_id: str, instance: Ec2Instance | None) -> None:
         """Lets the API report the state that the machine has reached."""
@@ -205,6 +212,11 @@ class Reconciler:
         self._host.stop(instance_id)
         self._close(instance_id)
         log.info("%s: stopped", instance_id)
+
+    def _follow(self, instance_id: str) -> None:
+        self._close(instance_id)
+        self._states.shut_down(instance_id)
+        log.info("%s: shut itself down", instance_id)
 
     def _remove(self, instance_id: str) -> None:
         # Its programs may still end in order.
