@@ -140,9 +140,7 @@ class Reconciler:
             return (lambda: self._remove(instance_id)) if instance_id in present else None
         if instance.state in ("pending", "running"):
             if instance_id not in running:
-                if self._has_shut_down(instance):
-                    return lambda: self._follow(instance_id)
-                return lambda: self._boot(instance, create=instance_id not in present)
+                return lambda: self._come_up(instance, create=instance_id not in present)
             if instance_id in self._applied.reboots:
                 self._applied.reboots.discard(instance_id)
                 return lambda: self._restart(instance)
@@ -150,11 +148,6 @@ class Reconciler:
                 return lambda: self._serve(instance)
             return None
         return (lambda: self._stop(instance_id)) if instance_id in running else None
-
-    def _has_shut_down(self, instance: Ec2Instance) -> bool:
-        """Whether a machine that ran was switched off from inside, and not restarted."""
-        ran = instance.state == "running" and instance.instance_id in self._applied.pids
-        return ran and self._host.powered_off(instance.instance_id)
 
     def _settle(self, instance_id: str, instance: Ec2Instance | None) -> None:
         """Lets the API report the state that the machine has reached."""
@@ -169,6 +162,16 @@ class Reconciler:
         """The machines of `running` whose services are there."""
         pids = self._applied.pids
         return {each: pid for each, pid in running.items() if pids.get(each) == pid}
+
+    def _come_up(self, instance: Ec2Instance, *, create: bool) -> None:
+        """Boots the machine, or lets its instance end where it was switched off from inside."""
+        ran = instance.state == "running" and instance.instance_id in self._applied.pids
+        if not (ran and self._host.powered_off(instance.instance_id)):
+            self._boot(instance, create=create)
+            return
+        self._close(instance.instance_id)
+        self._states.shut_down(instance.instance_id)
+        log.info("%s: shut itself down", instance.instance_id)
 
     def _boot(self, instance: Ec2Instance, *, create: bool) -> None:
         """Starts the machine; when that fails the instance goes back to where it came from."""
@@ -212,11 +215,6 @@ class Reconciler:
         self._host.stop(instance_id)
         self._close(instance_id)
         log.info("%s: stopped", instance_id)
-
-    def _follow(self, instance_id: str) -> None:
-        self._close(instance_id)
-        self._states.shut_down(instance_id)
-        log.info("%s: shut itself down", instance_id)
 
     def _remove(self, instance_id: str) -> None:
         # Its programs may still end in order.

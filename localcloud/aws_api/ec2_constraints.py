@@ -124,9 +124,7 @@ def _architecture(ec2: Any, instance_type: str, image_id: str) -> ApiError | Non
 
 def _attribute(ec2: Any, arguments: Arguments) -> ApiError | None:
     wanted = _one(arguments, "InstanceId")
-    spot = any(
-        each.id == wanted and each.lifecycle == "spot" for each in list(ec2.all_instances())
-    )
+    spot = any(each.id == wanted and each.lifecycle == "spot" for each in list(ec2.all_instances()))
     return shutdown_behavior.violation(arguments, spot=spot)
 
 

@@ -11,7 +11,7 @@ STEP_SECONDS = 0.1
 # What systemd handles from its start on; the kernel drops what a first process does not handle.
 SIGPWR = 30
 # The kernel ends the first process by SIGINT where that powers off or halts, and by SIGHUP where it
-# reboots: reboot_pid_ns in https://github.com/torvalds/linux/blob/master/kernel/pid_namespace.c
+# reboots (reboot_pid_ns in kernel/pid_namespace.c).
 POWERED_OFF = 128 + 2
 ENTRYPOINT = "entrypoint.sh"
 

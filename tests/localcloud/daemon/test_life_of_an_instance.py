@@ -121,9 +121,7 @@ def test_it_terminates_where_its_attribute_is_set_so(cloud: LocalCloud) -> None:
 def test_a_spot_instance_cannot_be_one_that_stops(cloud: LocalCloud) -> None:
     spot = {"MarketType": "spot"}
     with pytest.raises(ClientError, match="not supported for spot"):
-        cloud.running_instance(
-            InstanceMarketOptions=spot, InstanceInitiatedShutdownBehavior="stop"
-        )
+        cloud.running_instance(InstanceMarketOptions=spot, InstanceInitiatedShutdownBehavior="stop")
     interface = cloud.interface(cloud.network("10.80.0.0/16")[1])["NetworkInterfaceId"]
     instance_id = cloud.run(interface, InstanceMarketOptions=spot)
     cloud.becomes(instance_id, "running")
