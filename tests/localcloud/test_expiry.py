@@ -36,7 +36,7 @@ def test_a_cluster_ends_by_itself_and_is_removed_without_its_state(stacks: Stack
     stack = stacks.create("expiry")
     cluster = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]
     stack.configure(
-        network={**cluster["network"], "vpcCidr": "10.71.0.0/16"},
+        network={**cluster["network"], "vpcCidr": "10.76.0.0/16"},
         pools=[{**cluster["pools"][0], "count": 1}],
         ttl="4h",
         nodeDeadlineSeconds=150,
@@ -80,9 +80,9 @@ def _made_by_ec2(stack: Stack, vpc: str) -> set[str]:
 
 
 def _is_armed(machine: Machine, ends: str) -> None:
-    shown = machine.run("systemctl", "show", "-p", "NextElapseUSecRealtime", "k3s-aws-expiry.timer")
-    assert ends[:10] in shown, shown
-    assert ends[11:19] in shown, shown
+    timer = machine.run("systemctl", "show", "-p", "NextElapseUSecRealtime", "k3s-aws-expiry.timer")
+    assert ends[:10] in timer, timer
+    assert ends[11:19] in timer, timer
 
 
 def _a_longer_ttl_reaches_what_runs(
