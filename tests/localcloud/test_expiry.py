@@ -10,13 +10,13 @@ from functools import partial
 from typing import Any
 
 import pytest
-import yaml
 
 from recovery import reap
 from recovery.expired import Expired, Scope
+from tests.golden import rendering
 from tests.localcloud import inventory, waiting
 from tests.localcloud.running_cluster import Machine, machines_of
-from tests.localcloud.stacks import CLUSTER, Stack, Stacks, local_cloud
+from tests.localcloud.stacks import Stack, Stacks, local_cloud
 
 pytestmark = pytest.mark.localcloud
 
@@ -33,14 +33,9 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stacks]:
 
 
 def test_a_cluster_ends_by_itself_and_is_removed_without_its_state(stacks: Stacks) -> None:
-    stack = stacks.create("expiry")
-    cluster = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]
-    stack.configure(
-        network={**cluster["network"], "vpcCidr": "10.76.0.0/16"},
-        pools=[{**cluster["pools"][0], "count": 1}],
-        ttl="4h",
-        nodeDeadlineSeconds=150,
-    )
+    cluster = dict(rendering.configuration("pull-request"))
+    cluster["network"] = {**cluster["network"], "vpcCidr": "10.76.0.0/16"}
+    stack = stacks.create("expiry", {**cluster, "nodeDeadlineSeconds": 150})
     before = inventory.take(stack)
     stack.pulumi(*UP)
     first = _everything_has_the_time(stack, before)
