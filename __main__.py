@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pulumi
@@ -9,6 +10,7 @@ import pulumi
 from cluster import (
     boot_program,
     comparison,
+    expiry,
     node_config,
     restore,
     stack_config,
@@ -45,8 +47,10 @@ try:
         read_file=project_files.reader(Path.cwd()),
     )
     cluster = lookups.resolve(configured.spec)
-    user_data.require_room(node_config.longest(cluster), program)
+    ends = expiry.LONGEST if cluster.ttl_seconds else None
+    user_data.require_room(node_config.longest(cluster), program, ends)
     outputs = last_update.read_outputs()
+    expiry.require_not_expired(outputs, datetime.now(UTC))
     cluster = restore.since(cluster, outputs)
     consequences = comparison.compare(outputs, cluster)
     restored = snapshots.credentials(cluster) if restore.is_due(cluster, outputs) else None

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cluster import output_types, record
+from cluster import expiry, output_types, record
 
 KUBECONFIG: Final = "kubeconfig"
 ADMIN_KUBECONFIG: Final = "adminKubeconfig"
@@ -95,6 +95,12 @@ OUTPUTS: Final = (
         schema=output_types.SNAPSHOTS,
         when="`cluster.backup` is set",
         meaning="the S3 folder of the datastore's snapshots",
+    ),
+    Output(
+        name=expiry.OUTPUT,
+        schema=output_types.EXPIRES_AT,
+        when="`cluster.ttl` is set",
+        meaning="when the cluster ends, in UTC",
     ),
     Output(
         name=record.OUTPUT,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pulumi
 
-from cluster import outputs, record, record_json
+from cluster import expiry, outputs, record, record_json
 from cluster.model import Cluster
 from components.k3s_cluster import K3sCluster
 
@@ -18,6 +18,7 @@ def of(cluster: Cluster, k3s: K3sCluster) -> dict[str, Any]:
         f"{outputs.IDENTITY_PREFIX}{name}": each for name, each in k3s.kubeconfigs.items()
     }
     there = {
+        expiry.OUTPUT: k3s.expires_at,
         "snapshots": k3s.snapshots,
         outputs.KUBECONFIG: next(iter(k3s.kubeconfigs.values()), None),
         outputs.ADMIN_KUBECONFIG: k3s.admin_kubeconfig,
