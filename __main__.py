@@ -27,6 +27,7 @@ from components import (
     snapshots,
 )
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
+from cost import estimate, prices, summary
 
 engine.require_version(Path("Pulumi.yaml"))
 given = pulumi.Config()
@@ -79,6 +80,8 @@ pulumi.export("bootReport", k3s.boot_report)
 pulumi.export("bom", k3s.bom)
 if k3s.snapshots is not None:
     pulumi.export("snapshots", k3s.snapshots)
+cost = estimate.of(cluster, prices.load(cluster.region))
+pulumi.export(summary.OUTPUT, summary.output(cost))
 pulumi.export(record.OUTPUT, record_json.render(record.of(cluster)))
 for name, kubeconfig in k3s.kubeconfigs.items():
     pulumi.export(f"kubeconfig-{name}", kubeconfig)
@@ -86,3 +89,5 @@ if k3s.kubeconfigs:
     pulumi.export("kubeconfig", next(iter(k3s.kubeconfigs.values())))
 if k3s.admin_kubeconfig is not None:
     pulumi.export("adminKubeconfig", k3s.admin_kubeconfig)
+# The engine shows it once, in the diagnostics below the resources.
+pulumi.log.info(summary.line(cost))

@@ -24,6 +24,7 @@ from cluster import (
 from cluster import user_data as user_data_text
 from cluster.model import Cluster, Node
 from cluster.node_config import Addresses, NodeContext
+from cost import estimate, prices, summary
 from tests.cluster import ec2
 from tests.cluster.config_yaml import config_yaml
 
@@ -69,6 +70,10 @@ def render(example: str) -> dict[str, str]:
         "ingress.yaml": _yaml(_ingress(cluster)),
         f"{record.OUTPUT}.json": _json(record_json.render(record.of(cluster))),
     }
+    cost = estimate.of(cluster, prices.load(cluster.region))
+    files[f"{summary.OUTPUT}.json"] = _json(
+        {"line": summary.line(cost), "output": summary.output(cost)}
+    )
     for role in network.ROLES:
         shared = list(map(_arn, parameters.readable_by(cluster, role)))
         own = {
