@@ -46,7 +46,8 @@ try:
         stack=pulumi.get_stack(),
         read_file=project_files.reader(Path.cwd()),
     )
-    cluster = lookups.resolve(configured.spec)
+    with configured.merged.named():
+        cluster = lookups.resolve(configured.spec)
     user_data.require_room(node_config.longest(cluster), program)
     outputs = last_update.read_outputs()
     cluster = restore.since(cluster, outputs)

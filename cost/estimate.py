@@ -17,19 +17,6 @@ from cost.prices import Prices
 
 HOURS_PER_MONTH = 730
 
-NOT_INCLUDED = (
-    "traffic",
-    "capacity units of a load balancer",
-    "surplus CPU credits of T instances",
-    "requests to and storage in S3, snapshots of the backup among it",
-    "queries to Route 53",
-    "a KMS key of your own",
-    "volumes and load balancers that workloads create",
-    "taxes and discounts",
-)
-"""What the bill has besides; docs/cost.md has why."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Item:
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from cost.estimate import NOT_INCLUDED, Estimate, Item
+from cost.estimate import Estimate, Item
 
 OUTPUT = "cost"
 
@@ -42,7 +42,6 @@ def output(estimate: Estimate) -> dict[str, Any]:
         "unknown": list(estimate.unknown),
         "items": [_item(each) for each in estimate.items],
         "pricesOf": estimate.prices_of,
-        "notIncluded": list(NOT_INCLUDED),
     }
 
 
@@ -54,7 +53,7 @@ def _item(item: Item) -> dict[str, Any]:
         "unitPrice": _rounded(item.unit_price, 6),
         "monthly": _rounded(item.monthly, 2),
         "hourly": _rounded(item.hourly, 4),
-        "estimated": item.estimated,
+        **({"estimated": True} if item.estimated else {}),
     }
 
 

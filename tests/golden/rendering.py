@@ -16,6 +16,7 @@ from cluster import (
     machine_files,
     network,
     node_config,
+    overlay,
     parameters,
     policies,
     record,
@@ -32,8 +33,7 @@ GOLDEN = Path(__file__).parent
 EXAMPLES = GOLDEN.parent.parent / "examples"
 FILES = {
     path.stem.removeprefix("Pulumi."): path
-    for path in EXAMPLES.rglob("*.yaml")
-    if path.parent.name != "manifests"
+    for path in (*EXAMPLES.glob("*.yaml"), *EXAMPLES.glob("environments/Pulumi.*.yaml"))
 }
 NAMES = sorted(FILES)
 
@@ -45,9 +45,12 @@ BOOT_PROGRAM = {"__main__.py": "# the modules of cloud-init/boot/\n"}
 
 
 def configuration(example: str) -> dict[str, Any]:
-    """What the example says under `k3s-aws:cluster`."""
-    content: dict[str, Any] = yaml.safe_load(FILES[example].read_text())
-    cluster: dict[str, Any] = content["config"]["k3s-aws:cluster"]
+    """What the example has under `k3s-aws:cluster`, laid over its base where it has one."""
+    content = yaml.safe_load(FILES[example].read_text())["config"]
+    cluster: dict[str, Any] = content["k3s-aws:cluster"]
+    file = content.get("k3s-aws:base")
+    if file:
+        cluster = overlay.lay_over(cluster, overlay.read(file, read_file), file).content
     return cluster
 
 
