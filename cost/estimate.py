@@ -17,6 +17,7 @@ from cost.prices import Prices
 
 HOURS_PER_MONTH = 730
 
+
 @dataclass(frozen=True, kw_only=True)
 class Item:
     """
