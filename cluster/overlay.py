@@ -123,7 +123,10 @@ def _objects(
             inherited.add((*path, key))
         elif over[key] is not None:
             merged[key] = _merge(value, over[key], keys.get(key), (*path, key), inherited)
-    return merged | _without_nulls({key: each for key, each in over.items() if key not in base})
+    added: dict[str, Any] = _without_nulls(
+        {key: each for key, each in over.items() if key not in base}
+    )
+    return merged | added
 
 
 def _lists(

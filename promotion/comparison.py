@@ -34,11 +34,11 @@ def compare(
         values = {name: _value(each, key) for name, each in having.items()}
         if not having or (_same(values.values()) and declared.get(key) is None):
             continue
-        shown = {
+        rendered = {
             name: _show(values[name], key, each) if name in having else "-"
             for name, each in environments.items()
         }
-        found.append(Difference(key=key, values=shown, fault=_fault(key, values, declared)))
+        found.append(Difference(key=key, values=rendered, fault=_fault(key, values, declared)))
     return found
 
 

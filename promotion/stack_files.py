@@ -55,7 +55,7 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     """What has no keys below it, by its path; an entry of a list by its name, if all have one."""
     if isinstance(value, Mapping):
         if set(value) == {"secure"}:
-            # Each stack encrypts with a key of its own, so the texts always differ.
+            # Each stack encrypts with a key of its own, so it differs always.
             yield path, SECRET
             return
         for key, each in value.items():

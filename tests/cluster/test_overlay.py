@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cluster import overlay, stack_config
-from cluster.errors import ConfigError
+from cluster.errors import ConfigError, Problem
 from cluster.stack_config import StackConfig, StackValue
 
 OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
@@ -95,8 +95,8 @@ def read(cluster: Any, base: str | None, **files: str) -> StackConfig:
 
     if base is not None:
         files[FILE] = base
-    texts = {"cluster": json.dumps(cluster), "base": FILE}
-    values = {key: StackValue(text=texts.get(key), is_secret=False) for key in stack_config.KEYS}
+    strings = {"cluster": json.dumps(cluster), "base": FILE}
+    values = {key: StackValue(text=strings.get(key), is_secret=False) for key in stack_config.KEYS}
     return stack_config.read(values, stack="dev", read_file=read_file)
 
 
@@ -130,10 +130,8 @@ def test_a_problem_has_the_file_that_its_value_is_from() -> None:
 def test_a_problem_that_aws_reports_has_it_too() -> None:
     base = {"network": OPEN, "servers": {"instanceType": "t4g.small"}}
     merged = read({"owner": "shop"}, json.dumps(base)).merged
-    found = overlay.Problem(
-        "cluster.servers.instanceType", "EC2 has no such type", "choose another"
-    )
-    other = overlay.Problem("cluster.serversAndMore", "is something else", "-")
+    found = Problem("cluster.servers.instanceType", "EC2 has no such type", "choose another")
+    other = Problem("cluster.serversAndMore", "is something else", "-")
     with pytest.raises(ConfigError) as rejection, merged.named():
         raise ConfigError([found, other])
     assert [each.what for each in rejection.value.problems] == [

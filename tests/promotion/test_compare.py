@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,8 +124,8 @@ def test_other_keys_of_the_file_are_compared_and_secrets_only_for_being_there(
 ) -> None:
     auth = "k3s-aws:registryAuth"
     for name in NAMES:
-        secret = {"ghcr.io": {"password": {"secure": f"v1:hunter2-{name}"}}}
-        change(f"Pulumi.{name}.yaml", lambda file, to=secret: file["config"].update({auth: to}))
+        encrypted = {"ghcr.io": {"password": {"secure": f"v1:hunter2-{name}"}}}
+        change(f"Pulumi.{name}.yaml", partial(_set, auth, encrypted))
     assert compare(project) == 0
     change("Pulumi.dev.yaml", lambda file: file["config"].pop(auth))
     change("Pulumi.dev.yaml", lambda file: file["config"].update({"aws:region": "eu-west-1"}))
@@ -134,6 +135,10 @@ def test_other_keys_of_the_file_are_compared_and_secrets_only_for_being_there(
         f"aws:region, {auth}.ghcr.io.password" in captured.err
     )
     assert "hunter2" not in captured.out + captured.err
+
+
+def _set(key: str, value: object, file: dict[str, Any]) -> None:
+    file["config"][key] = value
 
 
 def test_a_declared_key_that_nothing_has_is_named(
