@@ -81,6 +81,7 @@ def of(cluster: Cluster, prices: Prices) -> Estimate:
         currency=prices.currency,
         prices_of=prices.date,
         items=tuple(_items(cluster, prices)),
+        ttl_seconds=cluster.ttl_seconds,
     )
 
 

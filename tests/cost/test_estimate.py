@@ -115,6 +115,14 @@ def test_the_currency_is_that_of_the_partition(region: str, currency: str) -> No
     assert prices.currency_of(region) == currency
 
 
+def test_a_cluster_that_ends_itself_has_what_it_costs_until_then() -> None:
+    found = estimate.of(cluster(ttl="4h"), PRICES)
+    assert found.until_expiry == Decimal("0.22")
+    assert summary.output(found)["untilExpiry"] == 0.22
+    assert summary.line(found).startswith("about 40 USD a month, 0.22 USD until it expires (")
+    assert "untilExpiry" not in summary.output(estimate.of(cluster(), PRICES))
+
+
 def test_the_line_is_short_and_names_the_region_and_the_day_of_the_prices() -> None:
     assert summary.line(estimate.of(cluster(), PRICES)) == (
         "about 40 USD a month (eu-central-1, prices of 2026-11-20; traffic not included)"
