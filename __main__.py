@@ -12,8 +12,6 @@ from cluster import (
     comparison,
     expiry,
     node_config,
-    record,
-    record_json,
     restore,
     stack_config,
     user_data,
@@ -27,6 +25,7 @@ from components import (
     release_files,
     rollout,
     snapshots,
+    stack_outputs,
 )
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
 from cost import estimate, prices, summary
@@ -79,22 +78,7 @@ k3s = K3sCluster(
     ),
 )
 
-pulumi.export("apiEndpoint", k3s.api_endpoint)
-pulumi.export("nodes", k3s.nodes)
-pulumi.export("bootReport", k3s.boot_report)
-pulumi.export("bom", k3s.bom)
-if k3s.expires_at is not None:
-    pulumi.export(expiry.OUTPUT, k3s.expires_at)
-if k3s.snapshots is not None:
-    pulumi.export("snapshots", k3s.snapshots)
 cost = estimate.of(cluster, prices.load(cluster.region))
-pulumi.export(summary.OUTPUT, summary.output(cost))
-pulumi.export(record.OUTPUT, record_json.render(record.of(cluster)))
-for name, kubeconfig in k3s.kubeconfigs.items():
-    pulumi.export(f"kubeconfig-{name}", kubeconfig)
-if k3s.kubeconfigs:
-    pulumi.export("kubeconfig", next(iter(k3s.kubeconfigs.values())))
-if k3s.admin_kubeconfig is not None:
-    pulumi.export("adminKubeconfig", k3s.admin_kubeconfig)
-# The engine shows it once, in the diagnostics below the resources.
+stack_outputs.export(stack_outputs.of(cluster, k3s, cost))
+# The engine prints it once, in the diagnostics below the resources.
 pulumi.log.info(summary.line(cost))

@@ -106,7 +106,7 @@ def _default(declared: Key) -> str:
 
 
 def _schema(declared: Key) -> dict[str, Any]:
-    described = {"description": _plain(declared.description), **_shape(declared)}
+    described = {"description": plain(declared.description), **_shape(declared)}
     if not declared.required and declared.default is not None:
         described["default"] = declared.default
     return described
@@ -165,5 +165,6 @@ def _object(keys: Mapping[str, Key]) -> dict[str, Any]:
     }
 
 
-def _plain(markdown: str) -> str:
+def plain(markdown: str) -> str:
+    """The text without links and marks of code."""
     return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", markdown).replace("`", "")

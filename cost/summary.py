@@ -7,8 +7,6 @@ from typing import Any
 
 from cost.estimate import Estimate, Item
 
-OUTPUT = "cost"
-
 
 def line(estimate: Estimate) -> str:
     """`about 61 USD a month (eu-central-1, prices of 2026-11-20; traffic not included)`."""

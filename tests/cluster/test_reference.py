@@ -78,7 +78,7 @@ def test_the_schema_refuses_the_same_wrong_types(path: tuple[str | int, ...]) ->
 
 
 def test_the_page_and_the_schema_in_docs_are_up_to_date(tmp_path: Path) -> None:
-    for name in ("configuration.md", "stack.schema.json"):
+    for name in ("configuration.md", "stack.schema.json", "outputs.md", "outputs.schema.json"):
         (tmp_path / name).write_text((DOCS / name).read_text())
     assert rewrite.rewrite_reference(tmp_path) == []
 

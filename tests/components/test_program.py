@@ -13,9 +13,9 @@ import pytest
 from pulumi.runtime import config, settings
 
 from cluster import config as configuration
-from cluster import record, record_json
-from tests.cluster import ec2
-from tests.components.recording import Engine, Monitor
+from cluster import outputs, record, record_json
+from tests.cluster import ec2, output_schema
+from tests.components.recording import Engine, Monitor, secrecy
 
 PROGRAM = Path(__file__).parent.parent.parent / "__main__.py"
 OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
@@ -50,11 +50,11 @@ class Stack(Engine):
 
     def __init__(self, outputs: Mapping[str, Any]) -> None:
         super().__init__()
-        self.outputs = outputs
+        self.last_outputs = outputs
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
         if args.token == "pulumi:pulumi:readStackOutputs":
-            return {"outputs": self.outputs}, []
+            return {"outputs": self.last_outputs}, []
         return super().call(args)
 
 
@@ -132,3 +132,41 @@ def test_a_server_of_an_older_release_is_replaced_only_with_permission(
     templates = [each for each in monitor.recorded if each.type == "k3s:index:MachineTemplate"]
     kept = {each.name: each.inputs.get("hasDatastore") for each in templates}
     assert kept == {"dev-servers-0": None if allowed else True, "dev-agents-0": None}
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({}, {"kubeconfig", "kubeconfig-deployer"}),
+        ({"adminKubeconfig": True}, {"kubeconfig", "kubeconfig-deployer", "adminKubeconfig"}),
+        ({"backup": {}}, {"kubeconfig", "kubeconfig-deployer", "snapshots"}),
+        (
+            {"identities": [{"name": "b", "role": "viewer"}, {"name": "a", "role": "viewer"}]},
+            {"kubeconfig", "kubeconfig-a", "kubeconfig-b"},
+        ),
+    ],
+)
+def test_the_outputs_are_as_they_are_declared(
+    keys: dict[str, Any],
+    expected: set[str],
+    monitor_of: Callable[..., Monitor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exported: dict[str, Any] = {}
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr(pulumi, "export", exported.__setitem__)
+    monitor_of({}, preview=False, **keys)
+
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]
+    def run() -> pulumi.Output[Any]:
+        runpy.run_path(str(PROGRAM))
+        values = {name: pulumi.Output.from_input(each) for name, each in exported.items()}
+        secret = {name: secrecy(each) for name, each in values.items()}
+        return pulumi.Output.all(values=values, secret=secret).apply(seen.update)
+
+    run()
+    always = {each.name for each in outputs.OUTPUTS if each.when == outputs.ALWAYS}
+    assert set(seen["values"]) == always | expected
+    assert output_schema.faults(seen["values"]) == []
+    # What is not secret is not marked either: `ci outputs` would have nothing but [secret].
+    assert seen["secret"] == {name: outputs.declared(name).secret for name in seen["values"]}

@@ -75,9 +75,7 @@ def render(example: str) -> dict[str, str]:
         f"{record.OUTPUT}.json": _json(record_json.render(record.of(cluster))),
     }
     cost = estimate.of(cluster, prices.load(cluster.region))
-    files[f"{summary.OUTPUT}.json"] = _json(
-        {"line": summary.line(cost), "output": summary.output(cost)}
-    )
+    files["cost.json"] = _json({"line": summary.line(cost), "output": summary.output(cost)})
     for role in network.ROLES:
         shared = list(map(_arn, parameters.readable_by(cluster, role)))
         own = {

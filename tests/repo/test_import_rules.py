@@ -14,7 +14,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDERS = (
     *("cluster", "cloud-init", "components", "provider"),
-    *("localcloud", "recovery", "toolchain", "demo", "bench", "cost"),
+    *("localcloud", "recovery", "toolchain", "demo", "bench"),
+    *("ci", "timeline"),
+    *("cost", "promotion"),
 )
 EFFECTS = {"socket", "subprocess", "time", "random", "secrets", "urllib", "http", "threading", "os"}
 MAY_IMPORT_PULUMI = {"components", "provider", "localcloud", "policy", "bench"}
@@ -193,6 +195,21 @@ def test_recovery_stands_without_the_program() -> None:
     ours = set(FOLDERS) - {"recovery"}
     for file in python_files("recovery"):
         assert not imported(file) & {*ours, "pulumi", "pulumi_aws"}, file
+
+
+def test_what_pipelines_run_stands_on_the_declarations_alone() -> None:
+    ours = set(FOLDERS) - {"ci", "cluster"}
+    for file in python_files("ci"):
+        assert not imported(file) & {*ours, "pulumi", "pulumi_aws"}, file
+
+
+def test_the_timeline_draws_what_the_declarations_and_the_stack_have() -> None:
+    ours = set(FOLDERS) - {"timeline", "ci", "cluster"}
+    for file in python_files("timeline"):
+        assert not imported(file) & {*ours, "pulumi", "pulumi_aws"}, file
+    # What draws cannot read or start anything.
+    for name in ("rows", "axis", "svg", "terminal"):
+        assert not imported(ROOT / "timeline" / f"{name}.py") & {*EFFECTS, "ci", "pathlib"}
 
 
 def test_the_root_holds_no_module_but_the_program() -> None:
