@@ -70,6 +70,13 @@ def test_cost_imports_the_model_and_only_its_refresh_reads_the_network() -> None
     assert readers == {"download.py"}
 
 
+def test_promotion_reads_files_with_the_declarations_of_the_model_alone() -> None:
+    for file in python_files("promotion"):
+        ours = imported(file) & {*FOLDERS, "pulumi"}
+        assert ours <= {"cluster", "components", "promotion"}, file
+        assert not imported(file) & EFFECTS, file
+
+
 def test_the_boot_program_needs_the_standard_library_only() -> None:
     for file in python_files("cloud-init"):
         assert imported(file) <= {*sys.stdlib_module_names, "boot"}, file
