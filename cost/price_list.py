@@ -21,6 +21,7 @@ INDEXES = {
     "cn": "https://pricing.cn-north-1.amazonaws.com.cn/offers/v1.0/cn/index.json",
     "aws": "https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws/index.json",
 }
+_ROOT = "/offers/"
 OFFERS = ("AmazonEC2", "AmazonVPC", "AWSELB")
 """Where instances and volumes, public addresses and load balancers are."""
 
@@ -41,6 +42,8 @@ _LINUX = {
     "locationtype": "AWS Region",
     "unit": "Hrs",
 }
+# Blocks of capacity are sold in advance at prices of their own.
+_MARKET = ("", "OnDemand")
 ROWS_BETWEEN_REPORTS = 100_000
 
 Row = Mapping[str, str]
@@ -72,8 +75,10 @@ class Offers:
 
 def is_linux(row: Row) -> bool:
     """Whether it is the price of a plain instance that may be anywhere in the region."""
-    return "BoxUsage:" in row["usagetype"] and all(
-        row.get(key, "") == wanted for key, wanted in _LINUX.items()
+    return (
+        "BoxUsage:" in row["usagetype"]
+        and row.get("marketoption", "") in _MARKET
+        and all(row.get(key, "") == wanted for key, wanted in _LINUX.items())
     )
 
 
@@ -90,6 +95,8 @@ def _name(row: Row) -> str | None:
 
 def read(region: str, index: str, report: Callable[[str], None]) -> Offers:
     """Reads the files of a region; `index` is the URL of the offers. Raises RefreshError."""
+    if _ROOT not in index:
+        raise RefreshError(f"{index} is not an index of offers; such as {INDEXES['aws']}")
     found = Offers()
     offers, _ = read_json(index)
     for code in OFFERS:
@@ -149,4 +156,4 @@ def _text(content: object, *keys: str) -> str | None:
 
 
 def _absolute(index: str, path: str) -> str:
-    return index[: index.index("/offers/")] + path
+    return index[: index.index(_ROOT)] + path

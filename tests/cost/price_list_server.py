@@ -18,6 +18,7 @@ COLUMNS = [
     *("Location", "Location Type", "Instance Type", "Current Generation", "Instance Family"),
     *("Tenancy", "EBS Optimized", "Operating System", "License Model", "usageType", "operation"),
     *("CapacityStatus", "Pre Installed S/W", "Region Code", "serviceName", "Volume API Name"),
+    *("MarketOption",),
 ]
 MACHINE = {
     "TermType": "OnDemand",
@@ -34,6 +35,7 @@ MACHINE = {
     "CapacityStatus": "Used",
     "Pre Installed S/W": "NA",
     "Region Code": "eu-central-1",
+    "MarketOption": "OnDemand",
 }
 
 

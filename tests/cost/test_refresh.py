@@ -75,6 +75,7 @@ def test_the_prices_of_a_region_are_those_of_its_three_offers(tmp_path: Path) ->
         machine("t4g.small", "0.01", TermType="Reserved"),
         machine("t4g.small", "0.0000000000", CapacityStatus="AllocatedCapacityReservation"),
         machine("t4g.small", "0.024", Location_Type="AWS Local Zone"),
+        machine("t4g.small", "0.5", MarketOption="CapacityBlock"),
     ],
 )
 def test_other_prices_of_the_type_do_not_count(tmp_path: Path, other: dict[str, str]) -> None:
@@ -165,6 +166,13 @@ def test_a_file_of_another_form_is_an_error_and_the_old_prices_stay(
     status, after = refresh(tmp_path, {**paths, **changed})
     assert (status, after) == (1, before)
     assert reported in capsys.readouterr().err
+
+
+def test_an_index_elsewhere_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["refresh", REGION, "--index", "http://127.0.0.1:9/prices.json"], tmp_path) == 1
+    assert "is not an index of offers; such as https://pricing." in capsys.readouterr().err
+    assert main(["refresh", REGION, "--index", "file:///offers/index.json"], tmp_path) == 1
+    assert "is not an http or https URL" in capsys.readouterr().err
 
 
 def test_a_download_that_ends_early_is_an_error(
