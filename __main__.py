@@ -28,6 +28,7 @@ from components import (
     stack_outputs,
 )
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
+from cost import estimate, prices, summary
 
 engine.require_version(Path("Pulumi.yaml"))
 given = pulumi.Config()
@@ -46,7 +47,8 @@ try:
         stack=pulumi.get_stack(),
         read_file=project_files.reader(Path.cwd()),
     )
-    cluster = lookups.resolve(configured.spec)
+    with configured.merged.named():
+        cluster = lookups.resolve(configured.spec)
     ends = expiry.LONGEST if cluster.ttl_seconds else None
     user_data.require_room(node_config.longest(cluster), program, ends)
     outputs = last_update.read_outputs()
@@ -76,4 +78,7 @@ k3s = K3sCluster(
     ),
 )
 
-stack_outputs.export(stack_outputs.of(cluster, k3s))
+cost = estimate.of(cluster, prices.load(cluster.region))
+stack_outputs.export(stack_outputs.of(cluster, k3s, cost))
+# The engine prints it once, in the diagnostics below the resources.
+pulumi.log.info(summary.line(cost))

@@ -101,6 +101,29 @@ BOM: Final = _object(
     tools=_map_of(_or_null(_STRING)),
 )
 
+_AMOUNT: Final = _or_null({"type": "number", "minimum": 0})
+_PRICED: Final[Schema] = {"unitPrice": _AMOUNT, "monthly": _AMOUNT, "hourly": _AMOUNT}
+EXPIRES_AT: Final[Schema] = {"type": "string", "format": "date-time"}
+COST: Final = _object(
+    currency={"type": "string", "pattern": "^[A-Z]{3}$"},
+    unknown=_list_of(_STRING),
+    items=_list_of(
+        _object(
+            name=_STRING,
+            count={"type": "integer", "minimum": 1},
+            unit={"enum": ["hour", "GiB month"]},
+            # Null: not known.
+            optional={**_PRICED, "estimated": {"const": True}},
+        )
+    ),
+    optional={
+        "monthly": _AMOUNT,
+        "hourly": _AMOUNT,
+        "untilExpiry": _AMOUNT,
+        "pricesOf": _or_null({"type": "string", "format": "date"}),
+    },
+)
+
 CLUSTER_RECORD: Final = _object(
     schema={"const": RECORD_SCHEMA},
     accountId=_STRING,

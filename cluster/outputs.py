@@ -15,6 +15,7 @@ from cluster import expiry, output_types, record
 
 KUBECONFIG: Final = "kubeconfig"
 ADMIN_KUBECONFIG: Final = "adminKubeconfig"
+COST: Final = "cost"
 IDENTITY_PREFIX: Final = "kubeconfig-"
 ALWAYS: Final = "always"
 
@@ -101,6 +102,12 @@ OUTPUTS: Final = (
         schema=output_types.EXPIRES_AT,
         when="`cluster.ttl` is set",
         meaning="when the cluster ends, in UTC",
+    ),
+    Output(
+        name=COST,
+        schema=output_types.COST,
+        meaning="about what it costs a month, an hour and until it expires, by item; null is not "
+        "known ([cost.md](cost.md))",
     ),
     Output(
         name=record.OUTPUT,

@@ -165,6 +165,8 @@ class Machine(pulumi.ComponentResource):
             "imageId": args.image_id,
             "userData": args.node_config.apply(render),
         }
+        if args.data_volume is not None:
+            inputs["dataVolumeId"] = args.data_volume.id
         if args.has_datastore:
             inputs["hasDatastore"] = True
         template = plugin.MachineTemplate(name, inputs, pulumi.ResourceOptions(parent=self))

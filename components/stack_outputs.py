@@ -10,9 +10,11 @@ import pulumi
 from cluster import expiry, outputs, record, record_json
 from cluster.model import Cluster
 from components.k3s_cluster import K3sCluster
+from cost import summary
+from cost.estimate import Estimate
 
 
-def of(cluster: Cluster, k3s: K3sCluster) -> dict[str, Any]:
+def of(cluster: Cluster, k3s: K3sCluster, cost: Estimate) -> dict[str, Any]:
     """Every output of a cluster by its name."""
     kubeconfigs = {
         f"{outputs.IDENTITY_PREFIX}{name}": each for name, each in k3s.kubeconfigs.items()
@@ -28,6 +30,7 @@ def of(cluster: Cluster, k3s: K3sCluster) -> dict[str, Any]:
         "nodes": k3s.nodes,
         "bootReport": k3s.boot_report,
         "bom": k3s.bom,
+        outputs.COST: summary.output(cost),
         record.OUTPUT: record_json.render(record.of(cluster)),
         **kubeconfigs,
         **{name: each for name, each in there.items() if each is not None},

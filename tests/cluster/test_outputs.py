@@ -12,7 +12,7 @@ from cluster.outputs import OUTPUTS, UndeclaredOutput
 from tests.cluster import output_schema
 
 ALL_THAT_IS_ALWAYS_THERE = dict.fromkeys(
-    ("apiEndpoint", "nodes", "bootReport", "bom", "clusterRecord"), "value"
+    ("apiEndpoint", "nodes", "bootReport", "bom", "cost", "clusterRecord"), "value"
 )
 
 
@@ -53,4 +53,4 @@ def test_the_program_exports_through_the_declarations_alone() -> None:
 
 def test_a_value_of_another_type_is_found() -> None:
     found = output_schema.faults({**ALL_THAT_IS_ALWAYS_THERE, "kubeconfig": {}, "more": 1})
-    assert len(found) == 7
+    assert len(found) == 8

@@ -115,6 +115,27 @@ def test_what_is_lost_with_permission_is_a_warning_and_the_record_is_an_output(
     assert outputs[record.OUTPUT] == last_update(**keys)[record.OUTPUT]
 
 
+@pytest.mark.parametrize("preview", [True, False])
+def test_every_run_ends_with_what_the_cluster_costs(
+    preview: bool, monitor_of: Callable[..., Monitor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    outputs: dict[str, Any] = {}
+    monkeypatch.setattr(pulumi.log, "info", lines.append)
+    monkeypatch.setattr(pulumi, "export", outputs.__setitem__)
+    monitor_of({}, preview=preview)
+
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]
+    def run() -> None:
+        runpy.run_path(str(PROGRAM))
+
+    run()
+    (line,) = [each for each in lines if "a month" in each]
+    assert line.startswith("about ")
+    assert outputs["cost"]["unknown"] == []
+    assert outputs["cost"]["monthly"] == pytest.approx(730 * outputs["cost"]["hourly"], abs=0.04)
+
+
 @pytest.mark.parametrize("allowed", [False, True])
 def test_a_server_of_an_older_release_is_replaced_only_with_permission(
     allowed: bool, monitor_of: Callable[..., Monitor], monkeypatch: pytest.MonkeyPatch

@@ -59,6 +59,7 @@ def rewrite_reference(docs: Path) -> list[str]:
         {
             page: reference.with_tables(page.read_text()),
             schema: reference.stack_schema(),
+            docs / "base.schema.json": reference.base_schema(),
             outputs: outputs_reference.with_table(outputs.read_text()),
             docs / "outputs.schema.json": outputs_reference.render_schema(),
         }

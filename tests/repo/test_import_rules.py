@@ -16,6 +16,7 @@ FOLDERS = (
     *("cluster", "cloud-init", "components", "provider"),
     *("localcloud", "recovery", "toolchain", "demo", "bench"),
     *("ci", "timeline"),
+    *("cost", "promotion"),
 )
 EFFECTS = {"socket", "subprocess", "time", "random", "secrets", "urllib", "http", "threading", "os"}
 MAY_IMPORT_PULUMI = {"components", "provider", "localcloud", "policy", "bench"}
@@ -62,6 +63,20 @@ def test_cluster_imports_nothing_with_an_effect() -> None:
     assert effects == {}
 
 
+def test_cost_imports_the_model_and_only_its_refresh_reads_the_network() -> None:
+    for file in python_files("cost"):
+        assert imported(file) <= sys.stdlib_module_names | {"cluster", "cost"}, file
+    readers = {file.name for file in python_files("cost") if imported(file) & EFFECTS}
+    assert readers == {"download.py"}
+
+
+def test_promotion_reads_files_with_the_declarations_of_the_model_alone() -> None:
+    for file in python_files("promotion"):
+        ours = imported(file) & {*FOLDERS, "pulumi"}
+        assert ours <= {"cluster", "components", "promotion"}, file
+        assert not imported(file) & EFFECTS, file
+
+
 def test_the_boot_program_needs_the_standard_library_only() -> None:
     for file in python_files("cloud-init"):
         assert imported(file) <= {*sys.stdlib_module_names, "boot"}, file
@@ -86,7 +101,9 @@ def test_the_provider_stands_without_the_program() -> None:
         assert not imported(file) & {"components", "pulumi_aws", "localcloud"}, file
 
 
-@pytest.mark.parametrize("folder", ["cluster", "cloud-init", "components", "provider", "recovery"])
+@pytest.mark.parametrize(
+    "folder", ["cluster", "cloud-init", "components", "provider", "recovery", "cost"]
+)
 def test_the_program_has_no_word_of_the_local_cloud(folder: str) -> None:
     for file in (each for each in (ROOT / folder).rglob("*") if each.is_file()):
         if "__pycache__" in file.parts:
