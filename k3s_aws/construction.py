@@ -33,7 +33,8 @@ class Components(Provider):
     ) -> ConstructResult:
         if resource_type != package_schema.TOKEN:
             raise pulumi.RunError(
-                f"the k3s package has no component {resource_type}\n    it has {package_schema.TOKEN}"
+                f"the k3s package has no component {resource_type}\n"
+                f"    it has {package_schema.TOKEN}"
             )
         args = K3sClusterArgs(
             cluster=inputs.get("cluster") or {},
@@ -63,7 +64,7 @@ class Constructions:
         self._loop.run_forever()
 
     def construct(self, request: Any) -> Any:
-        """The response to a Construct request. Raises OperationFailed with what can be corrected."""
+        """The response to a Construct request. Raises OperationFailed with what is wrong."""
         done = asyncio.run_coroutine_threadsafe(self._servicer.Construct(request, None), self._loop)
         try:
             return done.result()

@@ -31,7 +31,14 @@ from k3s_aws import package_outputs
 
 PACKAGE = "k3s"
 TOKEN = "k3s:aws:K3sCluster"  # noqa: S105 - the name of a type
+# Not `@pulumi/k3s`, which would be one of Pulumi's own.
+_LANGUAGES = {
+    "nodejs": {"packageName": "k3s-aws", "respectSchemaVersion": True},
+    "go": {"importBasePath": "k3s-aws/sdk/go/k3s", "respectSchemaVersion": True},
+}
 _ANY = {"$ref": "pulumi.json#/Any"}
+_STRING = {"type": "string"}
+_INTEGER_OR_STRING = {"oneOf": [{"type": "integer"}, _STRING]}
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _SECRET_AUTH = {
     "type": "object",
@@ -72,10 +79,7 @@ def render() -> str:
             "license": "Apache-2.0",
             "types": types | package_outputs.TYPES,
             "resources": {TOKEN: component},
-            "language": {
-                "nodejs": {"respectSchemaVersion": True},
-                "go": {"respectSchemaVersion": True},
-            },
+            "language": _LANGUAGES,
         },
         indent=1,
     )
@@ -97,44 +101,51 @@ def _shape(name: str, declared: Key, types: dict[str, Any]) -> dict[str, Any]:
     match declared:
         case String(choices=choices) if choices:
             return _enum(name, choices, types)
-        case Integer():
-            return {"type": "integer"}
-        case Boolean():
-            return {"type": "boolean"}
-        case IntegerOrPercentage():
-            return {"oneOf": [{"type": "integer"}, {"type": "string"}]}
-        case Strings(item=PortRange()):
-            number_or_range = {"oneOf": [{"type": "integer"}, {"type": "string"}]}
-            return {"type": "array", "items": number_or_range}
-        case Strings():
-            return {"type": "array", "items": {"type": "string"}}
-        case StringMap():
-            return {"type": "object", "additionalProperties": {"type": "string"}}
-        case String():
-            return {"type": "string"}
-        case _:
-            return _nested(name, declared, types)
-
-
-def _nested(name: str, declared: Key, types: dict[str, Any]) -> dict[str, Any]:
-    match declared:
         case Objects(keys=keys):
-            return {"type": "array", "items": _object(_singular(name), keys, types)}
+            return _array(_object(_singular(name), keys, types))
         case ObjectsByName(value=value):
-            below = _object(_singular(name), value.keys, types)
-            return {"type": "object", "additionalProperties": below}
+            return _map(_object(_singular(name), value.keys, types))
         case Object(keys=keys) | NestedObject(keys=keys):
             return _object(name, keys, types)
         case _:
-            return {"type": "object", "additionalProperties": _ANY}
+            return _simple(declared)
+
+
+def _simple(declared: Key) -> dict[str, Any]:
+    match declared:
+        case Integer():
+            shape = {"type": "integer"}
+        case Boolean():
+            shape = {"type": "boolean"}
+        case IntegerOrPercentage():
+            shape = _INTEGER_OR_STRING
+        case Strings():
+            number = isinstance(declared.item, PortRange)
+            shape = _array(_INTEGER_OR_STRING if number else _STRING)
+        case StringMap():
+            shape = _map(_STRING)
+        case String():
+            shape = _STRING
+        case _:
+            shape = _map(_ANY)
+    return shape
+
+
+def _array(items: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _map(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": values}
 
 
 def _object(name: str, keys: Mapping[str, Key], types: dict[str, Any]) -> dict[str, Any]:
     """A type of its own; a map where a key is no identifier, which no language could write."""
     if not all(_IDENTIFIER.fullmatch(each) for each in keys):
         (shape, *others) = {json.dumps(_shape(name, each, types)) for each in keys.values()}
-        assert not others, f"the keys of {name} have different types"
-        return {"type": "object", "additionalProperties": json.loads(shape)}
+        if others:
+            raise AssertionError(f"the keys of {name} have different types")
+        return _map(json.loads(shape))
     token = f"{PACKAGE}:aws:{name}"
     types[token] = {
         "type": "object",
