@@ -96,5 +96,8 @@ def _modules(tree: Path) -> Iterator[Path]:
 
 def _ignored(folder: str, names: list[str]) -> set[str]:
     left_out = set(LEFT_OUT & set(names))
-    # The package's own folder for the engine has one that it needs.
-    return left_out - {"pulumi-resource-k3s"} if Path(folder).name == "plugin" else left_out
+    if Path(folder).name != "plugin":
+        return left_out
+    # Of the folder for the engine, what starts an installed plugin stays, and nothing that would
+    # have the engine install the packages of a checkout.
+    return left_out - {"pulumi-resource-k3s"} | {"PulumiPlugin.yaml", "requirements.txt"}
