@@ -69,7 +69,7 @@ def look_up(spec: ClusterSpec, via: pulumi.InvokeOptions | None = None) -> AwsFa
     )
 
 
-def _image_id(parameter: str, via: pulumi.InvokeOptions | None) -> str:
+def _image_id(parameter: str, via: pulumi.InvokeOptions | None = None) -> str:
     found = optional(
         f"the image {parameter}",
         ("ParameterNotFound", "not found", "couldn't find resource"),

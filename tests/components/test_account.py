@@ -59,7 +59,7 @@ def test_only_network_load_balancers_are_counted(
         "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/{}/a/0123456789abcdef"
     )
     arns = [arn.format(kind) for kind in ("net", "app", "gwy")]
-    monkeypatch.setattr(aws.lb, "get_lbs", lambda tags: SimpleNamespace(arns=arns))
+    monkeypatch.setattr(aws.lb, "get_lbs", lambda tags, opts: SimpleNamespace(arns=arns))
     assert account.load_balancers(own=False) == 1
 
 

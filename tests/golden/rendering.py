@@ -32,7 +32,7 @@ EXAMPLES = GOLDEN.parent.parent / "examples"
 FILES = {
     path.stem.removeprefix("Pulumi."): path
     for path in EXAMPLES.rglob("*.yaml")
-    if path.parent.name != "manifests"
+    if path.parent.name != "manifests" and path.name != "Pulumi.yaml"
 }
 NAMES = sorted(FILES)
 
