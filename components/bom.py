@@ -25,6 +25,7 @@ def of(
     machines: Sequence[Machine],
     boot_program: Mapping[str, str],
     bucket: Bucket | None,
+    via: pulumi.InvokeOptions | None = None,
 ) -> pulumi.Output[dict[str, Any]]:
     """
     The `bom` output; `machines` are in the order of the cluster's nodes.
@@ -42,7 +43,7 @@ def of(
                 bucket=known["bucket"],
                 image_ids=ids,
                 # Which image it is stands only here, and a refusal must not end the program.
-                image_names={each: lookups.image_name(each) for each in dict.fromkeys(ids)},
+                image_names={each: lookups.image_name(each, via) for each in dict.fromkeys(ids)},
                 tools=tools(),
             ),
         )

@@ -19,7 +19,8 @@ from components import instance_states
 NODE = "k3s:index:Node"
 MARK = "get-console-output"
 """Part of the errors of a node whose machine reports nothing (provider/resources/node/)."""
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[__name__.count(".")]
+"""The folder that our packages are imported from."""
 LINES = 25
 WIDTH = 200
 # Keys of the provider's configuration; those that hold objects come as JSON.
@@ -32,18 +33,21 @@ _COLORS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 def hooks(name: str, network: Network) -> Mapping[str, pulumi.ErrorHook]:
     """The hook of the nodes of one cluster; `name` is the cluster's."""
 
+    # Read now: a hook runs beside the program, in a context that has no configuration.
+    config = _aws_config()
+
     async def hook(args: pulumi.ErrorHookArgs) -> bool:
-        return await show(args, network)
+        return await show(args, network, lambda: _client(config))
 
     return {NODE: pulumi.ErrorHook(f"{name}-console", hook)}
 
 
-async def show(args: pulumi.ErrorHookArgs, network: Network) -> bool:
+async def show(args: pulumi.ErrorHookArgs, network: Network, client: Callable[[], Any]) -> bool:
     """Shows the last lines of the machine's console; never asks for another attempt."""
     inputs = args.new_inputs or {}
     instance_id = inputs.get("instanceId")
     if args.errors and MARK in args.errors[0] and isinstance(instance_id, str):
-        text = await asyncio.to_thread(describe, instance_id, _client)
+        text = await asyncio.to_thread(describe, instance_id, client)
         pulumi.log.error(f"{args.name}: {text}\n{_open_to(network)}")
     return False
 
@@ -98,7 +102,7 @@ def _output(ec2: Any, instance_id: str) -> str:
     return str(found.get("Output") or "")
 
 
-def _client() -> Any:
+def _client(config: Mapping[str, Any]) -> Any:
     """EC2, reached as the stack's own provider reaches it."""
     # The project's folder is on the path only while the program itself runs, and boto3 takes too
     # long to be imported for a hook that is hardly ever called.
@@ -106,7 +110,10 @@ def _client() -> Any:
         sys.path.append(str(PROJECT))
     from recovery.account import clients
 
+    return clients(config, os.environ)("ec2")
+
+
+def _aws_config() -> Mapping[str, Any]:
     given = pulumi.Config("aws")
-    config = {key: given.get(key) for key in _STRINGS}
     objects = {key: given.get_object(key) for key in _OBJECTS}
-    return clients({**config, **objects}, os.environ)("ec2")
+    return {**{key: given.get(key) for key in _STRINGS}, **objects}

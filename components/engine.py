@@ -7,8 +7,10 @@ from pathlib import Path
 import pulumi
 import yaml
 
+PROJECT_FILE = Path(__file__).parent.parent / "Pulumi.yaml"
 
-def require_version(project_file: Path) -> None:
+
+def require_version(project_file: Path = PROJECT_FILE) -> None:
     """
     Ends the program where the engine is older than the project's file requires.
 

@@ -60,6 +60,8 @@ class K3sClusterArgs:
     """How many machines of each pool exist already (components/rollout.py)."""
     datastore_on_root_volume: bool = False
     """Whether servers must not be replaced, since their data would be lost with them."""
+    via: pulumi.InvokeOptions | None = None
+    """The provider of the lookups."""
 
 
 class K3sCluster(pulumi.ComponentResource):
@@ -148,7 +150,7 @@ class K3sCluster(pulumi.ComponentResource):
         self.boot_report = pulumi.Output.all(
             *[machine.node.bootReport for machine in machines]
         ).apply(lambda reports: {report["node"]: report for report in reports})
-        self.bom = bom.of(cluster, machines, args.boot_program, self._bucket)
+        self.bom = bom.of(cluster, machines, args.boot_program, self._bucket, args.via)
         kubeconfigs = Kubeconfigs(
             parent=self,
             name=name,
@@ -160,7 +162,11 @@ class K3sCluster(pulumi.ComponentResource):
         )
         self.kubeconfigs = {each.name: kubeconfigs.of_identity(each) for each in cluster.identities}
         self.admin_kubeconfig = kubeconfigs.of_administrator() if cluster.admin_kubeconfig else None
-        self.register_outputs({"apiEndpoint": self.api_endpoint, "kubeconfigs": self.kubeconfigs})
+        self.register_outputs(self._registered())
+
+    def _registered(self) -> Mapping[str, Any]:
+        """The outputs in state."""
+        return {"apiEndpoint": self.api_endpoint, "kubeconfigs": self.kubeconfigs}
 
     def _create_expiry(self) -> pulumi.Output[str] | None:
         """When the cluster ends; None without an end."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import pulumi
@@ -30,49 +31,49 @@ class LookupFailed(Exception):  # noqa: N818 - reads as the fact it states
     """A lookup was rejected, or nobody could be reached; the text is the whole message."""
 
 
-def resolve(spec: ClusterSpec) -> Cluster:
+def resolve(spec: ClusterSpec, via: pulumi.InvokeOptions | None = None) -> Cluster:
     """
-    The cluster that the configuration describes, on this account.
+    The cluster that the configuration describes, on this account; `via` has the provider to ask.
 
     Raises ConfigError with everything that AWS does not have or that does not fit together, or that
     the account may not have so many of, LookupFailed when a lookup fails.
     """
-    facts = look_up(spec)
-    cluster = resolution.resolve(spec, facts, _image_id)
+    facts = look_up(spec, via)
+    cluster = resolution.resolve(spec, facts, partial(_image_id, via=via))
     vcpus = {name: found.vcpus for name, found in facts.instance_types.items() if found}
-    found = list(quotas.problems(cluster, vcpus, Account(cluster)))
+    found = list(quotas.problems(cluster, vcpus, Account(cluster, via)))
     warnings = [each for each in found if each.kind == Kind.WARNING]
     if len(warnings) < len(found):
         raise ConfigError([each for each in found if each.kind != Kind.WARNING])
     return dataclasses.replace(cluster, warnings=(*cluster.warnings, *warnings))
 
 
-def look_up(spec: ClusterSpec) -> AwsFacts:
+def look_up(spec: ClusterSpec, via: pulumi.InvokeOptions | None = None) -> AwsFacts:
     """Ask AWS about everything the configuration names, and where it runs. Raises LookupFailed."""
     place = spec.network
-    types = {name: _instance_type(name) for name in spec.instance_types}
-    subnets = {each: _subnet(each) for each in place.subnet_ids}
+    types = {name: _instance_type(name, via) for name in spec.instance_types}
+    subnets = {each: _subnet(each, via) for each in place.subnet_ids}
     vpcs = {subnet.vpc_id for subnet in subnets.values() if subnet}
     known = [name for name, found in types.items() if found]
     return AwsFacts(
         instance_types=types,
-        zones=_zones(),
-        offered=_offered(known) if known else {},
-        images={ami: _own_image(ami) for ami in spec.own_images},
+        zones=_zones(via),
+        offered=_offered(known, via) if known else {},
+        images={ami: _own_image(ami, via) for ami in spec.own_images},
         subnets=subnets,
-        vpc_ranges=[each for vpc in sorted(vpcs) for each in _vpc_ranges(vpc)],
+        vpc_ranges=[each for vpc in sorted(vpcs) for each in _vpc_ranges(vpc, via)],
         caller=caller(place.caller_address_url) if place.uses_caller else None,
-        region=_lookup("its region", aws.get_region).region,
-        account_id=_lookup("the account", aws.get_caller_identity).account_id,
-        partition=_lookup("its partition", aws.get_partition).partition,
+        region=_lookup("its region", partial(aws.get_region, opts=via)).region,
+        account_id=_lookup("the account", partial(aws.get_caller_identity, opts=via)).account_id,
+        partition=_lookup("its partition", partial(aws.get_partition, opts=via)).partition,
     )
 
 
-def _image_id(parameter: str) -> str:
+def _image_id(parameter: str, via: pulumi.InvokeOptions | None = None) -> str:
     found = optional(
         f"the image {parameter}",
         ("ParameterNotFound", "not found", "couldn't find resource"),
-        lambda: aws.ssm.get_parameter(name=parameter),
+        lambda: aws.ssm.get_parameter(name=parameter, opts=via),
     )
     if found is None:
         raise LookupFailed(
@@ -84,9 +85,9 @@ def _image_id(parameter: str) -> str:
     return found.value
 
 
-def _own_image(ami: str) -> OwnImage | None:
+def _own_image(ami: str, via: pulumi.InvokeOptions | None) -> OwnImage | None:
     """An image of the operator's choice; None when there is no such image."""
-    found = _image(ami)
+    found = _image(ami, via)
     if found is None:
         return None
     sizes = [
@@ -97,7 +98,7 @@ def _own_image(ami: str) -> OwnImage | None:
     return OwnImage(architecture=found.architecture, root_volume_gib=max(sizes, default=0))
 
 
-def image_name(ami: str) -> str | None:
+def image_name(ami: str, via: pulumi.InvokeOptions | None = None) -> str | None:
     """
     The name of an image; None when it has none any more, or the lookup fails.
 
@@ -105,14 +106,14 @@ def image_name(ami: str) -> str | None:
     end a run.
     """
     try:
-        found = _image(ami)
+        found = _image(ami, via)
     except LookupFailed as error:
         pulumi.log.warn(f"the image {ami} has no name in the bom output: {error}")
         return None
     return found.name if found else None
 
 
-def _image(ami: str) -> aws.ec2.GetAmiResult | None:
+def _image(ami: str, via: pulumi.InvokeOptions | None) -> aws.ec2.GetAmiResult | None:
     """
     One image; None when there is none.
 
@@ -123,16 +124,16 @@ def _image(ami: str) -> aws.ec2.GetAmiResult | None:
         f"the image {ami}",
         ("returned no results", "InvalidAMIID"),
         lambda: aws.ec2.get_ami(
-            filters=[{"name": "image-id", "values": [ami]}], include_deprecated=True
+            filters=[{"name": "image-id", "values": [ami]}], include_deprecated=True, opts=via
         ),
     )
 
 
-def _subnet(id_: str) -> ExistingSubnet | None:
+def _subnet(id_: str, via: pulumi.InvokeOptions | None) -> ExistingSubnet | None:
     found = optional(
         f"the subnet {id_}",
         ("InvalidSubnetID", "no matching EC2 Subnet"),
-        lambda: aws.ec2.get_subnet(id=id_),
+        lambda: aws.ec2.get_subnet(id=id_, opts=via),
     )
     if found is None:
         return None
@@ -142,12 +143,12 @@ def _subnet(id_: str) -> ExistingSubnet | None:
     )
 
 
-def _vpc_ranges(id_: str) -> list[ipaddress.IPv4Network]:
-    found = _lookup(f"the VPC {id_}", lambda: aws.ec2.get_vpc(id=id_))
+def _vpc_ranges(id_: str, via: pulumi.InvokeOptions | None) -> list[ipaddress.IPv4Network]:
+    found = _lookup(f"the VPC {id_}", lambda: aws.ec2.get_vpc(id=id_, opts=via))
     return [ipaddress.IPv4Network(each.cidr_block) for each in found.cidr_block_associations]
 
 
-def _zones() -> list[str]:
+def _zones(via: pulumi.InvokeOptions | None) -> list[str]:
     """
     The zones of the region, without the Local and Wavelength Zones an account has opted into.
 
@@ -155,18 +156,18 @@ def _zones() -> list[str]:
     """
     only = [aws.GetAvailabilityZonesFilterArgs(name="zone-type", values=["availability-zone"])]
     found = _lookup(
-        "its zones", lambda: aws.get_availability_zones(state="available", filters=only)
+        "its zones", lambda: aws.get_availability_zones(state="available", filters=only, opts=via)
     )
     return list(found.names)
 
 
-def _offered(types: Sequence[str]) -> dict[str, set[str]]:
+def _offered(types: Sequence[str], via: pulumi.InvokeOptions | None) -> dict[str, set[str]]:
     """The zones in which EC2 has each of the instance types."""
     wanted = aws.ec2.GetInstanceTypeOfferingsFilterArgs(name="instance-type", values=types)
     found = _lookup(
         f"the zones of {', '.join(types)}",
         lambda: aws.ec2.get_instance_type_offerings(
-            location_type="availability-zone", filters=[wanted]
+            location_type="availability-zone", filters=[wanted], opts=via
         ),
     )
     offered: dict[str, set[str]] = {name: set() for name in types}
@@ -175,11 +176,11 @@ def _offered(types: Sequence[str]) -> dict[str, set[str]]:
     return offered
 
 
-def _instance_type(name: str) -> InstanceType | None:
+def _instance_type(name: str, via: pulumi.InvokeOptions | None) -> InstanceType | None:
     found = optional(
         f"the instance type {name}",
         ("InvalidInstanceType",),
-        lambda: aws.ec2.get_instance_type(instance_type=name),
+        lambda: aws.ec2.get_instance_type(instance_type=name, opts=via),
     )
     if found is None:
         return None

@@ -13,21 +13,19 @@ from components.lookups import LookupFailed
 from toolchain import download
 from toolchain.errors import ToolchainError
 
-FOLDER = Path(".local/k3s-releases")
 
-
-def provide(cluster: Cluster) -> dict[Architecture, Path]:
+def provide(cluster: Cluster, folder: Path) -> dict[Architecture, Path]:
     """
-    The file of each architecture in use, downloaded once and compared with its SHA-256.
+    The file of each architecture in use, downloaded once into the folder, its SHA-256 compared.
 
     Raises LookupFailed.
     """
-    return {each: _provide(cluster, each) for each in cluster.architectures}
+    return {each: _provide(cluster, each, folder) for each in cluster.architectures}
 
 
-def _provide(cluster: Cluster, architecture: Architecture) -> Path:
+def _provide(cluster: Cluster, architecture: Architecture, folder: Path) -> Path:
     sha256 = cluster.k3s.sha256[architecture]
-    target = FOLDER / sha256
+    target = folder / sha256
     if target.is_file() and download.file_sha256(target) == sha256:
         return target
     url = releases.binary_url(cluster.k3s.download_url, cluster.k3s.version, architecture)

@@ -21,7 +21,8 @@ from recovery.leftover import Leftover
 from recovery.recover import recover
 from recovery.stack import Stack
 
-ROOT = Path(__file__).parents[1]
+# Installed with the library it belongs to the project that it is run in.
+ROOT = Path(__file__).parents[1] if __package__ == "recovery" else Path.cwd()
 
 
 def agree(left: Sequence[Leftover]) -> bool:

@@ -16,6 +16,7 @@ from toolchain import (
     emulation,
     k3s,
     k3s_pins,
+    languages,
     packages,
     plan,
     preconditions,
@@ -45,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
         commands.add_parser(name, help=described).add_argument("target", choices=list(TASKS))
     commands.add_parser("venv", help="the virtual environment, from the pinned requirements")
     commands.add_parser("pulumi", help="the Pulumi CLI; prints its folder")
+    commands.add_parser("languages", help="Pulumi's hosts of YAML and Node.js; prints their folder")
     commands.add_parser("packages", help="the system packages of the local cloud")
     docker = commands.add_parser("docker", help="the Docker Engine")
     docker.add_argument("action", choices=["start", "stop"])
@@ -76,6 +78,8 @@ def act(arguments: argparse.Namespace, places: Places, host: Host, path: str) ->
             cli = pulumi_cli.provide(places, host, path, say)
             say(f"Pulumi {cli.version}, {cli.way}")
             print(cli.folder)
+        case "languages":
+            print(languages.provide(places, say))
         case "packages":
             provide_packages(places, host, path)
         case "docker":

@@ -9,11 +9,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from toolchain import docker_engine, download, emulation, go, k3s, packages, pins, pulumi_cli, venv
+from toolchain import (
+    docker_engine,
+    download,
+    emulation,
+    go,
+    k3s,
+    languages,
+    packages,
+    pins,
+    pulumi_cli,
+    venv,
+)
 from toolchain.errors import ToolchainError
 from toolchain.host import Host
 from toolchain.places import Places
-from toolchain.tasks import DOCKER, EMULATED, IMAGE, K3S, PACKAGES, PULUMI, VENV, Task
+from toolchain.tasks import DOCKER, EMULATED, IMAGE, K3S, LANGUAGES, PACKAGES, PULUMI, VENV, Task
 
 # As in localcloud/machines/image.py, which needs the virtual environment.
 IMAGES = "k3s-aws-machine"
@@ -89,6 +100,7 @@ def make(task: Task, places: Places, host: Host, path: str) -> Plan:
         K3S: k3s.is_prepared(places, named),
         EMULATED: k3s.is_emulated_prepared(places, host, named),
         IMAGE: engine and _has_image(),
+        LANGUAGES: languages.is_prepared(places),
     }
     needed = [name for name in task.needs if not there[name]]
     urls = _urls(places, host)
@@ -177,6 +189,14 @@ def _steps(
         how=f"the stand-in for {other}, built from Go modules",
         minutes=6.0,
         after=[VENV, K3S],
+        builds=True,
+    )
+    yield Step(
+        name=LANGUAGES,
+        words=[*ours, "languages"],
+        how="Pulumi's hosts of YAML and Node.js, built from Go modules",
+        minutes=2.0,
+        after=[PULUMI],
         builds=True,
     )
     yield Step(

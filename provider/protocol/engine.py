@@ -17,10 +17,12 @@ class Engine:
 
     def __init__(self, address: str | None) -> None:
         self._stub: engine_pb2_grpc.EngineStub | None = None
+        self.address: str | None = None
         if address:
             self.attach(address)
 
     def attach(self, address: str) -> None:
+        self.address = address
         self._stub = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
 
     def progress(self, urn: str, text: str) -> None:

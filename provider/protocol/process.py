@@ -7,6 +7,7 @@ import secrets
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from concurrent import futures
 from types import FrameType
 from typing import Final
@@ -26,10 +27,14 @@ _LONGEST_MESSAGE: Final = 400 * 1024 * 1024
 _PARENT_CHECK_SECONDS: Final = 2.0
 
 
-def serve(provider: Provider, engine_address: str | None) -> None:
-    """Serves until the engine ends it."""
+def serve(
+    provider: Provider,
+    engine_address: str | None,
+    make: Callable[[Provider, ProviderEnvironment, Engine], Servicer] = Servicer,
+) -> None:
+    """Serves until the engine ends it; `make` makes the servicer."""
     engine = Engine(engine_address)
-    servicer = Servicer(provider, environment(engine), engine)
+    servicer = make(provider, environment(engine), engine)
     server = Server(servicer)
     ending = threading.Event()
 

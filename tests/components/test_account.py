@@ -28,7 +28,7 @@ def test_own_resources_are_found_by_the_tags_of_cluster_and_stack(
 ) -> None:
     asked: list[Any] = []
 
-    def get_eips(tags: Any) -> Any:
+    def get_eips(tags: Any, opts: Any) -> Any:
         asked.append(tags)
         return SimpleNamespace(allocation_ids=["eipalloc-1"])
 
@@ -40,7 +40,7 @@ def test_own_resources_are_found_by_the_tags_of_cluster_and_stack(
 def test_vpcs_that_another_account_shares_are_not_counted(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def get_vpcs(filters: Any, tags: Any) -> Any:
+    def get_vpcs(filters: Any, tags: Any, opts: Any) -> Any:
         (filter_,) = filters
         owners = {"vpc-own": "123456789012", "vpc-shared": "210987654321"}
         assert filter_.name == "owner-id"
@@ -59,7 +59,7 @@ def test_only_network_load_balancers_are_counted(
         "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/{}/a/0123456789abcdef"
     )
     arns = [arn.format(kind) for kind in ("net", "app", "gwy")]
-    monkeypatch.setattr(aws.lb, "get_lbs", lambda tags: SimpleNamespace(arns=arns))
+    monkeypatch.setattr(aws.lb, "get_lbs", lambda tags, opts: SimpleNamespace(arns=arns))
     assert account.load_balancers(own=False) == 1
 
 

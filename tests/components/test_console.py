@@ -42,12 +42,11 @@ def logged_by_the_hook(monkeypatch: pytest.MonkeyPatch, error: str, ec2: Ec2) ->
     """What the hook of a failed node logs."""
     logged: list[str] = []
     monkeypatch.setattr(pulumi.log, "error", logged.append)
-    monkeypatch.setattr(console, "_client", lambda: ec2)
     args = pulumi.ErrorHookArgs(
         "urn", "", "demo-agents-0", console.NODE, {"instanceId": "i-1"}, errors=[error]
     )
     network = account.resolve(config.load({**CONFIGURATION, "pools": []}, stack="dev")).network
-    assert finish(console.show(args, network)) is False
+    assert finish(console.show(args, network, lambda: ec2)) is False
     return logged
 
 
@@ -128,7 +127,7 @@ def test_the_client_is_made_where_the_program_has_ended(monkeypatch: pytest.Monk
     for name in [each for each in sys.modules if each.split(".")[0] == "recovery"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
-    client = console._client()
+    client = console._client({})
     assert client.meta.region_name == "eu-central-1"
     # Where nothing responds, the error of the node is not held back for minutes.
     limits = client.meta.config

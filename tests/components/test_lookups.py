@@ -35,7 +35,7 @@ ARM = SimpleNamespace(
 def _account(monkeypatch: pytest.MonkeyPatch) -> None:
     found = SimpleNamespace(region="eu-central-1", account_id="123456789012", partition="aws")
     for name in ("get_region", "get_caller_identity", "get_partition"):
-        monkeypatch.setattr(aws, name, lambda: found)
+        monkeypatch.setattr(aws, name, lambda **_: found)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def _place(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the program runs; without it these tests would need another test's mocks."""
     place = SimpleNamespace(region="eu-central-1", account_id="123456789012", partition="aws")
     for name in ("get_region", "get_caller_identity", "get_partition"):
-        monkeypatch.setattr(aws, name, lambda: place)
+        monkeypatch.setattr(aws, name, lambda **_: place)
 
 
 def reject(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
@@ -191,7 +191,7 @@ def test_only_the_regions_own_zones_count_and_those_with_each_type_are_asked_for
 ) -> None:
     asked: list[Any] = []
 
-    def get_availability_zones(state: str, filters: list[Any]) -> Any:
+    def get_availability_zones(state: str, filters: list[Any], opts: Any) -> Any:
         asked.append((state, [(each.name, each.values) for each in filters]))
         return SimpleNamespace(names=["eu-central-1a", "eu-central-1b"])
 
@@ -233,8 +233,8 @@ def test_a_quota_that_is_not_known_is_a_warning_and_one_that_is_exceeded_an_erro
     warning = Problem("cluster.network", "needs more", "raise it", Kind.WARNING)
     exceeded = Problem("cluster.pools", "needs more", "raise it", Kind.UNAVAILABLE)
     found = [warning]
-    monkeypatch.setattr(lookups, "look_up", ec2.facts_about)
-    monkeypatch.setattr(lookups, "_image_id", lambda _: "ami-0aaaaaaaaaaaaaaaa")
+    monkeypatch.setattr(lookups, "look_up", lambda spec, _: ec2.facts_about(spec))
+    monkeypatch.setattr(lookups, "_image_id", lambda _, via: "ami-0aaaaaaaaaaaaaaaa")
     monkeypatch.setattr(quotas, "problems", lambda *_: iter(found))
     small = dataclasses.replace(spec, pools=())
     assert lookups.resolve(small).warnings[-1] == warning

@@ -21,8 +21,7 @@ CONTENT = b"the k3s of this test"
 
 
 @pytest.fixture(autouse=True)
-def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(release_files, "FOLDER", tmp_path / "kept")
+def _silent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pulumi.log, "info", lambda _: None)
 
 
@@ -41,24 +40,24 @@ def cluster(place: Path, content: bytes = CONTENT) -> Cluster:
 
 def test_it_is_downloaded_once_and_kept_under_its_hash(tmp_path: Path) -> None:
     wanted = cluster(tmp_path)
-    (path,) = release_files.provide(wanted).values()
+    (path,) = release_files.provide(wanted, tmp_path / "kept").values()
     assert path.name == hashlib.sha256(CONTENT).hexdigest()
     assert path.read_bytes() == CONTENT
     (tmp_path / "v1.36.4+own1" / "k3s-arm64").unlink()
-    assert release_files.provide(wanted) == {"arm64": path}
+    assert release_files.provide(wanted, tmp_path / "kept") == {"arm64": path}
 
 
 def test_a_kept_file_that_was_changed_is_fetched_again(tmp_path: Path) -> None:
     wanted = cluster(tmp_path)
-    (path,) = release_files.provide(wanted).values()
+    (path,) = release_files.provide(wanted, tmp_path / "kept").values()
     path.write_bytes(b"broken")
-    release_files.provide(wanted)
+    release_files.provide(wanted, tmp_path / "kept")
     assert path.read_bytes() == CONTENT
 
 
 def test_another_file_than_the_pinned_one_is_rejected_and_not_kept(tmp_path: Path) -> None:
     with pytest.raises(LookupFailed) as failed:
-        release_files.provide(cluster(tmp_path, b"what was expected"))
+        release_files.provide(cluster(tmp_path, b"what was expected"), tmp_path / "kept")
     assert f"got {hashlib.sha256(CONTENT).hexdigest()}" in str(failed.value)
     assert list((tmp_path / "kept").iterdir()) == []
 
@@ -67,6 +66,6 @@ def test_a_url_without_the_file_is_named_with_what_to_do(tmp_path: Path) -> None
     wanted = cluster(tmp_path)
     (tmp_path / "v1.36.4+own1" / "k3s-arm64").unlink()
     with pytest.raises(LookupFailed) as failed:
-        release_files.provide(wanted)
+        release_files.provide(wanted, tmp_path / "kept")
     assert "could not be downloaded" in str(failed.value)
     assert "remove cluster.k3s.bucket" in str(failed.value)

@@ -82,7 +82,7 @@ def test_an_object_of_s3_is_found_with_its_text_and_its_checksum(
     found = snapshots.find(f"{URL}.json")
     assert found == restore.StoredObject(size=2, text="{}", sha256=None, kms_key="the-key")
     key = "snapshots/demo/20261124T030000Z-demo-servers-9abcdef0.json"
-    assert asked == [{"bucket": "the-bucket", "key": key, "checksum_mode": "ENABLED"}]
+    assert asked == [{"bucket": "the-bucket", "key": key, "checksum_mode": "ENABLED", "opts": None}]
 
 
 def test_an_object_that_is_not_there_is_none_and_a_refusal_an_error(

@@ -34,7 +34,7 @@ GOLDEN = Path(__file__).parent
 EXAMPLES = GOLDEN.parent.parent / "examples"
 FILES = {
     path.stem.removeprefix("Pulumi."): path
-    for path in (*EXAMPLES.glob("*.yaml"), *EXAMPLES.glob("environments/Pulumi.*.yaml"))
+    for path in (*EXAMPLES.glob("*.yaml"), *EXAMPLES.glob("*/Pulumi.*.yaml"))
 }
 NAMES = sorted(FILES)
 

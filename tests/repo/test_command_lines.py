@@ -23,6 +23,8 @@ NOT_FOR_OPERATORS = {
     "cloud-init/backup.py",
     "cloud-init/boot/__main__.py",
     "cloud-init/boot/drain.py",
+    "examples/library/__main__.py",
+    "k3s_aws/plugin/__main__.py",
     "provider/__main__.py",
     "tests/localcloud/probe.py",
 }

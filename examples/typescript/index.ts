@@ -1,0 +1,18 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as k3s from "k3s-aws";
+
+const config = new pulumi.Config();
+const allowed = config.requireObject<string[]>("allowedCidrs");
+
+const shop = new k3s.aws.K3sCluster("shop", {
+    cluster: {
+        servers: { instanceType: config.get("instanceType") ?? "t4g.small" },
+        identities: [{ name: "deployer", role: "deployer", namespaces: ["shop"] }],
+        k3s: config.getObject<k3s.types.input.aws.ClusterK3sArgs>("k3s") ?? {},
+        network: { vpcCidr: "10.66.0.0/16", apiAllowedCidrs: allowed, sshAllowedCidrs: allowed },
+    },
+});
+
+export const apiEndpoint = shop.apiEndpoint;
+export const kubeconfig = shop.kubeconfig;
+export const nodes = shop.nodes.apply((nodes) => nodes.map((each) => each.name));

@@ -1,0 +1,78 @@
+"""The inputs of a cluster as plain values, secrets and what is not known yet included."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.output import Unknown
+
+from cluster.errors import ConfigError
+from k3s_aws import inputs
+
+
+def unknown() -> pulumi.Output[Any]:
+    async def value() -> Any:
+        return Unknown()
+
+    async def no() -> bool:
+        return False
+
+    import asyncio
+
+    loop = asyncio.get_event_loop()
+    return pulumi.Output(set(), loop.create_task(value()), loop.create_task(no()))
+
+
+@pytest.fixture(autouse=True)
+def _loop() -> Any:
+    import asyncio
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    loop.close()
+    asyncio.set_event_loop(None)
+
+
+def test_outputs_that_are_known_become_values_wherever_they_are() -> None:
+    subnets = pulumi.Output.from_input(["subnet-1"])
+    cluster = {"network": {"subnetIds": subnets}, "pools": [{"count": 2.0}]}
+    found = inputs.read({"cluster": cluster})["cluster"]
+    assert json.loads(found.text or "") == {
+        "network": {"subnetIds": ["subnet-1"]},
+        "pools": [{"count": 2}],
+    }
+    assert not found.is_secret
+
+
+def test_a_secret_anywhere_makes_the_whole_value_secret() -> None:
+    password = pulumi.Output.secret("hunter2")
+    found = inputs.read({"cluster": {"charts": [{"values": {"password": password}}]}})["cluster"]
+    assert found.is_secret
+    assert "hunter2" not in repr(found)
+
+
+def test_what_is_not_known_yet_is_named_with_what_to_do() -> None:
+    cluster = {"network": {"subnetIds": [unknown(), "subnet-2"]}, "name": unknown()}
+    with pytest.raises(ConfigError) as error:
+        inputs.read({"cluster": cluster, "loginKey": unknown()})
+    paths = [each.path for each in error.value.problems]
+    assert paths == ["cluster.network.subnetIds[0]", "cluster.name", "loginKey"]
+    assert "is not known before another resource exists" in str(error.value)
+    assert "pulumi up --target" in str(error.value)
+
+
+def test_a_cluster_without_a_name_has_the_name_of_the_resource() -> None:
+    named = inputs.named(inputs.read({"cluster": {"servers": {}}}), "shop")
+    assert json.loads(named["cluster"].text or "") == {"name": "shop", "servers": {}}
+    named = inputs.named(inputs.read({"cluster": {"name": "till"}}), "shop")
+    assert json.loads(named["cluster"].text or "") == {"name": "till"}
+
+
+@pytest.mark.parametrize("given", [None, "text", ["list"]])
+def test_what_is_no_object_is_left_to_the_reader_of_the_configuration(given: Any) -> None:
+    values = inputs.read({"cluster": given})
+    assert inputs.named(values, "shop") == values
