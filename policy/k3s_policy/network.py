@@ -102,11 +102,12 @@ def _node_ports(resource: Resource, settings: Settings) -> Iterator[Finding]:
 
 def _ranges_of_a_group(resources: Sequence[Resource], settings: Settings) -> Iterator[Finding]:
     groups: dict[str, list[tuple[Resource, list[IpNetwork]]]] = {}
-    for resource in resources:
+    # The engine has them in the order in which they were registered, side by side.
+    for resource in sorted(resources, key=lambda each: each.urn):
         for opening in openings.of(resource):
             found = openings.outside(opening.cidrs, settings["allowedCidrs"])
             # One that is too much by itself is reported by the rule about single resources.
-            if _reached(opening, settings) and not _is_too_much(found, settings):
+            if found and _reached(opening, settings) and not _is_too_much(found, settings):
                 groups.setdefault(_group(resource), []).append((resource, found))
     for members in groups.values():
         every = [str(each) for _, found in members for each in found]

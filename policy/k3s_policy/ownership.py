@@ -27,7 +27,9 @@ def _tagged(
 ) -> Iterator[Finding]:
     wanted = {each.lower() for each in settings["keys"]}
     lacking = [
-        each for each in resources if each.type in settings["types"] and not _has_one(each, wanted)
+        each
+        for each in sorted(resources, key=lambda each: each.urn)
+        if each.type in settings["types"] and not _has_one(each, wanted)
     ]
     if lacking:
         named = [f"{each.type.rpartition(':')[2]} {printable(each.name)}" for each in lacking]

@@ -110,7 +110,7 @@ def test_every_message_has_a_way_to_fix_it() -> None:
 def test_the_defaults_of_a_rule_are_valid_by_its_schema(rule: Any) -> None:
     for each in rule.settings.values():
         jsonschema.Draft7Validator.check_schema(each.json_schema)
-        jsonschema.validate(each.schema["default"], each.json_schema)
+        assert jsonschema.Draft7Validator(each.json_schema).is_valid(each.schema["default"])
 
 
 @pytest.mark.parametrize("rule", RULES, ids=NAMES)
