@@ -22,9 +22,7 @@ from k3s_policy.rule import (
 
 _WIDTH: Mapping[str, Setting] = {
     "ports": ports([22, 6443], "The TCP ports of SSH and the Kubernetes API."),
-    "allowedCidrs": strings(
-        openings.PRIVATE, "Ranges that may be let in however wide they are; RFC 1918 and 4193."
-    ),
+    "allowedCidrs": strings(openings.PRIVATE, "Ranges that may be let in however wide they are."),
     "widestIpv4Prefix": integer(
         8, "As many IPv4 addresses as such a range has may be let in.", minimum=0, maximum=32
     ),
@@ -101,22 +99,23 @@ def _node_ports(resource: Resource, settings: Settings) -> Iterator[Finding]:
 
 
 def _ranges_of_a_group(resources: Sequence[Resource], settings: Settings) -> Iterator[Finding]:
-    groups: dict[str, list[tuple[Resource, list[IpNetwork]]]] = {}
+    groups: dict[tuple[str, int], list[tuple[Resource, list[IpNetwork]]]] = {}
     # The engine has them in the order in which they were registered, side by side.
     for resource in sorted(resources, key=lambda each: each.urn):
         for opening in openings.of(resource):
             found = openings.outside(opening.cidrs, settings["allowedCidrs"])
             # One that is too much by itself is reported by the rule about single resources.
-            if found and _reached(opening, settings) and not _is_too_much(found, settings):
-                groups.setdefault(_group(resource), []).append((resource, found))
-    for members in groups.values():
+            if found and not _is_too_much(found, settings):
+                for port in _reached(opening, settings):
+                    groups.setdefault((_group(resource), port), []).append((resource, found))
+    for (_, port), members in groups.items():
         every = [str(each) for _, found in members for each in found]
         together = openings.outside(every, ())
         if _is_too_much(together, settings):
             names = [printable(each.name) for each, _ in members]
             yield Violation(
                 message=f"the {len(names)} rules {_listed(names)} of one security group together "
-                f"open SSH or the API to {_ranges(together)}\n"
+                f"open TCP {port} to {_ranges(together)}\n"
                 "    name the ranges of those who use it",
                 urn=members[0][0].urn,
             )
@@ -181,9 +180,7 @@ RULES = (
                 "etcd, kubelet, controller manager and scheduler.",
             ),
             "udpPorts": ports([8472, 51820, 51821], "flannel's VXLAN and WireGuard."),
-            "allowedCidrs": strings(
-                openings.PRIVATE, "Ranges that are not outside; RFC 1918 and RFC 4193."
-            ),
+            "allowedCidrs": strings(openings.PRIVATE, "Ranges that are not outside."),
             **_PREFIX_LISTS,
         },
         check=_node_ports,

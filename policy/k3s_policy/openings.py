@@ -17,8 +17,18 @@ TYPES = (INGRESS_RULE, OLDER_RULE, GROUP, DEFAULT_GROUP)
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
-"""Ranges that no packet from the internet comes from: RFC 1918 and RFC 4193."""
+PRIVATE = (
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "fc00::/7",
+)
+"""
+Ranges that no packet from the internet comes from: RFC 1918, RFC 6598, loopback, RFC 4193.
+https://www.iana.org/assignments/iana-ipv4-special-registry/
+"""
 
 _EVERYTHING = (0, 65535)
 _PROTOCOLS = {"6": "tcp", "17": "udp", "-1": "all"}

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+import yaml
 
-from localcloud.workbench import aws_plugin, environment
+from localcloud.aws_api.server import CALLER_PATH
+from localcloud.workbench import aws_plugin, environment, stack_config, stack_file
 from localcloud.workbench.folder import Folder
 from tests.conftest import MEASURED
-from tests.golden import rendering
-from tests.localcloud.stacks import ROOT, Stacks, local_cloud
+from tests.localcloud.stacks import CLUSTER, ROOT
 from tests.localcloud.test_examples import example
 from tests.policy import examined, stack_state
 from toolchain import pulumi_cli
@@ -33,15 +37,6 @@ PROGRAM = ROOT / "tests" / "policy" / "program"
 EVENTS = ROOT / "tests" / "golden" / "policy" / "events.jsonl"
 SECONDS = 120
 WITH_EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
-# What the examples break on purpose, each by its own choice.
-TAGS_LEFT_OUT = {"owner-tag": 1, "expiry-tag": 1}
-BROKEN_BY_EXAMPLES = {
-    "laptop": {},
-    "mixed-spot": {"expiry-tag": 1},
-    "dev": {"expiry-tag": 1, "no-administrator-kubeconfig": 1},
-    "staging": {"expiry-tag": 1},
-    "prod": {"expiry-tag": 1},
-}
 
 
 @dataclass(frozen=True)
@@ -104,6 +99,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     variables = {**environment.complete(folder, cli.folder, os.environ), **WITH_EVENT_LOG}
     made = Engine(path, variables)
     file = PROGRAM / "Pulumi.examined.yaml"
+    # What a run that was killed has left.
+    file.unlink(missing_ok=True)
     try:
         status, output = made.run("stack", "init", "examined", folder=PROGRAM)
         assert status == 0, output
@@ -208,28 +205,79 @@ def test_a_preview_leaves_what_it_does_not_have_to_the_update(
 
 
 @pytest.fixture(scope="module")
-def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stacks]:
-    with local_cloud(tmp_path_factory.mktemp("policy")) as made:
-        yield made
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The API of AWS, for what the program looks up; a preview needs no machine."""
+    folder = tmp_path_factory.mktemp("aws")
+    words = [sys.executable, "-m", "tests.policy.aws_api", str(folder)]
+    with subprocess.Popen(
+        words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as api:
+        assert api.stdin is not None
+        assert api.stdout is not None
+        yield api.stdout.readline().strip()
+        api.stdin.close()
 
 
-def test_the_examples_break_only_what_they_mean_to(stacks: Stacks, tmp_path: Path) -> None:
-    for index, name in enumerate(sorted(rendering.NAMES)):
-        cluster = example(name, f"10.{64 + index}.0.0/16")
-        if "subnetIds" in cluster["network"]:
-            # Those of a VPC that exists; tests/localcloud/test_examples.py makes one.
-            continue
-        made = stacks.create(f"policy-{name}", cluster)
-        stack = replace(made, environment={**made.environment, **WITH_EVENT_LOG})
-        stack.configure(adminKubeconfig=cluster.get("adminKubeconfig"))
-        events = tmp_path / f"{name}.json"
-        log = ("--event-log", str(events))
-        began = time.monotonic()
-        stack.pulumi("preview")
-        plain = time.monotonic() - began
-        began = time.monotonic()
-        stack.pulumi("preview", "--policy-pack", str(PACK), *log)
-        added = time.monotonic() - began - plain
-        print(f"{MEASURED}{name}: a preview of {plain:.1f} s takes {added:+.1f} s with the pack")
-        expected = BROKEN_BY_EXAMPLES.get(name, TAGS_LEFT_OUT)
-        assert Counter(names(events.read_text())) == expected, name
+@contextmanager
+def program(engine: Engine, endpoint: str, name: str) -> Iterator[str]:
+    """A stack of the program with an example's cluster, on the API of the fixture."""
+    cluster = example(name, "10.90.0.0/16", callerAddressUrl=endpoint + CALLER_PATH)
+    # The file of k3s would be downloaded for the bucket.
+    cluster["k3s"] = {**cluster.get("k3s", {}), "bucket": False}
+    if "subnetIds" in cluster["network"]:
+        cluster["network"]["subnetIds"] = subnets(endpoint)
+    stack = f"test-policy-{name}"
+    file = ROOT / f"Pulumi.{stack}.yaml"
+    file.unlink(missing_ok=True)
+    try:
+        engine.run("stack", "init", stack)
+        content = yaml.safe_load(file.read_text())
+        aws = stack_config.aws({"region": "us-east-1", "endpoint": endpoint})
+        stack_file.write(file, {**content, "config": {**aws, CLUSTER: cluster}})
+        yield stack
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def subnets(endpoint: str) -> list[str]:
+    """Two subnets of a VPC that exists."""
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    ec2 = boto3.client("ec2", endpoint_url=endpoint, region_name="us-east-1", **keys)
+    vpc = ec2.create_vpc(CidrBlock="10.60.0.0/16")["Vpc"]["VpcId"]
+    places = (("10.60.0.0/20", "us-east-1a"), ("10.60.16.0/20", "us-east-1b"))
+    return [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=zone)["Subnet"]["SubnetId"]
+        for cidr, zone in places
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("laptop", []),
+        ("private", ["expiry-tag", "owner-tag"]),
+    ],
+)
+def test_a_preview_of_the_program_passes_the_mandatory_rules(
+    engine: Engine, endpoint: str, tmp_path: Path, name: str, expected: list[str]
+) -> None:
+    events = tmp_path / "events.json"
+    with program(engine, endpoint, name) as stack:
+        words = ("preview", "--stack", stack, "--policy-pack", str(PACK))
+        status, output = engine.run(*words, "--event-log", str(events))
+        assert status == 0, output
+        assert names(events.read_text()) == expected
+        assert "k3s-aws@v" in output
+
+
+def test_what_the_pack_adds_to_a_preview_is_measured(engine: Engine, endpoint: str) -> None:
+    with program(engine, endpoint, "prod") as stack:
+        seconds: dict[bool, list[float]] = {False: [], True: []}
+        for with_pack in (False, True) * 2:
+            words = ("--policy-pack", str(PACK)) if with_pack else ()
+            began = time.monotonic()
+            status, output = engine.run("preview", "--stack", stack, *words)
+            seconds[with_pack].append(time.monotonic() - began)
+            assert status == 0, output
+    plain, asked = min(seconds[False]), min(seconds[True])
+    print(f"{MEASURED}a preview of prod's example takes {plain:.1f} s, with the pack {asked:.1f} s")

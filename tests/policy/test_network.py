@@ -94,6 +94,13 @@ def test_parts_of_all_addresses_are_added_up_for_each_group() -> None:
     assert violated(parts(2, ["one"], prefix=9)) == []
 
 
+def test_each_port_is_added_up_by_itself() -> None:
+    described = parts(2, ["one"])
+    described[-1]["inputs"] |= {"fromPort": 6443, "toPort": 6443}
+    described[-1]["outputs"] |= {"fromPort": 6443, "toPort": 6443}
+    assert violated(described) == []
+
+
 def test_rules_of_a_group_that_the_program_does_not_make_are_added_up_by_its_id() -> None:
     described = [
         resource(examined.RULE, f"part-{index}", {**ingress(cidr, 22), "securityGroupId": "sg-1"})

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import bz2
 import gzip
+import json
 import lzma
 import time
 from typing import Any
 
 import pytest
 
+from cluster import boot_program, user_data
 from k3s_policy import secret_patterns, user_data_text
 from k3s_policy.user_data_text import TooMuchError, layers
+from tests.golden import rendering
 from tests.policy import examined
 from tests.policy.examined import MIME, TOKEN, machine, packed, without
 from tests.policy.stack_state import resource
@@ -38,8 +41,8 @@ EXAMPLES = {
 }
 
 
-def with_user_data(**user_data: Any) -> list[dict[str, Any]]:
-    inputs = {**without(machine(), "userDataBase64"), **user_data}
+def with_user_data(**given: Any) -> list[dict[str, Any]]:
+    inputs = {**without(machine(), "userDataBase64"), **given}
     return [resource(examined.INSTANCE, "x", inputs)]
 
 
@@ -72,7 +75,7 @@ def test_what_only_names_a_secret_is_not_one(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "user_data",
+    "given",
     [
         {"userData": f"#!/bin/sh\nexport T={TOKEN}\n"},
         {"userData": f"#!/bin/sh\necho {base64.b64encode(TOKEN.encode()).decode()} | base64 -d\n"},
@@ -88,8 +91,8 @@ def test_what_only_names_a_secret_is_not_one(text: str) -> None:
         },
     ],
 )
-def test_a_secret_is_found_in_whatever_it_is_packed(user_data: dict[str, Any]) -> None:
-    assert violated(with_user_data(**user_data)) == [SECRET]
+def test_a_secret_is_found_in_whatever_it_is_packed(given: dict[str, Any]) -> None:
+    assert violated(with_user_data(**given)) == [SECRET]
 
 
 def test_the_part_of_a_message_is_named() -> None:
@@ -139,3 +142,20 @@ def test_k3s_of_the_newest_release_is_not_pinned() -> None:
         ('INSTALL_K3S_VERSION="v1.36.4+k3s1"', []),
     ):
         assert violated(with_user_data(userData=script.format(words))) == expected
+
+
+@pytest.mark.parametrize("name", rendering.NAMES)
+def test_the_user_data_of_every_machine_of_the_program_passes(name: str) -> None:
+    modules = boot_program.modules()
+    rendered = {
+        file: text for file, text in rendering.render(name).items() if file.endswith("-0.node.json")
+    }
+    assert rendered
+    for text in rendered.values():
+        role = json.loads(text)["pool"]["role"]
+        of_role = boot_program.of_first_boot(modules, role)
+        encoded = user_data.encode(user_data.render(text, of_role))
+        found = [each.path for each in layers(base64.b64decode(encoded))]
+        # The boothook, where the boot program is: it is read, not passed over.
+        assert "gzip, part 1, base64, bzip2" in found
+        assert violated(with_user_data(userDataBase64=encoded)) == []
