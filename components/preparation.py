@@ -28,8 +28,7 @@ def prepare(
     Asks AWS, compares with the outputs of the last update, and shows every warning.
 
     `releases` is the folder for downloads of k3s, `now` the time now, `via` has the provider of the
-    lookups. Raises
-    ClusterError or LookupFailed with everything that cannot be.
+    lookups. Raises ClusterError or LookupFailed with everything that cannot be.
     """
     program = boot_program.modules()
     with configured.merged.named():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 VENV, PACKAGES, DOCKER = "virtual environment", "system packages", "Docker"
 PULUMI, K3S, EMULATED, IMAGE = "Pulumi CLI", "k3s", "emulated k3s", "machine image"
 LANGUAGES = "language hosts"
+POLICY = "policy pack"
 CLUSTER = (VENV, PACKAGES, DOCKER, PULUMI, K3S, IMAGE)
 
 
@@ -31,7 +32,7 @@ TASKS: Mapping[str, Task] = {
         Task("bench"),
         Task(
             "test",
-            (*CLUSTER, EMULATED, LANGUAGES),
+            (*CLUSTER, EMULATED, LANGUAGES, POLICY),
             root="its tests open raw sockets on this machine",
         ),
         Task(

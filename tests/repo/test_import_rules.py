@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDERS = (
     *("cluster", "cloud-init", "components", "provider"),
-    *("localcloud", "recovery", "toolchain", "demo", "bench"),
+    *("localcloud", "recovery", "toolchain", "demo", "bench", "policy"),
     *("ci", "timeline", "k3s_aws"),
     *("cost", "promotion"),
 )
@@ -225,6 +225,20 @@ def test_the_timeline_draws_what_the_declarations_and_the_stack_have() -> None:
     # What draws cannot read or start anything.
     for name in ("rows", "axis", "svg", "terminal"):
         assert not imported(ROOT / "timeline" / f"{name}.py") & {*EFFECTS, "ci", "pathlib"}
+
+
+def test_the_rules_of_the_policy_pack_are_plain_python() -> None:
+    # The engine and its SDK are in one module; the rules themselves run in the fast tests.
+    for file in python_files("policy"):
+        allowed = {*sys.stdlib_module_names, "k3s_policy"}
+        if file.name == "pack.py":
+            allowed.add("pulumi_policy")
+        assert imported(file) <= allowed, file
+        assert file.name == "pack.py" or not imported(file) & EFFECTS, file
+
+
+def test_nothing_imports_the_policy_pack() -> None:
+    assert users_of("k3s_policy") == {"policy"}
 
 
 def test_the_root_holds_no_module_but_the_program() -> None:
