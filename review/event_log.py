@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from review.preview import REPLACE, STACK, Diagnostic, PolicyResult, Preview, Step
+from review.preview import REPLACE, STACK, Diagnostic, PolicyResult, Preview, Step, name_of
 from review.property_values import plain
 
 Event = Mapping[str, Any]
@@ -204,6 +204,6 @@ def _policies(events: Sequence[Event]) -> Iterator[PolicyResult]:
                 policy=str(found.get("policyName")),
                 level="remediate" if remediated else str(found.get("enforcementLevel")),
                 message=message,
-                resource=str(found.get("resourceUrn") or "").rpartition("::")[2],
+                resource=name_of(str(found.get("resourceUrn") or "")),
                 is_remediated=remediated,
             )

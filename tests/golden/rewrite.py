@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cluster import reference
-from tests.golden import plugin_module, rendering
+from tests.golden import comments, plugin_module, preview_logs, rendering
 
 
 def render() -> dict[str, dict[str, str]]:
@@ -25,7 +25,7 @@ def render() -> dict[str, dict[str, str]]:
 
     examples = {name: rendering.render(name) for name in rendering.NAMES}
     names = {file: state_names.render(file) for file in state_names.FILES}
-    return {**examples, state_names.FOLDER.name: names}
+    return {**examples, state_names.FOLDER.name: names, preview_logs.FOLDER.name: comments.render()}
 
 
 def rewrite(golden: Path, wanted: Mapping[str, Mapping[str, str]]) -> list[str]:
