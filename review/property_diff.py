@@ -11,6 +11,8 @@ from review.preview import REPLACE, Preview, Step
 from review.property_values import SECRET, differences, flat
 
 LONGEST_VALUE: Final = 160
+BEFORE: Final = 20
+"""How many of the characters that two long strings have in common are kept."""
 _ORDER: Final = {REPLACE: 1, "delete": 2, "update": 3, "create": 4}
 _SIGNS: Final = {"create": "+", "delete": "-", REPLACE: "!", "update": "!"}
 
@@ -27,7 +29,8 @@ def _lines(step: Step) -> Iterator[Html]:
                f"{markup.escaped(step.name)}")  # fmt: skip
     if step.op == "delete":
         return
-    for path, (old, new) in changed(step).items():
+    for path, pair in changed(step).items():
+        old, new = parts_that_differ(*pair)
         if old is not None:
             yield _line("-", path, old)
         if new is not None:
@@ -52,6 +55,18 @@ def changed(step: Step) -> Mapping[str, tuple[Any, Any]]:
         if not any(_is_below(each, [path]) for each in kept):
             kept[path] = _side(before, path), _side(after, path)
     return kept
+
+
+def parts_that_differ(old: Any, new: Any) -> tuple[Any, Any]:
+    """Two long strings from a little before where they differ; else the values as they are."""
+    if not isinstance(old, str) or not isinstance(new, str):
+        return old, new
+    pairs = enumerate(zip(old, new, strict=False))
+    first = next((index for index, (one, other) in pairs if one != other), 0)
+    start = first - BEFORE
+    if start <= 0 or max(len(old), len(new)) <= LONGEST_VALUE:
+        return old, new
+    return f"… {old[start:]}", f"… {new[start:]}"
 
 
 def _is_below(path: str, paths: Any) -> bool:

@@ -7,6 +7,7 @@ headless Chromium (Debian's package `chromium`). The lines of a diff are colored
 
 from __future__ import annotations
 
+import argparse
 import re
 import shutil
 import struct
@@ -91,7 +92,10 @@ def size_of(picture: Path) -> tuple[int, int]:
     return width, height
 
 
-def main() -> int:
+def main(words: list[str]) -> int:
+    argparse.ArgumentParser(prog="python -m tests.golden.pictures", description=__doc__).parse_args(
+        words
+    )
     PICTURES.mkdir(parents=True, exist_ok=True)
     for name, opened in OPENED.items():
         picture = PICTURES / f"comment-{name}.png"
@@ -102,4 +106,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

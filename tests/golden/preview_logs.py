@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parent / "review"
 ROOT = Path(__file__).parents[2]
 PROJECT = "/project"
 OUTPUTS = ("clusterRecord", "cost", "kubeconfig")
-LONGEST = 400
+LONGEST = 2_500
 _STACK = "pulumi:pulumi:Stack"
 _COMPARED = (_STACK, "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
 _MESSAGES = ("diagnosticEvent", "policyEvent", "policyRemediationEvent", "summaryEvent")
@@ -72,7 +72,7 @@ def _inputs(state: Any) -> dict[str, Any]:
     return dict((state or {}).get("inputs") or {})
 
 
-def _state(data: Mapping[str, Any], state: Mapping[str, Any], other: Any) -> dict[str, Any]:
+def _state(data: Mapping[str, Any], state: Any, other: Any) -> dict[str, Any]:
     if data["type"] == _STACK:
         outputs = state.get("outputs") or {}
         return {"outputs": {key: outputs[key] for key in OUTPUTS if key in outputs}}

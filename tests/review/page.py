@@ -21,7 +21,7 @@ class Page:
     """`<code>`, `</code>`, with the attributes, and `#` for a text that is not empty."""
     codes: list[str] = field(default_factory=list)
     """The text of each `code` and `pre`."""
-    texts: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
     """The text outside of them."""
     markdown: list[str] = field(default_factory=list)
     """The tokens of Markdown that are not HTML blocks."""
@@ -48,7 +48,7 @@ class _Reader(HTMLParser):
             self.page.codes[-1] += data
         elif data.strip():
             self.page.structure.append(data.strip())
-            self.page.texts.append(data)
+            self.page.outside.append(data)
 
     def handle_comment(self, data: str) -> None:
         self.page.structure.append(f"<!--{data}-->")
@@ -56,7 +56,11 @@ class _Reader(HTMLParser):
     def unknown_decl(self, data: str) -> None:
         self.page.structure.append(f"<![{data}]>")
 
-    handle_decl = handle_pi = unknown_decl
+    def handle_decl(self, decl: str) -> None:
+        self.page.structure.append(f"<!{decl}>")
+
+    def handle_pi(self, data: str) -> None:
+        self.page.structure.append(f"<?{data}>")
 
 
 def read(comment: str) -> Page:

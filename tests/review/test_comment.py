@@ -45,7 +45,7 @@ def priced(before: dict[str, Any] | None, after: dict[str, Any] | None, *steps: 
         ("destroy", "prod: destroys the whole cluster, 7 machines"),
         ("data-loss-refused", "prod: the preview failed, so nothing can be deployed: the change of "
                               "the running cluster has 1 problem"),
-        ("after-drift", "prod: replaces 1 of 4 agents, opens nothing"),
+        ("after-drift", "prod: replaces 1 of 4 agents, opens SSH to 198.51.100.0/24"),
     ],
 )  # fmt: skip
 def test_each_kind_of_preview_has_its_headline(name: str, expected: str) -> None:
@@ -84,7 +84,7 @@ def test_several_stacks_are_in_the_order_they_were_given() -> None:
     assert titles == list(comments.TOGETHER)
 
 
-def test_a_record_that_cannot_be_read_is_said_and_the_diff_stays() -> None:
+def test_a_record_that_cannot_be_read_is_reported_and_the_diff_stays() -> None:
     old, new = {"clusterRecord": logs.record()}, {"clusterRecord": logs.record(schema=99)}
     step = logs.step("update", "aws:ec2/vpc:Vpc", "vpc", {"a": 1}, {"a": 2})
     found = rendered(event_log.parse(logs.lines(logs.stack(old, new), step, logs.end()), "x"))

@@ -10,6 +10,7 @@ import pytest
 
 from review import cluster_change, dangers
 from review.preview import Preview
+from review.property_values import UNKNOWN
 from tests.golden import comments
 from tests.review import logs, page
 
@@ -39,9 +40,10 @@ def _text(html: str) -> str:
     return " ".join(filter(None, words))
 
 
-def rule(op: str, cidr: str, port: int = 6443, old: str | None = None) -> Any:
+def rule(op: str, cidr: str, port: int = 6443, old: str | None = None, group: str = "sg-1") -> Any:
     def inputs(source: str) -> dict[str, Any]:
-        return {"cidrIpv4": source, "ipProtocol": "tcp", "fromPort": port, "toPort": port}
+        ports = {"ipProtocol": "tcp", "fromPort": port, "toPort": port}
+        return {"cidrIpv4": source, "securityGroupId": group, **ports}
 
     before = inputs(old or cidr) if op != "create" else None
     return logs.step(op, RULE, cidr, before, inputs(cidr) if op != "delete" else None)
@@ -65,6 +67,10 @@ def test_a_preview_without_a_change_has_none() -> None:
         # The same range for another port is another opening.
         ([rule("same", "10.0.0.0/8", 22), rule("create", "10.1.0.0/16")],
          ["opens the API to 10.1.0.0/16"]),
+        # So is another group, unless it is not known yet which one it is.
+        ([rule("same", "10.0.0.0/8"), rule("create", "10.0.0.0/8", group="sg-2")],
+         ["opens the API to 10.0.0.0/8"]),
+        ([rule("same", "10.0.0.0/8"), rule("create", "10.0.0.0/8", group=UNKNOWN)], []),
         # A rule with another name for the same is none.
         ([rule("delete", "10.0.0.0/8"), rule("create", "10.0.0.0/8")], []),
     ],
@@ -126,7 +132,7 @@ def test_a_new_identity_is_found() -> None:
     ],
 )  # fmt: skip
 def test_a_data_volume_that_goes_is_found(op: str, expected: list[str]) -> None:
-    new = None if op == "delete" else {}
+    new: dict[str, Any] | None = None if op == "delete" else {}
     step = logs.step(op, VOLUME, "shop-servers-0-data", {}, new)
     assert sentences(logs.preview(step)) == expected
 
@@ -152,6 +158,25 @@ def test_an_earlier_end_is_found_by_the_tags(
 
     step = logs.step("update", "aws:ec2/vpc:Vpc", "shop-vpc", tags(old), tags(new))
     assert sentences(logs.preview(step)) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (14_400, 7_200, ["cluster.ttl : shortened from 4:00:00 to 2:00:00"]),
+        (None, 7_200, ["cluster.ttl : it had no end, and lives for 2:00:00"]),
+        (7_200, 14_400, []),
+        (7_200, None, []),
+        (7_200, 10**30, []),
+    ],
+)
+def test_a_shorter_life_is_found_by_the_records(
+    old: int | None, new: int | None, expected: list[str]
+) -> None:
+    def of(seconds: int | None) -> dict[str, Any]:
+        return logs.record() if seconds is None else logs.with_keys("nodeKeys", ttl=seconds)
+
+    assert sentences(_of(of(old), of(new))) == expected
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ def test_a_machine_that_is_gone_is_first() -> None:
     first, *others = drift.of(comments.read("drift"))
     assert (first.kind, first.type, first.name) == (drift.GONE, "aws:ec2:Instance", "shop-agents-1")
     assert first.reconciled == "creates another machine, and its node again"
-    assert all(each.kind == drift.CHANGED for each in others if each.type != first.type)
+    assert [each.kind for each in others] == [drift.GONE, drift.CHANGED, drift.CHANGED]
+    assert others[0].name == "shop-agent-ssh-198-51-100-0-24"
 
 
 def test_a_changed_tag_has_both_values_and_a_changed_secret_none() -> None:

@@ -100,7 +100,7 @@ def test_each_string_is_seen_as_it_is(text: str) -> None:
     assert all(each in rest for each in text if " " <= each <= "~")
 
 
-def test_a_string_is_cut_and_says_so() -> None:
+def test_a_string_that_is_cut_has_the_number_of_what_is_missing() -> None:
     assert markup.visible("x" * 1_000, 10) == f"{'x' * 10}… (990 more characters)"
 
 

@@ -192,7 +192,7 @@ def test_nobody_at_the_address_is_an_error_without_the_token(
     ("status", "advice"),
     [(401, "has expired"), (403, "may not write"), (404, "is another one")],
 )
-def test_a_refusal_says_what_to_do_and_never_the_token(
+def test_a_refusal_has_what_to_do_and_never_the_token(
     platform: Platform, event: Path, watch: Watch, status: int, advice: str
 ) -> None:
     message = f"refused, by the way: {TOKEN} ##[error] \x1b[31m"
