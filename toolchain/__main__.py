@@ -86,12 +86,7 @@ def act(arguments: argparse.Namespace, places: Places, host: Host, path: str) ->
         case "packages":
             provide_packages(places, host, path)
         case "docker":
-            started = arguments.action == "start"
-            say(
-                docker_engine.start(places, host, say)
-                if started
-                else docker_engine.stop(places, say)
-            )
+            _docker(arguments.action, places, host)
         case "k3s":
             found = k3s.provide(places, host, os.environ.get(k3s.VARIABLE), say)
             say(f"k3s {found.version}, {found.kind}")

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cluster import outputs_reference, reference
-from tests.golden import plugin_module, rendering
+from tests.golden import comments, plugin_module, preview_logs, rendering
 
 RECORDED = frozenset({"policy"})
 """Folders of tests/golden/ with what the engine wrote, which nothing here renders."""
@@ -29,7 +29,7 @@ def render() -> dict[str, dict[str, str]]:
 
     examples = {name: rendering.render(name) for name in rendering.NAMES}
     names = {file: state_names.render(file) for file in state_names.FILES}
-    return {**examples, state_names.FOLDER.name: names}
+    return {**examples, state_names.FOLDER.name: names, preview_logs.FOLDER.name: comments.render()}
 
 
 def rewrite(golden: Path, wanted: Mapping[str, Mapping[str, str]]) -> list[str]:

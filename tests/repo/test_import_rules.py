@@ -16,7 +16,7 @@ FOLDERS = (
     *("cluster", "cloud-init", "components", "provider"),
     *("localcloud", "recovery", "toolchain", "demo", "bench", "policy"),
     *("ci", "timeline", "k3s_aws"),
-    *("cost", "promotion"),
+    *("cost", "promotion", "review"),
 )
 EFFECTS = {"socket", "subprocess", "time", "random", "secrets", "urllib", "http", "threading", "os"}
 MAY_IMPORT_PULUMI = {"components", "provider", "localcloud", "policy", "bench", "k3s_aws"}
@@ -239,6 +239,17 @@ def test_the_rules_of_the_policy_pack_are_plain_python() -> None:
 
 def test_nothing_imports_the_policy_pack() -> None:
     assert users_of("k3s_policy") == {"policy"}
+
+
+def test_review_imports_the_rules_of_the_cluster_and_an_http_client_only() -> None:
+    allowed = sys.stdlib_module_names | {"cluster", "review", "urllib3"}
+    for file in python_files("review"):
+        assert imported(file) <= allowed, file
+        assert "urllib3" not in imported(file) or file.parent.name == "posting", file
+
+
+def test_nothing_imports_review() -> None:
+    assert users_of("review") <= {"review"}
 
 
 def test_the_root_holds_no_module_but_the_program() -> None:
