@@ -14,6 +14,7 @@ from toolchain import (
     docker_engine,
     doctor,
     emulation,
+    engines,
     k3s,
     k3s_pins,
     packages,
@@ -46,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("venv", help="the virtual environment, from the pinned requirements")
     commands.add_parser("pulumi", help="the Pulumi CLI; prints its folder")
     commands.add_parser("packages", help="the system packages of the local cloud")
+    commands.add_parser("engines", help="what executes the pipeline files in tests")
     docker = commands.add_parser("docker", help="the Docker Engine")
     docker.add_argument("action", choices=["start", "stop"])
     binary = commands.add_parser("k3s", help="the k3s of the local cloud; prints its path")
@@ -78,6 +80,8 @@ def act(arguments: argparse.Namespace, places: Places, host: Host, path: str) ->
             print(cli.folder)
         case "packages":
             provide_packages(places, host, path)
+        case "engines":
+            engines.provide(places, host, path, say)
         case "docker":
             started = arguments.action == "start"
             say(

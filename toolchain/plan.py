@@ -9,11 +9,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from toolchain import docker_engine, download, emulation, go, k3s, packages, pins, pulumi_cli, venv
+from toolchain import (
+    docker_engine,
+    download,
+    emulation,
+    engines,
+    go,
+    k3s,
+    packages,
+    pins,
+    pulumi_cli,
+    venv,
+)
 from toolchain.errors import ToolchainError
 from toolchain.host import Host
 from toolchain.places import Places
-from toolchain.tasks import DOCKER, EMULATED, IMAGE, K3S, PACKAGES, PULUMI, VENV, Task
+from toolchain.tasks import DOCKER, EMULATED, ENGINES, IMAGE, K3S, PACKAGES, PULUMI, VENV, Task
 
 # As in localcloud/machines/image.py, which needs the virtual environment.
 IMAGES = "k3s-aws-machine"
@@ -89,6 +100,7 @@ def make(task: Task, places: Places, host: Host, path: str) -> Plan:
         K3S: k3s.is_prepared(places, named),
         EMULATED: k3s.is_emulated_prepared(places, host, named),
         IMAGE: engine and _has_image(),
+        ENGINES: engines.is_prepared(places, path),
     }
     needed = [name for name in task.needs if not there[name]]
     urls = _urls(places, host)
@@ -185,6 +197,13 @@ def _steps(
         how="from the public Debian image" if reachable.get(IMAGE) else "from Debian's packages",
         minutes=1.0,
         after=[VENV, PACKAGES, DOCKER],
+    )
+    yield Step(
+        name=ENGINES,
+        words=[*ours, "engines"],
+        how="built from Go modules, installed from npm and Debian",
+        minutes=1.5,
+        builds=True,
     )
 
 

@@ -12,7 +12,7 @@ from toolchain import download, k3s, k3s_pins, packages, plan, venv
 from toolchain.errors import ToolchainError
 from toolchain.host import Host
 from toolchain.plan import Load, Plan, Step
-from toolchain.tasks import DOCKER, EMULATED, IMAGE, K3S, PACKAGES, PULUMI, TASKS, VENV
+from toolchain.tasks import DOCKER, EMULATED, ENGINES, IMAGE, K3S, PACKAGES, PULUMI, TASKS, VENV
 
 DEBIAN = Host(system="linux", architecture="x86_64", root=True, debian=True, systemd=False)
 IDLE = Load(2, 0.0)
@@ -109,9 +109,10 @@ def test_two_builds_run_side_by_side_where_one_leaves_processors_idle(
     def builds() -> dict[str, Sequence[str]]:
         return {step.name: step.after for step in made(machine, "test").steps if step.builds}
 
-    assert builds() == {PULUMI: [], K3S: [VENV, PULUMI], EMULATED: [VENV, K3S]}
+    one_by_one = {PULUMI: [], K3S: [VENV, PULUMI], EMULATED: [VENV, K3S], ENGINES: [EMULATED]}
+    assert builds() == one_by_one
     processors(monkeypatch, 8)
-    assert builds() == {PULUMI: [], K3S: [VENV], EMULATED: [VENV, K3S]}
+    assert builds() == {PULUMI: [], K3S: [VENV], EMULATED: [VENV, K3S], ENGINES: []}
 
 
 def test_what_is_there_already_is_not_asked_for(
