@@ -1,0 +1,33 @@
+"""A file that only its owner may read, from its first byte."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from ci.errors import PipelineError
+
+
+def write(path: Path, text: str) -> None:
+    """
+    Puts a new file in the place of whatever is there, complete or not at all, with mode 0600.
+
+    A link at `path` is replaced, not followed. Raises PipelineError.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # mkstemp creates it with mode 0600, whatever the umask; os.replace keeps that.
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink()
+            raise
+    except OSError as error:
+        raise PipelineError(
+            f"{path} cannot be written: {error.strerror}\n"
+            "    choose another file: --kubeconfig PATH"
+        ) from None
