@@ -24,8 +24,9 @@ GO_PACKAGES = {
 }
 # Brings a Node of its own: it needs a newer one than Debian has.
 GITLAB = "gitlab-ci-local"
-# actionlint runs it over each script of a workflow.
-SHELLCHECK = "shellcheck"
+# Command -> Debian package. actionlint runs shellcheck over each script of a workflow,
+# gitlab-ci-local copies a repository with rsync.
+COMMANDS = {"shellcheck": "shellcheck", "rsync": "rsync"}
 BUILD_SECONDS = 1800
 INSTALL_SECONDS = 600
 
@@ -49,14 +50,14 @@ def provide(places: Places, host: Host, path: str, say: Say) -> Engines:
         for name in GO_PACKAGES:
             _make(places, name, lambda made, each=name: _build(places, each, made, say))
         _make(places, GITLAB, lambda made: _install(places, path, made, say))
-        packages.provide({SHELLCHECK: SHELLCHECK}, places, host, path, say)
+        packages.provide(COMMANDS, places, host, path, say)
     return _commands(places, host)
 
 
 def is_prepared(places: Places, path: str) -> bool:
     """Whether all of them are there, in the versions that are pinned."""
     made = all(_is_current(places, name) for name in (*GO_PACKAGES, GITLAB))
-    return made and not packages.missing({SHELLCHECK: SHELLCHECK}, path)
+    return made and not packages.missing(COMMANDS, path)
 
 
 def _commands(places: Places, host: Host) -> Engines:

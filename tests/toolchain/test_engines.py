@@ -28,7 +28,8 @@ def _checkout(machine: Machine) -> None:
         shutil.copytree(ROOT / engines.SOURCES / name, target)
     machine.has("go", GO)
     machine.has("npm", "")
-    machine.has("shellcheck", "")
+    for command in engines.COMMANDS:
+        machine.has(command, "")
 
 
 def provide(machine: Machine) -> list[str]:
