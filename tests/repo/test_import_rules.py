@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = (
     *("cluster", "cloud-init", "components", "provider"),
     *("localcloud", "recovery", "toolchain", "demo", "bench"),
-    *("ci",),
+    *("ci", "review"),
 )
 EFFECTS = {"socket", "subprocess", "time", "random", "secrets", "urllib", "http", "threading", "os"}
 MAY_IMPORT_PULUMI = {"components", "provider", "localcloud", "policy", "bench"}
@@ -191,6 +191,17 @@ def test_what_pipelines_run_stands_on_the_declarations_alone() -> None:
     ours = set(FOLDERS) - {"ci", "cluster"}
     for file in python_files("ci"):
         assert not imported(file) & {*ours, "pulumi", "pulumi_aws"}, file
+
+
+def test_review_imports_the_rules_of_the_cluster_and_an_http_client_only() -> None:
+    allowed = sys.stdlib_module_names | {"cluster", "review", "urllib3"}
+    for file in python_files("review"):
+        assert imported(file) <= allowed, file
+        assert "urllib3" not in imported(file) or file.parent.name == "posting", file
+
+
+def test_nothing_imports_review() -> None:
+    assert users_of("review") <= {"review"}
 
 
 def test_the_root_holds_no_module_but_the_program() -> None:

@@ -1,0 +1,209 @@
+"""
+The event log of a preview: JSON lines of the engine's events (docs/decisions/0033).
+
+The format is `apitype.EngineEvent` of pulumi/pulumi, sdk/go/common/apitype/events.go. The file may
+come from a job that was killed, so its last line may be cut.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from review.preview import REPLACE, STACK, Diagnostic, PolicyResult, Preview, Step
+from review.property_values import plain
+
+Event = Mapping[str, Any]
+# Pulumi's own colors, where the log was written without `--color never`.
+_COLORS: Final = re.compile(r"<\{%[^%]*%\}>")
+# The program's own error says what is wrong; that the program ended adds nothing.
+_OF_THE_ENGINE: Final = "an unhandled error occurred: program exited with non-zero exit code"
+_PARTS_OF_A_REPLACEMENT: Final = frozenset(
+    {
+        REPLACE,
+        "create-replacement",
+        "delete-replaced",
+        "read-replacement",
+        "discard-replaced",
+        "import-replacement",
+        "remove-pending-replace",
+    }
+)
+
+
+class UnreadablePreview(ValueError):  # noqa: N818 - reads as the fact it states
+    """The file is not an event log; the text is what it is and how to get one."""
+
+
+def read(file: Path) -> Preview:
+    """The preview in a file. Raises UnreadablePreview, OSError."""
+    try:
+        content = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise _unreadable(str(file), "is not UTF-8") from None
+    return parse(content.splitlines(), str(file))
+
+
+def parse(lines: Iterable[str], name: str) -> Preview:
+    """The preview in the lines of an event log. Raises UnreadablePreview."""
+    events = list(_events(lines, name))
+    steps = _Steps()
+    for event in events:
+        steps.add(event)
+    if steps.stack is None:
+        raise _unreadable(name, "names no stack" if events else "holds no event")
+    ends = [_part(event, "summaryEvent") for event in events if "summaryEvent" in event]
+    diagnostics = tuple(_diagnostics(events))
+    return Preview(
+        stack=steps.stack,
+        steps=tuple(steps.planned.values()),
+        refreshed=tuple(steps.refreshed.values()),
+        diagnostics=diagnostics,
+        policies=tuple(_policies(events)),
+        packs=tuple(str(each) for end in ends for each in _part(end, "PolicyPacks")),
+        outputs_before=steps.outputs_before,
+        outputs_after=steps.outputs_after,
+        has_ended=bool(ends),
+        has_failed=any(each.severity == "error" for each in diagnostics)
+        or any(each.get("result") == "failed" for each in ends),
+    )
+
+
+def _unreadable(name: str, what: str) -> UnreadablePreview:
+    return UnreadablePreview(
+        f"{name}: it {what}\n    give the file that PULUMI_DEBUG_COMMANDS=true pulumi preview "
+        "--event-log FILE writes (docs/review.md)"
+    )
+
+
+def _events(lines: Iterable[str], name: str) -> Iterator[Event]:
+    found = [line for line in lines if line.strip()]
+    for number, line in enumerate(found, 1):
+        try:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
+            if number == len(found) > 1:
+                # What a killed engine was writing.
+                return
+            raise _unreadable(name, f"has no JSON in line {number}") from None
+        if not isinstance(event, Mapping):
+            raise _unreadable(name, f"has no event in line {number}")
+        yield event
+
+
+def _part(event: Event, key: str) -> Event:
+    found = event.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+@dataclass
+class _Steps:
+    """The steps of the events so far, one for each resource."""
+
+    stack: str | None = None
+    planned: dict[str, Step] = field(default_factory=dict)
+    refreshed: dict[str, Step] = field(default_factory=dict)
+    outputs_before: Mapping[str, Any] = field(default_factory=dict)
+    outputs_after: Mapping[str, Any] = field(default_factory=dict)
+    # Whether the resource is being refreshed: the second event names what a refresh has found.
+    _refreshing: dict[str, bool] = field(default_factory=dict)
+
+    def add(self, event: Event) -> None:
+        for key in ("resourcePreEvent", "resOutputsEvent"):
+            data = _part(_part(event, key), "metadata")
+            urn = data.get("urn")
+            if not isinstance(urn, str):
+                continue
+            step = _step(urn, data)
+            self.stack = self.stack or _stack_of(urn)
+            if key == "resourcePreEvent":
+                self._refreshing[urn] = step.op == "refresh"
+            if self._refreshing.get(urn, step.op == "refresh"):
+                self.refreshed[urn] = step
+            else:
+                self.planned[urn] = _merged(self.planned.get(urn), step)
+            if step.type == STACK:
+                self.outputs_before, self.outputs_after = step.old_outputs, step.new_outputs
+
+
+def _stack_of(urn: str) -> str:
+    """https://www.pulumi.com/docs/iac/concepts/resources/names/#urns"""
+    return urn.removeprefix("urn:pulumi:").partition("::")[0]
+
+
+def _step(urn: str, data: Event) -> Step:
+    old, new = _part(data, "old"), _part(data, "new")
+    return Step(
+        op=str(data.get("op")),
+        urn=urn,
+        type=str(data.get("type")),
+        old=_inputs(old),
+        new=_inputs(new),
+        old_outputs=plain(_part(old, "outputs")),
+        new_outputs=plain(_part(new, "outputs")),
+        replaced_by=_names(data.get("keys")),
+        detailed={
+            str(path): str(each.get("diffKind"))
+            for path, each in _part(data, "detailedDiff").items()
+            if isinstance(each, Mapping)
+        },
+    )
+
+
+def _inputs(state: Event) -> Mapping[str, Any] | None:
+    # A component has no inputs in the log, and is there all the same.
+    found: Mapping[str, Any] = plain(_part(state, "inputs"))
+    return found if state else None
+
+
+def _names(found: Any) -> tuple[str, ...]:
+    return tuple(map(str, found)) if isinstance(found, list) else ()
+
+
+def _merged(known: Step | None, step: Step) -> Step:
+    """The step of a resource that has several: a replacement is one."""
+    if known is None or _PARTS_OF_A_REPLACEMENT.isdisjoint({known.op, step.op}):
+        op = REPLACE if step.op in _PARTS_OF_A_REPLACEMENT else step.op
+        return replace(step, op=op)
+    return replace(
+        step,
+        op=REPLACE,
+        old=known.old if step.old is None else step.old,
+        new=known.new if step.new is None else step.new,
+        old_outputs=step.old_outputs or known.old_outputs,
+        new_outputs=step.new_outputs or known.new_outputs,
+        replaced_by=step.replaced_by or known.replaced_by,
+        detailed=step.detailed or known.detailed,
+    )
+
+
+def _diagnostics(events: Sequence[Event]) -> Iterator[Diagnostic]:
+    for event in events:
+        found = _part(event, "diagnosticEvent")
+        severity, message = str(found.get("severity")), str(found.get("message"))
+        if severity not in ("info", "info#err", "warning", "error") or found.get("ephemeral"):
+            continue
+        text = _COLORS.sub("", message).strip()
+        if text and not text.startswith(_OF_THE_ENGINE):
+            yield Diagnostic(severity=severity, message=text)
+
+
+def _policies(events: Sequence[Event]) -> Iterator[PolicyResult]:
+    for event in events:
+        for key in ("policyEvent", "policyRemediationEvent"):
+            if not (found := _part(event, key)):
+                continue
+            remediated = key == "policyRemediationEvent"
+            message = _COLORS.sub("", str(found.get("message") or "")).strip()
+            yield PolicyResult(
+                pack=str(found.get("policyPackName")),
+                policy=str(found.get("policyName")),
+                level="remediate" if remediated else str(found.get("enforcementLevel")),
+                message=message,
+                resource=str(found.get("resourceUrn") or "").rpartition("::")[2],
+                is_remediated=remediated,
+            )

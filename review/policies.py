@@ -1,0 +1,43 @@
+"""What the policy packs found: what fails the preview first."""
+
+from __future__ import annotations
+
+from review import markup
+from review.markup import Html
+from review.preview import PolicyResult, Preview
+
+_ORDER = ("mandatory", "remediate", "advisory")
+
+
+def render(preview: Preview) -> Html:
+    """A table of the results; a sentence where there is none, or no pack ran."""
+    if not preview.policies:
+        if not preview.packs:
+            return markup.NOTHING
+        packs = markup.listed(map(markup.code, preview.packs))
+        return Html(f"<p>Policies: nothing found by {packs}.</p>")
+    rows = (
+        (
+            markup.code(each.level),
+            Html(f"{markup.code(each.policy)} {markup.words('of')} {markup.code(each.pack)}"),
+            markup.code(each.resource),
+            _message(each),
+        )
+        for each in sorted(preview.policies, key=_key)
+    )
+    return markup.table(("Policy", "Rule", "Resource", "Finding"), rows)
+
+
+def _message(result: PolicyResult) -> Html:
+    if result.is_remediated:
+        return markup.words("its inputs were corrected by the policy")
+    return markup.code(result.message)
+
+
+def number(preview: Preview, level: str) -> int:
+    return sum(each.level == level for each in preview.policies)
+
+
+def _key(result: PolicyResult) -> tuple[int, str, str]:
+    level = _ORDER.index(result.level) if result.level in _ORDER else len(_ORDER)
+    return level, result.policy, result.resource
