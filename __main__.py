@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pulumi
@@ -9,6 +10,7 @@ import pulumi
 from cluster import (
     boot_program,
     comparison,
+    expiry,
     node_config,
     record,
     record_json,
@@ -46,8 +48,10 @@ try:
         read_file=project_files.reader(Path.cwd()),
     )
     cluster = lookups.resolve(configured.spec)
-    user_data.require_room(node_config.longest(cluster), program)
+    ends = expiry.LONGEST if cluster.ttl_seconds else None
+    user_data.require_room(node_config.longest(cluster), program, ends)
     outputs = last_update.read_outputs()
+    expiry.require_not_expired(outputs, datetime.now(UTC))
     cluster = restore.since(cluster, outputs)
     consequences = comparison.compare(outputs, cluster)
     restored = snapshots.credentials(cluster) if restore.is_due(cluster, outputs) else None
@@ -77,6 +81,8 @@ pulumi.export("apiEndpoint", k3s.api_endpoint)
 pulumi.export("nodes", k3s.nodes)
 pulumi.export("bootReport", k3s.boot_report)
 pulumi.export("bom", k3s.bom)
+if k3s.expires_at is not None:
+    pulumi.export(expiry.OUTPUT, k3s.expires_at)
 if k3s.snapshots is not None:
     pulumi.export("snapshots", k3s.snapshots)
 pulumi.export(record.OUTPUT, record_json.render(record.of(cluster)))

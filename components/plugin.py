@@ -143,6 +143,21 @@ class Datastore(PluginResource[DatastoreInputs]):
     storageId: pulumi.Output[str]
 
 
+class ExpiryInputs(TypedDict):
+    """The inputs of Expiry."""
+
+    ttlSeconds: pulumi.Input[int]
+
+
+class Expiry(PluginResource[ExpiryInputs]):
+    """The time at which a cluster ends, counted from the creation of this resource."""
+
+    pulumi_type = "k3s:index:Expiry"
+    ttlSeconds: pulumi.Output[int]
+    beganAt: pulumi.Output[str]
+    expiresAt: pulumi.Output[str]
+
+
 class NodeInputs(TypedDict):
     """The inputs of Node."""
 

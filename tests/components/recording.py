@@ -179,6 +179,7 @@ MADE: Mapping[str, Callable[[str], dict[str, Any]]] = {
     },
     # In plain, unlike the plugin's, so that it is the program that makes a secret of them.
     "k3s:index:Identity": lambda name: {"kubeconfig": f"of {name}"},
+    "k3s:index:Expiry": lambda _: {"expiresAt": "2026-11-29T22:00:00Z"},
     "k3s:index:Kubeconfig": lambda _: {"kubeconfig": "apiVersion: v1"},
     "aws:ec2/networkInterface:NetworkInterface": lambda name: {"privateIp": f"private-{name}"},
     "aws:s3/bucket:Bucket": lambda name: {"bucket": name, "arn": f"arn:aws:s3:::{name}"},

@@ -13,6 +13,7 @@ from cluster import (
     bucket,
     config,
     endpoint,
+    expiry,
     machine_files,
     network,
     node_config,
@@ -105,12 +106,14 @@ def _instances(number: int) -> list[str]:
 
 def _node(cluster: Cluster, node: Node, position: int) -> dict[str, str]:
     server, own = _addresses(cluster, 0), _addresses(cluster, position)
+    ends = expiry.LONGEST if cluster.ttl_seconds else None
     context = NodeContext(
         server_private_ips=tuple(
             _addresses(cluster, each).private_ip for each in range(cluster.servers.count)
         ),
         endpoint_host=_endpoint(cluster, server),
         bucket=BUCKET if bucket.needed(cluster) else None,
+        expires_at=ends,
     )
     volume = VOLUME if node.role == "server" else None
     config = node_config.build(cluster, node, own, context, volume)
@@ -118,7 +121,7 @@ def _node(cluster: Cluster, node: Node, position: int) -> dict[str, str]:
     return {
         f"{node.suffix}.node.json": text,
         f"{node.suffix}.k3s.yaml": _yaml(config_yaml(text)),
-        f"{node.suffix}.boothook": user_data_text.boothook(text, BOOT_PROGRAM),
+        f"{node.suffix}.boothook": user_data_text.boothook(text, BOOT_PROGRAM, ends),
     }
 
 
