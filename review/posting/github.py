@@ -47,8 +47,7 @@ class GitHub:
     def comments(self) -> Iterator[Comment]:
         author = self._author or self._login()
         for each in self._api.pages(f"{self._comments}?per_page={PAGE}"):
-            user = each.get("user") or {}
-            own = _is_account(author, str(user.get("login")), is_bot=user.get("type") == "Bot")
+            own = (each.get("user") or {}).get("login") == author
             yield Comment(id=int(each["id"]), body=str(each.get("body") or ""), is_own=own)
 
     def create(self, body: str) -> str:
@@ -77,12 +76,8 @@ class GitHub:
                 "the account of the token is unknown, so no comment can be updated\n"
                 "    pass it as --author, such as github-actions[bot]"
             )
-        return str(login)
-
-
-def _is_account(wanted: str, login: str, *, is_bot: bool) -> bool:
-    """Whether a comment's author is the account; GraphQL leaves the suffix of a bot out."""
-    return login == wanted or (is_bot and login == f"{wanted}{_BOT}")
+        # A user's name cannot have the suffix, so that no user is taken for the app.
+        return f"{str(login).removesuffix(_BOT)}{_BOT}"
 
 
 def of(environment: Mapping[str, str], clock: Clock, author: str | None) -> GitHub:
