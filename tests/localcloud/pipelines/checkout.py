@@ -14,11 +14,12 @@ import yaml
 from localcloud.workbench import environment, stack_file
 from localcloud.workbench.workbench import Workbench
 from tests.localcloud.stacks import CLUSTER, ROOT
+from tests.review import fake_platforms
 
 BUCKET = "pulumi-state"
 ROLE = "arn:aws:iam::123456789012:role/pipeline"
 PASSPHRASE = "a passphrase that no log may hold"
-REPOSITORY = "example/fork"
+REPOSITORY = "shop/cluster"
 PREPARED = "pipeline/prepared"
 # What the operator's environment may not bring along, as in the workbench.
 DROPPED = (*environment.OPERATORS, "GITHUB_", "CI_")
@@ -71,11 +72,20 @@ class Fork:
 
     @property
     def variables(self) -> dict[str, str]:
-        """Those of the repository's settings; the passphrase is its secret."""
+        """Those of the repository's settings."""
         return {
             "PULUMI_BACKEND_URL": self.backend,
             "AWS_ROLE_ARN": ROLE,
             "AWS_REGION": self.workbench.running["region"],
+        }
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """Those of the repository's settings, and the token that a job may comment with."""
+        return {
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "GITHUB_TOKEN": fake_platforms.TOKEN,
+            "GITLAB_TOKEN": fake_platforms.TOKEN,
         }
 
     def checkout(self, name: str, vpc_cidr: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from tests.localcloud.pipelines.job import Job, start
 from tests.pipelines import workflows
 from toolchain.engines import Engines
 
+ACTIONS = Path(__file__).parent / "actions"
+# Those that this engine warns about when they are given.
+PREDEFINED = {"CI_PIPELINE_SOURCE", "CI_API_V4_URL", "CI_PROJECT_ID", "CI_PROJECT_URL"}
 # The seam: act takes these folders instead of fetching the actions, whatever their version.
 STANDINS = {
     "actions/cache": "cache",
@@ -46,34 +50,6 @@ def pull_request(
     }
 
 
-def github(
-    engines: Engines, fork: Fork, folder: Path, workflow: str, event: Mapping[str, Any],
-    *words: str, name: str = "pull_request",
-) -> Job:  # fmt: skip
-    """One workflow of the checkout, by act in host mode."""
-    place = folder.with_name(f"{folder.name}-{workflow}-{event.get('action', name)}")
-    place.mkdir()
-    (place / "event.json").write_text(json.dumps(event))
-    (place / "secrets").write_text(f"PULUMI_CONFIG_PASSPHRASE={checkout.PASSPHRASE}\n")
-    (place / "variables").write_text("".join(f"{k}={v}\n" for k, v in fork.variables.items()))
-    command = [
-        *engines.act, name,
-        "--workflows", f".github/workflows/{workflow}.yml",
-        "--eventpath", str(place / "event.json"),
-        "--platform", "ubuntu-latest=-self-hosted",
-        "--secret-file", str(place / "secrets"),
-        "--var-file", str(place / "variables"),
-        "--action-cache-path", str(place / "runner"),
-        "--action-offline-mode", "--pull=false", "--no-cache-server",
-        *words,
-    ]  # fmt: skip
-    for used in workflows.actions_used():
-        if standin := STANDINS.get(used.partition("@")[0]):
-            folder_of = Path(__file__).parent / "actions" / standin
-            command += ["--local-repository", f"{used}={folder_of}"]
-    return start(command, folder, fork.environment, place / "log")
-
-
 def merge_request(fork: Fork, number: int, *, source_project: int = 1) -> dict[str, str]:
     """GitLab's variables of a pipeline for a merge request, as far as the file reads them."""
     text = hostile(fork.trace)
@@ -87,44 +63,74 @@ def merge_request(fork: Fork, number: int, *, source_project: int = 1) -> dict[s
     }
 
 
-def gitlab(
-    engines: Engines, fork: Fork, folder: Path, job: str, variables: Mapping[str, str], log: str
-) -> Job:
-    """One job of the checkout, by gitlab-ci-local with the shell executor."""
-    checkout.restore_cache(fork, folder)
-    project = {
-        **fork.variables,
-        "PULUMI_CONFIG_PASSPHRASE": checkout.PASSPHRASE,
+@dataclass(frozen=True)
+class Pipelines:
+    """The fork's pipelines, each run by its engine; `folder` is a checkout of the fork."""
+
+    engines: Engines
+    fork: Fork
+
+    def github(
+        self, folder: Path, workflow: str, event: Mapping[str, Any], *words: str, on: str
+    ) -> Job:
+        """One workflow, by act in host mode; `on` is the event's name, `words` more options."""
+        place = folder.with_name(f"{folder.name}-{workflow}-{event.get('action', on)}")
+        place.mkdir()
+        (place / "event.json").write_text(json.dumps(event))
+        write_variables(place / "variables", self.fork.variables)
+        write_variables(place / "secrets", self.fork.secrets)
+        command = [
+            *self.engines.act, on,
+            "--workflows", f".github/workflows/{workflow}.yml",
+            "--eventpath", str(place / "event.json"),
+            "--platform", "ubuntu-latest=-self-hosted",
+            "--secret-file", str(place / "secrets"),
+            "--var-file", str(place / "variables"),
+            "--action-cache-path", str(place / "runner"),
+            "--action-offline-mode", "--pull=false", "--no-cache-server",
+            *words,
+        ]  # fmt: skip
+        for used in workflows.actions_used():
+            if standin := STANDINS.get(used.partition("@")[0]):
+                command += ["--local-repository", f"{used}={ACTIONS / standin}"]
+        return start(command, folder, self.fork.environment, place / "log")
+
+    def gitlab(self, folder: Path, job: str, variables: Mapping[str, str], log: str) -> Job:
+        """One job, by gitlab-ci-local with the shell executor."""
+        checkout.restore_cache(self.fork, folder)
+        file = folder.with_name(f"{log}.yml")
         # What GitLab makes of `id_tokens`, which this engine does not do.
-        "AWS_ID_TOKEN": "header.claims.signature",
-        **variables,
-    }
-    file = folder.with_name(f"{folder.name}-variables.yml")
-    file.write_text(yaml.safe_dump(project))
-    command = [
-        *engines.gitlab, job,
-        "--force-shell-executor", "--no-color", "--ignore-predefined-vars=CI_PIPELINE_SOURCE",
-        "--variables-file", str(file),
-        "--home", str(folder.with_name("gitlab-home")),
-        *(f"--variable={name}={each}" for name, each in variables.items()),
-    ]  # fmt: skip
-    return start(command, folder, fork.environment, folder.with_name(log))
+        token = {"AWS_ID_TOKEN": "header.claims.signature"}
+        settings = {**self.fork.variables, **self.fork.secrets, **token}
+        file.write_text(yaml.safe_dump(settings))
+        command = [
+            *self.engines.gitlab, job,
+            "--force-shell-executor", "--no-color",
+            "--ignore-predefined-vars", ",".join(PREDEFINED & set(variables)),
+            "--variables-file", str(file),
+            "--home", str(folder.with_name("gitlab-home")),
+            *(f"--variable={name}={each}" for name, each in variables.items()),
+        ]  # fmt: skip
+        return start(command, folder, self.fork.environment, folder.with_name(log))
+
+    def travis(self, folder: Path, job: str, variables: Mapping[str, str], log: str) -> Job:
+        """The lines of one job, by the rules of Travis's phases."""
+        checkout.restore_cache(self.fork, folder)
+        script = folder.with_name(f"{log}.sh")
+        script.write_text(travis.script((folder / ".travis.yml").read_text(), job))
+        settings = {
+            **self.fork.variables,
+            **self.fork.secrets,
+            "AWS_DEFAULT_REGION": self.fork.variables["AWS_REGION"],
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "TRAVIS": "true",
+            "CI": "true",
+            **variables,
+        }
+        environment = {**self.fork.environment, **settings}
+        return start(["bash", str(script)], folder, environment, folder.with_name(log))
 
 
-def travis_job(fork: Fork, folder: Path, name: str, variables: Mapping[str, str], log: str) -> Job:
-    """The lines of Travis's file, by the rules of its phases."""
-    checkout.restore_cache(fork, folder)
-    script = folder.with_name(f"{log}.sh")
-    script.write_text(travis.script((folder / ".travis.yml").read_text(), name))
-    settings = {
-        **fork.variables,
-        "AWS_DEFAULT_REGION": fork.variables["AWS_REGION"],
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "PULUMI_CONFIG_PASSPHRASE": checkout.PASSPHRASE,
-        "TRAVIS": "true",
-        "CI": "true",
-        **variables,
-    }
-    return start(["bash", str(script)], folder, {**fork.environment, **settings},
-                 folder.with_name(log))  # fmt: skip
+def write_variables(file: Path, variables: Mapping[str, str]) -> None:
+    file.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))

@@ -2,154 +2,144 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 
 from tests.localcloud.pipelines import engines
-from tests.localcloud.pipelines.checkout import BUCKET, PASSPHRASE, Fork, fork
+from tests.localcloud.pipelines.account import Account
+from tests.localcloud.pipelines.checkout import PASSPHRASE, REPOSITORY, Fork
+from tests.localcloud.pipelines.engines import Pipelines
 from tests.localcloud.pipelines.job import Job
-from tests.localcloud.stacks import Stacks, local_cloud
 from tests.localcloud.waiting import until
-from toolchain import engines as toolchain
-from toolchain.host import this_host
-from toolchain.places import Places
+from tests.review import fake_platforms
 
 pytestmark = pytest.mark.localcloud
 
 # What `kubectl get node` prints of one; colours and prefixes of an engine may stand before it.
 NODE_IS_READY = re.compile(r"-servers-\w+ +Ready ")
-ALIVE = ["pending", "running", "stopping", "stopped"]
 
 
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stacks]:
-    with local_cloud(tmp_path_factory.mktemp("pipelines")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def tools() -> toolchain.Engines:
-    return toolchain.provide(Places(), this_host(), os.environ["PATH"], print)
-
-
-@pytest.fixture(scope="module")
-def team(cloud: Stacks, tmp_path_factory: pytest.TempPathFactory) -> Fork:
-    client(cloud, "s3").create_bucket(Bucket=BUCKET)
-    folder = tmp_path_factory.mktemp("team")
-    return fork(folder, cloud.workbench, ["dev", "staging", "prod"])
-
-
-def client(cloud: Stacks, service: str) -> Any:
-    return boto3.client(
-        service,  # type: ignore[call-overload]
-        endpoint_url=cloud.workbench.running["endpoint"],
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-
-
-def instances(cloud: Stacks) -> list[str]:
-    """The instances that exist."""
-    filters = [{"Name": "instance-state-name", "Values": ALIVE}]
-    found = client(cloud, "ec2").describe_instances(Filters=filters)["Reservations"]
-    return [each["InstanceId"] for group in found for each in group["Instances"]]
-
-
-def stacks(cloud: Stacks) -> set[str]:
-    """The temporary stacks that the state has."""
-    found = client(cloud, "s3").list_objects_v2(Bucket=BUCKET, Prefix=".pulumi/stacks/")
-    files = [Path(each["Key"]) for each in found.get("Contents", [])]
-    names = {file.stem for file in files if file.suffix == ".json"}
-    return names - {"temporary", "dev", "staging", "prod"}
-
-
-def leaves_nothing(cloud: Stacks, team: Fork) -> None:
-    """In AWS, in the state, and on the runner what a text of a pull request would have run."""
-    assert instances(cloud) == []
-    assert stacks(cloud) == set()
-    ec2 = client(cloud, "ec2")
-    assert [each for each in ec2.describe_vpcs()["Vpcs"] if not each["IsDefault"]] == []
-    assert client(cloud, "ssm").describe_parameters()["Parameters"] == []
-    assert not team.trace.exists()
-
-
-def locks(cloud: Stacks) -> list[str]:
-    found = client(cloud, "s3").list_objects_v2(Bucket=BUCKET, Prefix=".pulumi/locks/")
-    return [each["Key"] for each in found.get("Contents", [])]
-
-
-def holds_no_secret(job: Job) -> None:
-    assert PASSPHRASE not in job.log
-    assert "client-key-data" not in job.log
-    assert "PRIVATE KEY" not in job.log
+def is_green(job: Job) -> str:
+    """The log of a job that has succeeded, in which no secret is."""
+    log = job.succeeds()
+    assert PASSPHRASE not in log
+    assert fake_platforms.TOKEN not in log
+    assert "client-key-data" not in log
+    assert "PRIVATE KEY" not in log
+    return log
 
 
 def test_two_pull_requests_have_clusters_of_their_own_until_each_is_closed(
-    cloud: Stacks, tools: toolchain.Engines, team: Fork
+    account: Account, pipelines: Pipelines, team: Fork
 ) -> None:
     folders = {7: team.checkout("seven", "10.80.0.0/16"), 8: team.checkout("eight", "10.81.0.0/16")}
 
     def run(number: int, action: str) -> Job:
         event = engines.pull_request(team, number, action)
-        return engines.github(tools, team, folders[number], "cluster", event)
+        return pipelines.github(folders[number], "cluster", event, on="pull_request")
 
     for job in [run(number, "opened") for number in folders]:
-        assert NODE_IS_READY.search(job.succeeds()), job.log
-        holds_no_secret(job)
-    assert stacks(cloud) == {"pr-7", "pr-8"}
-    assert len(instances(cloud)) == 2
-    run(7, "closed").succeeds()
-    assert stacks(cloud) == {"pr-8"}
-    assert len(instances(cloud)) == 1
-    run(8, "closed").succeeds()
-    leaves_nothing(cloud, team)
+        assert NODE_IS_READY.search(is_green(job)), job.log
+    assert account.temporary_stacks() == {"pr-7", "pr-8"}
+    assert len(account.instances) == 2
+    is_green(run(7, "closed"))
+    assert account.temporary_stacks() == {"pr-8"}
+    assert len(account.instances) == 1
+    is_green(run(8, "closed"))
+    account.require_nothing_left(team)
 
 
 def test_the_next_run_of_a_stack_recovers_from_a_job_that_was_killed(
-    cloud: Stacks, tools: toolchain.Engines, team: Fork
+    account: Account, pipelines: Pipelines, team: Fork
 ) -> None:
     folder, variables = team.checkout("nine", "10.82.0.0/16"), engines.merge_request(team, 9)
 
     def run(job: str, log: str) -> Job:
-        return engines.gitlab(tools, team, folder, job, variables, f"nine-{log}.log")
+        return pipelines.gitlab(folder, job, variables, f"nine-{log}.log")
 
     killed = run("cluster", "killed")
-    until(lambda: instances(cloud) or killed.ended, "no instance was created", deadline_seconds=300)
+    until(lambda: account.instances or killed.ended, "no instance", deadline_seconds=300)
     assert not killed.ended, killed.log
     killed.kill()
-    assert locks(cloud) != []
+    assert account.locks() != []
     recovered = run("cluster", "recovered")
-    assert NODE_IS_READY.search(recovered.succeeds()), recovered.log
-    holds_no_secret(recovered)
+    assert NODE_IS_READY.search(is_green(recovered)), recovered.log
     assert "interrupted creations" in recovered.log
-    assert len(instances(cloud)) == 1
-    run("cluster:destroy", "closed").succeeds()
-    leaves_nothing(cloud, team)
+    assert len(account.instances) == 1
+    is_green(run("cluster:destroy", "closed"))
+    account.require_nothing_left(team)
 
 
 def test_a_build_whose_tests_fail_is_red_and_its_cluster_destroyed(
-    cloud: Stacks, team: Fork
+    account: Account, pipelines: Pipelines, team: Fork
 ) -> None:
     folder = team.checkout("travis", "10.83.0.0/16")
     script = folder / "ci/jobs/test.sh"
     passing = script.read_text()
     script.write_text(f"{passing}\nkubectl get deployment a-service-that-nobody-deployed\n")
-    build = {"TRAVIS_BUILD_NUMBER": "41", "TRAVIS_EVENT_TYPE": "push"}
-    failing = engines.travis_job(team, folder, "cluster", build, "travis-failing.log")
+    failing = pipelines.travis(folder, "cluster", {"TRAVIS_BUILD_NUMBER": "41"}, "failing.log")
     assert "a-service-that-nobody-deployed" in failing.fails()
     assert NODE_IS_READY.search(failing.log), failing.log
-    leaves_nothing(cloud, team)
+    account.require_nothing_left(team)
     script.write_text(passing)
-    build["TRAVIS_BUILD_NUMBER"] = "42"
-    green = engines.travis_job(team, folder, "cluster", build, "travis-green.log")
-    assert NODE_IS_READY.search(green.succeeds()), green.log
-    for job in (failing, green):
-        holds_no_secret(job)
-    leaves_nothing(cloud, team)
+    green = pipelines.travis(folder, "cluster", {"TRAVIS_BUILD_NUMBER": "42"}, "green.log")
+    assert NODE_IS_READY.search(is_green(green)), green.log
+    account.require_nothing_left(team)
+
+
+def test_a_pull_request_of_a_fork_runs_nothing(
+    account: Account, pipelines: Pipelines, team: Fork
+) -> None:
+    folder = team.checkout("stranger", "10.84.0.0/16")
+    event = engines.pull_request(team, 10, "opened", head="stranger/fork")
+    for workflow in ("cluster", "preview"):
+        assert "ci/jobs" not in pipelines.github(folder, workflow, event, on="pull_request").log
+    listed = pipelines.gitlab(
+        folder, "--list-csv", engines.merge_request(team, 10, source_project=2), "stranger.log"
+    ).succeeds()
+    assert "cluster" not in listed, listed
+    assert account.temporary_stacks() == set()
+
+
+def test_a_pull_request_gets_a_comment_with_what_it_would_do(
+    pipelines: Pipelines, team: Fork
+) -> None:
+    folder = team.checkout("reviewed", "10.85.0.0/16")
+    event = engines.pull_request(team, 7, "opened")
+    bot = fake_platforms.Account("github-actions", 1, is_bot=True)
+    with fake_platforms.running("github", bot) as platform:
+        words = ("--env", f"GITHUB_API_URL={platform.url}")
+        is_green(pipelines.github(folder, "preview", event, *words, on="pull_request"))
+    (comment,) = platform.comments
+    for stack in ("dev", "staging", "prod"):
+        assert stack in comment["body"]
+
+
+def test_a_merge_request_gets_a_comment_with_what_it_would_do(
+    pipelines: Pipelines, team: Fork
+) -> None:
+    folder = team.checkout("merged", "10.86.0.0/16")
+    with fake_platforms.running("gitlab", fake_platforms.Account("project_1_bot", 1)) as platform:
+        place = {"CI_API_V4_URL": platform.url, "CI_PROJECT_ID": "42"}
+        variables = {**engines.merge_request(team, 7), **place}
+        is_green(pipelines.gitlab(folder, "preview", variables, "merged.log"))
+    assert "prod" in platform.comments[0]["body"]
+
+
+def test_main_is_deployed_and_the_night_finds_its_drift(
+    account: Account, pipelines: Pipelines, team: Fork
+) -> None:
+    folder = team.checkout("main", "10.87.0.0/16")
+    event = {"ref": "refs/heads/main", "repository": {"full_name": REPOSITORY}}
+
+    def nightly(action: str) -> Job:
+        words = ("--job", "drift", "--matrix", "stack:dev")
+        return pipelines.github(folder, "nightly", {"action": action}, *words, on="schedule")
+
+    is_green(pipelines.github(folder, "deploy", event, "--job", "dev", on="push"))
+    is_green(nightly("first"))
+    (instance,) = account.instances
+    tag = {"Key": "Name", "Value": "renamed by hand"}
+    account.client("ec2").create_tags(Resources=[instance], Tags=[tag])
+    assert "renamed by hand" in nightly("second").fails()
