@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 import yaml
 
+from recovery import reap
+from recovery.expired import Expired, Scope
 from tests.localcloud import inventory, waiting
 from tests.localcloud.running_cluster import Machine, machines_of
 from tests.localcloud.stacks import CLUSTER, Stack, Stacks, local_cloud
@@ -40,6 +46,8 @@ def test_a_cluster_ends_by_itself_and_is_removed_without_its_state(stacks: Stack
     first = _everything_has_the_time(stack, before)
     _a_longer_ttl_reaches_what_runs(stack, before, first)
     _machines_that_reach_the_time_terminate(stack)
+    _what_is_left_is_removed_by_its_tags(stack, before)
+    _the_state_can_be_destroyed_then(stack)
 
 
 def _everything_has_the_time(stack: Stack, before: dict[str, inventory.Tags]) -> str:
@@ -54,24 +62,21 @@ def _everything_has_the_time(stack: Stack, before: dict[str, inventory.Tags]) ->
 def _all_have(stack: Stack, before: dict[str, inventory.Tags], ends: str) -> None:
     created = {key: each for key, each in inventory.take(stack).items() if key not in before}
     assert len(created) > 30
-    # What EC2 creates with a VPC.
-    ec2 = stack.client("ec2")
     (vpc,) = (key for key in created if key.startswith("vpc-"))
-    of_vpc = [{"Name": "vpc-id", "Values": [vpc]}]
-    by_ec2 = {
-        *(
-            each["GroupId"]
-            for each in ec2.describe_security_groups(Filters=of_vpc)["SecurityGroups"]
-            if each["GroupName"] == "default"
-        ),
-        *(
-            each["RouteTableId"]
-            for each in ec2.describe_route_tables(Filters=of_vpc)["RouteTables"]
-            if any(one.get("Main") for one in each["Associations"])
-        ),
-    }
-    bare = {key: each for key, each in created.items() if each.get(EXPIRES) != ends}
-    assert bare.keys() - by_ec2 == set()
+    bare = {key for key, each in created.items() if each.get(EXPIRES) != ends}
+    assert bare - _made_by_ec2(stack, vpc) == set()
+
+
+def _made_by_ec2(stack: Stack, vpc: str) -> set[str]:
+    """What comes with a VPC and goes with it: the default group with its rule, the main table."""
+    ec2, of_vpc = stack.client("ec2"), [{"Name": "vpc-id", "Values": [vpc]}]
+    groups = ec2.describe_security_groups(Filters=of_vpc)["SecurityGroups"]
+    (default,) = (each["GroupId"] for each in groups if each["GroupName"] == "default")
+    tables = ec2.describe_route_tables(Filters=of_vpc)["RouteTables"]
+    main = (each for each in tables if any(one.get("Main") for one in each["Associations"]))
+    rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [default]}])
+    ids = (each["SecurityGroupRuleId"] for each in rules["SecurityGroupRules"])
+    return {default, *ids, *(each["RouteTableId"] for each in main)}
 
 
 def _is_armed(machine: Machine, ends: str) -> None:
@@ -116,3 +121,59 @@ def _machines_that_reach_the_time_terminate(stack: Stack) -> None:
         }
 
     until(lambda: states() == {"terminated"}, lambda: f"the instances are {states()}")
+
+
+def _what_is_left_is_removed_by_its_tags(stack: Stack, before: dict[str, inventory.Tags]) -> None:
+    neighbours = _make_neighbours(stack)
+    ends = datetime.fromisoformat(stack.pulumi("stack", "output", "expiresAt").strip())
+    left = inventory.take(stack)
+    assert _reaped(stack, ends - timedelta(seconds=1), remove=True) == []
+    found = _reaped(stack, ends, remove=False)
+    assert {each.owner.stack for each in found} == {stack.name}
+    assert inventory.take(stack) == left
+    assert _reaped(stack, ends, remove=True) == []
+    assert inventory.take(stack).keys() == before.keys() | neighbours
+    assert _reaped(stack, ends, remove=True) == []
+    assert _remove_neighbours(stack, neighbours) == before.keys()
+
+
+def _reaped(stack: Stack, now: datetime, *, remove: bool) -> list[Expired]:
+    """By the account alone: nothing of the stack's state is given."""
+    scope = Scope(account="123456789012", region="us-east-1", now=now)
+    wanted = reap.Wanted(remove=remove)
+    return reap.within(stack.client, scope, wanted, print, time)
+
+
+def _make_neighbours(stack: Stack) -> set[str]:
+    """Resources of a cluster without an end, and of one with a time that is none."""
+    ec2, made = stack.client("ec2"), set[str]()
+    whose = {"k3s-aws:cluster": "other", "k3s-aws:stack": stack.name}
+    for more in ({}, {EXPIRES: "soon"}, {EXPIRES: "2999-01-01T00:00:00Z"}):
+        tags = [{"Key": key, "Value": value} for key, value in {**whose, **more}.items()]
+        volume = ec2.create_volume(
+            AvailabilityZone="us-east-1a",
+            Size=1,
+            TagSpecifications=[{"ResourceType": "volume", "Tags": tags}],
+        )
+        made.add(volume["VolumeId"])
+    return made
+
+
+def _remove_neighbours(stack: Stack, volumes: set[str]) -> set[str]:
+    for each in volumes:
+        stack.client("ec2").delete_volume(VolumeId=each)
+    return set(inventory.take(stack))
+
+
+def _the_state_can_be_destroyed_then(stack: Stack) -> None:
+    stack.pulumi("refresh", "--yes", "--skip-preview")
+    kinds = {each["type"] for each in _resources(stack)}
+    assert not [each for each in kinds if each.startswith("aws:")]
+    stack.pulumi("destroy", "--yes", "--skip-preview")
+    assert _resources(stack) == []
+
+
+def _resources(stack: Stack) -> list[dict[str, Any]]:
+    deployment = json.loads(stack.pulumi("stack", "export"))["deployment"]
+    found = deployment.get("resources") or []
+    return [each for each in found if not each["type"].startswith("pulumi:")]
