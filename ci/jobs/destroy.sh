@@ -9,4 +9,5 @@ if ! output=$(pulumi stack select "$1" --non-interactive 2>&1); then
     exit 0
 fi
 ci/jobs/recover.sh "$1"
-pulumi destroy --yes --skip-preview --remove --non-interactive --stack "$1"
+# Some of it may be gone already, by its ttl or by `recovery reap`.
+pulumi destroy --refresh --yes --skip-preview --remove --non-interactive --stack "$1"

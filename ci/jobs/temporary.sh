@@ -14,7 +14,16 @@ require_stack "${2:-}"
 cp Pulumi.temporary.yaml "Pulumi.$2.yaml"
 # Nobody but its pipeline works on this stack.
 export RECOVER=yes
-case $1 in
-up | destroy) exec "ci/jobs/$1.sh" "$2" ;;
+case ${1:-} in
+up)
+    # After its end there is nothing to update: what is left goes, and another cluster comes.
+    expires=$(pulumi stack output expiresAt --stack "$2" --non-interactive 2>/dev/null || true)
+    if [[ -n $expires && ! $expires > $(date -u +%Y-%m-%dT%H:%M:%SZ) ]]; then
+        ci/jobs/destroy.sh "$2"
+        cp Pulumi.temporary.yaml "Pulumi.$2.yaml"
+    fi
+    exec ci/jobs/up.sh "$2"
+    ;;
+destroy) exec ci/jobs/destroy.sh "$2" ;;
 *) fail "the first word is neither up nor destroy" "temporary.sh destroy pr-12" ;;
 esac

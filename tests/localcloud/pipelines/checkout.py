@@ -63,7 +63,7 @@ class Fork:
                 "PATH": kept["PATH"].removeprefix(
                     f"{self.workbench.pulumi}:{ROOT}/.local/venv/bin:"
                 ),
-                "AWS_ENDPOINT_URL_STS": self.workbench.running["endpoint"],
+                "AWS_ENDPOINT_URL": self.workbench.running["endpoint"],
                 "AWS_EC2_METADATA_DISABLED": "true",
                 "PIPELINE_CACHE": str(self.cache),
                 "PIPELINE_STANDINS": str(Path(__file__).parent / "actions"),

@@ -94,7 +94,8 @@ def test_a_pull_request_of_a_fork_runs_nothing(
     folder = team.checkout("stranger", "10.84.0.0/16")
     event = engines.pull_request(team, 10, "opened", head="stranger/fork")
     for workflow in ("cluster", "preview"):
-        assert "ci/jobs" not in pipelines.github(folder, workflow, event, on="pull_request").log
+        job = pipelines.github(folder, workflow, event, on="pull_request")
+        assert "Run Main" not in job.succeeds(), job.log
     listed = pipelines.gitlab(
         folder, "--list-csv", engines.merge_request(team, 10, source_project=2), "stranger.log"
     ).succeeds()
@@ -143,3 +144,30 @@ def test_main_is_deployed_and_the_night_finds_its_drift(
     tag = {"Key": "Name", "Value": "renamed by hand"}
     account.client("ec2").create_tags(Resources=[instance], Tags=[tag])
     assert "renamed by hand" in nightly("second").fails()
+
+
+def test_clusters_whose_ttl_is_over_are_destroyed(
+    account: Account, pipelines: Pipelines, team: Fork
+) -> None:
+    ec2 = account.client("ec2")
+
+    def left_over(stack: str) -> str:
+        tags = {"expires": "2020-01-01T00:00:00Z", "stack": stack, "cluster": stack}
+        pairs = [{"Key": f"k3s-aws:{name}", "Value": value} for name, value in tags.items()]
+        tagged = [{"ResourceType": "volume", "Tags": pairs}]
+        volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=1, TagSpecifications=tagged)
+        return str(volume["VolumeId"])
+
+    def volumes() -> list[str]:
+        return [each["VolumeId"] for each in ec2.describe_volumes()["Volumes"]]
+
+    folder = team.checkout("night", "10.88.0.0/16")
+    schedule = {"CI_PIPELINE_SOURCE": "schedule"}
+    for run in (
+        lambda: pipelines.github(folder, "nightly", {}, "--job", "reap", on="schedule"),
+        lambda: pipelines.gitlab(folder, "reap", schedule, "night-gitlab.log"),
+        lambda: pipelines.travis(folder, "reap", {"TRAVIS_EVENT_TYPE": "cron"}, "night-travis.log"),
+    ):
+        volume = left_over("pr-1")
+        assert volume in is_green(run())
+        assert volume not in volumes()
