@@ -6,6 +6,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from toolchain import go, packages, progress
@@ -48,8 +49,8 @@ def provide(places: Places, host: Host, path: str, say: Say) -> Engines:
     """
     with alone(_place(places, "lock"), say):
         for name in GO_PACKAGES:
-            _make(places, name, lambda made, each=name: _build(places, each, made, say))
-        _make(places, GITLAB, lambda made: _install(places, path, made, say))
+            _make(places, name, partial(_build, places, name, say))
+        _make(places, GITLAB, partial(_install, places, path, say))
         packages.provide(COMMANDS, places, host, path, say)
     return _commands(places, host)
 
@@ -83,7 +84,7 @@ def _make(places: Places, name: str, make: Callable[[Path], None]) -> None:
     made.rename(_place(places, name))
 
 
-def _build(places: Places, name: str, made: Path, say: Say) -> None:
+def _build(places: Places, name: str, say: Say, made: Path) -> None:
     go.require()
     progress.run(
         f"building {name}",
@@ -96,7 +97,7 @@ def _build(places: Places, name: str, made: Path, say: Say) -> None:
     )
 
 
-def _install(places: Places, path: str, made: Path, say: Say) -> None:
+def _install(places: Places, path: str, say: Say, made: Path) -> None:
     if shutil.which("npm", path=path) is None:
         raise ToolchainError(
             f"npm is not installed, and {GITLAB} is an npm package\n"

@@ -71,7 +71,7 @@ def test_nothing_is_put_into_a_script_by_an_expression(step: dict[str, str]) -> 
     assert EXPRESSION.findall(step.get("run", "")) == []
 
 
-def test_what_a_pull_request_says_reaches_no_script() -> None:
+def test_no_text_of_a_pull_request_reaches_a_script() -> None:
     allowed = {
         "github.event.pull_request.number",
         "github.event.action",
@@ -150,8 +150,8 @@ def test_jobs_that_change_a_stack_wait_for_each_other() -> None:
             changes = workflow != "preview"
             assert group["cancel-in-progress"] == ("false" if changes else "true"), name
     for name, job in workflows.content(workflows.GITLAB).items():
-        changes = re.search(r"(up|reap|temporary)\.sh", str(job.get("script")))
-        assert ("resource_group" in job) == bool(changes), name
+        writes = re.search(r"(up|reap|temporary)\.sh", str(job.get("script")))
+        assert ("resource_group" in job) == bool(writes), name
 
 
 def test_actions_are_pinned_by_commit_with_their_version_beside_it() -> None:

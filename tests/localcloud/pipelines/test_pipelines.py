@@ -33,7 +33,7 @@ def is_green(job: Job) -> str:
 def test_two_pull_requests_have_clusters_of_their_own_until_each_is_closed(
     account: Account, pipelines: Pipelines, team: Fork
 ) -> None:
-    folders = {7: team.checkout("seven", "10.80.0.0/16"), 8: team.checkout("eight", "10.81.0.0/16")}
+    folders = {7: team.checkout("seven", "10.200.0.0/16"), 8: team.checkout("eight", "10.201.0.0/16")}
 
     def run(number: int, action: str) -> Job:
         event = engines.pull_request(team, number, action)
@@ -53,7 +53,7 @@ def test_two_pull_requests_have_clusters_of_their_own_until_each_is_closed(
 def test_the_next_run_of_a_stack_recovers_from_a_job_that_was_killed(
     account: Account, pipelines: Pipelines, team: Fork
 ) -> None:
-    folder, variables = team.checkout("nine", "10.82.0.0/16"), engines.merge_request(team, 9)
+    folder, variables = team.checkout("nine", "10.202.0.0/16"), engines.merge_request(team, 9)
 
     def run(job: str, log: str) -> Job:
         return pipelines.gitlab(folder, job, variables, f"nine-{log}.log")
@@ -74,15 +74,15 @@ def test_the_next_run_of_a_stack_recovers_from_a_job_that_was_killed(
 def test_a_build_whose_tests_fail_is_red_and_its_cluster_destroyed(
     account: Account, pipelines: Pipelines, team: Fork
 ) -> None:
-    folder = team.checkout("travis", "10.83.0.0/16")
+    folder = team.checkout("travis", "10.203.0.0/16")
     script = folder / "ci/jobs/test.sh"
-    passing = script.read_text()
-    script.write_text(f"{passing}\nkubectl get deployment a-service-that-nobody-deployed\n")
+    green_tests = script.read_text()
+    script.write_text(f"{green_tests}\nkubectl get deployment a-service-that-nobody-deployed\n")
     failing = pipelines.travis(folder, "cluster", {"TRAVIS_BUILD_NUMBER": "41"}, "failing.log")
     assert "a-service-that-nobody-deployed" in failing.fails()
     assert NODE_IS_READY.search(failing.log), failing.log
     account.require_nothing_left(team)
-    script.write_text(passing)
+    script.write_text(green_tests)
     green = pipelines.travis(folder, "cluster", {"TRAVIS_BUILD_NUMBER": "42"}, "green.log")
     assert NODE_IS_READY.search(is_green(green)), green.log
     account.require_nothing_left(team)
@@ -91,7 +91,7 @@ def test_a_build_whose_tests_fail_is_red_and_its_cluster_destroyed(
 def test_a_pull_request_of_a_fork_runs_nothing(
     account: Account, pipelines: Pipelines, team: Fork
 ) -> None:
-    folder = team.checkout("stranger", "10.84.0.0/16")
+    folder = team.checkout("stranger", "10.204.0.0/16")
     event = engines.pull_request(team, 10, "opened", head="stranger/fork")
     for workflow in ("cluster", "preview"):
         job = pipelines.github(folder, workflow, event, on="pull_request")
@@ -106,7 +106,7 @@ def test_a_pull_request_of_a_fork_runs_nothing(
 def test_a_pull_request_gets_a_comment_with_what_it_would_do(
     pipelines: Pipelines, team: Fork
 ) -> None:
-    folder = team.checkout("reviewed", "10.85.0.0/16")
+    folder = team.checkout("reviewed", "10.205.0.0/16")
     event = engines.pull_request(team, 7, "opened")
     bot = fake_platforms.Account("github-actions", 1, is_bot=True)
     with fake_platforms.running("github", bot) as platform:
@@ -120,7 +120,7 @@ def test_a_pull_request_gets_a_comment_with_what_it_would_do(
 def test_a_merge_request_gets_a_comment_with_what_it_would_do(
     pipelines: Pipelines, team: Fork
 ) -> None:
-    folder = team.checkout("merged", "10.86.0.0/16")
+    folder = team.checkout("merged", "10.206.0.0/16")
     with fake_platforms.running("gitlab", fake_platforms.Account("project_1_bot", 1)) as platform:
         place = {"CI_API_V4_URL": platform.url, "CI_PROJECT_ID": "42"}
         variables = {**engines.merge_request(team, 7), **place}
@@ -131,7 +131,7 @@ def test_a_merge_request_gets_a_comment_with_what_it_would_do(
 def test_main_is_deployed_and_the_night_finds_its_drift(
     account: Account, pipelines: Pipelines, team: Fork
 ) -> None:
-    folder = team.checkout("main", "10.87.0.0/16")
+    folder = team.checkout("main", "10.207.0.0/16")
     event = {"ref": "refs/heads/main", "repository": {"full_name": REPOSITORY}}
 
     def nightly(action: str) -> Job:
@@ -161,13 +161,16 @@ def test_clusters_whose_ttl_is_over_are_destroyed(
     def volumes() -> list[str]:
         return [each["VolumeId"] for each in ec2.describe_volumes()["Volumes"]]
 
-    folder = team.checkout("night", "10.88.0.0/16")
+    folder = team.checkout("night", "10.208.0.0/16")
     schedule = {"CI_PIPELINE_SOURCE": "schedule"}
-    for run in (
-        lambda: pipelines.github(folder, "nightly", {}, "--job", "reap", on="schedule"),
-        lambda: pipelines.gitlab(folder, "reap", schedule, "night-gitlab.log"),
-        lambda: pipelines.travis(folder, "reap", {"TRAVIS_EVENT_TYPE": "cron"}, "night-travis.log"),
-    ):
-        volume = left_over("pr-1")
-        assert volume in is_green(run())
-        assert volume not in volumes()
+    night = {"TRAVIS_EVENT_TYPE": "cron"}
+    volume = left_over("pr-1")
+    job = pipelines.github(folder, "nightly", {}, "--job", "reap", on="schedule")
+    assert volume in is_green(job)
+    assert volume not in volumes()
+    volume = left_over("pr-2")
+    assert volume in is_green(pipelines.gitlab(folder, "reap", schedule, "night-gitlab.log"))
+    assert volume not in volumes()
+    volume = left_over("build-3")
+    assert volume in is_green(pipelines.travis(folder, "reap", night, "night-travis.log"))
+    assert volume not in volumes()
