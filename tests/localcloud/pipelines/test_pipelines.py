@@ -33,7 +33,10 @@ def is_green(job: Job) -> str:
 def test_two_pull_requests_have_clusters_of_their_own_until_each_is_closed(
     account: Account, pipelines: Pipelines, team: Fork
 ) -> None:
-    folders = {7: team.checkout("seven", "10.200.0.0/16"), 8: team.checkout("eight", "10.201.0.0/16")}
+    folders = {
+        7: team.checkout("seven", "10.200.0.0/16"),
+        8: team.checkout("eight", "10.201.0.0/16"),
+    }
 
     def run(number: int, action: str) -> Job:
         event = engines.pull_request(team, number, action)
