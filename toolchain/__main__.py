@@ -14,6 +14,7 @@ from toolchain import (
     docker_engine,
     doctor,
     emulation,
+    engines,
     k3s,
     k3s_pins,
     languages,
@@ -49,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("pulumi", help="the Pulumi CLI; prints its folder")
     commands.add_parser("languages", help="Pulumi's hosts of YAML and Node.js; prints their folder")
     commands.add_parser("packages", help="the system packages of the local cloud")
+    commands.add_parser("engines", help="what executes the pipeline files in tests")
     docker = commands.add_parser("docker", help="the Docker Engine")
     docker.add_argument("action", choices=["start", "stop"])
     binary = commands.add_parser("k3s", help="the k3s of the local cloud; prints its path")
@@ -73,6 +75,27 @@ def act(arguments: argparse.Namespace, places: Places, host: Host, path: str) ->
     match arguments.command:
         case "require" | "prepare":
             _for_target(arguments, places, host, path)
+        case "docker":
+            _docker(arguments.action, places, host)
+        case "k3s":
+            _k3s(arguments, places, host)
+        case "emulation":
+            _emulation(arguments.action, places, host, path)
+        case "pin":
+            print(k3s_pins.add(places.root / k3s_pins.FILE, arguments.version, _hashes(arguments)))
+        case "sbom":
+            print(sbom.write(places, say))
+        case "doctor":
+            findings = list(doctor.examine(places, host, path))
+            print("\n".join(str(finding) for finding in findings))
+            return 0 if all(finding.there for finding in findings) else 1
+        case tool:
+            _provide(tool, places, host, path)
+    return 0
+
+
+def _provide(tool: str, places: Places, host: Host, path: str) -> None:
+    match tool:
         case "venv":
             venv.provide(places, host, say)
         case "policy":
@@ -85,26 +108,17 @@ def act(arguments: argparse.Namespace, places: Places, host: Host, path: str) ->
             print(languages.provide(places, say))
         case "packages":
             provide_packages(places, host, path)
-        case "docker":
-            _docker(arguments.action, places, host)
-        case "k3s":
-            found = k3s.provide(places, host, os.environ.get(k3s.VARIABLE), say)
-            say(f"k3s {found.version}, {found.kind}")
-            if arguments.emulated:
-                k3s.emulated(places, host, found, say)
-            as_json = json.dumps(dataclasses.asdict(found), default=str)
-            print(as_json if arguments.json else found.path)
-        case "emulation":
-            _emulation(arguments.action, places, host, path)
-        case "pin":
-            print(k3s_pins.add(places.root / k3s_pins.FILE, arguments.version, _hashes(arguments)))
-        case "sbom":
-            print(sbom.write(places, say))
-        case "doctor":
-            findings = list(doctor.examine(places, host, path))
-            print("\n".join(str(finding) for finding in findings))
-            return 0 if all(finding.there for finding in findings) else 1
-    return 0
+        case "engines":
+            engines.provide(places, host, path, say)
+
+
+def _k3s(arguments: argparse.Namespace, places: Places, host: Host) -> None:
+    found = k3s.provide(places, host, os.environ.get(k3s.VARIABLE), say)
+    say(f"k3s {found.version}, {found.kind}")
+    if arguments.emulated:
+        k3s.emulated(places, host, found, say)
+    as_json = json.dumps(dataclasses.asdict(found), default=str)
+    print(as_json if arguments.json else found.path)
 
 
 def _docker(action: str, places: Places, host: Host) -> None:

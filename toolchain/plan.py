@@ -13,6 +13,7 @@ from toolchain import (
     docker_engine,
     download,
     emulation,
+    engines,
     go,
     k3s,
     languages,
@@ -27,6 +28,7 @@ from toolchain.places import Places
 from toolchain.tasks import (
     DOCKER,
     EMULATED,
+    ENGINES,
     IMAGE,
     K3S,
     LANGUAGES,
@@ -113,6 +115,7 @@ def make(task: Task, places: Places, host: Host, path: str) -> Plan:
         EMULATED: k3s.is_emulated_prepared(places, host, named),
         IMAGE: engine and _has_image(),
         LANGUAGES: languages.is_prepared(places),
+        ENGINES: engines.is_prepared(places, path),
     }
     needed = [name for name in task.needs if not there[name]]
     urls = _urls(places, host)
@@ -226,6 +229,13 @@ def _steps(
         how="from the public Debian image" if reachable.get(IMAGE) else "from Debian's packages",
         minutes=1.0,
         after=[VENV, PACKAGES, DOCKER],
+    )
+    yield Step(
+        name=ENGINES,
+        words=[*ours, "engines"],
+        how="built from Go modules, installed from npm and Debian",
+        minutes=1.5,
+        builds=True,
     )
 
 

@@ -9,6 +9,7 @@ VENV, PACKAGES, DOCKER = "virtual environment", "system packages", "Docker"
 PULUMI, K3S, EMULATED, IMAGE = "Pulumi CLI", "k3s", "emulated k3s", "machine image"
 LANGUAGES = "language hosts"
 POLICY = "policy pack"
+ENGINES = "pipeline engines"
 CLUSTER = (VENV, PACKAGES, DOCKER, PULUMI, K3S, IMAGE)
 
 
@@ -32,7 +33,7 @@ TASKS: Mapping[str, Task] = {
         Task("bench"),
         Task(
             "test",
-            (*CLUSTER, EMULATED, LANGUAGES, POLICY),
+            (*CLUSTER, EMULATED, LANGUAGES, ENGINES, POLICY),
             root="its tests open raw sockets on this machine",
         ),
         Task(

@@ -12,7 +12,18 @@ from toolchain import download, k3s, k3s_pins, packages, plan, venv
 from toolchain.errors import ToolchainError
 from toolchain.host import Host
 from toolchain.plan import Load, Plan, Step
-from toolchain.tasks import DOCKER, EMULATED, IMAGE, K3S, LANGUAGES, PACKAGES, PULUMI, TASKS, VENV
+from toolchain.tasks import (
+    DOCKER,
+    EMULATED,
+    ENGINES,
+    IMAGE,
+    K3S,
+    LANGUAGES,
+    PACKAGES,
+    PULUMI,
+    TASKS,
+    VENV,
+)
 
 DEBIAN = Host(system="linux", architecture="x86_64", root=True, debian=True, systemd=False)
 IDLE = Load(2, 0.0)
@@ -110,11 +121,12 @@ def test_two_builds_run_side_by_side_where_one_leaves_processors_idle(
     def builds() -> dict[str, Sequence[str]]:
         return {step.name: step.after for step in made(machine, "test").steps if step.builds}
 
-    hosts = {LANGUAGES: [PULUMI, EMULATED]}
-    assert builds() == {PULUMI: [], K3S: [VENV, PULUMI], EMULATED: [VENV, K3S], **hosts}
+    # Each after the one before it, in the order of the task.
+    last = {LANGUAGES: [PULUMI, EMULATED], ENGINES: [LANGUAGES]}
+    assert builds() == {PULUMI: [], K3S: [VENV, PULUMI], EMULATED: [VENV, K3S], **last}
     processors(monkeypatch, 8)
-    hosts = {LANGUAGES: [PULUMI]}
-    assert builds() == {PULUMI: [], K3S: [VENV], EMULATED: [VENV, K3S], **hosts}
+    last = {LANGUAGES: [PULUMI], ENGINES: []}
+    assert builds() == {PULUMI: [], K3S: [VENV], EMULATED: [VENV, K3S], **last}
 
 
 def test_what_is_there_already_is_not_asked_for(

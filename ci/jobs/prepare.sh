@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Brings what the other scripts run: the Pulumi CLI, the program's packages and plugins, kubectl.
+# All of it is pinned, by hash where its source offers one; with a cache of .local/ it is there
+# already and nothing is downloaded.
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+python3 -m toolchain pulumi >/dev/null
+
+mkdir -p .local/pipeline/bin
+pinned=$(sha256sum requirements.txt)
+if [[ "$(cat .local/pipeline/prepared 2>/dev/null)" != "$pinned" ]]; then
+    pulumi install --non-interactive
+fi
+if ! command -v kubectl >/dev/null; then
+    k3s=$(python -m toolchain k3s)
+    printf '#!/usr/bin/env bash\nexec %q kubectl "$@"\n' "$k3s" >.local/pipeline/bin/kubectl
+    chmod +x .local/pipeline/bin/kubectl
+fi
+echo "$pinned" >.local/pipeline/prepared

@@ -1,0 +1,43 @@
+"""The commands of docs/pipelines.md for AWS, run against the local cloud's API."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.localcloud.daemon.local_cloud import LocalCloud, client
+from tests.pipelines import aws_commands
+from toolchain.places import ROOT
+
+pytestmark = pytest.mark.slow
+PAGE = ROOT / "docs/pipelines.md"
+
+
+def test_every_command_for_aws_works(cloud: LocalCloud, tmp_path: Path) -> None:
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    for name in ("ci", "docs"):
+        (folder / name).symlink_to(ROOT / name)
+    environment = {"PATH": os.environ["PATH"]}
+
+    def made(service: str) -> Any:
+        return client(service, cloud.endpoint)
+
+    text = PAGE.read_text()
+    run = [aws_commands.run(each, folder, environment, made) for each in aws_commands.blocks(text)]
+    assert sum(run) == text.count("\naws ") > 10
+    iam = made("iam")
+    trust = iam.get_role(RoleName="k3s-aws-pull-request")["Role"]["AssumeRolePolicyDocument"]
+    condition = trust["Statement"][0]["Condition"]["StringEquals"]
+    assert condition["token.actions.githubusercontent.com:sub"] == (
+        "repo:your-name/your-fork:environment:pull-request"
+    )
+    providers = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    trusted = trust["Statement"][0]["Principal"]["Federated"]
+    assert trusted in {each["Arn"] for each in providers}
+    state = iam.get_role_policy(RoleName="k3s-aws-pull-request", PolicyName="state")
+    assert "BUCKET" not in json.dumps(state["PolicyDocument"])
