@@ -43,6 +43,7 @@ def test_a_cluster_ends_by_itself_and_is_removed_without_its_state(stacks: Stack
     _machines_that_reach_the_time_terminate(stack)
     _what_is_left_is_removed_by_its_tags(stack, before)
     _the_state_can_be_destroyed_then(stack)
+    _another_one_begins_anew_and_is_destroyed_without_machines(stack, first, before)
 
 
 def _everything_has_the_time(stack: Stack, before: dict[str, inventory.Tags]) -> str:
@@ -166,6 +167,18 @@ def _the_state_can_be_destroyed_then(stack: Stack) -> None:
     assert not [each for each in kinds if each.startswith("aws:")]
     stack.pulumi("destroy", "--yes", "--skip-preview")
     assert _resources(stack) == []
+
+
+def _another_one_begins_anew_and_is_destroyed_without_machines(
+    stack: Stack, first: str, before: dict[str, inventory.Tags]
+) -> None:
+    stack.configure(ttl="4h")
+    stack.pulumi(*UP)
+    assert stack.pulumi("stack", "output", "expiresAt").strip() > first
+    for node in stack.nodes():
+        stack.terminate(node["instanceId"])
+    stack.pulumi("destroy", "--yes", "--skip-preview")
+    assert inventory.take(stack).keys() == before.keys()
 
 
 def _resources(stack: Stack) -> list[dict[str, Any]]:
