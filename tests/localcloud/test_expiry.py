@@ -43,7 +43,7 @@ def test_a_cluster_ends_by_itself_and_is_removed_without_its_state(stacks: Stack
     _machines_that_reach_the_time_terminate(stack)
     _what_is_left_is_removed_by_its_tags(stack, before)
     _the_state_can_be_destroyed_then(stack)
-    _another_one_begins_anew_and_is_destroyed_without_machines(stack, first, before)
+    _another_cluster_has_its_own_time_and_is_destroyed_without_machines(stack, first, before)
 
 
 def _everything_has_the_time(stack: Stack, before: dict[str, inventory.Tags]) -> str:
@@ -104,7 +104,7 @@ def _machines_that_reach_the_time_terminate(stack: Stack) -> None:
             "-c",
             "at=$(date -ud '+4 seconds' +%FT%TZ) && day=$(date -ud $at '+%F %T') && "
             f'sed -i "s/-d[0-9TZ:-]*/-d$at/" {UNITS}.service && '
-            f'sed -i "s/^OnCalendar=.*/OnCalendar=$day UTC/" {UNITS}.timer && '
+            f'sed -i "s/^OnCalendar=.*/OnCalendar=$day UTC\\nAccuracySec=1s/" {UNITS}.timer && '
             "systemctl daemon-reload && systemctl restart k3s-aws-expiry.timer",
         )
     ec2 = stack.client("ec2")
@@ -169,7 +169,7 @@ def _the_state_can_be_destroyed_then(stack: Stack) -> None:
     assert _resources(stack) == []
 
 
-def _another_one_begins_anew_and_is_destroyed_without_machines(
+def _another_cluster_has_its_own_time_and_is_destroyed_without_machines(
     stack: Stack, first: str, before: dict[str, inventory.Tags]
 ) -> None:
     stack.configure(ttl="4h")
