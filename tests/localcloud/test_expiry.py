@@ -79,6 +79,8 @@ def _is_armed(machine: Machine, ends: str) -> None:
     timer = machine.run("systemctl", "show", "-p", "NextElapseUSecRealtime", "k3s-aws-expiry.timer")
     assert ends[:10] in timer, timer
     assert ends[11:19] in timer, timer
+    # The next start of the machine arms it again.
+    assert machine.run("systemctl", "is-enabled", "k3s-aws-expiry.timer").strip() == "enabled"
 
 
 def _a_longer_ttl_reaches_what_runs(
@@ -97,7 +99,7 @@ def _a_longer_ttl_reaches_what_runs(
 
 
 def _machines_that_reach_the_time_terminate(stack: Stack) -> None:
-    """The units of the machine itself, with a time in a few seconds; a restart in between."""
+    """By their own units, with a time in a few seconds in place of that in hours."""
     for machine in machines_of(stack):
         machine.run(
             "sh",
