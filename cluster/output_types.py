@@ -45,6 +45,7 @@ def _object(*, optional: Schema | None = None, **required: Schema) -> Schema:
 
 KUBECONFIG: Final[Schema] = {"type": "string", "minLength": 1}
 API_ENDPOINT: Final[Schema] = {"type": "string", "pattern": "^https://[^/]+:[0-9]+$"}
+EXPIRES_AT: Final[Schema] = {"type": "string", "format": "date-time"}
 SNAPSHOTS: Final[Schema] = {"type": "string", "pattern": "^s3://[^/]+/.+$"}
 
 NODES: Final = _list_of(

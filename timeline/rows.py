@@ -17,7 +17,7 @@ from typing import Any, Final
 from cluster import boot_report
 from cluster.boot_report import BootReport, State
 
-TOGETHER_SECONDS: Final = 60.0
+TOGETHER_SECONDS: Final = 15.0
 """The longest time between the end of one boot and the beginning of another of the same start."""
 
 
@@ -72,12 +72,11 @@ class Start:
 
 def starts(reports: Mapping[str, Any]) -> list[Start]:
     """
-    The output `bootReport` as starts in the order of time, their machines in the order of theirs.
+    The output `bootReport` as starts in the order of time, servers first in each.
 
     Raises BootReportError where one is not a report.
     """
     parsed = [boot_report.parse(json.dumps(_completed(each))) for each in reports.values()]
-    # Stable, and the output has the servers first.
     in_order = sorted((each for each in parsed if each.phases), key=_began)
     groups: list[list[BootReport]] = []
     for each in in_order:
@@ -118,7 +117,9 @@ def _ended(report: BootReport) -> float:
 def _start(reports: Sequence[BootReport]) -> Start:
     moments = [each.started_at for report in reports for each in report.phases]
     began = min(moments, default=None)
-    return Start(began=began, rows=tuple(_row(each, began) for each in reports))
+    # Servers first, since the others wait for them; among each other in the order of time.
+    ordered = sorted(reports, key=lambda each: each.role != "server")
+    return Start(began=began, rows=tuple(_row(each, began) for each in ordered))
 
 
 def _row(report: BootReport, began: datetime | None) -> Row:

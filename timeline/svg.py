@@ -25,8 +25,8 @@ _ROOM_FOR_SECONDS = 44
 _LONGEST_NAME, _LONGEST_CAUSE, _LONGEST_PHASE = 30, 90, 24
 # White text on each has a contrast of at least 4.5; each stands out from both backgrounds.
 COLORS: Final = (
-    *("#2563eb", "#b45309", "#047857", "#7c3aed", "#0e7490", "#c026d3", "#4d7c0f", "#c2410c"),
-    *("#64748b", "#be185d"),
+    *("#1760f3", "#aa5409", "#077c55", "#ad1fdc", "#d21e3c", "#07768d", "#3f7a15", "#7e43f5"),
+    *("#7e6b0e", "#c9168e", "#606e7b", "#cf2a11", "#297b37", "#6363b4"),
 )
 _STYLE = """
 text { font: 13px ui-sans-serif, system-ui, "DejaVu Sans", sans-serif; fill: #1f2328; }

@@ -161,6 +161,7 @@ def test_a_server_of_an_older_release_is_replaced_only_with_permission(
         ({}, {"kubeconfig", "kubeconfig-deployer"}),
         ({"adminKubeconfig": True}, {"kubeconfig", "kubeconfig-deployer", "adminKubeconfig"}),
         ({"backup": {}}, {"kubeconfig", "kubeconfig-deployer", "snapshots"}),
+        ({"ttl": "4h"}, {"kubeconfig", "kubeconfig-deployer", "expiresAt"}),
         (
             {"identities": [{"name": "b", "role": "viewer"}, {"name": "a", "role": "viewer"}]},
             {"kubeconfig", "kubeconfig-a", "kubeconfig-b"},

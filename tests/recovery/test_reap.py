@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import time
+import urllib.request
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from localcloud.aws_api.server import STATUS_PATH
 from recovery import expired_ec2, reap
 from recovery.errors import RecoveryError
 from recovery.expired import Expired, Scope
 from tests.localcloud.daemon.conftest import cloud
 from tests.localcloud.daemon.local_cloud import LocalCloud
+from tests.localcloud.operator_policy import denied
 from tests.recovery.tagged_cluster import TaggedCluster
 
 __all__ = ["cloud"]
@@ -67,6 +71,17 @@ def test_a_dry_run_lists_everything_and_changes_nothing(cloud: LocalCloud) -> No
     assert lines[0] == f"stack dev, cluster demo, expired at {OVER}, 0 min ago"
     assert lines[-1] == "nothing was removed: --yes removes it"
     assert ids(run(cloud)) == ids(found)
+
+
+def test_an_operators_permissions_are_enough(cloud: LocalCloud) -> None:
+    """Those of S3 and Route 53, which are not recorded: aws_plugin/test_operator_policy.py."""
+    TaggedCluster(cloud, "demo", EXPIRED).create()
+    assert run(cloud, remove=True) == []
+    address = f"{cloud.endpoint}{STATUS_PATH}"
+    with urllib.request.urlopen(address, timeout=10) as page:  # noqa: S310 - loopback
+        calls = json.load(page)["calls"]
+    assert {"ec2:TerminateInstances", "iam:ListRoles", "ssm:DescribeParameters"} <= {*calls}
+    assert denied(calls) == []
 
 
 def test_everything_is_removed_and_a_second_run_finds_nothing(cloud: LocalCloud) -> None:
@@ -222,11 +237,11 @@ def test_what_somebody_else_put_into_the_network_is_named_at_the_deadline(
     cloud: LocalCloud,
 ) -> None:
     mine = TaggedCluster(cloud, "demo", EXPIRED).create()
-    foreign = cloud.interface(mine.made["subnet"])["NetworkInterfaceId"]
+    somebodys = cloud.interface(mine.made["subnet"])["NetworkInterfaceId"]
     with pytest.raises(RecoveryError) as refused:
         run(cloud, remove=True)
     assert f"subnet {mine.made['subnet']}: DependencyViolation" in str(refused.value)
-    cloud.ec2.delete_network_interface(NetworkInterfaceId=foreign)
+    cloud.ec2.delete_network_interface(NetworkInterfaceId=somebodys)
     assert run(cloud, remove=True) == []
 
 

@@ -36,8 +36,8 @@ def test_a_machine_that_boots_hours_later_has_an_axis_of_its_own() -> None:
 def test_one_that_begins_while_another_boots_belongs_to_the_same_start() -> None:
     """However long the first one takes: three servers join one after the other."""
     slow = report("slow", phase("start-k3s", "10:00:00", 600))
-    late = report("late", phase("identity", "10:10:59", 1))
-    too_late = report("too-late", phase("identity", "10:12:01", 1))
+    late = report("late", phase("identity", "10:10:14", 1))
+    too_late = report("too-late", phase("identity", "10:10:31", 1))
     found = rows.starts({"a": slow, "b": late, "c": too_late})
     assert [[row.node for row in start.rows] for start in found] == [["slow", "late"], ["too-late"]]
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import botocore.exceptions
 
 from localcloud.aws_plugin import market_options
+from localcloud.aws_plugin.resources import root_volumes
 from localcloud.aws_plugin.resources.ec2 import Ec2Kind, retag_ec2, tag_specification
 from localcloud.aws_plugin.resources.kind import (
     Inputs,
@@ -116,7 +117,9 @@ class Instance(Ec2Kind):
             "primaryNetworkInterfaceId": interface["NetworkInterfaceId"],
             "instanceMarketOptions": market,
             "sourceDestCheck": interface["SourceDestCheck"],
-            "rootBlockDevice": _root_volume(aws, found, known.get("rootBlockDevice") or {}),
+            "rootBlockDevice": root_volumes.describe(
+                aws, found, known.get("rootBlockDevice") or {}
+            ),
             "userDataBase64": _attribute(aws, id_, "userData"),
             "userDataReplaceOnChange": known.get("userDataReplaceOnChange"),
             "vpcSecurityGroupIds": sorted(group["GroupId"] for group in interface["Groups"]),
@@ -166,7 +169,7 @@ class Instance(Ec2Kind):
         """Changes what can change while the machine runs: tags, size and type."""
         before, after = old.get("rootBlockDevice") or {}, new.get("rootBlockDevice") or {}
         found = (self.describe(aws, id_) or {}) if before != after else {}
-        if (mapping := _root_mapping(found)) is None:
+        if (mapping := root_volumes.mapping(found)) is None:
             return
         volume = mapping["Ebs"]["VolumeId"]
         if before.get("tags") != after.get("tags"):
@@ -220,27 +223,6 @@ def _request(aws: Session, inputs: Inputs) -> dict[str, Any]:
     if market := inputs.get("instanceMarketOptions"):
         request["InstanceMarketOptions"] = market_options.request(market)
     return request
-
-
-def _root_mapping(found: Mapping[str, Any]) -> Any | None:
-    root = found.get("RootDeviceName")
-    mappings = found.get("BlockDeviceMappings", [])
-    return next((each for each in mappings if each["DeviceName"] == root), None)
-
-
-def _root_volume(aws: Session, found: Mapping[str, Any], given: Inputs) -> Values | None:
-    if (mapping := _root_mapping(found)) is None:
-        return None
-    ebs = mapping["Ebs"]
-    volume = aws.client("ec2").describe_volumes(VolumeIds=[ebs["VolumeId"]])["Volumes"][0]
-    actual = {
-        "encrypted": volume["Encrypted"],
-        "volumeSize": volume["Size"],
-        "volumeType": volume["VolumeType"],
-        "deleteOnTermination": ebs["DeleteOnTermination"],
-        "tags": tag_outputs(aws, volume.get("Tags"))["tagsAll"],
-    }
-    return {key: value for key, value in actual.items() if key in given}
 
 
 def _attribute(aws: Session, id_: str, name: str) -> str | None:
