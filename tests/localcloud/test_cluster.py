@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -44,6 +44,7 @@ def test_the_life_of_a_cluster(stack: Stack) -> None:
     _reports_what_it_is_made_of(stack)
     _has_the_outputs_that_are_declared(stack)
     _connects_a_pipeline_without_a_secret_in_the_log(stack)
+    _explains_to_a_pipeline_why_there_is_no_kubeconfig(stack)
     _changes_nothing_when_nothing_changed(stack)
     _replaces_a_terminated_agent(stack)
     _gives_running_nodes_another_label(stack)
@@ -184,17 +185,15 @@ def _connects_a_pipeline_without_a_secret_in_the_log(stack: Stack) -> None:
     words = ["--identity", "deployer", "--kubeconfig", str(kubeconfig)]
     report = stack.folder / "connect.env"
     files = {name: str(stack.folder / name) for name in ("GITHUB_ENV", "GITHUB_OUTPUT")}
+    bash = _command(stack, "ci", "connect", *words)
+    runner = {"GITHUB_ACTIONS": "true", **files}
+    masks = _command(stack, "ci", "connect", "--format", "github", *words, environment=runner)
     logs = [
-        _command(stack, "ci", "connect", *words),
+        bash,
         _command(stack, "ci", "connect", "--format", "gitlab", *words, "--dotenv", str(report)),
-        github_runner.printed(
-            _command(
-                stack, "ci", "connect", "--format", "github", *words, GITHUB_ACTIONS="true", **files
-            )
-            + kubeconfig.read_text()
-        ),
+        github_runner.printed(masks + kubeconfig.read_text()),
     ]
-    assert logs[0].splitlines()[0] == f"export KUBECONFIG='{kubeconfig}'"
+    assert bash.splitlines()[0] == f"export KUBECONFIG='{kubeconfig}'"
     assert "client-key-data: ***" in logs[2]
     secrets = credentials.strings(kubeconfig.read_text())
     assert not [each for each in secrets for log in [*logs, report.read_text()] if each in log]
@@ -202,19 +201,36 @@ def _connects_a_pipeline_without_a_secret_in_the_log(stack: Stack) -> None:
     assert len(done.stdout.split()) == 3, done.stderr
 
 
-def _command(stack: Stack, *words: str, **environment: str) -> str:
+def _explains_to_a_pipeline_why_there_is_no_kubeconfig(stack: Stack) -> None:
+    """With the messages of the real `pulumi`, which the fast tests repeat."""
+    connect = ("ci", "connect")
+    unknown = _command(stack, *connect, stack_name="nope", status=1)
+    assert "no stack named 'nope' found\n    `pulumi stack ls` lists" in unknown
+    wrong = _command(stack, *connect, status=1, environment={"PULUMI_CONFIG_PASSPHRASE": "wrong"})
+    assert "incorrect passphrase" in wrong
+    assert "\n    the secrets need the stack's own passphrase" in wrong
+    assert "false" in wrong.splitlines()
+
+
+def _command(
+    stack: Stack,
+    *words: str,
+    stack_name: str = "",
+    status: int = 0,
+    environment: Mapping[str, str] | None = None,
+) -> str:
     """All that a command for the stack prints."""
     done = subprocess.run(
-        [sys.executable, "-m", *words, "--stack", stack.name],
+        [sys.executable, "-m", *words, "--stack", stack_name or stack.name],
         cwd=ROOT,
-        env={**stack.environment, **environment},
+        env={**stack.environment, **(environment or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         timeout=COMMAND_SECONDS,
         check=False,
     )
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == status, done.stdout
     return done.stdout
 
 
