@@ -64,7 +64,7 @@ def _ends_with_what_it_costs(stack: Stack) -> None:
 
 def test_what_somebody_removed_by_hand_comes_back(stacks: Stacks) -> None:
     pool = {"name": "agents", "count": 1, "instanceType": "t4g.small"}
-    network = {"vpcCidr": "10.76.0.0/16", "apiAllowedCidrs": [HERE], "sshAllowedCidrs": [HERE]}
+    network = {"vpcCidr": "10.79.0.0/16", "apiAllowedCidrs": [HERE], "sshAllowedCidrs": [HERE]}
     stack = stacks.create("damaged", {"pools": [pool], "network": network})
     stack.pulumi(*UP)
     _exports_what_it_costs(stack)
