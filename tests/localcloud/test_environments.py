@@ -79,7 +79,7 @@ def test_what_somebody_removed_by_hand_comes_back(stacks: Stacks) -> None:
     _comes_back(stack, with_data=False)
     damage.remove_everything(stack)
     stack.pulumi("destroy", "--yes", "--skip-preview", "--refresh")
-    assert json.loads(stack.pulumi("stack", "export"))["deployment"].get("resources", [])[1:] == []
+    assert not json.loads(stack.pulumi("stack", "export"))["deployment"].get("resources")
 
 
 def _exports_what_it_costs(stack: Stack) -> None:
@@ -90,7 +90,7 @@ def _exports_what_it_costs(stack: Stack) -> None:
         float(machine)
     ] * 2
     assert found["pricesOf"] == known.date
-    assert found["monthly"] == pytest.approx(found["hourly"] * estimate.HOURS_PER_MONTH, abs=0.04)
+    assert found["monthly"] == pytest.approx(found["hourly"] * estimate.HOURS_PER_MONTH, abs=0.05)
 
 
 def _comes_back(stack: Stack, *, with_data: bool) -> None:
