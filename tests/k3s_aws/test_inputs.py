@@ -72,6 +72,13 @@ def test_a_cluster_without_a_name_has_the_name_of_the_resource() -> None:
     assert json.loads(named["cluster"].text or "") == {"name": "till"}
 
 
+def test_a_cluster_with_a_secret_is_rejected_without_its_value() -> None:
+    values = inputs.read({"cluster": {"owner": pulumi.Output.secret("hunter2")}})
+    with pytest.raises(ConfigError, match="marked as a secret") as error:
+        inputs.named(values, "shop")
+    assert "hunter2" not in str(error.value)
+
+
 @pytest.mark.parametrize("given", [None, "text", ["list"]])
 def test_what_is_no_object_is_left_to_the_reader_of_the_configuration(given: Any) -> None:
     values = inputs.read({"cluster": given})
