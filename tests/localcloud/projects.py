@@ -56,7 +56,7 @@ def install_library(folder: Path) -> Path:
     venv = folder / "venv"
     # The Python host of Pulumi lists packages by pip.
     run([UV, "venv", "--quiet", "--seed", venv], folder, ambient)
-    pinned = ["--constraint", ROOT / "requirements.txt"]
+    pinned: list[str | Path] = ["--constraint", ROOT / "requirements.txt"]
     run([UV, "pip", "install", "--quiet", "--python", venv, *pinned, wheel], folder, ambient)
     return venv
 
