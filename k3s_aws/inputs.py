@@ -34,9 +34,15 @@ def read(values: Mapping[str, Any]) -> dict[str, StackValue]:
 
 
 def named(values: Mapping[str, StackValue], name: str) -> dict[str, StackValue]:
-    """The values, where the cluster has a name of its own or this one."""
+    """
+    The values, where the cluster has a name of its own or this one.
+
+    Raises ConfigError where the cluster holds a secret; nothing else of it is read then.
+    """
     given = values[ROOT]
-    cluster = None if given.text is None or given.is_secret else parse(ROOT, given)
+    if given.is_secret:
+        raise ConfigError([_secret()])
+    cluster = parse(ROOT, given)
     if not isinstance(cluster, dict) or "name" in cluster:
         return dict(values)
     return {**values, ROOT: replace(given, text=json.dumps({"name": name, **cluster}))}
@@ -72,6 +78,17 @@ def _unknown(value: Any, path: str) -> Iterator[str]:
     elif isinstance(value, list):
         for index, each in enumerate(value):
             yield from _unknown(each, f"{path}[{index}]")
+
+
+def _secret() -> Problem:
+    return Problem(
+        ROOT,
+        "contains a value that is marked as a secret, and all its values are readable in user data "
+        "and state",
+        "give passwords of registries as registryAuth, an SSH key as loginKey, and others as a "
+        "Secret that you create with the kubeconfig",
+        Kind.SECRET,
+    )
 
 
 def _not_known(path: str) -> Problem:

@@ -14,6 +14,7 @@ import pulumi
 from cluster import expiry, overlay, record, record_json, stack_config
 from cluster.errors import ClusterError
 from cluster.reading import login_key, registry_auth
+from cluster.reading.manifests import ReadFile
 from cluster.reading.section import ROOT
 from components import engine, k3s_cluster, preparation, project_files
 from components.lookups import LookupFailed
@@ -42,7 +43,7 @@ class K3sCluster(k3s_cluster.K3sCluster):
     a message for everything that is wrong. Every input must be known at the preview.
     """
 
-    cluster_record: str
+    cluster_record: Mapping[str, Any]
     """The configuration by key, which the next update is compared with."""
 
     def __init__(
@@ -96,7 +97,7 @@ def _secret(value: Any) -> Any:
     return None if value is None else pulumi.Output.secret(value)
 
 
-def _reader(folder: Path | None) -> stack_config.ReadFile:
+def _reader(folder: Path | None) -> ReadFile:
     return project_files.reader(folder) if folder else _no_files
 
 

@@ -77,7 +77,7 @@ def render() -> str:
             "version": VERSION,
             "description": "k3s clusters on AWS EC2",
             "license": "Apache-2.0",
-            "types": types | package_outputs.TYPES,
+            "types": {**types, **package_outputs.TYPES},
             "resources": {TOKEN: component},
             "language": _LANGUAGES,
         },
@@ -112,6 +112,7 @@ def _shape(name: str, declared: Key, types: dict[str, Any]) -> dict[str, Any]:
 
 
 def _simple(declared: Key) -> dict[str, Any]:
+    shape: Mapping[str, Any]
     match declared:
         case Integer():
             shape = {"type": "integer"}
@@ -128,7 +129,7 @@ def _simple(declared: Key) -> dict[str, Any]:
             shape = _STRING
         case _:
             shape = _map(_ANY)
-    return shape
+    return dict(shape)
 
 
 def _array(items: Mapping[str, Any]) -> dict[str, Any]:

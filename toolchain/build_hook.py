@@ -31,7 +31,7 @@ FILES = ("Pulumi.yaml", "requirements.in")
 LEFT_OUT = frozenset({"__pycache__", "pulumi-resource-k3s"})
 
 
-class Hook(BuildHookInterface):  # type: ignore[misc]
+class Hook(BuildHookInterface):
     """Hatchling calls it before and after a build."""
 
     PLUGIN_NAME = "custom"

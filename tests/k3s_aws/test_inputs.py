@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 import pytest
 from pulumi.output import Unknown
+from pulumi.runtime.sync_await import _ensure_event_loop
 
 from cluster.errors import ConfigError
 from k3s_aws import inputs
@@ -20,21 +21,9 @@ def unknown() -> pulumi.Output[Any]:
     async def no() -> bool:
         return False
 
-    import asyncio
-
-    loop = asyncio.get_event_loop()
+    # That of the SDK, which every test of the process shares.
+    loop = _ensure_event_loop()
     return pulumi.Output(set(), loop.create_task(value()), loop.create_task(no()))
-
-
-@pytest.fixture(autouse=True)
-def _loop() -> Any:
-    import asyncio
-
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    loop.close()
-    asyncio.set_event_loop(None)
 
 
 def test_outputs_that_are_known_become_values_wherever_they_are() -> None:
@@ -70,6 +59,13 @@ def test_a_cluster_without_a_name_has_the_name_of_the_resource() -> None:
     assert json.loads(named["cluster"].text or "") == {"name": "shop", "servers": {}}
     named = inputs.named(inputs.read({"cluster": {"name": "till"}}), "shop")
     assert json.loads(named["cluster"].text or "") == {"name": "till"}
+
+
+def test_a_cluster_with_a_secret_is_rejected_without_its_value() -> None:
+    values = inputs.read({"cluster": {"owner": pulumi.Output.secret("hunter2")}})
+    with pytest.raises(ConfigError, match="marked as a secret") as error:
+        inputs.named(values, "shop")
+    assert "hunter2" not in str(error.value)
 
 
 @pytest.mark.parametrize("given", [None, "text", ["list"]])

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from localcloud.workbench import stack_config, stack_file
 from localcloud.workbench.workbench import Workbench
 
@@ -56,7 +54,7 @@ def install_library(folder: Path) -> Path:
     venv = folder / "venv"
     # The Python host of Pulumi lists packages by pip.
     run([UV, "venv", "--quiet", "--seed", venv], folder, ambient)
-    pinned = ["--constraint", ROOT / "requirements.txt"]
+    pinned: list[str | Path] = ["--constraint", ROOT / "requirements.txt"]
     run([UV, "pip", "install", "--quiet", "--python", venv, *pinned, wheel], folder, ambient)
     return venv
 
@@ -93,9 +91,10 @@ class Project:
     def edit(self, change: Mapping[str, Any]) -> None:
         """Sets keys of the cluster in a project whose program is its Pulumi.yaml."""
         file = self.folder / "Pulumi.yaml"
-        content = yaml.safe_load(file.read_text())
+        content = stack_file.read(file)
         content["resources"]["shop"]["properties"]["cluster"].update(change)
-        file.write_text(yaml.safe_dump(content, sort_keys=False))
+        # Without aliases, which Pulumi's YAML does not have.
+        stack_file.write(file, content)
 
 
 def create(workbench: Workbench, example: str, venv: Path, languages: Path) -> Project:

@@ -209,3 +209,13 @@ def test_a_plugin_that_is_not_installed_is_named_by_the_engine(users: Users) -> 
         shutil.move(kept, installed)
     assert "k3s" in output
     assert "Traceback" not in output
+
+
+def test_the_program_in_go_compiles_with_the_generated_sdk(users: Users) -> None:
+    folder = users.workbench.folder.path / "go"
+    shutil.copytree(projects.ROOT / "examples" / "go", folder)
+    schema = users.typescript.folder / "schema.json"
+    words = [languages.GENERATE_SDK, "go", str(schema), str(folder / "sdks" / "k3s")]
+    projects.run(words, folder, users.typescript.environment)
+    built = ["go", "build", "-o", str(folder / "shop"), "."]
+    projects.run(built, folder, users.typescript.environment)

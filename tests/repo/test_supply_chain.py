@@ -183,3 +183,26 @@ def test_the_list_of_dependencies_keeps_to_the_schema_and_names_no_machine() -> 
     assert "timestamp" not in content["metadata"]
     assert re.findall(r"\w+://[^\"]*", text) == ["http://cyclonedx.org/schema/bom-1.6.schema.json"]
     assert re.findall(r"\"/[^\"]*", text) == []
+
+
+def test_every_package_of_the_typescript_example_has_the_hash_of_its_file() -> None:
+    text = (ROOT / "examples" / "typescript" / "package-lock.json").read_text()
+    packages = json.loads(text)["packages"]
+    # The program itself and the SDK that is generated beside it.
+    installed = {name: each for name, each in packages.items() if "node_modules/" in name}
+    hashed = {name for name, each in installed.items() if "integrity" in each}
+    assert {*installed} - hashed == {"node_modules/k3s-aws"}
+    assert len(hashed) > 100
+    # Where packages come from is left to the machine.
+    assert '"resolved": "http' not in text
+
+
+def test_every_go_module_that_is_built_has_the_hashes_of_its_requirements() -> None:
+    for file in (*ROOT.glob("toolchain/*/go.mod"), ROOT / "examples" / "go" / "go.mod"):
+        sums = (file.parent / "go.sum").read_text()
+        required = re.findall(
+            r"^(?:require|\t)\s*([\w./-]+\.[\w./-]+) (v\S+)", file.read_text(), re.M
+        )
+        assert required, file
+        missing = [name for name, version in required if f"{name} {version}/go.mod h1:" not in sums]
+        assert missing == [], file
