@@ -205,6 +205,19 @@ def test_a_preview_leaves_what_it_does_not_have_to_the_update(
     assert found == expected, json.dumps(found, indent=1)
 
 
+def test_the_pack_starts_as_the_official_language_host_starts_a_folder() -> None:
+    # https://github.com/pulumi/pulumi/blob/v3.259.0/sdk/python/cmd/pulumi-language-python/main.go
+    folder = PACK.parent
+    options = yaml.safe_load((folder / "PulumiPolicy.yaml").read_text())["runtime"]["options"]
+    python = folder / options["virtualenv"] / "bin" / "python"
+    words = [str(python), "-u", "-m", "pulumi.policy", "127.0.0.1:1", str(folder)]
+    with subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True) as pack:
+        assert pack.stdout is not None
+        port = pack.stdout.readline().strip()
+        pack.terminate()
+    assert port.isdigit()
+
+
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The API of AWS, for what the program looks up; a preview needs no machine."""
