@@ -255,8 +255,13 @@ def program(engine: Engine, endpoint: str, name: str) -> Iterator[str]:
 
 def subnets(endpoint: str) -> list[str]:
     """Two subnets of a VPC that exists."""
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    ec2 = boto3.client("ec2", endpoint_url=endpoint, region_name="us-east-1", **keys)
+    ec2 = boto3.client(
+        "ec2",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
     vpc = ec2.create_vpc(CidrBlock="10.60.0.0/16")["Vpc"]["VpcId"]
     places = (("10.60.0.0/20", "us-east-1a"), ("10.60.16.0/20", "us-east-1b"))
     return [
