@@ -4,32 +4,57 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-KINDS: Mapping[str, re.Pattern[str]] = {
-    "a private key in PEM": re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----"),
+
+@dataclass(frozen=True)
+class Kind:
+    """A pattern, and parts of which a text that it matches has one: those are found faster."""
+
+    pattern: re.Pattern[str]
+    parts: Sequence[str]
+
+
+KINDS: Mapping[str, Kind] = {
+    "a private key in PEM": Kind(
+        re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----"), ["PRIVATE KEY-----"]
+    ),
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
-    "an AWS access key": re.compile(r"(?<![A-Z0-9])A(?:KIA|SIA)[A-Z2-7]{16}(?![A-Z0-9])"),
-    "an AWS secret access key": re.compile(
-        r"(?i)aws_?secret_?access_?key[\"']?\s*[=:]\s*[\"']?[a-z0-9/+]{40}(?![a-z0-9/+])"
+    "an AWS access key": Kind(
+        re.compile(r"(?<![A-Z0-9])A(?:KIA|SIA)[A-Z2-7]{16}(?![A-Z0-9])"), ["AKIA", "ASIA"]
+    ),
+    "an AWS secret access key": Kind(
+        re.compile(
+            r"(?i)aws_?secret_?access_?key[\"']?\s*[=:]\s*[\"']?[a-z0-9/+]{40}(?![a-z0-9/+])"
+        ),
+        ["aws", "AWS", "Aws"],
     ),
     # https://docs.k3s.io/cli/token
-    "a k3s join token": re.compile(r"\bK10[0-9a-f]{64}::[^\s\"':]+:[^\s\"']+"),
-    "a k3s token in plain text": re.compile(
-        r"\bK3S_(?:AGENT_)?TOKEN=[\"']?(?![$<\s\"'`])[^\s\"']{4,}"
-        r"|--(?:agent-)?token[= ][\"']?(?![$<\s\"'`/-])[^\s\"']{8,}"
+    "a k3s join token": Kind(re.compile(r"\bK10[0-9a-f]{64}::[^\s\"':]+:[^\s\"']+"), ["K10"]),
+    "a k3s token in plain text": Kind(
+        re.compile(
+            r"\bK3S_(?:AGENT_)?TOKEN=[\"']?(?![$<\s\"'`])[^\s\"']{4,}"
+            r"|--(?:agent-)?token[= ][\"']?(?![$<\s\"'`/-])[^\s\"']{8,}"
+        ),
+        ["TOKEN=", "token=", "token "],
     ),
-    "the key of a kubeconfig": re.compile(r"\bclient-key-data:\s*[\"']?[A-Za-z0-9+/]{40}"),
+    "the key of a kubeconfig": Kind(
+        re.compile(r"\bclient-key-data:\s*[\"']?[A-Za-z0-9+/]{40}"), ["client-key-data"]
+    ),
     # https://github.blog/2021-04-05-behind-githubs-new-authentication-token-formats/
-    "a GitHub token": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{50})"),
-    # https://docs.gitlab.com/security/tokens/#token-prefixes
-    "a GitLab token": re.compile(r"\bgl(?:pat|dt|rt|cbt|ptt|ft|soat)-[A-Za-z0-9_-]{20}"),
-    "a Slack token": re.compile(r"\bxox[abeprs]-[A-Za-z0-9-]{10}"),
-    "an npm token": re.compile(r"\bnpm_[A-Za-z0-9]{36}\b"),
-    "a Pulumi access token": re.compile(r"\bpul-[0-9a-f]{40}\b"),
-    "a JSON Web Token": re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
-    "a password in a URL": re.compile(
-        r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"'$<{]+:[^\s/@\"'$<{]+@"
+    "a GitHub token": Kind(
+        re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{50})"),
+        ["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"],
     ),
+    # https://docs.gitlab.com/security/tokens/#token-prefixes
+    "a GitLab token": Kind(
+        re.compile(r"\bgl(?:pat|dt|rt|cbt|ptt|ft|soat)-[A-Za-z0-9_-]{20}"), ["gl"]
+    ),
+    "a Slack token": Kind(re.compile(r"\bxox[abeprs]-[A-Za-z0-9-]{10}"), ["xox"]),
+    "an npm token": Kind(re.compile(r"\bnpm_[A-Za-z0-9]{36}\b"), ["npm_"]),
+    "a Pulumi access token": Kind(re.compile(r"\bpul-[0-9a-f]{40}\b"), ["pul-"]),
+    "a JSON Web Token": Kind(re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"), [".eyJ"]),
+    "a password in a URL": Kind(re.compile(r"://[^\s/:@\"'$<{]+:[^\s/@\"'$<{]+@"), ["://"]),
 }
 
 
@@ -39,9 +64,10 @@ def found_in(text: str, own: Sequence[str] = (), ignored: Sequence[str] = ()) ->
 
     `own` are further regular expressions, `ignored` kinds that are not looked for.
     """
-    for kind, pattern in KINDS.items():
-        if kind not in ignored and pattern.search(text):
-            yield kind
+    for name, kind in KINDS.items():
+        looked_for = name not in ignored and any(each in text for each in kind.parts)
+        if looked_for and kind.pattern.search(text):
+            yield name
     for number, each in enumerate(own, 1):
         if re.search(each, text):
             yield f"what pattern {number} of this rule's settings matches"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from k3s_policy import secret_patterns, user_data_text
 from k3s_policy.resource import UNKNOWN, Resource
@@ -21,8 +21,7 @@ INSTANCE = "aws:ec2/instance:Instance"
 SPOT_REQUEST = "aws:ec2/spotInstanceRequest:SpotInstanceRequest"
 LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 LAUNCH_CONFIGURATION = "aws:ec2/launchConfiguration:LaunchConfiguration"
-MACHINE_TEMPLATE = "k3s:index:MachineTemplate"
-TYPES = (INSTANCE, SPOT_REQUEST, LAUNCH_TEMPLATE, LAUNCH_CONFIGURATION, MACHINE_TEMPLATE)
+TYPES = (INSTANCE, SPOT_REQUEST, LAUNCH_TEMPLATE, LAUNCH_CONFIGURATION)
 
 _LIMIT = 16 * 1024
 _VERSION = re.compile(r"\bINSTALL_K3S_VERSION=[\"']?v\d+\.\d+\.\d+\S*k3s\d+")
@@ -34,7 +33,7 @@ _SERVER = re.compile(
 
 def contents(resource: Resource) -> Iterator[tuple[str, bytes]]:
     """The property with user data and its bytes, as EC2 counts them; UNKNOWN is left out."""
-    encoded = resource.type in (LAUNCH_TEMPLATE, MACHINE_TEMPLATE)
+    encoded = resource.type == LAUNCH_TEMPLATE
     for key in ("userData", "userDataBase64"):
         value = resource.at(key)
         if isinstance(value, str) and value:
@@ -54,11 +53,8 @@ def not_known(resource: Resource) -> Iterator[NotKnown]:
 def readable(resource: Resource) -> Iterator[str]:
     """Everything that can be read in its user data, within the limit."""
     for _, content in contents(resource):
-        try:
-            for layer in user_data_text.layers(content):
-                yield layer.text
-        except user_data_text.TooMuchError:
-            continue
+        for layer in user_data_text.unpack(content).layers:
+            yield layer.text
 
 
 def runs_server(resource: Resource) -> bool:
@@ -72,22 +68,24 @@ def runs_server(resource: Resource) -> bool:
 def _secrets(resource: Resource, settings: Settings) -> Iterator[Finding]:
     yield from not_known(resource)
     for key, content in contents(resource):
-        found: dict[str, None] = {}
-        try:
-            for layer in user_data_text.layers(content):
-                place = f" ({layer.path})" if layer.path else ""
-                for kind in secret_patterns.found_in(
-                    layer.text, settings["patterns"], settings["ignoredKinds"]
-                ):
-                    found.setdefault(f"{kind}{place}")
-        except user_data_text.TooMuchError:
-            found.setdefault("more than can be examined")
+        unpacked = user_data_text.unpack(content)
+        found = list(dict.fromkeys(_kinds(unpacked.layers, settings)))
+        if not unpacked.complete:
+            found.append("more than can be examined")
         if found:
             yield Violation(
                 message=f"{key} has {', '.join(found)}\n"
                 "    put it into an SSM SecureString parameter that the instance's role may read, "
                 "and rotate it: whoever could describe the instance has it"
             )
+
+
+def _kinds(layers: Sequence[user_data_text.Layer], settings: Settings) -> Iterator[str]:
+    """The kinds of secrets in user data, each with where it is."""
+    for layer in layers:
+        place = f" ({layer.path})" if layer.path else ""
+        kinds = secret_patterns.found_in(layer.text, settings["patterns"], settings["ignoredKinds"])
+        yield from (f"{kind}{place}" for kind in kinds)
 
 
 def _room(resource: Resource, settings: Settings) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 MOST_BYTES = 4 * 1024 * 1024
 DEEPEST = 6
@@ -35,7 +36,7 @@ class Layer:
     text: str
 
 
-class TooMuchError(Exception):
+class _TooMuchError(Exception):
     """More than MOST_BYTES when unpacked: not all was examined."""
 
 
@@ -46,18 +47,34 @@ class _Budget:
     def take(self, size: int) -> None:
         self.left -= size
         if self.left < 0:
-            raise TooMuchError
+            raise _TooMuchError
 
 
-def layers(content: bytes) -> Iterator[Layer]:
-    """The text itself and every text in it. Raises TooMuchError after those within the limit."""
-    yield from _layers(content, (), _Budget(), 0)
+@dataclass(frozen=True)
+class Unpacked:
+    """The text itself and every text in it; `complete` unless that is more than MOST_BYTES."""
+
+    layers: tuple[Layer, ...]
+    complete: bool
+
+
+# Several rules read the user data of one machine, one after the other, in each of a few threads.
+@lru_cache(maxsize=16)
+def unpack(content: bytes) -> Unpacked:
+    """What is in user data, as far as the limit allows."""
+    found: list[Layer] = []
+    try:
+        for layer in _layers(content, (), _Budget(), 0):
+            found.append(layer)
+    except _TooMuchError:
+        return Unpacked(tuple(found), complete=False)
+    return Unpacked(tuple(found), complete=True)
 
 
 def _layers(content: bytes, path: tuple[str, ...], budget: _Budget, depth: int) -> Iterator[Layer]:
     budget.take(len(content))
     if depth > DEEPEST:
-        raise TooMuchError
+        raise _TooMuchError
     unpacked = _unpacked(content, budget)
     if unpacked:
         name, inner = unpacked

@@ -25,8 +25,11 @@ NOT_FOR_OPERATORS = {
     "cloud-init/boot/drain.py",
     "examples/library/__main__.py",
     "k3s_aws/plugin/__main__.py",
+    "policy/__main__.py",
     "provider/__main__.py",
     "tests/localcloud/probe.py",
+    "tests/policy/aws_api.py",
+    "tests/policy/program/__main__.py",
 }
 
 
