@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     ):
         commands.add_parser(name, help=described).add_argument("target", choices=list(TASKS))
     commands.add_parser("venv", help="the virtual environment, from the pinned requirements")
+    commands.add_parser("policy", help="the virtual environment of the policy pack")
     commands.add_parser("pulumi", help="the Pulumi CLI; prints its folder")
     commands.add_parser("packages", help="the system packages of the local cloud")
     docker = commands.add_parser("docker", help="the Docker Engine")
@@ -72,6 +73,8 @@ def act(arguments: argparse.Namespace, places: Places, host: Host, path: str) ->
             _for_target(arguments, places, host, path)
         case "venv":
             venv.provide(places, host, say)
+        case "policy":
+            venv.provide(places, host, say, venv.POLICY)
         case "pulumi":
             cli = pulumi_cli.provide(places, host, path, say)
             say(f"Pulumi {cli.version}, {cli.way}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 VENV, PACKAGES, DOCKER = "virtual environment", "system packages", "Docker"
 PULUMI, K3S, EMULATED, IMAGE = "Pulumi CLI", "k3s", "emulated k3s", "machine image"
+POLICY = "policy pack"
 CLUSTER = (VENV, PACKAGES, DOCKER, PULUMI, K3S, IMAGE)
 
 
@@ -28,7 +29,9 @@ TASKS: Mapping[str, Task] = {
     for task in (
         Task("demo"),
         Task("bench"),
-        Task("test", (*CLUSTER, EMULATED), root="its tests open raw sockets on this machine"),
+        Task(
+            "test", (*CLUSTER, EMULATED, POLICY), root="its tests open raw sockets on this machine"
+        ),
         Task(
             "emulation",
             (VENV, PACKAGES, K3S, EMULATED),

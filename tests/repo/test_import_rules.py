@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDERS = (
     *("cluster", "cloud-init", "components", "provider"),
-    *("localcloud", "recovery", "toolchain", "demo", "bench", "review"),
+    *("localcloud", "recovery", "toolchain", "demo", "bench", "policy", "review"),
 )
 EFFECTS = {"socket", "subprocess", "time", "random", "secrets", "urllib", "http", "threading", "os"}
 MAY_IMPORT_PULUMI = {"components", "provider", "localcloud", "policy", "bench"}
@@ -195,6 +195,20 @@ def test_review_imports_the_rules_of_the_cluster_and_an_http_client_only() -> No
 
 def test_nothing_imports_review() -> None:
     assert users_of("review") <= {"review"}
+
+
+def test_the_rules_of_the_policy_pack_are_plain_python() -> None:
+    # The engine and its SDK are in one module; the rules themselves run in the fast tests.
+    for file in python_files("policy"):
+        allowed = {*sys.stdlib_module_names, "k3s_policy"}
+        if file.name == "pack.py":
+            allowed.add("pulumi_policy")
+        assert imported(file) <= allowed, file
+        assert file.name == "pack.py" or not imported(file) & EFFECTS, file
+
+
+def test_nothing_imports_the_policy_pack() -> None:
+    assert users_of("k3s_policy") == {"policy"}
 
 
 def test_the_root_holds_no_module_but_the_program() -> None:

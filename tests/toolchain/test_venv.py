@@ -14,7 +14,7 @@ from toolchain.errors import ToolchainError
 @pytest.fixture
 def checkout(machine: Machine) -> Machine:
     """A checkout that requires nothing, so that pip needs no index."""
-    for name in venv.REQUIREMENTS:
+    for name in venv.PROGRAM.requirements:
         (machine.places.root / name).write_text("# nothing\n")
     return machine
 
