@@ -110,6 +110,13 @@ def _record_others(stack: Stack) -> None:
     """Those that are no change of a key, or no preview of an update."""
     record(stack, "upgrade", "preview", {"k3s": _next_release(stack)})
     _record_secret(stack)
+    record(
+        stack,
+        "policies",
+        "preview",
+        of_network(sshAllowedCidrs=[HERE, "0.0.0.0/0"]),
+        ("--policy-pack", "policy/run"),
+    )
     record(stack, "destroy", "destroy", flags=("--preview-only",))
     _drift(stack)
     record(stack, "drift", "refresh", flags=("--preview-only",))
