@@ -36,7 +36,7 @@ OF_ONE_ROLE: Mapping[Role, frozenset[str]] = {
 }
 """Modules that only the machines of one role have; what imports them is among them too."""
 
-OF_CHANGES = frozenset({"change.py", "etcd_snapshot.py", "offline.py", "rotation.py"})
+OF_CHANGES = frozenset({"change.py", "etcd_snapshot.py", "expiry.py", "offline.py", "rotation.py"})
 """Modules that no first boot needs: the provider brings them along with a change."""
 
 _NEITHER_TEXT_NOR_END = {

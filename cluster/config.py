@@ -104,5 +104,6 @@ def _read(top: Section, stack: str, read_file: manifests.ReadFile) -> ClusterSpe
         proxy=proxy.read(top["proxy"]),
         backup=Backup(**top["backup"].arguments()) if "backup" in top else None,
         restore_from=top["restoreFrom"],
+        ttl_seconds=top["ttl"],
         parameter_key_arn=top["parameterKmsKeyArn"],
     )

@@ -20,6 +20,7 @@ def of_every_node(cluster: Cluster) -> dict[str, Any]:
         # Each machine has the addresses of all servers.
         "cluster.servers.count": cluster.servers.count,
         "cluster.restoreFrom": cluster.restored_from,
+        "cluster.ttl": cluster.ttl_seconds,
         **_of_k3s(cluster),
         **{f"cluster.rotation.{key}": each for key, each in _rotation(cluster).items()},
         **{f"cluster.proxy.{key}": each for key, each in _proxy(cluster).items()},

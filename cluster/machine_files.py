@@ -17,6 +17,9 @@ BOOT_PROGRAM: Final = "/opt/k3s-aws/boot"
 BACKUP_PROGRAM: Final = "/opt/k3s-aws/backup.py"
 RESTORE_PROGRAM: Final = "/opt/k3s-aws/restore.py"
 BOOT_UNIT: Final = "/etc/systemd/system/k3s-aws-boot.service"
+EXPIRY_SERVICE: Final = "/etc/systemd/system/k3s-aws-expiry.service"
+EXPIRY_TIMER: Final = "/etc/systemd/system/k3s-aws-expiry.timer"
+"""It ends a machine of a cluster with a ttl."""
 BOOT_LOG: Final = "/var/log/cloud-init-output.log"
 PREPARED: Final = "/var/lib/k3s-aws/prepared"
 """The id of the instance for which the boothook wrote the files."""
@@ -106,6 +109,8 @@ class PoolPart(TypedDict):
     """On agents, and on servers where there are several: of all servers, the machine's own too."""
     drainSeconds: NotRequired[int]
     """On agents: how long pods may take to leave the node before its machine stops."""
+    expiresAt: NotRequired[str]
+    """When the machine ends itself, in RFC 3339 and UTC."""
     backup: NotRequired[Backup]
     datastoreParameter: NotRequired[str]
     """On servers: the parameter that names what holds the data of the cluster."""

@@ -14,6 +14,7 @@ from cluster import (
     backup,
     bucket,
     endpoint,
+    expiry,
     k3s_config,
     machine_files,
     network,
@@ -44,6 +45,7 @@ class NodeContext:
     backup_bucket: str | None = None
     registry_auth: bool = False
     """Whether there are passwords of image registries."""
+    expires_at: str | None = None
 
 
 def build(
@@ -71,6 +73,7 @@ def longest(cluster: Cluster) -> Iterator[tuple[Role, str]]:
         bucket="b" * 63 if bucket.needed(cluster) else None,
         backup_bucket="b" * 63,
         registry_auth=True,
+        expires_at=expiry.LONGEST if cluster.ttl_seconds else None,
     )
     for pool in cluster.all_pools:
         nodes = cluster.nodes_of(pool)
@@ -105,6 +108,8 @@ def _pool(cluster: Cluster, node: Node, context: NodeContext) -> PoolPart:
         content["registries"] = dict(cluster.k3s.registries)
     if variables := proxy.variables(cluster, context.server_private_ips):
         content["k3s"]["environment"] = variables
+    if context.expires_at:
+        content["expiresAt"] = context.expires_at
     if node.role == "agent":
         content["drainSeconds"] = cluster.drain_seconds
     if node.role == "agent" or cluster.has_etcd:

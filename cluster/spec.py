@@ -241,6 +241,8 @@ class ClusterSpec:
     backup: Backup | None = None
     restore_from: str | None = None
     """The S3 URL of a snapshot, without the endings of its objects."""
+    ttl_seconds: int | None = None
+    """How long the cluster exists; None without an end."""
     parameter_key_arn: str | None = None
     """The KMS key of the parameters, where it is not the account's own."""
     warnings: tuple[Problem, ...] = ()

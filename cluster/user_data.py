@@ -15,7 +15,7 @@ from pathlib import Path
 
 import jinja2
 
-from cluster import boot_program, machine_files
+from cluster import boot_program, expiry, machine_files
 from cluster.errors import UserDataTooLarge
 from cluster.spec import Role
 
@@ -32,17 +32,18 @@ LIMIT_BYTES = 16 * 1024 - 256
 _GZIP = 16 + zlib.MAX_WBITS
 
 
-def render(node_file: str, modules: Mapping[str, str]) -> str:
+def render(node_file: str, modules: Mapping[str, str], expires_at: str | None = None) -> str:
     """
     The user data of one machine: a MIME multi-part text of a packed boothook and a cloud-config.
+    With a time, the machine ends itself then.
 
     bzip2 and base64 make the boothook 2 % shorter than the gzip of the whole alone would.
     """
-    packed = bz2.compress(boothook(node_file, modules).encode())
+    packed = bz2.compress(boothook(node_file, modules, expires_at).encode())
     return _template(TEMPLATE).render(boothook=base64.b64encode(packed).decode())
 
 
-def boothook(node_file: str, modules: Mapping[str, str]) -> str:
+def boothook(node_file: str, modules: Mapping[str, str], expires_at: str | None = None) -> str:
     """
     The program of cloud-init's network stage: writes the files of `files` below, with their modes,
     and starts the boot program, whose modules are given by their paths below its folder.
@@ -53,9 +54,15 @@ def boothook(node_file: str, modules: Mapping[str, str]) -> str:
         machine_files.NODE: ("0600", node_file),
         **program,
         machine_files.BOOT_UNIT: ("0644", _unit()),
+        **{path: ("0644", text) for path, text in _expiry(expires_at).items()},
     }
     relative = {path.lstrip("/"): file for path, file in files.items()}
-    return _template(BOOTHOOK).render(files=relative)
+    timer = Path(machine_files.EXPIRY_TIMER).name if expires_at else None
+    return _template(BOOTHOOK).render(files=relative, timer=timer)
+
+
+def _expiry(time: str | None) -> dict[str, str]:
+    return expiry.units(time) if time else {}
 
 
 @cache
@@ -87,14 +94,18 @@ def literal(text: str) -> str:
     return "'''" + "\n".join(lines).replace("'", "\\'") + "'''"
 
 
-def require_room(node_files: Iterable[tuple[Role, str]], modules: Mapping[str, str]) -> None:
+def require_room(
+    node_files: Iterable[tuple[Role, str]],
+    modules: Mapping[str, str],
+    expires_at: str | None = None,
+) -> None:
     """
     Raises UserDataTooLarge where one of these would not fit, before anything is created.
 
     Each node.json comes with the role of its machine; `modules` are all of the boot program.
     """
     for role, text in node_files:
-        encode(render(text, boot_program.of_first_boot(modules, role)))
+        encode(render(text, boot_program.of_first_boot(modules, role), expires_at))
 
 
 def encode(text: str) -> str:

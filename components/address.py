@@ -21,7 +21,7 @@ class AddressArgs:
     role: Role
     public: bool
     source_dest_check: bool
-    tags: Mapping[str, str]
+    tags: Mapping[str, pulumi.Input[str]]
 
 
 class Address(pulumi.ComponentResource):
@@ -67,7 +67,7 @@ class Address(pulumi.ComponentResource):
         name: str,
         interface: aws.ec2.NetworkInterface,
         network: Network,
-        tags: Mapping[str, str],
+        tags: Mapping[str, pulumi.Input[str]],
     ) -> None:
         elastic_ip = aws.ec2.Eip(
             name,

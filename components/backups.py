@@ -20,8 +20,8 @@ class BackupsArgs:
     """How long snapshots are kept, and what they are encrypted with. S3 takes ten object tags."""
 
     backup: Backup
-    tags: Mapping[str, str]
-    object_tags: Mapping[str, str]
+    tags: Mapping[str, pulumi.Input[str]]
+    object_tags: Mapping[str, pulumi.Input[str]]
 
 
 class Backups(pulumi.ComponentResource):
@@ -86,9 +86,17 @@ class Backups(pulumi.ComponentResource):
         self.register_outputs({"bucketName": self.bucket_name})
 
 
-def create(name: str, cluster: Cluster, opts: pulumi.ResourceOptions) -> Backups | None:
-    """The backups of a cluster that has some."""
+def create(
+    name: str,
+    cluster: Cluster,
+    tags: Mapping[str, pulumi.Input[str]],
+    object_tags: Mapping[str, pulumi.Input[str]],
+    opts: pulumi.ResourceOptions,
+) -> Backups | None:
+    """The backups of a cluster that has some; those that outlive the cluster do not expire."""
     if cluster.backup is None:
         return None
-    args = BackupsArgs(backup=cluster.backup, tags=cluster.tags, object_tags=cluster.short_tags)
+    if cluster.backup.keep_after_destroy:
+        tags, object_tags = cluster.tags, cluster.short_tags
+    args = BackupsArgs(backup=cluster.backup, tags=tags, object_tags=object_tags)
     return Backups(f"{name}-backups", args, opts)

@@ -14,8 +14,8 @@ class BucketArgs:
     """The objects by key: texts, or files of this machine. S3 takes ten tags for an object."""
 
     objects: Mapping[str, str | pulumi.FileAsset]
-    tags: Mapping[str, str]
-    object_tags: Mapping[str, str]
+    tags: Mapping[str, pulumi.Input[str]]
+    object_tags: Mapping[str, pulumi.Input[str]]
     keep_after_destroy: bool = False
 
 

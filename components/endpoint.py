@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from cluster import endpoint, network
-from cluster.model import Cluster
+from cluster import endpoint, expiry, network
+from cluster.model import Cluster, Node
 from components.address import Address
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
 from components.machine import Machine
@@ -61,7 +61,7 @@ class EndpointArgs:
     cluster: Cluster
     network: Network
     servers: Mapping[str, Address]
-    tags: Mapping[str, str]
+    tags: Mapping[str, pulumi.Input[str]]
 
 
 def create(name: str, args: EndpointArgs, opts: pulumi.ResourceOptions) -> Endpoint:
@@ -84,6 +84,17 @@ def create(name: str, args: EndpointArgs, opts: pulumi.ResourceOptions) -> Endpo
         host = pulumi.Output.from_input(wanted.hostname)
         return Endpoint(host=host, ready=_record(name, wanted.zone_id, host, addresses, opts))
     return Endpoint(host=addresses[0])
+
+
+def record_tags(cluster: Cluster, node: Node) -> dict[str, pulumi.Input[str]]:
+    """
+    The record that leads to a server, which has no tags itself, so that it is found by its address
+    when the state of an expired cluster is lost.
+    """
+    wanted = cluster.endpoint
+    if cluster.ttl_seconds is None or node.role != "server" or not wanted.zone_id:
+        return {}
+    return {expiry.RECORD_TAG: f"{wanted.zone_id}/{wanted.hostname}"}
 
 
 def _address(address: Address, *, internal: bool) -> pulumi.Output[str]:

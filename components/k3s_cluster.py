@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from cluster import backup, bucket, network, node_config, parameters, restore
+from cluster import backup, bucket, expiry, network, node_config, parameters, restore
 from cluster.machine_files import NodeConfig
 from cluster.model import Cluster, Node
 from cluster.model import NodePool as PoolPlan
@@ -25,6 +25,7 @@ from components import (
     endpoint,
     error_hooks,
     parameter,
+    plugin,
     retries,
 )
 from components.address import Address, AddressArgs
@@ -76,6 +77,8 @@ class K3sCluster(pulumi.ComponentResource):
     kubeconfigs: Mapping[str, pulumi.Output[str]]
     """By the identity's name, in the order of the configuration."""
     admin_kubeconfig: pulumi.Output[str] | None
+    expires_at: pulumi.Output[str] | None
+    """When the machines end themselves, in RFC 3339 and UTC."""
     snapshots: pulumi.Output[str] | None
     """The folder of the snapshots, as an S3 URL."""
 
@@ -90,7 +93,10 @@ class K3sCluster(pulumi.ComponentResource):
         super().__init__("k3s:aws:K3sCluster", name, place, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self._name, self._args = name, args
-        self._tags = cluster.tags
+        self.expires_at = self._create_expiry()
+        ends = {} if self.expires_at is None else {expiry.TAG: self.expires_at}
+        self._tags: dict[str, pulumi.Input[str]] = {**cluster.tags, **ends}
+        self._short_tags: dict[str, pulumi.Input[str]] = {**cluster.short_tags, **ends}
         self._network = self._create_network()
         self._parameters = SecretParameters(
             key_arn=cluster.parameter_key_arn,
@@ -112,7 +118,7 @@ class K3sCluster(pulumi.ComponentResource):
         )
         self._parameters = self._parameters.of(self._credentials.authority)
         self._bucket = self._create_bucket()
-        self._backups = backups.create(name, cluster, self._child)
+        self._backups = backups.create(name, cluster, self._tags, self._short_tags, self._child)
         self._addresses = {node.suffix: self._create_address(node) for node in cluster.nodes}
         self.snapshots = (
             pulumi.Output.format("s3://{0}/{1}", self._backups.bucket_name, backup.folder(cluster))
@@ -126,6 +132,7 @@ class K3sCluster(pulumi.ComponentResource):
             self._bucket,
             self._backups,
             self._addresses,
+            self._tags,
             self._child,
             registry_auth=bool(args.registry_auth),
         )
@@ -155,6 +162,13 @@ class K3sCluster(pulumi.ComponentResource):
         self.admin_kubeconfig = kubeconfigs.of_administrator() if cluster.admin_kubeconfig else None
         self.register_outputs({"apiEndpoint": self.api_endpoint, "kubeconfigs": self.kubeconfigs})
 
+    def _create_expiry(self) -> pulumi.Output[str] | None:
+        """When the cluster ends; None without an end."""
+        seconds = self._args.cluster.ttl_seconds
+        if seconds is None:
+            return None
+        return plugin.Expiry(self._name, {"ttlSeconds": seconds}, self._child).expiresAt
+
     def _create_network(self) -> Network:
         cluster = self._args.cluster
         return Network(
@@ -180,7 +194,7 @@ class K3sCluster(pulumi.ComponentResource):
             objects[RESTORE.key] = RESTORE.text
         for architecture, path in self._args.k3s_files.items():
             objects[bucket.k3s_key(cluster, architecture)] = pulumi.FileAsset(str(path))
-        args = BucketArgs(objects=objects, tags=self._tags, object_tags=cluster.short_tags)
+        args = BucketArgs(objects=objects, tags=self._tags, object_tags=self._short_tags)
         return Bucket(f"{self._name}-files", args, self._child)
 
     def _create_address(self, node: Node) -> Address:
@@ -192,7 +206,7 @@ class K3sCluster(pulumi.ComponentResource):
                 role=node.role,
                 public=self._args.cluster.network.public_addresses,
                 source_dest_check=network.source_dest_check(self._args.cluster),
-                tags=self._tags,
+                tags={**self._tags, **endpoint.record_tags(self._args.cluster, node)},
             ),
             self._child,
         )
@@ -323,6 +337,7 @@ class K3sCluster(pulumi.ComponentResource):
                 bucket=known["bucket"],
                 backup_bucket=known["backups"],
                 registry_auth=bool(self._args.registry_auth),
+                expires_at=known["expires"],
             )
             addresses = Addresses(private_ip=known["private"], public_ip=known["public"])
             return node_config.build(self._args.cluster, node, addresses, context, known["volume"])
@@ -335,4 +350,5 @@ class K3sCluster(pulumi.ComponentResource):
             bucket=self._bucket.bucket_name if self._bucket else None,
             backups=self._backups.bucket_name if self._backups else None,
             volume=volume.id if volume else None,
+            expires=self.expires_at,
         ).apply(build)

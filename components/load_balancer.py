@@ -22,7 +22,7 @@ class LoadBalancerArgs:
     cluster: Cluster
     network: Network
     first_server: tuple[str, Address]
-    tags: Mapping[str, str]
+    tags: Mapping[str, pulumi.Input[str]]
 
 
 class LoadBalancer(pulumi.ComponentResource):
@@ -94,7 +94,7 @@ class LoadBalancer(pulumi.ComponentResource):
         self,
         name: str,
         args: LoadBalancerArgs,
-        tags: Mapping[str, str],
+        tags: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions,
     ) -> aws.lb.TargetGroup:
         return aws.lb.TargetGroup(

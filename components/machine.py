@@ -57,7 +57,7 @@ class MachineArgs:
     """What it shares with the machines of its role, by the keys of its node configuration."""
     parameters: SecretParameters
     ready_to_boot: Sequence[pulumi.Resource]
-    tags: Mapping[str, str]
+    tags: Mapping[str, pulumi.Input[str]]
 
 
 class Machine(pulumi.ComponentResource):
@@ -156,7 +156,8 @@ class Machine(pulumi.ComponentResource):
         def render(node_config: NodeConfig) -> str:
             text = machine_files.node_file(node_config, args.cluster.node_deadline_seconds)
             modules = boot_program.of_first_boot(args.boot_program, args.node.role)
-            return user_data.encode(user_data.render(text, modules))
+            expires_at = node_config["pool"].get("expiresAt")
+            return user_data.encode(user_data.render(text, modules, expires_at))
 
         inputs: plugin.MachineTemplateInputs = {
             "generation": args.node.generation,
@@ -164,6 +165,8 @@ class Machine(pulumi.ComponentResource):
             "imageId": args.image_id,
             "userData": args.node_config.apply(render),
         }
+        if args.data_volume is not None:
+            inputs["dataVolumeId"] = args.data_volume.id
         if args.has_datastore:
             inputs["hasDatastore"] = True
         template = plugin.MachineTemplate(name, inputs, pulumi.ResourceOptions(parent=self))
@@ -187,6 +190,7 @@ class Machine(pulumi.ComponentResource):
                 "delete_on_termination": True,
                 "tags": {**args.tags, "Name": name},
             },
+            instance_initiated_shutdown_behavior=_when_shut_down(args),
             instance_market_options=_market(args.node.pool.spot),
             tags={**args.tags, "Name": name},
             opts=pulumi.ResourceOptions(
@@ -235,6 +239,14 @@ class Machine(pulumi.ComponentResource):
             k3sVersion=self.node.kubeletVersion,
             readySeconds=self.node.readySeconds,
         )
+
+
+def _when_shut_down(args: MachineArgs) -> str | None:
+    """What a power-off from inside does. EC2 refuses `stop` for spot instances, which terminate."""
+    if args.cluster.ttl_seconds:
+        return "terminate"
+    # By name: leaving it out would keep `terminate` where a ttl was removed.
+    return None if args.node.pool.spot else "stop"
 
 
 def _market(spot: Spot | None) -> aws.ec2.InstanceInstanceMarketOptionsArgs | None:

@@ -34,7 +34,7 @@ class MachineRoleArgs:
     object_arns: Sequence[pulumi.Input[str]]
     written_arns: Sequence[pulumi.Input[str]] = ()
     written_key_arn: str | None = None
-    tags: Mapping[str, str]
+    tags: Mapping[str, pulumi.Input[str]]
 
 
 class MachineRole(pulumi.ComponentResource):

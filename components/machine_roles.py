@@ -32,6 +32,7 @@ class MachineRoles:
         files: Bucket | None,
         backups: Backups | None,
         addresses: Mapping[str, Address],
+        tags: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions,
         *,
         registry_auth: bool,
@@ -39,6 +40,7 @@ class MachineRoles:
         self._cluster, self._files, self._opts = cluster, files, opts
         self._backups = backups
         self._addresses = addresses
+        self._tags = tags
         self._registry_auth = registry_auth
         self._of_node: dict[str, MachineRole] = {}
         for role in network.ROLES:
@@ -79,7 +81,7 @@ class MachineRoles:
                 object_arns=self._readable_objects(role),
                 written_arns=self._written_objects(role),
                 written_key_arn=cluster.backup.kms_key_arn if cluster.backup else None,
-                tags=cluster.tags,
+                tags=self._tags,
             ),
             self._opts,
         )

@@ -24,7 +24,7 @@ class NetworkArgs:
     vpc_id: str | None
     subnets: Sequence[Subnet]
     ingress: Sequence[IngressRule]
-    tags: Mapping[str, str]
+    tags: Mapping[str, pulumi.Input[str]]
 
 
 class Network(pulumi.ComponentResource):
@@ -61,7 +61,7 @@ class Network(pulumi.ComponentResource):
             self._ingress(rule)
         self.register_outputs({"subnetIds": self.subnet_ids})
 
-    def _tags(self, suffix: str) -> dict[str, str]:
+    def _tags(self, suffix: str) -> dict[str, pulumi.Input[str]]:
         return {**self._args.tags, "Name": f"{self._name}-{suffix}"}
 
     def _own_vpc(self) -> pulumi.Output[str]:

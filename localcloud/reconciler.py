@@ -140,7 +140,7 @@ class Reconciler:
             return (lambda: self._remove(instance_id)) if instance_id in present else None
         if instance.state in ("pending", "running"):
             if instance_id not in running:
-                return lambda: self._boot(instance, create=instance_id not in present)
+                return lambda: self._come_up(instance, create=instance_id not in present)
             if instance_id in self._applied.reboots:
                 self._applied.reboots.discard(instance_id)
                 return lambda: self._restart(instance)
@@ -162,6 +162,16 @@ class Reconciler:
         """The machines of `running` whose services are there."""
         pids = self._applied.pids
         return {each: pid for each, pid in running.items() if pids.get(each) == pid}
+
+    def _come_up(self, instance: Ec2Instance, *, create: bool) -> None:
+        """Boots the machine, or lets its instance end where it was switched off from inside."""
+        ran = instance.state == "running" and instance.instance_id in self._applied.pids
+        if not (ran and self._host.powered_off(instance.instance_id)):
+            self._boot(instance, create=create)
+            return
+        self._close(instance.instance_id)
+        self._states.shut_down(instance.instance_id)
+        log.info("%s: shut itself down", instance.instance_id)
 
     def _boot(self, instance: Ec2Instance, *, create: bool) -> None:
         """Starts the machine; when that fails the instance goes back to where it came from."""

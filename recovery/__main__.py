@@ -1,6 +1,7 @@
 """
 `python -m recovery`: after a `pulumi up` that was killed and a `pulumi cancel`.
 `python -m recovery snapshots`: lists the snapshots of the datastore.
+`python -m recovery reap`: lists what is left of clusters whose `ttl` is over; --yes removes it.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from recovery import reap as reaping
 from recovery import snapshots
 from recovery.errors import RecoveryError
 from recovery.leftover import Leftover
@@ -47,16 +50,39 @@ def list_snapshots(stack: Stack, folder: str | None, *, as_json: bool) -> None:
     print("\n".join(map(str, found)) or "there are no snapshots yet")
 
 
+def reap(chosen: argparse.Namespace) -> None:
+    """Lists what has expired, and removes it with --yes."""
+    wanted = reaping.Wanted(
+        region=chosen.region,
+        stack=chosen.stack,
+        remove=chosen.yes,
+        snapshots=chosen.delete_snapshots,
+    )
+    progress = sys.stderr if chosen.json else sys.stdout
+    found = reaping.reap(wanted, lambda line: print(line, file=progress, flush=True), time)
+    if chosen.json:
+        print(json.dumps(reaping.as_json(found), indent=2))
+
+
 def main(words: list[str]) -> int:
     """Recovers one stack; an operator's error is one message and status 1."""
     parser = argparse.ArgumentParser(prog="python -m recovery", description=__doc__)
     parser.add_argument("--stack", help="the stack's name, else the selected one")
     parser.add_argument("--yes", action="store_true", help="remove without asking")
-    parser.add_argument("what", nargs="?", choices=["snapshots"], help="list the snapshots")
+    parser.add_argument(
+        "what", nargs="?", choices=["snapshots", "reap"], help="see above; recover without one"
+    )
     parser.add_argument("--folder", help="the S3 URL of the snapshots, else the stack's output")
-    parser.add_argument("--json", action="store_true", help="list the snapshots as JSON")
+    parser.add_argument("--json", action="store_true", help="list as JSON")
+    parser.add_argument("--region", help="where to reap, else the environment's region")
+    parser.add_argument(
+        "--delete-snapshots", action="store_true", help="reap buckets with snapshots too"
+    )
     chosen = parser.parse_args(words)
     try:
+        if chosen.what == "reap":
+            reap(chosen)
+            return 0
         if chosen.what:
             list_snapshots(Stack(ROOT, chosen.stack), chosen.folder, as_json=chosen.json)
             return 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import boto3
@@ -46,6 +48,12 @@ def location(client: Client) -> Location:
     """Where the clients lead to. Raises botocore's errors."""
     sts = client("sts")
     return Location(sts.get_caller_identity()["Account"], client("ec2").meta.region_name)
+
+
+def now(client: Client) -> datetime:
+    """The time by the clock of AWS, whatever that of this machine is. Raises botocore's errors."""
+    response = client("sts").get_caller_identity()["ResponseMetadata"]
+    return parsedate_to_datetime(response["HTTPHeaders"]["date"]).astimezone(UTC)
 
 
 def _endpoints(config: Mapping[str, Any]) -> dict[str, str]:

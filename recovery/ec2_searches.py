@@ -55,10 +55,10 @@ def addresses(client: Client, inputs: Inputs) -> Iterator[Leftover]:
         interface = address.get("NetworkInterfaceId")
         if not interface or interface == inputs["networkInterface"]:
             name = address["AllocationId"]
-            yield Leftover("Elastic IP", name, partial(_release, ec2, name))
+            yield Leftover("Elastic IP", name, partial(release, ec2, name))
 
 
-def _release(ec2: Any, name: str) -> None:
+def release(ec2: Any, name: str) -> None:
     for address in ec2.describe_addresses(AllocationIds=[name])["Addresses"]:
         if "AssociationId" in address:
             ec2.disassociate_address(AssociationId=address["AssociationId"])
@@ -133,10 +133,10 @@ def gateways(client: Client, inputs: Inputs) -> Iterator[Leftover]:
         vpcs = [attachment["VpcId"] for attachment in gateway["Attachments"]]
         if not vpcs or vpcs == [inputs["vpcId"]]:
             name = gateway["InternetGatewayId"]
-            yield Leftover("internet gateway", name, partial(_delete_gateway, ec2, name, vpcs))
+            yield Leftover("internet gateway", name, partial(delete_gateway, ec2, name, vpcs))
 
 
-def _delete_gateway(ec2: Any, name: str, vpcs: Sequence[str]) -> None:
+def delete_gateway(ec2: Any, name: str, vpcs: Sequence[str]) -> None:
     for vpc in vpcs:
         ec2.detach_internet_gateway(InternetGatewayId=name, VpcId=vpc)
     ec2.delete_internet_gateway(InternetGatewayId=name)

@@ -46,12 +46,12 @@ def records(client: Client, inputs: Inputs) -> Iterator[Leftover]:
         same = (found["Name"].rstrip("."), found["Type"]) == (name.rstrip("."), inputs["type"])
         values = [each["Value"] for each in found.get("ResourceRecords", [])]
         if same and sorted(values) == sorted(inputs.get("records") or []):
-            remove = partial(_delete_record, route53, zone, found)
+            remove = partial(delete_record, route53, zone, found)
             # The provider's format of the id.
             yield Leftover("record", f"{zone}_{name}_{inputs['type']}", remove)
 
 
-def _delete_record(route53: Any, zone: str, record: Mapping[str, Any]) -> None:
+def delete_record(route53: Any, zone: str, record: Mapping[str, Any]) -> None:
     change = {"Action": "DELETE", "ResourceRecordSet": record}
     route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change]})
 

@@ -29,10 +29,10 @@ def profiles(client: Client, inputs: Inputs) -> Iterator[Leftover]:
     roles = [role["RoleName"] for role in profile["Roles"]]
     # Created with its tags first, and given its role in a second call.
     if has_tags(inputs, profile.get("Tags", [])) and set(roles) <= {inputs.get("role")}:
-        yield Leftover("instance profile", name, partial(_delete_profile, iam, name, roles))
+        yield Leftover("instance profile", name, partial(delete_profile, iam, name, roles))
 
 
-def _delete_profile(iam: Any, name: str, roles: Sequence[str]) -> None:
+def delete_profile(iam: Any, name: str, roles: Sequence[str]) -> None:
     for role in roles:
         iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=role)
     iam.delete_instance_profile(InstanceProfileName=name)
@@ -63,13 +63,13 @@ def buckets(client: Client, inputs: Inputs) -> Iterator[Leftover]:
     s3, name = client("s3"), inputs["bucket"]
     if name in [each["Name"] for each in s3.list_buckets()["Buckets"]]:
         # Created first and tagged in a second call; the name ends in the random digits of ours.
-        tags = _bucket_tags(s3, name)
+        tags = bucket_tags(s3, name)
         if not tags or has_tags(inputs, tags):
             # Nothing is in it yet: its objects come after it is in the state.
             yield Leftover("bucket", name, partial(s3.delete_bucket, Bucket=name))
 
 
-def _bucket_tags(s3: Any, name: str) -> Sequence[Mapping[str, str]]:
+def bucket_tags(s3: Any, name: str) -> Sequence[Mapping[str, str]]:
     try:
         tags: Sequence[Mapping[str, str]] = s3.get_bucket_tagging(Bucket=name)["TagSet"]
     except s3.exceptions.ClientError as error:

@@ -39,7 +39,7 @@ def run_phases(environment: Environment, started: float, report: Report) -> None
         Phase("secrets", role.install_secrets),
         Phase("download-k3s", lambda _: end_download()),
     )
-    phases.run((*before, *role.FILES), machine)
+    phases.run((*before, *role.FILES, *(change.FILES if change else ())), machine)
     if not start.is_current(machine):
         phases.run(role.CHECKS, machine)
         starting = (Phase("install-k3s", k3s.install), *role.START)

@@ -14,12 +14,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from boot import files, k3s, phases, readiness, start, systemd
+from boot import expiry, files, k3s, phases, readiness, start, systemd
 from boot.machine import Machine
 from boot.phases import Phase
 from boot.waiting import BootError, Wait
 
 BOOT_UNIT = "k3s-aws-boot.service"
+FILES = (Phase("expiry", expiry.install, expiry.is_due),)
 
 
 def run(starting: Sequence[Phase], machine: Machine) -> bool:

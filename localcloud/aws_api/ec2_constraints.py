@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from localcloud.aws_api import volume_constraints
+from localcloud.aws_api import shutdown_behavior, volume_constraints
 from localcloud.aws_api.quotas import ADDRESSES, RULES_OF_A_GROUP
 
 Arguments = Mapping[str, list[str]]
@@ -100,6 +100,9 @@ def _run(ec2: Any, arguments: Arguments) -> ApiError | None:
         if interface is not None and interface.instance is not None:
             message = f"Interface: [{interface.id}] in use."
             return "InvalidNetworkInterface.InUse", message
+    spot = _one(arguments, "InstanceMarketOptions.MarketType") == "spot"
+    if refused := shutdown_behavior.violation(arguments, spot=spot):
+        return refused
     return _architecture(ec2, _one(arguments, "InstanceType"), _one(arguments, "ImageId"))
 
 
@@ -117,6 +120,12 @@ def _architecture(ec2: Any, instance_type: str, image_id: str) -> ApiError | Non
             f"match the architecture '{of_image[0]}' of the specified AMI.",
         )
     return None
+
+
+def _attribute(ec2: Any, arguments: Arguments) -> ApiError | None:
+    wanted = _one(arguments, "InstanceId")
+    spot = any(each.id == wanted and each.lifecycle == "spot" for each in list(ec2.all_instances()))
+    return shutdown_behavior.violation(arguments, spot=spot)
 
 
 def _rules(ec2: Any, arguments: Arguments) -> ApiError | None:
@@ -173,6 +182,7 @@ CHECKS: dict[str, Callable[[Any, Arguments], ApiError | None]] = {
     "AllocateAddress": _allocate,
     "AuthorizeSecurityGroupIngress": _rules,
     "RunInstances": _run,
+    "ModifyInstanceAttribute": _attribute,
     "StartInstances": _from_state(MAY_START, "started"),
     "StopInstances": _from_state(MAY_STOP, "stopped"),
     "RebootInstances": _from_state(MAY_REBOOT, "rebooted"),

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+from localcloud.aws_api import shutdown_behavior
+
 CODES = {
     "pending": 0,
     "running": 16,
@@ -74,6 +76,15 @@ class InstanceStates:
                 instance.terminate()
             instance.state_reason.message = f"Server.InternalError: {reason}"
             instance.state_reason.code = "Server.InternalError"
+        self.hold()
+
+    def shut_down(self, instance_id: str) -> None:
+        """A machine shut itself down; does nothing when something was requested meanwhile."""
+        with self._lock:
+            instance = self._backend().get_instance(instance_id)
+            if instance.state != "running":
+                return
+            shutdown_behavior.end(instance)
         self.hold()
 
     def _release(self, instance: Any) -> None:

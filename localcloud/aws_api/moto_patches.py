@@ -11,6 +11,7 @@ from localcloud.aws_api import (
     object_checksums,
     parameter_store,
     quotas,
+    shutdown_behavior,
     volumes,
 )
 
@@ -26,6 +27,7 @@ def install() -> None:
     load_balancing.install()
     volumes.install()
     object_checksums.install()
+    shutdown_behavior.install()
 
     SecurityGroupRule.description = property(_description)
     HostedZoneIdentifier.generate = _zone_id(HostedZoneIdentifier.generate)

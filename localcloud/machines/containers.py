@@ -91,6 +91,13 @@ class Machines:
             container = self._find(instance_id)
             return container.logs() if container else b""
 
+    def powered_off(self, instance_id: str) -> bool:
+        """Whether the machine ended in the way of a power-off or halt; a reboot ends otherwise."""
+        with translate_errors(f"machine {instance_id}"):
+            container = self._find(instance_id)
+            state = container.attrs["State"] if container else {}
+        return not state.get("Running") and state.get("ExitCode") == first_process.POWERED_OFF
+
     def remove(self, instance_id: str) -> None:
         """Removes the machine and its volumes; its network too when it was the last one there."""
         with translate_errors(f"machine {instance_id}"):

@@ -10,6 +10,9 @@ BOOT_SECONDS = 60.0
 STEP_SECONDS = 0.1
 # What systemd handles from its start on; the kernel drops what a first process does not handle.
 SIGPWR = 30
+# The kernel ends the first process by SIGINT where that powers off or halts, and by SIGHUP where it
+# reboots (reboot_pid_ns in kernel/pid_namespace.c).
+POWERED_OFF = 128 + 2
 ENTRYPOINT = "entrypoint.sh"
 
 

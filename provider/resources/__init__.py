@@ -11,6 +11,7 @@ from provider.keys.host_keys import HostKeys
 from provider.protocol.resource import Provider
 from provider.resources.certificate_authority import CertificateAuthority
 from provider.resources.datastore import Datastore
+from provider.resources.expiry import Expiry
 from provider.resources.identity.resource import Identity
 from provider.resources.kubeconfig.resource import Kubeconfig
 from provider.resources.machine_template import MachineTemplate
@@ -35,6 +36,7 @@ class K3sProvider(Provider):
             Token(),
             MachineTemplate(),
             Datastore(),
+            Expiry(),
             Node(host_keys, modules),
             Kubeconfig(host_keys),
             Identity(),

@@ -40,6 +40,12 @@ def hook() -> ModuleType:
 
 
 @pytest.fixture
+def ending() -> ModuleType:
+    text = user_data.render('{"schema": 1}', {"__main__.py": ""}, "2026-11-29T22:00:00Z")
+    return boothook_of(text)
+
+
+@pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
@@ -98,3 +104,14 @@ def test_the_host_keys_of_the_image_are_gone_before_sshd_starts(
     (keys / "sshd_config").write_text("kept")
     machine.boot(hook, "i-1")
     assert [file.name for file in keys.iterdir()] == ["sshd_config"]
+
+
+def test_a_machine_that_ends_is_armed_with_the_start_of_the_boot_program(
+    ending: ModuleType, machine: Machine
+) -> None:
+    machine.boot(ending, "i-1")
+    assert machine.commands == [[*START[0], "k3s-aws-expiry.timer"]]
+    units = machine.root / "etc/systemd/system"
+    timer = (units / "k3s-aws-expiry.timer").read_text()
+    assert "OnCalendar=2026-11-29 22:00:00 UTC\n" in timer
+    assert "date -d2026-11-29T22:00:00Z" in (units / "k3s-aws-expiry.service").read_text()

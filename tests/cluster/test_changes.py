@@ -6,11 +6,12 @@ import copy
 import itertools
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from cluster import changes, config, node_changes, node_config, record
+from cluster import changes, config, expiry, node_changes, node_config, record
 from cluster.changes import Plan
 from cluster.effect import Effect
 from cluster.model import Cluster, Node
@@ -56,6 +57,7 @@ OTHER: Mapping[str, Any] = {
     "cluster.name": "other",
     "cluster.owner": "me",
     "cluster.expiry": "2027-01-31",
+    "cluster.ttl": "8h",
     "cluster.tags": {"a": "b"},
     "cluster.parameterKmsKeyArn": f"arn:aws:kms:eu-central-1:123456789012:key/mrk-{'0a' * 16}",
     "cluster.adminKubeconfig": True,
@@ -280,10 +282,17 @@ def _applied(cluster: Cluster, node: Node) -> tuple[Any, ...]:
             endpoint_host=wanted.hostname or f"{wanted.type} {wanted.internal} {public}",
             bucket="the-bucket" if cluster.k3s.from_bucket else None,
             backup_bucket="the-bucket",
+            # What the resource Expiry computes, for a cluster that began at the same moment.
+            expires_at=_end(cluster.ttl_seconds),
         ),
         "vol-0123456789abcdef0" if node.role == "server" else None,
     )
     return built, cluster.rotation
+
+
+def _end(ttl_seconds: int | None) -> str | None:
+    began = datetime(2026, 11, 29, 18, tzinfo=UTC)
+    return expiry.render(began + timedelta(seconds=ttl_seconds)) if ttl_seconds else None
 
 
 def test_without_a_cluster_before_every_node_is_new() -> None:

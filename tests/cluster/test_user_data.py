@@ -44,7 +44,7 @@ def test_user_data_is_ascii_and_begins_with_the_part_that_runs_first() -> None:
 
 @pytest.mark.parametrize(
     ("template", "expected"),
-    [(user_data.TEMPLATE, {"boothook"}), (user_data.BOOTHOOK, {"files"})],
+    [(user_data.TEMPLATE, {"boothook"}), (user_data.BOOTHOOK, {"files", "timer"})],
 )
 def test_a_template_has_the_variables_that_the_renderer_sets(
     template: Path, expected: set[str]
@@ -67,9 +67,10 @@ def test_real_user_data_is_far_below_the_limit(example: str) -> None:
     nodes = [text for file, text in rendering.render(example).items() if file.endswith("node.json")]
     sizes = []
     for node in nodes:
-        role = json.loads(node)["pool"]["role"]
+        pool = json.loads(node)["pool"]
+        role, ends = pool["role"], pool.get("expiresAt")
         program = boot_program.of_first_boot(boot_program.modules(), role)
-        sizes.append(len(base64.b64decode(user_data.encode(user_data.render(node, program)))))
+        sizes.append(len(base64.b64decode(user_data.encode(user_data.render(node, program, ends)))))
     # What is left is for the labels, taints, registries and keys of a cluster.
     assert max(sizes) < 15 * 1024
 

@@ -173,12 +173,25 @@ MADE: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "token": _secret("K10ab::node:word"),
     },
     "k3s:index:Node": lambda name: {
-        "bootReport": {"node": name, "state": "done"},
+        "nodeName": f"node-of-{name}",
+        "bootReport": {
+            "schema": 1.0,
+            "node": name,
+            "instanceId": "i-0a",
+            "role": "server",
+            "state": "done",
+            "phases": [
+                {"name": "start-k3s", "startedAt": "2026-01-02T03:04:05.678Z", "seconds": 2.5}
+            ],
+            "error": None,
+            "k3s": {"version": "v1", "sha256": "ab" * 32},
+        },
         "kubeletVersion": "v1",
         "readySeconds": 12.5,
     },
     # In plain, unlike the plugin's, so that it is the program that makes a secret of them.
     "k3s:index:Identity": lambda name: {"kubeconfig": f"of {name}"},
+    "k3s:index:Expiry": lambda _: {"expiresAt": "2026-11-29T22:00:00Z"},
     "k3s:index:Kubeconfig": lambda _: {"kubeconfig": "apiVersion: v1"},
     "aws:ec2/networkInterface:NetworkInterface": lambda name: {"privateIp": f"private-{name}"},
     "aws:s3/bucket:Bucket": lambda name: {"bucket": name, "arn": f"arn:aws:s3:::{name}"},

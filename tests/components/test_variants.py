@@ -133,6 +133,55 @@ def test_tags_are_on_everything_that_can_have_some() -> None:
         assert wanted.items() <= instance.inputs["rootBlockDevice"]["tags"].items()
 
 
+def test_what_ends_has_the_time_on_everything_that_can_have_tags() -> None:
+    many = {f"tag-{number}": "x" for number in range(20)}
+    endpoint = {"type": "dnsName", "hostname": "api.example.com", "route53ZoneId": "Z0123456789ABC"}
+    built = build(
+        {
+            **CONFIGURATION,
+            **{"ttl": "4h", "tags": many, "backup": {}, "endpoint": endpoint},
+            "manifests": [manifest("big", NOISE)],
+        }
+    )
+    (made,) = built.of("k3s:index:Expiry").values()
+    assert made.inputs == {"ttlSeconds": 4 * 3600}
+    expires = {"k3s-aws:expires": "2026-11-29T22:00:00Z"}
+    tagged = [each for each in built.resources if each.type.startswith("aws:")]
+    tagged = [each for each in tagged if "tags" in each.inputs]
+    assert len({each.type for each in tagged}) > 12
+    assert [
+        each.name for each in tagged if not expires.items() <= each.inputs["tags"].items()
+    ] == []
+    for name, instance in built.of(INSTANCE).items():
+        assert expires.items() <= instance.inputs["rootBlockDevice"]["tags"].items()
+        assert instance.inputs["instanceInitiatedShutdownBehavior"] == "terminate"
+        assert pool_part(built, name)["expiresAt"] == "2026-11-29T22:00:00Z"
+    records = {
+        name: each.inputs["tags"].get("k3s-aws:record")
+        for name, each in built.of("aws:ec2/networkInterface:NetworkInterface").items()
+    }
+    assert records.pop("demo-servers-0") == "Z0123456789ABC/api.example.com"
+    assert set(records.values()) == {None}
+
+
+def test_snapshots_that_outlive_the_cluster_do_not_expire_with_it() -> None:
+    built = build({**CONFIGURATION, "ttl": "4h", "backup": {"keepAfterDestroy": True}})
+    for token in ("aws:s3/bucket:Bucket", OBJECT):
+        (found,) = built.of(token).values()
+        assert "k3s-aws:expires" not in found.inputs["tags"]
+
+
+def test_a_machine_without_an_end_stops_when_it_is_switched_off_from_inside() -> None:
+    pools = [{"name": "agents", "count": 1, "spot": True}]
+    built = build({**CONFIGURATION, "pools": pools})
+    shutdown = "instanceInitiatedShutdownBehavior"
+    instances = built.of(INSTANCE)
+    assert instances["demo-servers-0"].inputs[shutdown] == "stop"
+    # EC2 refuses it for spot instances.
+    assert shutdown not in instances["demo-agents-0"].inputs
+    assert not built.of("k3s:index:Expiry")
+
+
 def test_an_object_of_the_bucket_has_no_more_tags_than_s3_takes() -> None:
     many = {f"tag-{number}": "x" for number in range(20)}
     built = build(

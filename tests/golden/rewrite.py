@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from cluster import reference
+from cluster import outputs_reference, reference
 from tests.golden import comments, plugin_module, preview_logs, rendering
 
 RECORDED = frozenset({"policy"})
@@ -58,10 +58,14 @@ def contents(golden: Path) -> dict[str, str]:
 def rewrite_reference(docs: Path) -> list[str]:
     """Brings what docs/ tells about the keys up to date; returns the files that changed."""
     page, schema = docs / "configuration.md", docs / "stack.schema.json"
+    outputs = docs / "outputs.md"
     return _write(
         {
             page: reference.with_tables(page.read_text()),
             schema: reference.stack_schema(),
+            docs / "base.schema.json": reference.base_schema(),
+            outputs: outputs_reference.with_table(outputs.read_text()),
+            docs / "outputs.schema.json": outputs_reference.render_schema(),
         }
     )
 

@@ -14,6 +14,7 @@ from cluster.reading.keys.machines import IMAGE, POOLS, SERVERS
 from cluster.reading.keys.network import NETWORK
 from cluster.reading.keys.objects import CHARTS, MANIFESTS
 from cluster.reading.keys.proxy import PROXY
+from cluster.reading.keys.ttl import TTL
 
 _ROTATED = {
     "joinTokens": "the servers' and the agents' join token; k3s restarts on the servers",
@@ -53,6 +54,7 @@ _KEYS: dict[str, Key] = {
         pattern=r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?Z)?",
         check=checks.date,
     ),
+    "ttl": TTL,
     "tags": StringMap(
         "further tags on everything", Effect.NONE, value=String(example="4711"), check=tags.check
     ),

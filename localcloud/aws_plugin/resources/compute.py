@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import botocore.exceptions
 
 from localcloud.aws_plugin import market_options
+from localcloud.aws_plugin.resources import root_volumes
 from localcloud.aws_plugin.resources.ec2 import Ec2Kind, retag_ec2, tag_specification
 from localcloud.aws_plugin.resources.kind import (
     Inputs,
@@ -32,13 +33,16 @@ VOLUME = names("encrypted volumeSize volumeType deleteOnTermination")
 MODIFIED = names("volumeType", volumeSize="Size")
 
 
+SHUTDOWN = "instanceInitiatedShutdownBehavior"
+
+
 class Instance(Ec2Kind):
     token = "aws:ec2/instance:Instance"
     noun = "Instance"
     inputs = properties(
         "ami instanceType userDataBase64 userDataReplaceOnChange primaryNetworkInterface "
         "iamInstanceProfile metadataOptions rootBlockDevice instanceMarketOptions sourceDestCheck "
-        "tags"
+        "instanceInitiatedShutdownBehavior tags"
     )
     conflicts: ClassVar[Mapping[str, str]] = {"sourceDestCheck": "primaryNetworkInterface"}
     replaces = properties(
@@ -47,9 +51,10 @@ class Instance(Ec2Kind):
     # An on-demand instance is not made of a spot instance by no longer giving its options.
     computed = properties(
         "ami instanceType userDataBase64 primaryNetworkInterface iamInstanceProfile "
-        "instanceMarketOptions metadataOptions metadataOptions.httpPutResponseHopLimit "
-        "metadataOptions.httpTokens metadataOptions.instanceMetadataTags rootBlockDevice "
-        "rootBlockDevice.encrypted rootBlockDevice.volumeSize rootBlockDevice.volumeType"
+        "instanceInitiatedShutdownBehavior instanceMarketOptions metadataOptions "
+        "metadataOptions.httpPutResponseHopLimit metadataOptions.httpTokens "
+        "metadataOptions.instanceMetadataTags rootBlockDevice rootBlockDevice.encrypted "
+        "rootBlockDevice.volumeSize rootBlockDevice.volumeType"
     )
     outputs = names(
         "instanceType instanceLifecycle subnetId",
@@ -65,7 +70,8 @@ class Instance(Ec2Kind):
         # https://github.com/hashicorp/terraform-provider-aws/pull/49198
         off = state.get("sourceDestCheck") is False
         checked = {"sourceDestCheck": False} if off else {}
-        return {**previous, **checked, **market_options.compared(previous, inputs, state)}
+        found = {SHUTDOWN: state.get(SHUTDOWN)} if state.get(SHUTDOWN) else {}
+        return {**previous, **checked, **found, **market_options.compared(previous, inputs, state)}
 
     def replaced_by(self, path: str, new: Inputs) -> bool:
         user_data = path == "userDataBase64" and bool(new.get("userDataReplaceOnChange"))
@@ -103,6 +109,7 @@ class Instance(Ec2Kind):
         return {
             "arn": f"arn:aws:ec2:{aws.region}:{interface['OwnerId']}:instance/{id_}",
             "availabilityZone": found["Placement"]["AvailabilityZone"],
+            SHUTDOWN: _attribute(aws, id_, SHUTDOWN),
             "iamInstanceProfile": profile.rsplit("/", 1)[-1] if profile else None,
             "instanceState": found["State"]["Name"],
             "metadataOptions": renamed(options, {METADATA[key]: key for key in given}),
@@ -110,8 +117,10 @@ class Instance(Ec2Kind):
             "primaryNetworkInterfaceId": interface["NetworkInterfaceId"],
             "instanceMarketOptions": market,
             "sourceDestCheck": interface["SourceDestCheck"],
-            "rootBlockDevice": _root_volume(aws, found, known.get("rootBlockDevice") or {}),
-            "userDataBase64": _user_data(aws, id_),
+            "rootBlockDevice": root_volumes.describe(
+                aws, found, known.get("rootBlockDevice") or {}
+            ),
+            "userDataBase64": _attribute(aws, id_, "userData"),
             "userDataReplaceOnChange": known.get("userDataReplaceOnChange"),
             "vpcSecurityGroupIds": sorted(group["GroupId"] for group in interface["Groups"]),
             **selected(found, self.outputs),
@@ -130,6 +139,9 @@ class Instance(Ec2Kind):
             ec2.modify_instance_attribute(InstanceId=id_, SourceDestCheck=wanted)
         if new.get("iamInstanceProfile") != old.get("iamInstanceProfile"):
             _change_profile(aws, id_, new["iamInstanceProfile"])
+        if new.get(SHUTDOWN) != old.get(SHUTDOWN):
+            wanted = {"Value": new[SHUTDOWN]}
+            ec2.modify_instance_attribute(InstanceId=id_, InstanceInitiatedShutdownBehavior=wanted)
         self._change_root_volume(aws, id_, old, new)
         # EC2 changes these on a stopped instance only, so the machine restarts once.
         stopped = ("instanceType", "userDataBase64")
@@ -157,7 +169,7 @@ class Instance(Ec2Kind):
         """Changes what can change while the machine runs: tags, size and type."""
         before, after = old.get("rootBlockDevice") or {}, new.get("rootBlockDevice") or {}
         found = (self.describe(aws, id_) or {}) if before != after else {}
-        if (mapping := _root_mapping(found)) is None:
+        if (mapping := root_volumes.mapping(found)) is None:
             return
         volume = mapping["Ebs"]["VolumeId"]
         if before.get("tags") != after.get("tags"):
@@ -199,6 +211,8 @@ def _request(aws: Session, inputs: Inputs) -> dict[str, Any]:
         request["UserData"] = base64.b64decode(user_data)
     if profile := inputs.get("iamInstanceProfile"):
         request["IamInstanceProfile"] = {"Name": profile}
+    if behavior := inputs.get(SHUTDOWN):
+        request["InstanceInitiatedShutdownBehavior"] = behavior
     if options := inputs.get("metadataOptions"):
         request["MetadataOptions"] = renamed(options, METADATA)
     if volume := inputs.get("rootBlockDevice"):
@@ -211,30 +225,9 @@ def _request(aws: Session, inputs: Inputs) -> dict[str, Any]:
     return request
 
 
-def _root_mapping(found: Mapping[str, Any]) -> Any | None:
-    root = found.get("RootDeviceName")
-    mappings = found.get("BlockDeviceMappings", [])
-    return next((each for each in mappings if each["DeviceName"] == root), None)
-
-
-def _root_volume(aws: Session, found: Mapping[str, Any], given: Inputs) -> Values | None:
-    if (mapping := _root_mapping(found)) is None:
-        return None
-    ebs = mapping["Ebs"]
-    volume = aws.client("ec2").describe_volumes(VolumeIds=[ebs["VolumeId"]])["Volumes"][0]
-    actual = {
-        "encrypted": volume["Encrypted"],
-        "volumeSize": volume["Size"],
-        "volumeType": volume["VolumeType"],
-        "deleteOnTermination": ebs["DeleteOnTermination"],
-        "tags": tag_outputs(aws, volume.get("Tags"))["tagsAll"],
-    }
-    return {key: value for key, value in actual.items() if key in given}
-
-
-def _user_data(aws: Session, id_: str) -> str | None:
-    found = aws.client("ec2").describe_instance_attribute(InstanceId=id_, Attribute="userData")
-    return (found.get("UserData") or {}).get("Value")
+def _attribute(aws: Session, id_: str, name: str) -> str | None:
+    found = aws.client("ec2").describe_instance_attribute(InstanceId=id_, Attribute=name)
+    return (found.get(name[0].upper() + name[1:]) or {}).get("Value")
 
 
 def _change_profile(aws: Session, id_: str, profile: str) -> None:

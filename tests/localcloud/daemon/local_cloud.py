@@ -84,6 +84,7 @@ class RecordingMachines:
     consoles: dict[str, bytes] = field(default_factory=dict)
     failing: dict[str, str] = field(default_factory=dict)
     opened: threading.Event = field(default_factory=threading.Event)
+    off: set[str] = field(default_factory=set)
     _pids: dict[str, int] = field(default_factory=dict)
     _next: count[int] = field(default_factory=lambda: count(100))
 
@@ -134,6 +135,13 @@ class RecordingMachines:
 
     def ends_by_itself(self, instance_id: str) -> None:
         del self._pids[instance_id]
+
+    def powers_off(self, instance_id: str) -> None:
+        self.off.add(instance_id)
+        del self._pids[instance_id]
+
+    def powered_off(self, instance_id: str) -> bool:
+        return instance_id in self.off
 
     def calls_for(self, instance_id: str) -> list[str]:
         return [call for call, each in list(self.calls) if each == instance_id]

@@ -91,6 +91,48 @@ def test_a_machine_that_ended_by_itself_is_started_again(cloud: LocalCloud) -> N
     assert instance_id in cloud.machines.running()
 
 
+def test_a_machine_that_switches_itself_off_is_a_stopped_instance(cloud: LocalCloud) -> None:
+    instance_id = cloud.running_instance()
+    cloud.machines.powers_off(instance_id)
+    cloud.becomes(instance_id, "stopped")
+    reason = cloud.instance(instance_id)["StateReason"]["Code"]
+    assert reason == "Client.InstanceInitiatedShutdown"
+    cloud.machines.off.clear()
+    cloud.ec2.start_instances(InstanceIds=[instance_id])
+    cloud.becomes(instance_id, "running")
+
+
+def test_it_terminates_where_its_attribute_is_set_so(cloud: LocalCloud) -> None:
+    at_start = cloud.running_instance(InstanceInitiatedShutdownBehavior="terminate")
+    later = cloud.run(cloud.interface(cloud.network("10.80.0.0/16")[1])["NetworkInterfaceId"])
+    cloud.becomes(later, "running")
+    wanted = {"Value": "terminate"}
+    cloud.ec2.modify_instance_attribute(InstanceId=later, InstanceInitiatedShutdownBehavior=wanted)
+    for each in (at_start, later):
+        found = cloud.ec2.describe_instance_attribute(
+            InstanceId=each, Attribute="instanceInitiatedShutdownBehavior"
+        )
+        assert found["InstanceInitiatedShutdownBehavior"] == wanted
+        cloud.machines.powers_off(each)
+        cloud.becomes(each, "terminated")
+        assert each not in cloud.machines.all()
+
+
+def test_a_spot_instance_cannot_be_one_that_stops(cloud: LocalCloud) -> None:
+    spot = {"MarketType": "spot"}
+    with pytest.raises(ClientError, match="not supported for spot"):
+        cloud.running_instance(InstanceMarketOptions=spot, InstanceInitiatedShutdownBehavior="stop")
+    interface = cloud.interface(cloud.network("10.80.0.0/16")[1])["NetworkInterfaceId"]
+    instance_id = cloud.run(interface, InstanceMarketOptions=spot)
+    cloud.becomes(instance_id, "running")
+    with pytest.raises(ClientError, match="not supported for spot"):
+        cloud.ec2.modify_instance_attribute(
+            InstanceId=instance_id, InstanceInitiatedShutdownBehavior={"Value": "stop"}
+        )
+    cloud.machines.powers_off(instance_id)
+    cloud.becomes(instance_id, "terminated")
+
+
 def test_a_terminated_instance_frees_the_interface_it_was_given(cloud: LocalCloud) -> None:
     _, subnet = cloud.network()
     interface = cloud.interface(subnet)["NetworkInterfaceId"]
