@@ -45,6 +45,10 @@ def read(file: Path) -> Preview:
     """The preview in a file. Raises UnreadablePreview, OSError."""
     try:
         content = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise _unreadable(
+            str(file), "is missing: pulumi may have ended before its first event"
+        ) from None
     except UnicodeDecodeError:
         raise _unreadable(str(file), "is not UTF-8") from None
     return parse(content.splitlines(), str(file))
@@ -80,8 +84,8 @@ def parse(lines: Iterable[str], name: str) -> Preview:
 
 def _unreadable(name: str, what: str) -> UnreadablePreview:
     return UnreadablePreview(
-        f"{name}: it {what}\n    give the file that PULUMI_DEBUG_COMMANDS=true pulumi preview "
-        "--event-log FILE writes (docs/review.md)"
+        f"{name}: it {what}\n    look at the job's log; the file is what pulumi preview "
+        "--event-log FILE writes, with PULUMI_DEBUG_COMMANDS=true (docs/review.md)"
     )
 
 

@@ -35,16 +35,20 @@ def test_render_keeps_the_other_stacks_where_one_has_no_preview(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "staging.jsonl").touch()
-    assert command.main(["render", str(tmp_path / "staging.jsonl"), UPGRADE]) == 0
+    files = [str(tmp_path / name) for name in ("staging.jsonl", "absent.jsonl")]
+    assert command.main(["render", *files, UPGRADE]) == 0
     text = capsys.readouterr().out
     assert "<code>staging</code>: there is no preview" in text
+    assert "<code>absent</code>: there is no preview" in text
+    assert "pulumi may have ended before its first event" in text
     assert "upgrades k3s" in text
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["render", "absent.jsonl"], "No such file"),
+        (["render", "/"], "Is a directory"),
+        (["drift", "absent.jsonl"], "it is missing"),
         (["render", "--stack-name", "a", "--stack-name", "b", UPGRADE], "2 times for 1 files"),
         (["drift", __file__], "has no JSON in line 1"),
         (["post", "--platform", "github", "--comment", UPGRADE], "GITHUB_TOKEN is not set"),
