@@ -113,6 +113,12 @@ def test_what_has_no_price_is_named_and_another_currency_has_no_difference() -> 
     assert "<td>Per hour</td><td>0.1651 USD</td><td>0.1651 EUR</td><td>unknown</td>" in found
 
 
+def test_the_first_costs_of_a_stack_that_exists_are_no_difference() -> None:
+    found = rendered(priced(None, COST))
+    assert headline(found) == "prod: changes 1 resource and no node, opens nothing"
+    assert "<td>Per month</td><td>unknown</td>" in found
+
+
 def test_a_stack_without_costs_has_unknown_ones() -> None:
     assert "Cost before and after: unknown." in rendered(priced(None, None))
 
