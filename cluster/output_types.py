@@ -103,7 +103,6 @@ BOM: Final = _object(
 
 _AMOUNT: Final = _or_null({"type": "number", "minimum": 0})
 _PRICED: Final[Schema] = {"unitPrice": _AMOUNT, "monthly": _AMOUNT, "hourly": _AMOUNT}
-EXPIRES_AT: Final[Schema] = {"type": "string", "format": "date-time"}
 COST: Final = _object(
     currency={"type": "string", "pattern": "^[A-Z]{3}$"},
     unknown=_list_of(_STRING),

@@ -46,7 +46,10 @@ def read(file: str, read_file: ReadFile) -> Mapping[str, Any]:
         raise _rejected(what, "write the keys of k3s-aws:cluster into it", Kind.TYPE)
     if (path := _encrypted(content, ())) is not None:
         what = f"{quoted(file)} has an encrypted value at {format_path(path)}"
-        fix = "remove it: a base is for several stacks, and each has its own key; see cluster"
+        fix = (
+            "remove it: each stack encrypts with a key of its own; secrets go into "
+            "k3s-aws:registryAuth and k3s-aws:loginKey of the stacks"
+        )
         raise _rejected(what, fix, Kind.SECRET)
     return content
 

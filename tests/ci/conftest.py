@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cluster import config, kubeconfig, record, record_json
+from cost import estimate, prices, summary
 from tests.cluster import ec2
 
 PASSPHRASE = "correct"
@@ -35,6 +36,7 @@ PLAIN: dict[str, Any] = {
         "images": [],
         "tools": {"python": "3.11.7"},
     },
+    "cost": summary.output(estimate.of(CLUSTER, prices.load(CLUSTER.region))),
     "clusterRecord": record_json.render(record.of(CLUSTER)),
 }
 # Messages and statuses are the real CLI's; the passphrase is needed for secrets only.
