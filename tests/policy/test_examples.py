@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def resources(name: str) -> list[Resource]:
     cluster = rendering.load(name)
     stored = cluster.architectures if cluster.k3s.from_bucket else ()
     built = build_cluster(lambda: cluster, k3s_files={each: Path("k3s") for each in stored})
-    outputs = {"clusterRecord": record_json.render(record.of(cluster))}
+    outputs: dict[str, Any] = {"clusterRecord": record_json.render(record.of(cluster))}
     if cluster.admin_kubeconfig:
         outputs["adminKubeconfig"] = "apiVersion: v1"
     found = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -177,3 +179,11 @@ def test_the_page_of_the_pack_has_every_rule_and_setting(tmp_path: Path) -> None
     (tmp_path / "policy.md").write_text((ROOT / "docs" / "policy.md").read_text())
     assert rewrite.rewrite_policy(tmp_path) == []
     assert all(f"`{name}`" in (tmp_path / "policy.md").read_text() for name in NAMES)
+
+
+def test_the_executable_of_the_pack_names_what_makes_its_environment(tmp_path: Path) -> None:
+    (tmp_path / "policy").mkdir()
+    run = shutil.copy(ROOT / "policy" / "run", tmp_path / "policy")
+    done = subprocess.run([run, "127.0.0.1:1"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "make it: python3 -m toolchain policy" in done.stderr
