@@ -61,13 +61,19 @@ class Diagnostic:
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyResult:
-    """A violation or a remediation. `level` is advisory, mandatory, remediate or disabled."""
+    """
+    A violation or a remediation.
+
+    `level` is advisory, mandatory, remediate or disabled; `severity` low, medium, high, critical or
+    empty.
+    """
 
     pack: str
     policy: str
     level: str
     message: str
     resource: str
+    severity: str = ""
     is_remediated: bool = False
 
 

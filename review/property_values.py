@@ -61,7 +61,7 @@ def _plain_object(value: Mapping[str, Any]) -> Any:
         return plain(value["value"]) if "value" in value else UNKNOWN
     if signature == _REFERENCE:
         return str(value.get("urn"))
-    if signature in _FILES:
+    if str(signature) in _FILES:
         return f"[{_FILES[str(signature)]} {str(value.get('hash'))[:12]}]"
     # A secret; or a signature of a later engine, whose content may be one.
     return SECRET

@@ -8,6 +8,7 @@ headless Chromium (Debian's package `chromium`). The lines of a diff are colored
 from __future__ import annotations
 
 import argparse
+import hashlib
 import re
 import shutil
 import struct
@@ -22,6 +23,8 @@ from markdown_it import MarkdownIt
 from tests.golden.preview_logs import FOLDER, ROOT
 
 PICTURES = ROOT / "docs" / "pictures"
+PAGES = PICTURES / "comments.sha256"
+"""The hash of the page of each picture, so that a picture of another comment is found."""
 STYLE = Path(__file__).with_name("github.css")
 MOST_BYTES = 200_000
 """The largest picture that is committed."""
@@ -34,6 +37,8 @@ SECONDS = 120
 OPENED: Mapping[str, bool] = {
     "upgrade": False,
     "agents-replaced": False,
+    "servers-replaced": False,
+    "policies": False,
     "api-opened": True,
     "several-stacks": False,
     "data-loss-refused": False,
@@ -56,6 +61,17 @@ def page(comment: str, *, opened: bool) -> str:
     if opened:
         content = content.replace("<details>", "<details open>")
     return PAGE.format(style=STYLE.read_text(), content=content)
+
+
+def page_of(name: str) -> str:
+    """The page of a golden comment."""
+    return page((FOLDER / f"{name}.md").read_text(), opened=OPENED[name])
+
+
+def hashes() -> str:
+    """A line for each page, as sha256sum writes it."""
+    found = {name: hashlib.sha256(page_of(name).encode()).hexdigest() for name in OPENED}
+    return "".join(f"{digest}  comment-{name}.png\n" for name, digest in found.items())
 
 
 def _colored(lines: str) -> str:
@@ -97,9 +113,10 @@ def main(words: list[str]) -> int:
         words
     )
     PICTURES.mkdir(parents=True, exist_ok=True)
-    for name, opened in OPENED.items():
+    PAGES.write_text(hashes())
+    for name in OPENED:
         picture = PICTURES / f"comment-{name}.png"
-        photograph(page((FOLDER / f"{name}.md").read_text(), opened=opened), picture)
+        photograph(page_of(name), picture)
         width, height = size_of(picture)
         print(f"{picture.relative_to(ROOT)}: {width} x {height}, {picture.stat().st_size:,} bytes")
     return 0

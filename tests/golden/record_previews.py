@@ -2,7 +2,7 @@
 Records the event logs in tests/golden/review/ again: `python -m tests.golden.record_previews`.
 
 It makes a cluster of three servers and four agents on a local cloud, previews each change of CASES
-on it, makes it drift, and destroys nothing but the local cloud: about four minutes. `make golden`
+on it, makes it drift, and destroys nothing but the local cloud: five to ten minutes. `make golden`
 renders the comments afterwards.
 """
 
@@ -110,6 +110,13 @@ def _record_others(stack: Stack) -> None:
     """Those that are no change of a key, or no preview of an update."""
     record(stack, "upgrade", "preview", {"k3s": _next_release(stack)})
     _record_secret(stack)
+    record(
+        stack,
+        "policies",
+        "preview",
+        of_network(sshAllowedCidrs=[HERE, "0.0.0.0/0"]),
+        ("--policy-pack", "policy/run"),
+    )
     record(stack, "destroy", "destroy", flags=("--preview-only",))
     _drift(stack)
     record(stack, "drift", "refresh", flags=("--preview-only",))

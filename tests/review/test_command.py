@@ -10,6 +10,8 @@ from review import __main__ as command
 from review import run_url
 from tests.golden.preview_logs import FOLDER
 from tests.review import logs
+from tests.review.fake_platforms import TOKEN, Platform
+from tests.review.job import environment
 
 UPGRADE, DRIFT = (str(FOLDER / f"{name}.jsonl") for name in ("upgrade", "drift"))
 
@@ -33,16 +35,20 @@ def test_render_keeps_the_other_stacks_where_one_has_no_preview(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "staging.jsonl").touch()
-    assert command.main(["render", str(tmp_path / "staging.jsonl"), UPGRADE]) == 0
+    files = [str(tmp_path / name) for name in ("staging.jsonl", "absent.jsonl")]
+    assert command.main(["render", *files, UPGRADE]) == 0
     text = capsys.readouterr().out
     assert "<code>staging</code>: there is no preview" in text
+    assert "<code>absent</code>: there is no preview" in text
+    assert "pulumi may have ended before its first event" in text
     assert "upgrades k3s" in text
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["render", "absent.jsonl"], "No such file"),
+        (["render", "/"], "Is a directory"),
+        (["drift", "absent.jsonl"], "it is missing"),
         (["render", "--stack-name", "a", "--stack-name", "b", UPGRADE], "2 times for 1 files"),
         (["drift", __file__], "has no JSON in line 1"),
         (["post", "--platform", "github", "--comment", UPGRADE], "GITHUB_TOKEN is not set"),
@@ -72,6 +78,24 @@ def test_drift_ends_with_two_where_it_is_asked_to(
     # A preview without a refresh proves nothing.
     assert command.main(["drift", "--text", "--exit-code", UPGRADE]) == 2
     capsys.readouterr()
+
+
+def test_post_prints_where_the_comment_is_and_nothing_of_the_token(
+    platform: Platform,
+    event: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in environment(platform, event).items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "comment.md").write_text("<p>é</p>\n", encoding="utf-8")
+    words = ["post", "--platform", platform.kind, "--comment", str(tmp_path / "comment.md")]
+    assert command.main([*words, "--name", "drift"]) == 0
+    assert [each["body"] for each in platform.comments] == ["<!-- k3s-aws: drift -->\n\n<p>é</p>\n"]
+    printed = capfd.readouterr()
+    assert printed.out.strip().startswith("https://")
+    assert TOKEN not in printed.out + printed.err
 
 
 def test_the_run_is_linked_by_the_environment_of_the_ci() -> None:

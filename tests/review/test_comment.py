@@ -113,6 +113,12 @@ def test_what_has_no_price_is_named_and_another_currency_has_no_difference() -> 
     assert "<td>Per hour</td><td>0.1651 USD</td><td>0.1651 EUR</td><td>unknown</td>" in found
 
 
+def test_the_first_costs_of_a_stack_that_exists_are_no_difference() -> None:
+    found = rendered(priced(None, COST))
+    assert headline(found) == "prod: changes 1 resource and no node, opens nothing"
+    assert "<td>Per month</td><td>unknown</td>" in found
+
+
 def test_a_stack_without_costs_has_unknown_ones() -> None:
     assert "Cost before and after: unknown." in rendered(priced(None, None))
 
@@ -132,16 +138,32 @@ def test_policies_are_listed_with_the_mandatory_ones_first() -> None:
     remediation = {
         "policyRemediationEvent": {"policyName": "fixed", "policyPackName": "k3s-aws", "before": {}}
     }
-    events = [violation("advisory"), remediation, violation("mandatory")]
+    events = [
+        violation("advisory"),
+        remediation,
+        violation("mandatory"),
+        logs.error("preview failed"),
+    ]
     found = rendered(priced(None, None, *events))
     assert headline(found).endswith("; 1 mandatory policy fails")
     order = [each for each in page.read(found).codes if each.endswith("-rule") or each == "fixed"]
     assert order == ["mandatory-rule", "fixed", "advisory-rule"]
-    assert "say | why\\nnot" in page.read(found).codes
+    codes = page.read(found).codes
+    assert codes[codes.index("say | why") + 1] == "not"
+    # The program has run to its end, so what it would do is known.
+    assert "<pre>| preview failed" not in found
+    assert "The whole diff" in found
+
+
+def test_a_preview_that_failed_without_a_policy_is_one_that_failed() -> None:
+    found = rendered(priced(None, None, logs.error("preview failed")))
+    assert headline(found) == "prod: the preview failed, so nothing can be deployed: preview failed"
 
 
 def test_packs_that_found_nothing_are_named() -> None:
-    events = logs.lines(logs.stack({}, {}), logs.end(PolicyPacks={"k3s-aws": "1"}))
+    events = logs.lines(
+        logs.stack({}, {}), logs.end(PolicyPacks={"k3s-aws|local|/project/policy": "1"})
+    )
     found = rendered(event_log.parse(events, "x"))
     assert "Policies: nothing found by <code>k3s-aws</code>." in found
 

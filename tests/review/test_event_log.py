@@ -84,6 +84,7 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
         {**logs.SECRET, "ciphertext": "[secret]"},
         {**logs.SECRET, "plaintext": '"the password"'},
         {"4dabf18193072939515e22adb298388d": "another signature", "value": "the password"},
+        {"4dabf18193072939515e22adb298388d": ["none"], "value": "the password"},
         {
             "4dabf18193072939515e22adb298388d": "d0e6a833031e9bbcd3f4e8bde6ca49a4",
             "value": "the password",

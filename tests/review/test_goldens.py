@@ -22,7 +22,7 @@ def test_every_file_is_rendered_or_recorded() -> None:
 
 
 def test_every_case_of_the_recorder_is_there() -> None:
-    others = {"creation", "upgrade", "secret", "destroy", "drift", "after-drift"}
+    others = {"creation", "upgrade", "secret", "policies", "destroy", "drift", "after-drift"}
     assert {file.stem for file in comments.logs()} == {*CASES, *others}
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from review import property_diff
-from review.preview import Step
+from review.preview import Preview, Step
 from review.property_values import SECRET, differences
 
 VALUES: some.SearchStrategy[Any] = some.recursive(
@@ -61,11 +61,17 @@ def test_what_is_no_json_is_a_string(old: str, new: str) -> None:
 
 
 def test_long_strings_are_cut_to_where_they_differ() -> None:
-    same = "x" * 500
+    same = "x " * 250
     found = property_diff.parts_that_differ(f"{same}a", f"{same}b")
-    assert found == (f"… {'x' * 20}a", f"… {'x' * 20}b")
+    assert found == (f"… {'x ' * 10}a", f"… {'x ' * 10}b")
     assert property_diff.parts_that_differ("xa", "xb") == ("xa", "xb")
     assert property_diff.parts_that_differ(same, None) == (same, None)
+
+
+def test_what_nobody_reads_is_short() -> None:
+    step = Step(op="update", urn="a", type="a", old={"data": "x" * 500}, new={"data": "y" * 500})
+    (block,) = property_diff.render(Preview(stack="prod", steps=(step,)))
+    assert f"-   data: {'x' * 24}… (476 more characters)" in block
 
 
 @given(value=VALUES)
