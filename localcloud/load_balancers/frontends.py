@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import logging
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from localcloud.errors import MachineError
 from localcloud.load_balancers.flows import Flow, reset
@@ -40,6 +40,7 @@ class Frontends:
         self._configuration = Configuration(balancers={}, groups={})
         self._servers: dict[Place, asyncio.Server] = {}
         self._flows: set[Flow] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def apply(self, wanted: Configuration) -> set[str]:
         """
@@ -54,11 +55,33 @@ class Frontends:
             for listener in balancer.listeners
             for address in balancer.addresses
         }
-        for place in self._servers.keys() - places.keys():
-            self._servers.pop(place).close()
+        await self._close(self._servers.keys() - places.keys())
         self.reset(lambda flow: flow.listener not in {arn for arn, _, _ in places})
         waiting = {places[each] for each in places if not await self._open(each)}
         return wanted.balancers.keys() - waiting
+
+    async def end(self) -> None:
+        """Closes every socket and connection; nothing else may go on in the loop."""
+        await self._close(set(self._servers))
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(others)
+
+    async def _close(self, places: Collection[Place]) -> None:
+        """
+        Closes listening sockets.
+
+        Each stops accepting first: a connection that asyncio has accepted, and not yet given to its
+        server when that closes, would never be closed (Python 3.11: Server._attach).
+        """
+        closing = [self._servers.pop(place) for place in places]
+        for server in closing:
+            for listener in server.sockets:
+                asyncio.get_running_loop().remove_reader(listener.fileno())
+        await asyncio.sleep(0)
+        for server in closing:
+            server.close()
 
     def reset(self, ends: Callable[[Flow], bool]) -> None:
         """Ends the connections for which this holds."""
@@ -90,8 +113,12 @@ class Frontends:
             log.warning("%s: %s", listener, error)
             return False
 
-        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await self._accept(listener, reader, writer)
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.create_task(self._accept(listener, reader, writer))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            # Also where it was cancelled before its first step.
+            task.add_done_callback(lambda _: writer.transport.abort())
 
         self._servers[place] = await asyncio.start_server(accept, sock=opened)
         log.info("%s: listening on %s:%d", listener, address, port)
@@ -113,8 +140,8 @@ class Frontends:
             await flow.close()
         except* OSError as errors:
             log.debug("%s: %s", target.id, errors.exceptions)
-            flow.reset()
         finally:
+            flow.reset()
             self._flows.discard(flow)
 
     async def _forward(

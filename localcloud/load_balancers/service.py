@@ -79,9 +79,8 @@ class LoadBalancers:
                 pass
             self._changed.clear()
         self._checkers.end()
-        nothing = Configuration(balancers={}, groups={})
-        await self._frontends.apply(nothing)
-        await self._assign(nothing)
+        await self._frontends.end()
+        await self._assign(Configuration(balancers={}, groups={}))
 
     async def _round(self) -> None:
         wanted = await asyncio.to_thread(self._read)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import socket
+import sys
+import threading
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -20,6 +23,7 @@ from tests.localcloud.load_balancers.conftest import (
     target,
     until,
 )
+from tests.localcloud.load_balancers.loopback_network import LoopbackNetwork
 
 A, B = target("10.1.0.1", "a"), target("10.1.1.1", "b")
 
@@ -212,3 +216,38 @@ def test_an_http_check_needs_an_expected_status(running: Running) -> None:
     # The server sends its name, which is no response of HTTP.
     running.change(check=replace(CHECK, protocol="HTTP"))
     running.becomes(A.id, "unhealthy")
+
+
+def end_while_clients_connect() -> None:
+    made = Running(LoopbackNetwork())
+    made.service.run()
+    until(lambda: made.active)
+    made.serve(A)
+    served, ended = threading.Semaphore(0), threading.Event()
+
+    def connect() -> None:
+        while not ended.is_set():
+            made.network.name_behind(PUBLIC, PORT)
+            served.release()
+
+    clients = [threading.Thread(target=connect) for _ in range(4)]
+    for client in clients:
+        client.start()
+    for _ in range(20):
+        served.acquire()
+    made.service.end()
+    ended.set()
+    for client in clients:
+        client.join()
+    made.network.close()
+
+
+def test_no_connection_is_left_open_when_it_ends_while_clients_connect(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left = list[str]()
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: left.append(repr(found.exc_value)))
+    for _ in range(10):
+        end_while_clients_connect()
+        gc.collect()
+    assert left == []
