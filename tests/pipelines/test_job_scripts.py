@@ -143,3 +143,11 @@ def test_a_preview_that_fails_is_commented_and_the_job_is_red(checkout: Checkout
         "render",
         "post",
     ]
+
+
+def test_drift_is_in_the_summary_of_a_job_that_is_red(checkout: Checkout) -> None:
+    summary = checkout.folder / "summary.md"
+    checkout.has("python", 'case "$*" in *--exit-code*) exit 2;; *) echo "| drift |";; esac')
+    done = checkout.run("drift.sh", "prod", GITHUB_STEP_SUMMARY=str(summary))
+    assert done.returncode == 2
+    assert summary.read_text() == "| drift |\n"
