@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 from toolchain import go, packages, progress
-from toolchain.errors import ToolchainError
 from toolchain.host import PULUMI_NAMES, Host
 from toolchain.locking import alone
 from toolchain.places import Places
@@ -26,8 +25,8 @@ GO_PACKAGES = {
 # Brings a Node of its own: it needs a newer one than Debian has.
 GITLAB = "gitlab-ci-local"
 # Command -> Debian package. actionlint runs shellcheck over each script of a workflow,
-# gitlab-ci-local copies a repository with rsync.
-COMMANDS = {"shellcheck": "shellcheck", "rsync": "rsync"}
+# gitlab-ci-local comes by npm and copies a repository with rsync.
+COMMANDS = {"shellcheck": "shellcheck", "npm": "npm", "rsync": "rsync"}
 BUILD_SECONDS = 1800
 INSTALL_SECONDS = 600
 
@@ -48,10 +47,10 @@ def provide(places: Places, host: Host, path: str, say: Say) -> Engines:
     `path` is the PATH to search. Raises ToolchainError with what is missing.
     """
     with alone(_place(places, "lock"), say):
+        packages.provide(COMMANDS, places, host, path, say)
         for name in GO_PACKAGES:
             _make(places, name, partial(_build, places, name, say))
-        _make(places, GITLAB, partial(_install, places, path, say))
-        packages.provide(COMMANDS, places, host, path, say)
+        _make(places, GITLAB, partial(_install, places, say))
     return _commands(places, host)
 
 
@@ -97,12 +96,7 @@ def _build(places: Places, name: str, say: Say, made: Path) -> None:
     )
 
 
-def _install(places: Places, path: str, say: Say, made: Path) -> None:
-    if shutil.which("npm", path=path) is None:
-        raise ToolchainError(
-            f"npm is not installed, and {GITLAB} is an npm package\n"
-            "    on Debian: apt-get install npm"
-        )
+def _install(places: Places, say: Say, made: Path) -> None:
     for pins in PINS[2:]:
         shutil.copy(places.root / SOURCES / GITLAB / pins, made)
     # `ci` takes exactly the files of the lock, by their hashes.

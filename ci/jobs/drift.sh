@@ -9,7 +9,7 @@ rm -f "$log"
 # The event log is a flag for developers of Pulumi, who set this.
 PULUMI_DEBUG_COMMANDS=true pulumi refresh --preview-only --non-interactive --stack "$1" \
     --event-log "$log"
-python -m review drift --text --exit-code "$log"
 if [[ -n ${GITHUB_STEP_SUMMARY:-} ]]; then
     python -m review drift "$log" >>"$GITHUB_STEP_SUMMARY"
 fi
+python -m review drift --text --exit-code "$log"

@@ -27,5 +27,8 @@ for stack in "$@"; do
     cat "$folder/$stack.log"
 done
 python -m review render --output "$folder/comment.md" "${logs[@]}"
+if [[ -n ${GITHUB_STEP_SUMMARY:-} ]]; then
+    cat "$folder/comment.md" >>"$GITHUB_STEP_SUMMARY"
+fi
 python -m review post --platform "$platform" --comment "$folder/comment.md"
 exit "$status"

@@ -27,7 +27,6 @@ def _checkout(machine: Machine) -> None:
         target = machine.places.root / engines.SOURCES / name
         shutil.copytree(ROOT / engines.SOURCES / name, target)
     machine.has("go", GO)
-    machine.has("npm", "")
     for command in engines.COMMANDS:
         machine.has(command, "")
 
@@ -68,10 +67,16 @@ def test_one_whose_build_was_interrupted_is_made_again(machine: Machine) -> None
     assert provide(machine) == ["npm"]
 
 
-def test_without_npm_it_names_the_package_that_brings_it(machine: Machine) -> None:
-    machine.lacks("npm")
-    with pytest.raises(ToolchainError, match="on Debian: apt-get install npm"):
+@pytest.mark.parametrize("command", ["npm", "rsync", "shellcheck"])
+def test_a_command_that_is_missing_is_named_before_anything_is_built(
+    machine: Machine, command: str
+) -> None:
+    machine.lacks(command)
+    machine.is_now(root=False)
+    assert not engines.is_prepared(machine.places, machine.path)
+    with pytest.raises(ToolchainError, match=rf"not installed: {command}\n.*apt-get install"):
         provide(machine)
+    assert machine.calls == []
 
 
 def test_the_lock_names_the_hash_of_every_package_and_no_place() -> None:

@@ -14,6 +14,7 @@ import yaml
 from localcloud.workbench import environment, stack_file
 from localcloud.workbench.workbench import Workbench
 from tests.localcloud.stacks import CLUSTER, ROOT
+from tests.pipelines import aws_commands
 from tests.review import fake_platforms
 
 BUCKET = "pulumi-state"
@@ -106,20 +107,8 @@ def fork(folder: Path, workbench: Workbench, stacks: list[str]) -> Fork:
     made = Fork(folder, workbench)
     origin = folder / "origin"
     copy_tracked(origin)
-    for source, target in (
-        ("ci/github", ".github/workflows"),
-        ("ci/temporary.yaml", "Pulumi.temporary.yaml"),
-        ("ci/travis/travis.yml", ".travis.yml"),
-    ):
-        (origin / target).parent.mkdir(parents=True, exist_ok=True)
-        if (origin / source).is_dir():
-            for file in (origin / source).glob("*.yml"):
-                (origin / target).mkdir(exist_ok=True)
-                shutil.copy(file, origin / target)
-        else:
-            shutil.copy(origin / source, origin / target)
-    include = {"include": [{"local": "ci/gitlab/k3s-aws.gitlab-ci.yml"}]}
-    (origin / ".gitlab-ci.yml").write_text(yaml.safe_dump(include))
+    for line in lines_of_the_page():
+        subprocess.run(["bash", "-euc", line], cwd=origin, check=True)
     fill_cache(made)
     for name in ("temporary", *stacks):
         configure(made, origin, name)
@@ -127,6 +116,16 @@ def fork(folder: Path, workbench: Workbench, stacks: list[str]) -> Fork:
     git(origin, "add", "--all")
     git(origin, "commit", "--quiet", "--message=fork")
     return made
+
+
+def lines_of_the_page() -> list[str]:
+    """What docs/pipelines.md has a team do in its fork; the state is another one here."""
+    (block,) = (
+        each
+        for each in aws_commands.blocks((ROOT / "docs/pipelines.md").read_text())
+        if each.startswith("cp ci/temporary.yaml")
+    )
+    return [line for line in block.splitlines() if not line.startswith("pulumi ")]
 
 
 def configure(made: Fork, origin: Path, name: str) -> None:

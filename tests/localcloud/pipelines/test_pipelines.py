@@ -77,17 +77,14 @@ def test_the_next_run_of_a_stack_recovers_from_a_job_that_was_killed(
 def test_a_build_whose_tests_fail_is_red_and_its_cluster_destroyed(
     account: Account, pipelines: Pipelines, team: Fork
 ) -> None:
-    folder = team.checkout("travis", "10.203.0.0/16")
-    script = folder / "ci/jobs/test.sh"
-    green_tests = script.read_text()
-    script.write_text(f"{green_tests}\nkubectl get deployment a-service-that-nobody-deployed\n")
-    failing = pipelines.travis(folder, "cluster", {"TRAVIS_BUILD_NUMBER": "41"}, "failing.log")
+    bad, good = team.checkout("bad", "10.203.0.0/16"), team.checkout("good", "10.209.0.0/16")
+    with (bad / "ci/jobs/test.sh").open("a") as tests:
+        tests.write("kubectl get deployment a-service-that-nobody-deployed\n")
+    failing = pipelines.travis(bad, "cluster", {"TRAVIS_BUILD_NUMBER": "41"}, "bad.log")
+    green = pipelines.travis(good, "cluster", {"TRAVIS_BUILD_NUMBER": "42"}, "good.log")
     assert "a-service-that-nobody-deployed" in failing.fails()
-    assert NODE_IS_READY.search(failing.log), failing.log
-    account.require_nothing_left(team)
-    script.write_text(green_tests)
-    green = pipelines.travis(folder, "cluster", {"TRAVIS_BUILD_NUMBER": "42"}, "green.log")
-    assert NODE_IS_READY.search(is_green(green)), green.log
+    for log in (failing.log, is_green(green)):
+        assert NODE_IS_READY.search(log), log
     account.require_nothing_left(team)
 
 

@@ -1,0 +1,153 @@
+"""What the scripts of ci/jobs call, with a `pulumi` and a `python` that record it."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.pipelines.workflows import ROOT
+
+RECORD = '#!/bin/sh\necho "{name} $*" >> {calls}\n{script}\n'
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A checkout with the scripts, prepared, and commands that record their words."""
+
+    folder: Path
+
+    def has(self, name: str, script: str) -> None:
+        place = "venv" if name == "python" else "toolchain"
+        file = self.folder / ".local" / place / "bin" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(RECORD.format(name=name, calls=self.folder / "calls", script=script))
+        file.chmod(0o755)
+
+    def run(self, script: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(self.folder / "ci/jobs" / script), *words],
+            env={"PATH": "/usr/bin:/bin", **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def calls(self) -> list[str]:
+        """Each command, without the options that all have."""
+        file = self.folder / "calls"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return [line.replace(" --non-interactive", "") for line in lines]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    shutil.copytree(ROOT / "ci/jobs", tmp_path / "ci/jobs")
+    (tmp_path / "Pulumi.temporary.yaml").write_text("config: {}\n")
+    made = Checkout(tmp_path)
+    made.has("pulumi", "")
+    made.has("python", "")
+    return made
+
+
+def test_a_lock_is_removed_where_nobody_else_works(checkout: Checkout) -> None:
+    assert checkout.run("temporary.sh", "up", "pr-12").returncode == 0
+    assert checkout.calls == [
+        "pulumi stack output expiresAt --stack pr-12",
+        "pulumi stack select pr-12 --create",
+        "pulumi cancel --yes --stack pr-12",
+        "python -m recovery --stack pr-12 --yes",
+        "pulumi up --yes --skip-preview --suppress-outputs --stack pr-12",
+    ]
+    assert (checkout.folder / "Pulumi.pr-12.yaml").read_text() == "config: {}\n"
+
+
+def test_a_lock_of_an_environment_stays_unless_somebody_decides(checkout: Checkout) -> None:
+    assert checkout.run("up.sh", "prod").returncode == 0
+    assert not [call for call in checkout.calls if "cancel" in call]
+    assert checkout.run("up.sh", "prod", RECOVER="no").returncode == 0
+    assert not [call for call in checkout.calls if "cancel" in call]
+    assert checkout.run("up.sh", "prod", RECOVER="yes").returncode == 0
+    assert "pulumi cancel --yes --stack prod" in checkout.calls
+
+
+def test_an_update_that_cannot_be_cancelled_is_no_end(checkout: Checkout) -> None:
+    # Pulumi Cloud: "stack ... has never been updated".
+    checkout.has("pulumi", '[ "$1" != cancel ]')
+    assert checkout.run("temporary.sh", "up", "pr-12").returncode == 0
+    assert "python -m recovery --stack pr-12 --yes" in checkout.calls
+
+
+def test_nothing_is_created_where_the_recovery_fails(checkout: Checkout) -> None:
+    checkout.has("python", "exit 1")
+    assert checkout.run("temporary.sh", "up", "pr-12").returncode == 1
+    assert not [call for call in checkout.calls if call.startswith("pulumi up")]
+
+
+@pytest.mark.parametrize(
+    ("expires", "destroyed"),
+    [("2020-01-01T00:00:00Z", True), ("2999-01-01T00:00:00Z", False), ("", False)],
+)
+def test_what_is_left_of_an_expired_cluster_goes_before_another_one_comes(
+    checkout: Checkout, expires: str, destroyed: bool
+) -> None:
+    checkout.has("pulumi", f'[ "$2" != output ] || echo "{expires}"')
+    assert checkout.run("temporary.sh", "up", "pr-12").returncode == 0
+    order = [call.split()[1] for call in checkout.calls if call.startswith("pulumi ")]
+    assert ("destroy" in order) is destroyed
+    assert order[-1] == "up"
+    assert (checkout.folder / "Pulumi.pr-12.yaml").exists()
+
+
+def test_a_stack_that_does_not_exist_is_destroyed_already(checkout: Checkout) -> None:
+    checkout.has("pulumi", "echo \"error: no stack named 'pr-12' found\" >&2; exit 6")
+    done = checkout.run("temporary.sh", "destroy", "pr-12")
+    assert done.returncode == 0
+    assert "nothing to destroy" in done.stdout
+
+
+def test_a_backend_that_does_not_respond_is_an_error(checkout: Checkout) -> None:
+    checkout.has("pulumi", 'echo "error: failed to open bucket" >&2; exit 1')
+    done = checkout.run("temporary.sh", "destroy", "pr-12")
+    assert done.returncode == 1
+    assert "failed to open bucket" in done.stderr
+
+
+def test_without_a_configuration_the_error_names_the_way_to_one(checkout: Checkout) -> None:
+    (checkout.folder / "Pulumi.temporary.yaml").unlink()
+    done = checkout.run("temporary.sh", "up", "pr-12")
+    assert done.returncode == 1
+    assert "cp ci/temporary.yaml Pulumi.temporary.yaml" in done.stderr
+    assert checkout.calls == []
+
+
+def test_the_token_of_gitlab_is_in_a_file_for_its_owner_alone(checkout: Checkout) -> None:
+    checkout.has("pulumi", 'echo "$AWS_WEB_IDENTITY_TOKEN_FILE" > seen')
+    checkout.run("drift.sh", "dev", AWS_ID_TOKEN="a.b.c")
+    file = Path((checkout.folder / "seen").read_text().strip())
+    assert file.read_text() == "a.b.c"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert file.parent == checkout.folder / ".local/identity"
+
+
+def test_a_preview_that_fails_is_commented_and_the_job_is_red(checkout: Checkout) -> None:
+    checkout.has("pulumi", '[ "$5" != prod ]')
+    done = checkout.run("preview.sh", "github", "dev", "prod")
+    assert done.returncode == 1
+    assert [call.split()[3] for call in checkout.calls if call.startswith("python")] == [
+        "render",
+        "post",
+    ]
+
+
+def test_drift_is_in_the_summary_of_a_job_that_is_red(checkout: Checkout) -> None:
+    summary = checkout.folder / "summary.md"
+    checkout.has("python", 'case "$*" in *--exit-code*) exit 2;; *) echo "| drift |";; esac')
+    done = checkout.run("drift.sh", "prod", GITHUB_STEP_SUMMARY=str(summary))
+    assert done.returncode == 2
+    assert summary.read_text() == "| drift |\n"
