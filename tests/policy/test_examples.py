@@ -23,7 +23,6 @@ from tests.policy.stack_state import STACK, urn
 BROKEN = {
     "pull-request": [],
     "laptop": [],
-    "pull-request": [],
     "mixed-spot": ["expiry-tag"],
     "dev": ["expiry-tag", "no-administrator-kubeconfig"],
     "staging": ["expiry-tag"],
