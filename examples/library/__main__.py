@@ -7,8 +7,8 @@ from k3s_aws import K3sCluster, K3sClusterArgs
 config = pulumi.Config()
 allowed = config.require_object("allowedCidrs")
 
-shop = K3sCluster(
-    "shop",
+books = K3sCluster(
+    "books",
     K3sClusterArgs(
         cluster={
             "servers": {"instanceType": config.get("instanceType") or "t4g.small"},
@@ -23,6 +23,6 @@ shop = K3sCluster(
     ),
 )
 
-pulumi.export("apiEndpoint", shop.api_endpoint)
-pulumi.export("kubeconfig", shop.kubeconfig)
-pulumi.export("nodes", shop.nodes)
+pulumi.export("apiEndpoint", books.api_endpoint)
+pulumi.export("kubeconfig", books.kubeconfig)
+pulumi.export("nodes", books.nodes)

@@ -4,7 +4,7 @@ import * as k3s from "k3s-aws";
 const config = new pulumi.Config();
 const allowed = config.requireObject<string[]>("allowedCidrs");
 
-const shop = new k3s.aws.K3sCluster("shop", {
+const till = new k3s.aws.K3sCluster("till", {
     cluster: {
         servers: { instanceType: config.get("instanceType") ?? "t4g.small" },
         identities: [{ name: "deployer", role: "deployer", namespaces: ["shop"] }],
@@ -13,6 +13,6 @@ const shop = new k3s.aws.K3sCluster("shop", {
     },
 });
 
-export const apiEndpoint = shop.apiEndpoint;
-export const kubeconfig = shop.kubeconfig;
-export const nodes = shop.nodes.apply((nodes) => nodes.map((each) => each.name));
+export const apiEndpoint = till.apiEndpoint;
+export const kubeconfig = till.kubeconfig;
+export const nodes = till.nodes.apply((nodes) => nodes.map((each) => each.name));

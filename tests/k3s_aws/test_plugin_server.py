@@ -22,17 +22,16 @@ EXECUTABLE = Path(__file__).parents[2] / "k3s_aws" / "plugin" / "pulumi-resource
 
 @pytest.fixture
 def plugin(tmp_path: Path) -> Iterator[provider_pb2_grpc.ResourceProviderStub]:
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [EXECUTABLE, "127.0.0.1:1"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout
-        port = int(process.stdout.readline())
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield provider_pb2_grpc.ResourceProviderStub(channel)
-    finally:
-        process.terminate()
-        process.wait(20)
+    ) as process:
+        try:
+            assert process.stdout
+            port = int(process.stdout.readline())
+            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                yield provider_pb2_grpc.ResourceProviderStub(channel)
+        finally:
+            process.terminate()
 
 
 def test_it_has_the_version_of_the_package_and_the_schema_of_the_component(
