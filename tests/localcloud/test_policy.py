@@ -150,6 +150,16 @@ def test_the_pack_starts_as_the_official_language_host_starts_a_folder() -> None
     assert port.isdigit()
 
 
+def test_the_pack_ends_when_its_engine_was_killed() -> None:
+    words = ["bash", "-c", f"'{PACK}' 127.0.0.1:1 & wait"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline().strip().isdigit()
+        parent.kill()
+        # Its end is that of the last process that holds the pipe, which is the pack.
+        assert parent.communicate(timeout=60)[0] == ""
+
+
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The API of AWS, for what the program looks up; a preview needs no machine."""
