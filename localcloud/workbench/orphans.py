@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # Plugins of ours are Python modules: their wrappers replace themselves by `python -m <module>`.
-MODULES = {b"provider", b"localcloud.aws_plugin"}
+MODULES = {b"provider", b"localcloud.aws_plugin", b"pulumi.policy"}
 EXECUTABLES = (b"pulumi-language-", b"pulumi-resource-")
 
 

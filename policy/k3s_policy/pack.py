@@ -6,6 +6,9 @@ https://www.pulumi.com/docs/insights/policy/policy-packs/authoring/
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -28,15 +31,25 @@ from k3s_policy.rule import Finding, NotKnown, ResourceRule, Rule, StackRule, Vi
 from k3s_policy.rules import RULES
 
 NAME = "k3s-aws"
+_PARENT_CHECK_SECONDS = 2
 
 
 def start() -> None:
-    """Serves the pack until the engine ends it."""
+    """Serves the pack until the engine ends it, or is gone itself."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     PolicyPack(
         name=NAME,
         policies=[_policy(rule) for rule in RULES],
         enforcement_level=EnforcementLevel.ADVISORY,
     )
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process when its parent has: an engine that was killed ends no plugin."""
+    while os.getppid() == parent:
+        time.sleep(_PARENT_CHECK_SECONDS)
+    # The server of the SDK has no end of its own.
+    os._exit(1)
 
 
 def _policy(rule: Rule) -> Policy:

@@ -9,9 +9,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,69 +22,28 @@ from localcloud.aws_api.server import CALLER_PATH
 from localcloud.workbench import aws_plugin, environment, stack_config, stack_file
 from localcloud.workbench.folder import Folder
 from tests.conftest import MEASURED
-from tests.localcloud.stacks import CLUSTER, ROOT
+from tests.localcloud.stacks import CLUSTER
 from tests.localcloud.test_examples import example
-from tests.policy import examined, stack_state
+from tests.policy import examined
+from tests.policy.engine import (
+    PACK,
+    PROGRAM,
+    ROOT,
+    Engine,
+    names,
+    passed,
+    unversioned,
+    violations,
+)
 from toolchain import pulumi_cli
 from toolchain.host import this_host
 from toolchain.places import Places
 
 pytestmark = pytest.mark.localcloud
 
-PACK = ROOT / "policy" / "run"
-PROGRAM = ROOT / "tests" / "policy" / "program"
 # What the engine wrote of a preview, as review/ reads it; compared here, not rendered.
 EVENTS = ROOT / "tests" / "golden" / "policy" / "events.jsonl"
-SECONDS = 120
 WITH_EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
-
-
-@dataclass(frozen=True)
-class Engine:
-    """The Pulumi CLI with a home and a state of its own; no cloud is asked for anything."""
-
-    folder: Path
-    variables: Mapping[str, str]
-
-    def run(self, *words: str, folder: Path = ROOT) -> tuple[int, str]:
-        """The exit status and the output of a command."""
-        done = subprocess.run(
-            ["pulumi", *words, "--non-interactive"],
-            cwd=folder,
-            env=dict(self.variables),
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        return done.returncode, done.stdout + done.stderr
-
-    def analyze(
-        self,
-        resources: Sequence[Mapping[str, Any]],
-        outputs: Mapping[str, Any],
-        settings: Mapping[str, Any] | None = None,
-    ) -> tuple[int, str]:
-        """What the pack reports about a state; the engine neither has a program nor a provider."""
-        state = self.folder / "state.json"
-        state.write_text(json.dumps(stack_state.export(resources, outputs)))
-        return self.run(
-            *("policy", "analyze", "--json", "--file", str(state), "--policy-pack", str(PACK)),
-            *self._configured(settings),
-        )
-
-    def preview(self, events: Path, settings: Mapping[str, Any] | None = None) -> tuple[int, str]:
-        """A preview of the small program, with its event log."""
-        words = ("preview", "--stack", "examined", "--policy-pack", str(PACK))
-        log = ("--event-log", str(events))
-        return self.run(*words, *log, *self._configured(settings), folder=PROGRAM)
-
-    def _configured(self, settings: Mapping[str, Any] | None) -> tuple[str, ...]:
-        if settings is None:
-            return ()
-        file = self.folder / "settings.json"
-        file.write_text(json.dumps(settings))
-        return ("--policy-pack-config", str(file))
 
 
 @pytest.fixture(scope="module")
@@ -116,32 +74,6 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         yield made
     finally:
         file.unlink(missing_ok=True)
-
-
-def violations(output: str) -> list[dict[str, Any]]:
-    """The policy events of an output with an event in each line."""
-    events = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-    return [each["policyEvent"] for each in events if "policyEvent" in each]
-
-
-def unversioned(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The event without the version of the pack, which is the program's."""
-    return {key: value for key, value in event.items() if "Version" not in key}
-
-
-def names(output: str) -> list[str]:
-    return sorted(each["policyName"] for each in violations(output))
-
-
-def passed(log: Path, name: str) -> set[str]:
-    """The rules that a resource has passed; one that was not applicable is in no list."""
-    summaries = [
-        summary
-        for line in log.read_text().splitlines()
-        if (summary := json.loads(line).get("policyAnalyzeSummaryEvent"))
-    ]
-    (found,) = [each for each in summaries if each["resourceUrn"].endswith(f"::{name}")]
-    return set(found["passed"])
 
 
 BAD = [each for described in examined.BAD.values() for each in described]
@@ -218,6 +150,16 @@ def test_the_pack_starts_as_the_official_language_host_starts_a_folder() -> None
     assert port.isdigit()
 
 
+def test_the_pack_ends_when_its_engine_was_killed() -> None:
+    words = ["bash", "-c", f"'{PACK}' 127.0.0.1:1 & wait"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline().strip().isdigit()
+        parent.kill()
+        # Its end is that of the last process that holds the pipe, which is the pack.
+        assert parent.communicate(timeout=60)[0] == ""
+
+
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The API of AWS, for what the program looks up; a preview needs no machine."""
@@ -291,14 +233,13 @@ def test_a_preview_of_the_program_passes_the_mandatory_rules(
 
 def test_what_the_pack_adds_to_a_preview_is_measured(engine: Engine, endpoint: str) -> None:
     with program(engine, endpoint, "prod") as stack:
-        seconds: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
-        for with_pack in (False, True) * 2:
-            words = ("--policy-pack", str(PACK)) if with_pack else ()
+        measured = []
+        for words in ((), ("--policy-pack", str(PACK))):
             began, used = time.monotonic(), processor_seconds()
             status, output = engine.run("preview", "--stack", stack, *words)
-            seconds[with_pack].append((time.monotonic() - began, processor_seconds() - used))
             assert status == 0, output
-    (plain, plain_used), (asked, asked_used) = min(seconds[False]), min(seconds[True])
+            measured.append((time.monotonic() - began, processor_seconds() - used))
+    (plain, plain_used), (asked, asked_used) = measured
     print(
         f"{MEASURED}a preview of prod's example takes {plain:.1f} s, with the pack {asked:.1f} s; "
         f"of a processor {plain_used:.1f} s and {asked_used:.1f} s"
