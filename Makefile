@@ -87,6 +87,7 @@ golden: venv ## rewrite what is rendered and committed; fails when anything chan
 requirements: venv ## pin anew, with hashes, what requirements*.in ask for; UV_OPTIONS=--upgrade takes newer ones
 	@$(VENV)/uv pip compile --quiet $(UV_OPTIONS) requirements.in --output-file requirements.txt
 	@$(VENV)/uv pip compile --quiet $(UV_OPTIONS) requirements-dev.in --output-file requirements-dev.txt
+	@$(VENV)/uv pip compile --quiet $(UV_OPTIONS) policy/requirements.in --output-file policy/requirements.txt
 	@$(MAKE) --no-print-directory sbom
 
 .PHONY: sbom

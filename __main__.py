@@ -12,8 +12,6 @@ from cluster import (
     comparison,
     expiry,
     node_config,
-    record,
-    record_json,
     restore,
     stack_config,
     user_data,
@@ -27,8 +25,10 @@ from components import (
     release_files,
     rollout,
     snapshots,
+    stack_outputs,
 )
 from components.k3s_cluster import K3sCluster, K3sClusterArgs
+from cost import estimate, prices, summary
 
 engine.require_version(Path("Pulumi.yaml"))
 given = pulumi.Config()
@@ -47,7 +47,8 @@ try:
         stack=pulumi.get_stack(),
         read_file=project_files.reader(Path.cwd()),
     )
-    cluster = lookups.resolve(configured.spec)
+    with configured.merged.named():
+        cluster = lookups.resolve(configured.spec)
     ends = expiry.LONGEST if cluster.ttl_seconds else None
     user_data.require_room(node_config.longest(cluster), program, ends)
     outputs = last_update.read_outputs()
@@ -77,18 +78,7 @@ k3s = K3sCluster(
     ),
 )
 
-pulumi.export("apiEndpoint", k3s.api_endpoint)
-pulumi.export("nodes", k3s.nodes)
-pulumi.export("bootReport", k3s.boot_report)
-pulumi.export("bom", k3s.bom)
-if k3s.expires_at is not None:
-    pulumi.export(expiry.OUTPUT, k3s.expires_at)
-if k3s.snapshots is not None:
-    pulumi.export("snapshots", k3s.snapshots)
-pulumi.export(record.OUTPUT, record_json.render(record.of(cluster)))
-for name, kubeconfig in k3s.kubeconfigs.items():
-    pulumi.export(f"kubeconfig-{name}", kubeconfig)
-if k3s.kubeconfigs:
-    pulumi.export("kubeconfig", next(iter(k3s.kubeconfigs.values())))
-if k3s.admin_kubeconfig is not None:
-    pulumi.export("adminKubeconfig", k3s.admin_kubeconfig)
+cost = estimate.of(cluster, prices.load(cluster.region))
+stack_outputs.export(stack_outputs.of(cluster, k3s, cost))
+# The engine prints it once, in the diagnostics below the resources.
+pulumi.log.info(summary.line(cost))

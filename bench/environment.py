@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from toolchain.tasks import TASKS
 
 # Apart from every demo's and every test's on this host.
 VPC_CIDR = "10.49.0.0/16"
+JOB = "job"
+"""The folder of a pipeline's job (job_start.py), below that of the measurement."""
 # The stacks of large clusters (many.py).
 MANY = "Pulumi.{}-many*.yaml"
 
@@ -92,6 +95,7 @@ def _end(folder: Folder, cloud: Cloud, by_hand: Cloud) -> None:
     with ExitStack() as steps:
         # The last one is done first.
         steps.callback(folder.forget)
+        steps.callback(shutil.rmtree, folder.path / JOB, ignore_errors=True)
         for each in (folder.places.root, _plain(folder)):
             for file in (each / f"Pulumi.{folder.name}.yaml", *each.glob(MANY.format(folder.name))):
                 steps.callback(file.unlink, missing_ok=True)

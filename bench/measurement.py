@@ -7,6 +7,7 @@ import os
 from bench import checks, many, results
 from bench.environment import prepare
 from bench.events import Events
+from bench.job_start import Jobs
 from bench.shape import ONE_SERVER, THREE_SERVERS
 from bench.startup import StartUps
 from bench.unchanged import unchanged
@@ -18,6 +19,7 @@ from toolchain.progress import Say
 # quarter of an hour.
 START_UPS = 3
 REPEATS = 3
+JOBS = 2
 CHECKS = 2
 # Agents.
 LARGE = 100
@@ -33,6 +35,7 @@ def measure(folder: Folder, host: Host, say: Say) -> results.Results:
     check_seconds = checks.seconds(folder.places.root, CHECKS)
     with prepare(folder, host, say) as bench:
         servers_start = StartUps(bench, THREE_SERVERS).repeat(START_UPS, leave=False)
+        job_start = Jobs(bench, ONE_SERVER).repeat(JOBS)
         start = StartUps(bench, ONE_SERVER).repeat(START_UPS, leave=True)
         say("==> without changes")
         same = unchanged(bench, REPEATS)
@@ -53,6 +56,7 @@ def measure(folder: Folder, host: Host, say: Say) -> results.Results:
             processors=os.cpu_count() or 1,
             start=start,
             servers_start=servers_start,
+            job_start=job_start,
             comparisons=[*same, large],
             events=measured,
             not_measured=events.not_measured,

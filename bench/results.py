@@ -9,6 +9,7 @@ from statistics import median
 
 from bench.checks import GOAL_SECONDS
 from bench.figures import Comparison, Event, Start, goal, rounded
+from bench.job_start import JobStart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,9 +17,10 @@ class Results:
     """
     Everything one run measured.
 
-    `start` is that of one server with its agents, `servers_start` that of several; `memory` what
-    each part of the preview of a very large cluster holds at most, in MiB; `check_seconds` how long
-    `make check` takes with warm caches; `not_measured` what could not be, and why.
+    `start` is that of one server with its agents, `servers_start` that of several, `job_start` that
+    of a pipeline's job; `memory` what each part of the preview of a very large cluster holds at
+    most, in MiB; `check_seconds` how long `make check` takes with warm caches; `not_measured` what
+    could not be, and why.
     """
 
     k3s: str
@@ -26,6 +28,7 @@ class Results:
     processors: int
     start: Start
     servers_start: Start
+    job_start: JobStart
     comparisons: Sequence[Comparison]
     events: Sequence[Event]
     not_measured: Sequence[str]
@@ -49,6 +52,8 @@ class Results:
             str(self.start),
             "",
             str(self.servers_start),
+            "",
+            str(self.job_start),
             "",
             "memory of the preview of 1,000 agents, peaks",
             *(f"    {name:<32} {used:6d} MiB" for name, used in self.memory.items()),
@@ -75,6 +80,7 @@ class Results:
             "upSeconds": rounded(self.start.up_seconds),
             "serversBootSeconds": self.servers_start.boot_content,
             "serversUpSeconds": rounded(self.servers_start.up_seconds),
+            "jobStartSeconds": self.job_start.content,
             "memoryMiB": dict(self.memory),
             "checkSeconds": rounded(self.check_seconds),
         }

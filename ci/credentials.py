@@ -30,7 +30,7 @@ def strings(kubeconfig: str) -> list[str]:
         found |= dict.fromkeys(_lines_of_key(value))
     if not found:
         raise PipelineError(
-            "the kubeconfig holds no key and no token, so it is no kubeconfig of this program\n"
+            "the kubeconfig holds no key and no token; this program writes one with a key\n"
             "    run `pulumi up`"
         )
     return list(found)

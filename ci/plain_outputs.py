@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any
 
 from ci.stack import Stack
 from cluster import outputs
-
-SCHEMA: Final = 1
+from cluster.outputs_reference import PIPELINE_SCHEMA
 
 
 def of(stack: Stack) -> dict[str, Any]:
@@ -19,7 +18,7 @@ def of(stack: Stack) -> dict[str, Any]:
     """
     found = stack.outputs(secrets=False)
     return {
-        "schema": SCHEMA,
+        "schema": PIPELINE_SCHEMA,
         "stack": stack.short_name(),
         "identities": outputs.identities(found),
         "adminKubeconfig": outputs.ADMIN_KUBECONFIG in found,

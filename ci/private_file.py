@@ -13,8 +13,11 @@ def write(path: Path, text: str) -> None:
     """
     Puts a new file in the place of whatever is there, complete or not at all, with mode 0600.
 
-    A link at `path` is replaced, not followed. Raises PipelineError.
+    Raises PipelineError, also where a link, a device or a folder is there: to root, /dev/null could
+    be replaced like any other file.
     """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise PipelineError(f"{path} is there and not a regular file\n    choose another one")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # mkstemp creates it with mode 0600, whatever the umask; os.replace keeps that.

@@ -49,9 +49,9 @@ class Stack:
 
     def outputs(self, *, secrets: bool) -> dict[str, Any]:
         """All outputs, the secret ones decrypted or as "[secret]"; never empty."""
-        shown = ["--show-secrets"] if secrets else []
+        decrypted = ["--show-secrets"] if secrets else []
         try:
-            found = json.loads(self._pulumi("stack", "output", "--json", *shown))
+            found = json.loads(self._pulumi("stack", "output", "--json", *decrypted))
         except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):

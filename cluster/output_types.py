@@ -2,8 +2,9 @@
 The types of the stack's outputs as JSON Schema, draft 7.
 
 The engine keeps every number as a floating-point one, so that 1 may be printed as 1.0; that is an
-integer to a JSON Schema. Objects may get further properties with a later release of the program;
-what is listed here stays.
+integer to a JSON Schema. What is null inside of a resource's output is left out by Pulumi's SDK, so
+what may be null may also be missing. Objects may get further properties with a later release of
+the program; what is listed here stays.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ def _object(*, optional: Schema | None = None, **required: Schema) -> Schema:
 
 KUBECONFIG: Final[Schema] = {"type": "string", "minLength": 1}
 API_ENDPOINT: Final[Schema] = {"type": "string", "pattern": "^https://[^/]+:[0-9]+$"}
+EXPIRES_AT: Final[Schema] = {"type": "string", "format": "date-time"}
 SNAPSHOTS: Final[Schema] = {"type": "string", "pattern": "^s3://[^/]+/.+$"}
 
 NODES: Final = _list_of(
@@ -53,10 +55,10 @@ NODES: Final = _list_of(
         pool=_STRING,
         instanceId=_STRING,
         architecture=_ARCHITECTURE,
-        publicIp=_or_null(_STRING),
         privateIp=_STRING,
         k3sVersion=_STRING,
         readySeconds=_SECONDS,
+        optional={"publicIp": _or_null(_STRING)},
     )
 )
 
@@ -71,12 +73,14 @@ BOOT_REPORT: Final = _map_of(
             _object(
                 name=_STRING,
                 startedAt={"type": "string", "format": "date-time"},
-                # None while the phase runs.
-                seconds=_or_null(_SECONDS),
+                # Null while the phase runs.
+                optional={"seconds": _or_null(_SECONDS)},
             )
         ),
-        error=_or_null(_object(phase=_STRING, cause=_STRING)),
-        k3s=_or_null(_object(version=_STRING, sha256=_STRING)),
+        optional={
+            "error": _or_null(_object(phase=_STRING, cause=_STRING)),
+            "k3s": _or_null(_object(version=_STRING, sha256=_STRING)),
+        },
     )
 )
 
@@ -88,12 +92,35 @@ BOM: Final = _object(
     images=_list_of(
         _object(
             id=_STRING,
-            name=_or_null(_STRING),
             architecture=_ARCHITECTURE,
             pools=_list_of(_STRING),
+            # None of an image that AWS no longer has.
+            optional={"name": _or_null(_STRING)},
         )
     ),
     tools=_map_of(_or_null(_STRING)),
+)
+
+_AMOUNT: Final = _or_null({"type": "number", "minimum": 0})
+_PRICED: Final[Schema] = {"unitPrice": _AMOUNT, "monthly": _AMOUNT, "hourly": _AMOUNT}
+COST: Final = _object(
+    currency={"type": "string", "pattern": "^[A-Z]{3}$"},
+    unknown=_list_of(_STRING),
+    items=_list_of(
+        _object(
+            name=_STRING,
+            count={"type": "integer", "minimum": 1},
+            unit={"enum": ["hour", "GiB month"]},
+            # Null: not known.
+            optional={**_PRICED, "estimated": {"const": True}},
+        )
+    ),
+    optional={
+        "monthly": _AMOUNT,
+        "hourly": _AMOUNT,
+        "untilExpiry": _AMOUNT,
+        "pricesOf": _or_null({"type": "string", "format": "date"}),
+    },
 )
 
 CLUSTER_RECORD: Final = _object(

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cluster import output_types, record
+from cluster import expiry, output_types, record
 
 KUBECONFIG: Final = "kubeconfig"
 ADMIN_KUBECONFIG: Final = "adminKubeconfig"
+COST: Final = "cost"
 IDENTITY_PREFIX: Final = "kubeconfig-"
 ALWAYS: Final = "always"
 
@@ -50,8 +51,7 @@ OUTPUTS: Final = (
         secret=True,
         when="there is an identity",
         meaning="the kubeconfig of the first of the "
-        "[identities](configuration.md#clusteridentities); without `identities` in the "
-        "configuration, of a deployer of the namespace `default` for 90 days",
+        "[identities](configuration.md#clusteridentities)",
     ),
     Output(
         name=IDENTITY_PREFIX,
@@ -77,7 +77,7 @@ OUTPUTS: Final = (
         name="nodes",
         schema=output_types.NODES,
         meaning="each node: name, role, pool, instance, addresses, version of k3s, seconds until "
-        "Ready; servers first, then the pools in the order of the configuration",
+        "Ready; servers first",
     ),
     Output(
         name="bootReport",
@@ -96,6 +96,18 @@ OUTPUTS: Final = (
         schema=output_types.SNAPSHOTS,
         when="`cluster.backup` is set",
         meaning="the S3 folder of the datastore's snapshots",
+    ),
+    Output(
+        name=expiry.OUTPUT,
+        schema=output_types.EXPIRES_AT,
+        when="`cluster.ttl` is set",
+        meaning="when the cluster ends, in UTC",
+    ),
+    Output(
+        name=COST,
+        schema=output_types.COST,
+        meaning="about what it costs a month, an hour and until it expires, by item; null is not "
+        "known ([cost.md](cost.md))",
     ),
     Output(
         name=record.OUTPUT,

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cluster import overlay
 from cluster.reading.declarations import (
     Boolean,
     FreeObject,
@@ -29,26 +30,62 @@ from cluster.reading.ports import PortRange
 from cluster.reading.section import ROOT
 
 PROJECT = "k3s-aws"
+_DRAFT = "http://json-schema.org/draft-07/schema#"
+_BASE = "What several stacks share of k3s-aws:cluster, in a file of the project's folder"
 _HEAD = "| Key | Type | Default | Description | Change |\n|---|---|---|---|---|\n"
 _TABLE = re.compile(r"(<!-- keys of ([^ ]+) -->\n)(?:\|[^\n]*\n)*")
 
 
 def stack_schema() -> str:
-    """A JSON Schema of a whole stack file, `Pulumi.<stack>.yaml`."""
+    """
+    A JSON Schema of a whole stack file, `Pulumi.<stack>.yaml`.
+
+    With a base what is required may be there, and null removes what is.
+    """
+    cluster, base = f"{PROJECT}:{ROOT}", f"{PROJECT}:{overlay.KEY}"
+    with_base = {
+        "required": [base],
+        "properties": {base: {"type": "string", "minLength": 1}},
+    }
     content = {
-        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$schema": _DRAFT,
         "title": "Stack file of the project k3s-aws",
         "type": "object",
         "properties": {
             "config": {
                 "type": "object",
-                "properties": {f"{PROJECT}:{ROOT}": _schema(TOP)},
+                "properties": {base: {"type": "string", "description": _BASE}},
+                "if": with_base,
+                "then": {"properties": {cluster: _relaxed(_schema(TOP), nullable=True)}},
+                "else": {"properties": {cluster: _schema(TOP)}},
                 "additionalProperties": True,
             }
         },
         "additionalProperties": True,
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def base_schema() -> str:
+    """A JSON Schema of the file that `k3s-aws:base` names."""
+    content = {"$schema": _DRAFT, "title": _BASE, **_relaxed(_schema(TOP), nullable=False)}
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _relaxed(schema: Any, *, nullable: bool) -> Any:
+    """The schema without required keys but for names, its values `nullable` on top."""
+    if isinstance(schema, list):
+        return [_relaxed(each, nullable=nullable) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _relaxed(each, nullable=nullable) for key, each in schema.items()}
+    if isinstance(schema.get("required"), list):
+        found["required"] = [each for each in schema["required"] if each == "name"]
+    if nullable and isinstance(schema.get("properties"), dict):
+        found["properties"] = {
+            key: {"anyOf": [each, {"type": "null"}]} for key, each in found["properties"].items()
+        }
+    return found
 
 
 def with_tables(page: str) -> str:
@@ -106,7 +143,7 @@ def _default(declared: Key) -> str:
 
 
 def _schema(declared: Key) -> dict[str, Any]:
-    described = {"description": _plain(declared.description), **_shape(declared)}
+    described = {"description": plain(declared.description), **_shape(declared)}
     if not declared.required and declared.default is not None:
         described["default"] = declared.default
     return described
@@ -165,5 +202,6 @@ def _object(keys: Mapping[str, Key]) -> dict[str, Any]:
     }
 
 
-def _plain(markdown: str) -> str:
+def plain(markdown: str) -> str:
+    """The text without links and marks of code."""
     return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", markdown).replace("`", "")

@@ -1,5 +1,5 @@
 """
-The stack's configuration: the three values of the project, each with its problems, all at once.
+The stack's configuration: the values of the project, each with its problems, all at once.
 
 A value is the text that Pulumi passes, decrypted, and JSON where it is an object. Pulumi marks it
 as secret when any part of it is, and not which part.
@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from cluster import config
+from cluster import config, overlay
 from cluster.errors import ConfigError, Kind, Problem
+from cluster.overlay import Merged
 from cluster.reading import login_key, registry_auth
 from cluster.reading.manifests import ReadFile
 from cluster.reading.section import ROOT
 from cluster.spec import ClusterSpec
 
-KEYS = (ROOT, registry_auth.KEY, login_key.KEY)
+KEYS = (ROOT, overlay.KEY, registry_auth.KEY, login_key.KEY)
 T = TypeVar("T")
 
 
@@ -37,6 +38,8 @@ class StackConfig:
     """What the configuration of a stack describes."""
 
     spec: ClusterSpec
+    merged: Merged
+    """What `spec` was read from: where the values of problems that AWS reports are from too."""
     registry_auth: Mapping[str, Any] = field(repr=False)
     login_key: str | None = field(repr=False)
 
@@ -50,10 +53,11 @@ def read(values: Mapping[str, StackValue], *, stack: str, read_file: ReadFile) -
         lambda: registry_auth.check(parse(registry_auth.KEY, auth), is_secret=auth.is_secret),
     )
     found_key = _collect(problems, lambda: login_key.check(key.text, is_secret=key.is_secret))
-    spec = _collect(problems, lambda: _spec(values[ROOT], stack, read_file))
-    if problems or spec is None or found_auth is None:
+    merged = _collect(problems, lambda: _merged(values, stack, read_file))
+    spec = _collect(problems, lambda: _spec(merged, stack, read_file)) if merged else None
+    if problems or merged is None or spec is None or found_auth is None:
         raise ConfigError(problems)
-    return StackConfig(spec=spec, registry_auth=found_auth, login_key=found_key)
+    return StackConfig(spec=spec, merged=merged, registry_auth=found_auth, login_key=found_key)
 
 
 def _collect(problems: list[Problem], read_value: Callable[[], T]) -> T | None:
@@ -64,11 +68,23 @@ def _collect(problems: list[Problem], read_value: Callable[[], T]) -> T | None:
         return None
 
 
-def _spec(value: StackValue, stack: str, read_file: ReadFile) -> ClusterSpec:
+def _merged(values: Mapping[str, StackValue], stack: str, read_file: ReadFile) -> Merged:
+    """The cluster's configuration, laid over the base where the stack has one."""
+    value, file = values[ROOT], values[overlay.KEY].text
     if value.is_secret:
         # Nothing else of it is checked: messages quote values.
         raise ConfigError([_secret_in_cluster(stack)])
-    return config.load(parse(ROOT, value), stack=stack, read_file=read_file)
+    content = parse(ROOT, value)
+    if not file:
+        return Merged(content)
+    base = overlay.read(file, read_file)
+    return overlay.lay_over({} if content is None else content, base, file)
+
+
+def _spec(merged: Merged, stack: str, read_file: ReadFile) -> ClusterSpec:
+    with merged.named():
+        spec = config.load(merged.content, stack=stack, read_file=read_file)
+    return replace(spec, warnings=tuple(map(merged.with_file, spec.warnings)))
 
 
 def _secret_in_cluster(stack: str) -> Problem:

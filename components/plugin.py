@@ -114,17 +114,19 @@ class MachineTemplateInputs(TypedDict):
 
     generation: pulumi.Input[str]
     networkInterfaceId: pulumi.Input[str]
+    dataVolumeId: NotRequired[pulumi.Input[str]]
     imageId: pulumi.Input[str]
     userData: pulumi.Input[str]
     hasDatastore: NotRequired[pulumi.Input[bool]]
 
 
 class MachineTemplate(PluginResource[MachineTemplateInputs]):
-    """Image and user data of a machine, kept until generation or interface changes."""
+    """Image and user data of a machine, kept until what is in them for good changes."""
 
     pulumi_type = "k3s:index:MachineTemplate"
     generation: pulumi.Output[str]
     networkInterfaceId: pulumi.Output[str]
+    dataVolumeId: pulumi.Output[str]
     imageId: pulumi.Output[str]
     userData: pulumi.Output[str]
     hasDatastore: pulumi.Output[bool]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from demo import nodes, origin, suggestions, system_pods
+from demo import boot_bars, nodes, origin, suggestions, system_pods
 from localcloud.errors import LocalCloudError
 from localcloud.lifecycle import Cloud
 from localcloud.workbench import environment
@@ -52,7 +52,7 @@ def up(folder: Folder, host: Host, say: Say, before: float = 0.0) -> None:
     say(f"k3s         {workbench.k3s.kind}, {workbench.k3s.version}")
     if notice := system_pods.notice(workbench.k3s):
         say(f"pods        {notice}")
-    say(f"seconds     {stages.summary}\n\n{suggestions.text(folder)}")
+    say(f"seconds     {stages.summary}\n\n{boot_bars.text(stack)}\n\n{suggestions.text(folder)}")
 
 
 def require_same_cloud(folder: Folder, running: dict[str, Any] | None) -> None:

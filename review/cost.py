@@ -36,10 +36,13 @@ def render(preview: Preview) -> Html:
 
 
 def headline(preview: Preview) -> Html | None:
-    """The difference per month; None where it is unknown or nothing."""
+    """The difference per month; None where it is unknown, in a part too, or nothing."""
     before, after = _cost(preview.outputs_before), _cost(preview.outputs_after)
+    if before.get("unknown") or after.get("unknown"):
+        return None
     old, new = _number(before.get("monthly")), _number(after.get("monthly"))
-    if new is None or (old is None and before):
+    # Of a stack that exists, and of no other, what it costs now has to be known.
+    if new is None or (old is None and preview.outputs_before):
         return None
     difference = new - (old or Decimal(0))
     if not difference:

@@ -57,6 +57,9 @@ def of(preview: Preview, change: ClusterChange | None, now: datetime) -> tuple[D
     found = [*_of_volumes(preview), *_of_openings(preview), *_of_rights(preview)]
     found += [Danger(Rank.EXPIRY, each) for each in expiry.dangers(preview, now)]
     if change is not None:
+        found += [
+            Danger(Rank.EXPIRY, each) for each in expiry.shortened(change.before, change.after)
+        ]
         found += [*_of_plan(change), *_of_nodes(change), *_of_keys(change), *_of_spot(change)]
     return tuple(sorted(dict.fromkeys(found), key=lambda each: each.rank))
 
@@ -171,5 +174,4 @@ def _of_spot(change: ClusterChange) -> Iterator[Danger]:
         old = before.get(pool.name)
         if pool.own("spot") and not (old and old.own("spot")):
             text = markup.words(" become spot instances: AWS may end them with two minutes' notice")
-            noun = "servers" if pool.role == "server" else "agents of"
-            yield Danger(Rank.SPOT, Html(f"{noun} {markup.code(pool.name)}{text}"))
+            yield Danger(Rank.SPOT, Html(f"machines of {markup.code(pool.name)}{text}"))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from review.preview import REPLACE, STACK, Diagnostic, PolicyResult, Preview, Step
+from review.preview import REPLACE, STACK, Diagnostic, PolicyResult, Preview, Step, name_of
 from review.property_values import plain
 
 Event = Mapping[str, Any]
@@ -22,6 +22,8 @@ Event = Mapping[str, Any]
 _COLORS: Final = re.compile(r"<\{%[^%]*%\}>")
 # The program's own error says what is wrong; that the program ended adds nothing.
 _OF_THE_ENGINE: Final = "an unhandled error occurred: program exited with non-zero exit code"
+# All that the engine reports where a mandatory policy is violated: the program has run to its end.
+_OF_A_POLICY: Final = "preview failed"
 _PARTS_OF_A_REPLACEMENT: Final = frozenset(
     {
         REPLACE,
@@ -43,6 +45,10 @@ def read(file: Path) -> Preview:
     """The preview in a file. Raises UnreadablePreview, OSError."""
     try:
         content = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise _unreadable(
+            str(file), "is missing: pulumi may have ended before its first event"
+        ) from None
     except UnicodeDecodeError:
         raise _unreadable(str(file), "is not UTF-8") from None
     return parse(content.splitlines(), str(file))
@@ -57,14 +63,17 @@ def parse(lines: Iterable[str], name: str) -> Preview:
     if steps.stack is None:
         raise _unreadable(name, "names no stack" if events else "holds no event")
     ends = [_part(event, "summaryEvent") for event in events if "summaryEvent" in event]
-    diagnostics = tuple(_diagnostics(events))
+    policies = tuple(_policies(events))
+    violated = any(each.level == "mandatory" for each in policies)
+    diagnostics = tuple(_diagnostics(events, violated=violated))
     return Preview(
         stack=steps.stack,
         steps=tuple(steps.planned.values()),
         refreshed=tuple(steps.refreshed.values()),
         diagnostics=diagnostics,
-        policies=tuple(_policies(events)),
-        packs=tuple(str(each) for end in ends for each in _part(end, "PolicyPacks")),
+        policies=policies,
+        # Of a pack that was not published the place on this machine follows.
+        packs=tuple(each.split("|")[0] for end in ends for each in _part(end, "PolicyPacks")),
         outputs_before=steps.outputs_before,
         outputs_after=steps.outputs_after,
         has_ended=bool(ends),
@@ -75,8 +84,8 @@ def parse(lines: Iterable[str], name: str) -> Preview:
 
 def _unreadable(name: str, what: str) -> UnreadablePreview:
     return UnreadablePreview(
-        f"{name}: it {what}\n    give the file that PULUMI_DEBUG_COMMANDS=true pulumi preview "
-        "--event-log FILE writes (docs/review.md)"
+        f"{name}: it {what}\n    look at the job's log; the file is what pulumi preview "
+        "--event-log FILE writes, with PULUMI_DEBUG_COMMANDS=true (docs/review.md)"
     )
 
 
@@ -181,13 +190,15 @@ def _merged(known: Step | None, step: Step) -> Step:
     )
 
 
-def _diagnostics(events: Sequence[Event]) -> Iterator[Diagnostic]:
+def _diagnostics(events: Sequence[Event], *, violated: bool) -> Iterator[Diagnostic]:
     for event in events:
         found = _part(event, "diagnosticEvent")
         severity, message = str(found.get("severity")), str(found.get("message"))
         if severity not in ("info", "info#err", "warning", "error") or found.get("ephemeral"):
             continue
         text = _COLORS.sub("", message).strip()
+        if violated and text == _OF_A_POLICY:
+            continue
         if text and not text.startswith(_OF_THE_ENGINE):
             yield Diagnostic(severity=severity, message=text)
 
@@ -204,6 +215,7 @@ def _policies(events: Sequence[Event]) -> Iterator[PolicyResult]:
                 policy=str(found.get("policyName")),
                 level="remediate" if remediated else str(found.get("enforcementLevel")),
                 message=message,
-                resource=str(found.get("resourceUrn") or "").rpartition("::")[2],
+                resource=name_of(str(found.get("resourceUrn") or "")),
+                severity=str(found.get("severity") or ""),
                 is_remediated=remediated,
             )

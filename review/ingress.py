@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from cluster.network import API_PORT
 from review.preview import Preview
+from review.property_values import UNKNOWN
 
 RULE: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 SSH_PORT: Final = 22
@@ -17,7 +18,7 @@ _PROTOCOLS: Final = ("tcp", "udp", "icmp", "icmpv6")
 ALL: Final = ("0.0.0.0/0", "::/0")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, kw_only=True)
 class Opening:
     """Ports and a source. The source is a range, or a group of the cluster's own."""
 
@@ -26,6 +27,13 @@ class Opening:
     source: str
     is_inside: bool = False
     """Whether the source is another group of the cluster."""
+    group: str = ""
+    """The security group's identifier, which is unknown before it exists."""
+
+    def is_in(self, wide: Opening) -> bool:
+        """Whether the other one lets all of it in."""
+        same_group = self.group == wide.group or UNKNOWN in (self.group, wide.group)
+        return same_group and self.what == wide.what and _covers(wide.source, self.source)
 
     @property
     def is_everyone(self) -> bool:
@@ -35,19 +43,8 @@ class Opening:
 def opened(preview: Preview) -> tuple[Opening, ...]:
     """What is open afterwards and was not: a range inside one that was open before is none."""
     before, after = _rules(preview, "old"), _rules(preview, "new")
-    return tuple(
-        sorted(
-            each
-            for each in after
-            if not any(each.what == old.what and _covers(old.source, each.source) for old in before)
-        )
-    )
-
-
-def closed(preview: Preview) -> tuple[Opening, ...]:
-    """What was open and is not afterwards."""
-    before, after = _rules(preview, "old"), _rules(preview, "new")
-    return tuple(sorted(before - after))
+    found = (each for each in after if not any(each.is_in(old) for old in before))
+    return tuple(sorted(found))
 
 
 def _rules(preview: Preview, side: str) -> set[Opening]:
@@ -58,10 +55,13 @@ def _rules(preview: Preview, side: str) -> set[Opening]:
 
 def _opening(rule: Mapping[str, Any]) -> Opening:
     source = rule.get("cidrIpv4") or rule.get("cidrIpv6") or rule.get("prefixListId")
-    if source is not None:
-        return Opening(_ports(rule), str(source))
-    # The group's identifier is not known before it exists; the description is the program's own.
-    return Opening(_ports(rule), str(rule.get("description")), is_inside=True)
+    # Between the cluster's own groups the description names the source.
+    return Opening(
+        what=_ports(rule),
+        source=str(source or rule.get("description")),
+        is_inside=source is None,
+        group=str(rule.get("securityGroupId")),
+    )
 
 
 def _ports(rule: Mapping[str, Any]) -> str:
@@ -90,8 +90,8 @@ def _covers(wide: str, narrow: str) -> bool:
 
 
 def by_ports(found: Sequence[Opening]) -> dict[str, list[str]]:
-    """The sources by what is open to them."""
-    grouped: dict[str, list[str]] = {}
+    """The sources by what is open to them, each once."""
+    grouped: dict[str, dict[str, None]] = {}
     for each in found:
-        grouped.setdefault(each.what, []).append(each.source)
-    return grouped
+        grouped.setdefault(each.what, {})[each.source] = None
+    return {what: list(sources) for what, sources in grouped.items()}

@@ -26,6 +26,11 @@ MOST_KEYS: Final = 4
 VERSION: Final = "cluster.k3s.version"
 
 
+_BESIDE: Final = (
+    "no key below cluster: a secret beside it, drift, or another release of the program"
+)
+
+
 class Fate(IntEnum):
     """What becomes of a node; the gentlest first."""
 
@@ -122,13 +127,13 @@ def fate_by_engine(steps: Sequence[Step]) -> tuple[Fate, str]:
 
 def _fate_of_step(step: Step) -> tuple[Fate, str]:
     if step.op == REPLACE:
-        return Fate.REPLACED, "the engine replaces it, though no key of the configuration does"
+        return Fate.REPLACED, _BESIDE
     if step.type == INSTANCE and step.op == "create":
         return Fate.REPLACED, "its instance is gone, and is created again"
     if step.op == "delete":
         return Fate.DELETED, "the engine deletes it"
     if step.op == "update" and step.type == NODE:
-        return Fate.IN_PLACE, "the engine changes it, though no key of the configuration does"
+        return Fate.IN_PLACE, _BESIDE
     return Fate.UNCHANGED, ""
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from review import markup
 from review.markup import Html
 from review.preview import PolicyResult, Preview
 
+MOST_LINES: Final = 6
 _ORDER = ("mandatory", "remediate", "advisory")
 
 
@@ -18,7 +21,7 @@ def render(preview: Preview) -> Html:
         return Html(f"<p>Policies: nothing found by {packs}.</p>")
     rows = (
         (
-            markup.code(each.level),
+            markup.joined(map(markup.code, filter(None, [each.level, each.severity]))),
             Html(f"{markup.code(each.policy)} {markup.words('of')} {markup.code(each.pack)}"),
             markup.code(each.resource),
             _message(each),
@@ -31,7 +34,8 @@ def render(preview: Preview) -> Html:
 def _message(result: PolicyResult) -> Html:
     if result.is_remediated:
         return markup.words("its inputs were corrected by the policy")
-    return markup.code(result.message)
+    lines = [line for line in map(str.strip, result.message.splitlines()) if line]
+    return Html("<br>".join(markup.code(line) for line in lines[:MOST_LINES]))
 
 
 def number(preview: Preview, level: str) -> int:

@@ -11,6 +11,15 @@ REPLACE: Final = "replace"
 SAME: Final = "same"
 
 
+def name_of(urn: str) -> str:
+    """
+    The name in a URN, which may have `::` in it; stack, project and type have none.
+
+    https://www.pulumi.com/docs/iac/concepts/resources/names/#urns
+    """
+    return urn.split("::", 3)[-1]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """What the engine would do with one resource. The operation `same` is nothing."""
@@ -39,7 +48,7 @@ class Step:
     @property
     def name(self) -> str:
         """The name of the resource."""
-        return self.urn.rpartition("::")[2]
+        return name_of(self.urn)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +61,19 @@ class Diagnostic:
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyResult:
-    """A violation or a remediation. `level` is advisory, mandatory, remediate or disabled."""
+    """
+    A violation or a remediation.
+
+    `level` is advisory, mandatory, remediate or disabled; `severity` low, medium, high, critical or
+    empty.
+    """
 
     pack: str
     policy: str
     level: str
     message: str
     resource: str
+    severity: str = ""
     is_remediated: bool = False
 
 

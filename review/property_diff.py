@@ -11,6 +11,10 @@ from review.preview import REPLACE, Preview, Step
 from review.property_values import SECRET, differences, flat
 
 LONGEST_VALUE: Final = 160
+OPAQUE: Final = 24
+"""How much is kept of a longer one without a blank."""
+BEFORE: Final = 20
+"""How many of the characters that two long strings have in common are kept."""
 _ORDER: Final = {REPLACE: 1, "delete": 2, "update": 3, "create": 4}
 _SIGNS: Final = {"create": "+", "delete": "-", REPLACE: "!", "update": "!"}
 
@@ -27,7 +31,8 @@ def _lines(step: Step) -> Iterator[Html]:
                f"{markup.escaped(step.name)}")  # fmt: skip
     if step.op == "delete":
         return
-    for path, (old, new) in changed(step).items():
+    for path, pair in changed(step).items():
+        old, new = parts_that_differ(*pair)
         if old is not None:
             yield _line("-", path, old)
         if new is not None:
@@ -54,6 +59,18 @@ def changed(step: Step) -> Mapping[str, tuple[Any, Any]]:
     return kept
 
 
+def parts_that_differ(old: Any, new: Any) -> tuple[Any, Any]:
+    """Two long strings from a little before where they differ; else the values as they are."""
+    if not isinstance(old, str) or not isinstance(new, str):
+        return old, new
+    pairs = enumerate(zip(old, new, strict=False))
+    first = next((index for index, (one, other) in pairs if one != other), 0)
+    start = first - BEFORE
+    if start <= 0 or max(len(old), len(new)) <= LONGEST_VALUE or " " not in old:
+        return old, new
+    return f"… {old[start:]}", f"… {new[start:]}"
+
+
 def _is_below(path: str, paths: Any) -> bool:
     return any(path == each or path.startswith((f"{each}.", f"{each}[")) for each in paths)
 
@@ -64,9 +81,10 @@ def _side(values: Mapping[str, Any], path: str) -> Any:
 
 
 def _line(sign: str, path: str, value: Any) -> Html:
-    return Html(
-        f"{sign}   {markup.escaped(path)}: {markup.escaped(formatted(value), LONGEST_VALUE)}"
-    )
+    text = formatted(value)
+    # Nobody reads user data that is compressed, or a certificate.
+    longest = OPAQUE if len(text) > LONGEST_VALUE and not text.count(" ") else LONGEST_VALUE
+    return Html(f"{sign}   {markup.escaped(path)}: {markup.escaped(text, longest)}")
 
 
 def formatted(value: Any) -> str:

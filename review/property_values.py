@@ -7,6 +7,7 @@ preview is a sentinel of its type (sdk/go/common/resource/plugin/rpc.go).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -60,7 +61,7 @@ def _plain_object(value: Mapping[str, Any]) -> Any:
         return plain(value["value"]) if "value" in value else UNKNOWN
     if signature == _REFERENCE:
         return str(value.get("urn"))
-    if signature in _FILES:
+    if str(signature) in _FILES:
         return f"[{_FILES[str(signature)]} {str(value.get('hash'))[:12]}]"
     # A secret; or a signature of a later engine, whose content may be one.
     return SECRET
@@ -90,10 +91,39 @@ def _joined(path: str, key: str) -> str:
 
 
 def differences(old: Any, new: Any) -> dict[str, tuple[Any, Any]]:
-    """The scalars that differ, by path, old and new; None where there is no value."""
+    """
+    The scalars that differ, by path, old and new; None where there is no value.
+
+    Two strings of JSON, such as IAM policies, differ by what they hold.
+    """
+    found: dict[str, tuple[Any, Any]] = {}
     before, after = dict(flat(old or {})), dict(flat(new or {}))
-    return {
-        path: (before.get(path), after.get(path))
-        for path in (*before, *(each for each in after if each not in before))
-        if path and before.get(path) != after.get(path)
-    }
+    for path in (*before, *(each for each in after if each not in before)):
+        pair = before.get(path), after.get(path)
+        if path and pair[0] != pair[1]:
+            inside = _differences_inside(*pair)
+            below = {_below(path, each): values for each, values in inside.items()}
+            found |= below or {path: pair}
+    return found
+
+
+def _differences_inside(old: Any, new: Any) -> dict[str, tuple[Any, Any]]:
+    one, other = _parsed(old), _parsed(new)
+    if one is None or type(one) is not type(other):
+        return {}
+    return differences(one, other)
+
+
+def _parsed(value: Any) -> Any:
+    """The object or list in a string of JSON; None of anything else."""
+    if not isinstance(value, str) or value[:1] not in ("{", "["):
+        return None
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict | list) else None
+
+
+def _below(path: str, rest: str) -> str:
+    return f"{path}{rest}" if rest.startswith("[") else f"{path}.{rest}"

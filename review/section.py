@@ -57,9 +57,8 @@ def _headline(preview: Preview, change: ClusterChange | None, name: str) -> Part
         line = Html(f"{line}, {difference}")
     failed = policies.number(preview, "mandatory")
     if failed:
-        text = markup.words(
-            f"{markup.count(failed, 'mandatory policy', 'mandatory policies')} fail"
-        )
+        noun = markup.count(failed, "mandatory policy", "mandatory policies")
+        text = markup.words(f"{noun} {'fails' if failed == 1 else 'fail'}")
         line = Html(f"{line}; <strong>{text}</strong>")
     return parts_of.of(Html(f"<h3>{line}</h3>"), Rank.ESSENTIAL)
 

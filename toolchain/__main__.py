@@ -29,6 +29,8 @@ from toolchain.places import Places
 from toolchain.preparation import Preparation
 from toolchain.tasks import TASKS
 
+ENVIRONMENTS = {"venv": venv.PROGRAM, "policy": venv.POLICY}
+
 
 def say(text: str) -> None:
     """Talk goes to stderr, data to stdout."""
@@ -45,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     ):
         commands.add_parser(name, help=described).add_argument("target", choices=list(TASKS))
     commands.add_parser("venv", help="the virtual environment, from the pinned requirements")
+    commands.add_parser("policy", help="the virtual environment of the policy pack")
     commands.add_parser("pulumi", help="the Pulumi CLI; prints its folder")
     commands.add_parser("packages", help="the system packages of the local cloud")
     commands.add_parser("engines", help="what executes the pipeline files in tests")
@@ -72,8 +75,8 @@ def act(arguments: argparse.Namespace, places: Places, host: Host, path: str) ->
     match arguments.command:
         case "require" | "prepare":
             _for_target(arguments, places, host, path)
-        case "venv":
-            venv.provide(places, host, say)
+        case "venv" | "policy":
+            venv.provide(places, host, say, ENVIRONMENTS[arguments.command])
         case "pulumi":
             cli = pulumi_cli.provide(places, host, path, say)
             say(f"Pulumi {cli.version}, {cli.way}")

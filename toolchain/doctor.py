@@ -29,7 +29,9 @@ def examine(places: Places, host: Host, path: str) -> Iterator[Finding]:
     """Looks at every tool in turn; opens no connection but to the local Docker Engine."""
     version = sys.version.split()[0]
     yield Finding(True, "python", f"{version} ({sys.executable})")
-    yield Finding(venv.is_current(places), "venv", f"{places.venv} from {venv.REQUIREMENTS[-1]}")
+    yield Finding(
+        venv.is_current(places), "venv", f"{places.venv} from {venv.PROGRAM.requirements[-1]}"
+    )
     yield _go()
     yield _pulumi(places, path)
     for command, package in packages.LOCAL_CLOUD.items():

@@ -24,7 +24,18 @@ from toolchain import (
 from toolchain.errors import ToolchainError
 from toolchain.host import Host
 from toolchain.places import Places
-from toolchain.tasks import DOCKER, EMULATED, ENGINES, IMAGE, K3S, PACKAGES, PULUMI, VENV, Task
+from toolchain.tasks import (
+    DOCKER,
+    EMULATED,
+    ENGINES,
+    IMAGE,
+    K3S,
+    PACKAGES,
+    POLICY,
+    PULUMI,
+    VENV,
+    Task,
+)
 
 # As in localcloud/machines/image.py, which needs the virtual environment.
 IMAGES = "k3s-aws-machine"
@@ -94,6 +105,7 @@ def make(task: Task, places: Places, host: Host, path: str) -> Plan:
     absent = packages.missing(packages.needed(host, engine=engine), path)
     there = {
         VENV: venv.is_current(places),
+        POLICY: venv.is_current(places, venv.POLICY),
         PACKAGES: not absent,
         DOCKER: engine,
         PULUMI: bool(pulumi_cli.on_path(path, places) or pulumi_cli.installed(places)),
@@ -175,7 +187,16 @@ def _steps(
         )
 
     installed = " ".join(sorted({packages.LOCAL_CLOUD[command] for command in absent}))
-    yield Step(name=VENV, words=[*ours, "venv"], how=f"from {venv.REQUIREMENTS[-1]}", minutes=0.7)
+    yield Step(
+        name=VENV, words=[*ours, "venv"], how=f"from {venv.PROGRAM.requirements[-1]}", minutes=0.7
+    )
+    yield Step(
+        name=POLICY,
+        words=[*ours, "policy"],
+        how=f"from {venv.POLICY.requirements[-1]}",
+        minutes=0.3,
+        after=[VENV],
+    )
     yield Step(name=PACKAGES, words=[*ours, "packages"], how=f"Debian's {installed}", minutes=0.5)
     yield Step(
         name=DOCKER, words=[*ours, "docker", "start"], how="started", minutes=0.1, after=[PACKAGES]

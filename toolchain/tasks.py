@@ -8,6 +8,7 @@ from dataclasses import dataclass
 VENV, PACKAGES, DOCKER = "virtual environment", "system packages", "Docker"
 PULUMI, K3S, EMULATED, IMAGE = "Pulumi CLI", "k3s", "emulated k3s", "machine image"
 ENGINES = "pipeline engines"
+POLICY = "policy pack"
 CLUSTER = (VENV, PACKAGES, DOCKER, PULUMI, K3S, IMAGE)
 
 
@@ -30,7 +31,9 @@ TASKS: Mapping[str, Task] = {
         Task("demo"),
         Task("bench"),
         Task(
-            "test", (*CLUSTER, EMULATED, ENGINES), root="its tests open raw sockets on this machine"
+            "test",
+            (*CLUSTER, EMULATED, POLICY, ENGINES),
+            root="its tests open raw sockets on this machine",
         ),
         Task(
             "emulation",

@@ -1,10 +1,12 @@
-"""The virtual environment, made from the pinned requirements and again when they change."""
+"""The virtual environments, made from the pinned requirements and again when they change."""
 
 from __future__ import annotations
 
 import hashlib
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from toolchain import packages, progress
@@ -14,7 +16,22 @@ from toolchain.locking import alone
 from toolchain.places import Places
 from toolchain.progress import Say
 
-REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
+
+@dataclass(frozen=True)
+class Environment:
+    """Its folder below the checkout, and what it is made from; the last file has all of it."""
+
+    folder: str
+    requirements: Sequence[str]
+
+
+PROGRAM = Environment(".local/venv", ("requirements.txt", "requirements-dev.txt"))
+"""That of the program, the local cloud and the checks."""
+
+# pulumi-policy needs an older protobuf than the program has.
+POLICY = Environment(".local/policy-venv", ("policy/requirements.txt",))
+"""That of the policy pack, where policy/PulumiPolicy.yaml looks for it."""
+
 # Brings ensurepip, which Debian takes out of its Python.
 DEBIAN_PACKAGE = "python3-venv"
 CREATE_SECONDS = 120
@@ -22,40 +39,42 @@ INSTALL_SECONDS = 1200
 COMPILE_SECONDS = 300
 
 
-def provide(places: Places, host: Host, say: Say) -> bool:
+def provide(places: Places, host: Host, say: Say, of: Environment = PROGRAM) -> bool:
     """
-    Brings the virtual environment up to the requirements; whether there was anything to do.
+    Brings a virtual environment up to the requirements; whether there was anything to do.
 
     Raises ToolchainError, also for a requirement without a hash and a file with another one.
     """
     with alone(places.local / "venv.lock", say):
-        if is_current(places):
+        if is_current(places, of):
             return False
-        if not _works(places.venv):
-            _create(places, host, say)
-        _fill(places, say)
-        _stamp(places).write_text(wanted(places))
+        if not _works(places.root / of.folder):
+            _create(places, host, say, of)
+        _fill(places, say, of)
+        _stamp(places, of).write_text(wanted(places, of))
     return True
 
 
-def is_current(places: Places) -> bool:
+def is_current(places: Places, of: Environment = PROGRAM) -> bool:
     """Whether it works and was made from the requirements as they stand."""
     try:
-        return _stamp(places).read_text() == wanted(places) and _works(places.venv)
+        return _stamp(places, of).read_text() == wanted(places, of) and _works(
+            places.root / of.folder
+        )
     except OSError:
         return False
 
 
-def wanted(places: Places) -> str:
+def wanted(places: Places, of: Environment = PROGRAM) -> str:
     """The hash of what the environment is made from."""
     digest = hashlib.sha256()
-    for name in REQUIREMENTS:
+    for name in of.requirements:
         digest.update((places.root / name).read_bytes())
     return digest.hexdigest()
 
 
-def _stamp(places: Places) -> Path:
-    return places.venv / "requirements.sha256"
+def _stamp(places: Places, of: Environment) -> Path:
+    return places.root / of.folder / "requirements.sha256"
 
 
 def _works(venv: Path) -> bool:
@@ -67,15 +86,16 @@ def _works(venv: Path) -> bool:
     return done.returncode == 0 and (venv / "bin" / "pip").exists()
 
 
-def _create(places: Places, host: Host, say: Say) -> None:
+def _create(places: Places, host: Host, say: Say, of: Environment) -> None:
     try:
         import ensurepip  # noqa: F401 - Debian takes it out of its Python
     except ImportError:
         _install_ensurepip(places, host, say)
-    say(f"making {places.venv} with Python {sys.version.split()[0]}")
+    folder = places.root / of.folder
+    say(f"making {folder} with Python {sys.version.split()[0]}")
     progress.run(
         "python -m venv",
-        [sys.executable, "-m", "venv", "--clear", str(places.venv)],
+        [sys.executable, "-m", "venv", "--clear", str(folder)],
         log=places.toolchain / "venv.log",
         say=say,
         deadline_seconds=CREATE_SECONDS,
@@ -92,12 +112,13 @@ def _install_ensurepip(places: Places, host: Host, say: Say) -> None:
         )
 
 
-def _fill(places: Places, say: Say) -> None:
-    python = str(places.venv / "bin" / "python")
-    say(f"installing {REQUIREMENTS[-1]}")
+def _fill(places: Places, say: Say, of: Environment) -> None:
+    folder = places.root / of.folder
+    python = str(folder / "bin" / "python")
+    say(f"installing {of.requirements[-1]}")
     progress.run(
         "pip install",
-        install(python, places.root / REQUIREMENTS[-1]),
+        install(python, places.root / of.requirements[-1]),
         log=places.toolchain / "pip.log",
         say=say,
         deadline_seconds=INSTALL_SECONDS,
@@ -106,7 +127,7 @@ def _fill(places: Places, say: Say) -> None:
     # Once, on all processors: otherwise each first start of Pulumi and its plugins pays for it.
     progress.run(
         "compiling the installed packages",
-        [python, "-m", "compileall", "-q", "-j", "0", *_site_packages(places.venv)],
+        [python, "-m", "compileall", "-q", "-j", "0", *_site_packages(folder)],
         log=places.toolchain / "compile.log",
         say=say,
         deadline_seconds=COMPILE_SECONDS,

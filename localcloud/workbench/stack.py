@@ -48,6 +48,11 @@ class Stack:
         words = ["stack", "output", "kubeconfig", "--show-secrets", "--stack", self.folder.name]
         write_private(self.folder.kubeconfig, self._quietly(*words))
 
+    def output(self, name: str) -> Any:
+        """An output that is not secret."""
+        words = ["stack", "output", name, "--json", "--stack", self.folder.name]
+        return json.loads(self._quietly(*words))
+
     def take_over(self, say: Say) -> None:
         """
         Removes what a run that was killed has left: lock, plugins, incomplete resources.

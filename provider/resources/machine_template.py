@@ -11,18 +11,22 @@ from provider.protocol.differences import Difference
 from provider.protocol.properties import Fields, Property
 from provider.protocol.resource import Created, Resource
 
+_IN_USER_DATA = (("networkInterfaceId",), ("dataVolumeId",))
+
 
 class MachineTemplate(Resource):
     """
-    Image and user data as they were when `generation` or `networkInterfaceId` last changed.
+    Image and user data as they were when `generation`, `networkInterfaceId` or `dataVolumeId` last
+    changed.
 
-    While both stay, a new image or user data is no change: the outputs are the recorded ones
+    While they stay, a new image or user data is no change: the outputs are the recorded ones
     (docs/decisions/0004). With another interface the recorded user data would have the addresses of
-    the previous one. Neither changes while the datastore is on the root volume of the machine.
+    the previous one, and with another data volume the machine would wait for the previous one. None
+    changes while the datastore is on the root volume of the machine.
     """
 
     token = "k3s:index:MachineTemplate"
-    description = "Image and user data of a machine, kept until generation or interface changes."
+    description = "Image and user data of a machine, kept until what is in them for good changes."
     inputs: ClassVar[Fields] = {
         "generation": Property(
             "string", "Changes when the machine must be replaced.", fix="any string, such as a hash"
@@ -31,6 +35,12 @@ class MachineTemplate(Resource):
             "string",
             "The interface whose addresses are in the user data.",
             fix='such as "eni-0123"',
+        ),
+        "dataVolumeId": Property(
+            "string",
+            "The volume with the datastore that the user data has the machine wait for.",
+            fix='such as "vol-0123"',
+            optional=True,
         ),
         "imageId": Property("string", "The image.", fix='such as "ami-0123"'),
         "userData": Property("string", "The user data, encoded for EC2."),
@@ -46,8 +56,7 @@ class MachineTemplate(Resource):
     def filter_diff(self, differences: Sequence[Difference]) -> Sequence[Difference]:
         # A value that is not in the state yet is no change.
         changed = any(
-            each.path == ("generation",)
-            or (each.path == ("networkInterfaceId",) and each.kind == "UPDATE")
+            each.path == ("generation",) or (each.path in _IN_USER_DATA and each.kind == "UPDATE")
             for each in differences
         )
         return differences if changed else ()

@@ -6,6 +6,7 @@ import dataclasses
 import json
 
 from bench.figures import Comparison, Event, Start
+from bench.job_start import PACKAGES, RESTORED, JobStart
 from bench.results import Results
 from localcloud.workbench.api_client import Seen
 
@@ -37,6 +38,14 @@ RESULTS = Results(
     ),
     servers_start=Start(
         comparison=SERVERS, boot={"last server: start-k3s": [33.0]}, up_seconds=[42.0]
+    ),
+    job_start=JobStart(
+        parts={
+            "clone": [0.5],
+            PACKAGES: [30.0, 34.0],
+            RESTORED: [2.0004],
+            "pulumi up": [20.0, 22.0],
+        }
     ),
     comparisons=[dataclasses.replace(START, what="preview without changes", goal=None)],
     events=[REPLACED],
@@ -76,6 +85,14 @@ def test_the_report_names_floor_goal_and_stand_ins_and_every_goal_that_was_misse
         "where it goes: start of 3 servers, 3 agents, medians\n"
         "    last server: start-k3s                            33.00 s\n"
         "the whole `pulumi up`                                 42.00 s\n"
+        "\n"
+        "from a job's start to a KUBECONFIG that works, 1 server, 2 agents, medians\n"
+        "    clone                                              0.50 s\n"
+        "    virtual environment, packages in pip's cache      32.00 s\n"
+        "    virtual environment, restored from an archive      2.00 s\n"
+        "    pulumi up                                         21.00 s\n"
+        "all, where the virtual environment is made            53.50 s\n"
+        "all, where it is restored                             23.50 s\n"
         "\n"
         "memory of the preview of 1,000 agents, peaks\n"
         "    program                             412 MiB\n"
@@ -125,3 +142,9 @@ def test_the_file_holds_every_repetition() -> None:
     assert content["upSeconds"] == [12.0]
     assert content["serversBootSeconds"] == {"last server: start-k3s": [33.0]}
     assert content["serversUpSeconds"] == [42.0]
+    assert content["jobStartSeconds"] == {
+        "clone": [0.5],
+        PACKAGES: [30.0, 34.0],
+        RESTORED: [2.0],
+        "pulumi up": [20.0, 22.0],
+    }

@@ -12,11 +12,33 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from cluster import kubeconfig
+from cluster import config, kubeconfig, record, record_json
+from cost import estimate, prices, summary
+from tests.cluster import ec2
 
 PASSPHRASE = "correct"
 SECRET = "[secret]"
 ENDPOINT = "https://203.0.113.7:6443"
+OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
+CLUSTER = ec2.resolve(config.load({"network": OPEN}, stack="dev"))
+PLAIN: dict[str, Any] = {
+    "apiEndpoint": ENDPOINT,
+    "nodes": [],
+    "bootReport": {},
+    "bom": {
+        "program": {
+            "name": "k3s-aws",
+            "version": "1.0.0",
+            "machineSchema": 1,
+            "bootProgramSha256": "ab" * 32,
+        },
+        "k3s": {"version": "v1.36.3+k3s1", "sha256": {}, "source": {}},
+        "images": [],
+        "tools": {"python": "3.11.7"},
+    },
+    "cost": summary.output(estimate.of(CLUSTER, prices.load(CLUSTER.region))),
+    "clusterRecord": record_json.render(record.of(CLUSTER)),
+}
 # Messages and statuses are the real CLI's; the passphrase is needed for secrets only.
 COMMAND = """#!/bin/sh
 cd "{folder}" || exit 9
@@ -127,7 +149,6 @@ def stack(pulumi: FakePulumi) -> Stack:
     names = ("kubeconfig-deployer", "kubeconfig-viewer", "adminKubeconfig")
     kubeconfigs = {name: new_kubeconfig(name) for name in names}
     kubeconfigs["kubeconfig"] = kubeconfigs["kubeconfig-deployer"]
-    plain = {"apiEndpoint": ENDPOINT, "nodes": [], "later": {"not": "declared"}}
-    pulumi.have({**plain, **kubeconfigs}, *kubeconfigs)
+    pulumi.have({**PLAIN, "later": {"not": "declared"}, **kubeconfigs}, *kubeconfigs)
     pulumi.select("dev")
     return Stack(pulumi, kubeconfigs)

@@ -61,14 +61,22 @@ def test_nothing_but_the_finished_file_is_left_in_its_folder(stack: Stack, tmp_p
     ]
 
 
-def test_a_link_where_the_file_is_to_be_is_replaced_and_not_followed(
-    stack: Stack, tmp_path: Path
+@pytest.mark.parametrize("kind", ["link", "device", "folder"])
+def test_only_a_regular_file_is_replaced(
+    kind: str, stack: Stack, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "elsewhere").write_text("of somebody else")
-    (tmp_path / "kubeconfig").symlink_to(tmp_path / "elsewhere")
-    assert command.main(["connect", "--kubeconfig", str(tmp_path / "kubeconfig")]) == 0
-    assert (tmp_path / "elsewhere").read_text() == "of somebody else"
-    assert not (tmp_path / "kubeconfig").is_symlink()
+    file = tmp_path / "kubeconfig"
+    if kind == "link":
+        (tmp_path / "elsewhere").write_text("of somebody else")
+        file.symlink_to(tmp_path / "elsewhere")
+    elif kind == "device":
+        os.mkfifo(file)
+    else:
+        file.mkdir()
+    before = file.lstat()
+    assert command.main(["connect", "--kubeconfig", str(file)]) == 1
+    assert "is there and not a regular file" in capfd.readouterr().err
+    assert (file.lstat().st_ino, file.lstat().st_mode) == (before.st_ino, before.st_mode)
 
 
 @pytest.mark.parametrize(

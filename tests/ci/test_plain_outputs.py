@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ci import __main__ as command
-from tests.ci.conftest import ENDPOINT, Stack
+from tests.ci.conftest import PLAIN, Stack
 
 
 def test_what_is_printed_are_the_declared_outputs_that_are_not_secret(
@@ -20,7 +20,7 @@ def test_what_is_printed_are_the_declared_outputs_that_are_not_secret(
         "stack": "dev",
         "identities": ["deployer", "viewer"],
         "adminKubeconfig": True,
-        "outputs": {"apiEndpoint": ENDPOINT, "nodes": []},
+        "outputs": PLAIN,
     }
 
 

@@ -78,9 +78,31 @@ def test_the_schema_refuses_the_same_wrong_types(path: tuple[str | int, ...]) ->
 
 
 def test_the_page_and_the_schema_in_docs_are_up_to_date(tmp_path: Path) -> None:
-    for name in ("configuration.md", "stack.schema.json"):
+    pages = ("configuration.md", "outputs.md")
+    for name in (*pages, "stack.schema.json", "base.schema.json", "outputs.schema.json"):
         (tmp_path / name).write_text((DOCS / name).read_text())
     assert rewrite.rewrite_reference(tmp_path) == []
+
+
+def test_over_a_base_nothing_is_required_but_names_and_null_removes() -> None:
+    based = {"config": {"k3s-aws:base": "environments/base.yaml"}}
+    validator = jsonschema.Draft7Validator(SCHEMA)
+    right: list[Any] = [{}, {"network": {"apiAllowedCidrs": None}}, {"pools": [{"name": "a"}]}]
+    wrong: list[Any] = [{"pools": [{"count": 1}]}, {"servers": {"count": "1"}}, {"nme": "a"}]
+    for cluster in right:
+        stack = {"config": {**based["config"], "k3s-aws:cluster": cluster}}
+        assert validator.is_valid(stack)
+        assert not validator.is_valid({"config": {"k3s-aws:cluster": cluster}})
+    for cluster in wrong:
+        assert not validator.is_valid({"config": {**based["config"], "k3s-aws:cluster": cluster}})
+
+
+def test_the_base_of_the_examples_passes_its_schema_and_a_wrong_one_does_not() -> None:
+    validator = jsonschema.Draft7Validator(json.loads(reference.base_schema()))
+    file = DOCS.parent / "examples" / "environments" / "base.yaml"
+    assert list(validator.iter_errors(yaml.safe_load(file.read_text()))) == []
+    wrong: list[Any] = [{"nme": "a"}, {"pools": [{"count": 1}]}, {"servers": {"count": "1"}}, []]
+    assert [each for each in wrong if validator.is_valid(each)] == []
 
 
 def test_the_page_has_a_section_for_every_object() -> None:

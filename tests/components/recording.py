@@ -173,7 +173,19 @@ MADE: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "token": _secret("K10ab::node:word"),
     },
     "k3s:index:Node": lambda name: {
-        "bootReport": {"node": name, "state": "done"},
+        "nodeName": f"node-of-{name}",
+        "bootReport": {
+            "schema": 1.0,
+            "node": name,
+            "instanceId": "i-0a",
+            "role": "server",
+            "state": "done",
+            "phases": [
+                {"name": "start-k3s", "startedAt": "2026-01-02T03:04:05.678Z", "seconds": 2.5}
+            ],
+            "error": None,
+            "k3s": {"version": "v1", "sha256": "ab" * 32},
+        },
         "kubeletVersion": "v1",
         "readySeconds": 12.5,
     },

@@ -13,9 +13,9 @@ import pytest
 from pulumi.runtime import config, settings
 
 from cluster import config as configuration
-from cluster import record, record_json
-from tests.cluster import ec2
-from tests.components.recording import Engine, Monitor
+from cluster import outputs, record, record_json
+from tests.cluster import ec2, output_schema
+from tests.components.recording import Engine, Monitor, secrecy
 
 PROGRAM = Path(__file__).parent.parent.parent / "__main__.py"
 OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
@@ -50,11 +50,11 @@ class Stack(Engine):
 
     def __init__(self, outputs: Mapping[str, Any]) -> None:
         super().__init__()
-        self.outputs = outputs
+        self.last_outputs = outputs
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
         if args.token == "pulumi:pulumi:readStackOutputs":
-            return {"outputs": self.outputs}, []
+            return {"outputs": self.last_outputs}, []
         return super().call(args)
 
 
@@ -115,6 +115,27 @@ def test_what_is_lost_with_permission_is_a_warning_and_the_record_is_an_output(
     assert outputs[record.OUTPUT] == last_update(**keys)[record.OUTPUT]
 
 
+@pytest.mark.parametrize("preview", [True, False])
+def test_every_run_ends_with_what_the_cluster_costs(
+    preview: bool, monitor_of: Callable[..., Monitor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    outputs: dict[str, Any] = {}
+    monkeypatch.setattr(pulumi.log, "info", lines.append)
+    monkeypatch.setattr(pulumi, "export", outputs.__setitem__)
+    monitor_of({}, preview=preview)
+
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]
+    def run() -> None:
+        runpy.run_path(str(PROGRAM))
+
+    run()
+    (line,) = [each for each in lines if "a month" in each]
+    assert line.startswith("about ")
+    assert outputs["cost"]["unknown"] == []
+    assert outputs["cost"]["monthly"] == pytest.approx(730 * outputs["cost"]["hourly"], abs=0.04)
+
+
 @pytest.mark.parametrize("allowed", [False, True])
 def test_a_server_of_an_older_release_is_replaced_only_with_permission(
     allowed: bool, monitor_of: Callable[..., Monitor], monkeypatch: pytest.MonkeyPatch
@@ -132,3 +153,42 @@ def test_a_server_of_an_older_release_is_replaced_only_with_permission(
     templates = [each for each in monitor.recorded if each.type == "k3s:index:MachineTemplate"]
     kept = {each.name: each.inputs.get("hasDatastore") for each in templates}
     assert kept == {"dev-servers-0": None if allowed else True, "dev-agents-0": None}
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({}, {"kubeconfig", "kubeconfig-deployer"}),
+        ({"adminKubeconfig": True}, {"kubeconfig", "kubeconfig-deployer", "adminKubeconfig"}),
+        ({"backup": {}}, {"kubeconfig", "kubeconfig-deployer", "snapshots"}),
+        ({"ttl": "4h"}, {"kubeconfig", "kubeconfig-deployer", "expiresAt"}),
+        (
+            {"identities": [{"name": "b", "role": "viewer"}, {"name": "a", "role": "viewer"}]},
+            {"kubeconfig", "kubeconfig-a", "kubeconfig-b"},
+        ),
+    ],
+)
+def test_the_outputs_are_as_they_are_declared(
+    keys: dict[str, Any],
+    expected: set[str],
+    monitor_of: Callable[..., Monitor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exported: dict[str, Any] = {}
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr(pulumi, "export", exported.__setitem__)
+    monitor_of({}, preview=False, **keys)
+
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]
+    def run() -> pulumi.Output[Any]:
+        runpy.run_path(str(PROGRAM))
+        values = {name: pulumi.Output.from_input(each) for name, each in exported.items()}
+        secret = {name: secrecy(each) for name, each in values.items()}
+        return pulumi.Output.all(values=values, secret=secret).apply(seen.update)
+
+    run()
+    always = {each.name for each in outputs.OUTPUTS if each.when == outputs.ALWAYS}
+    assert set(seen["values"]) == always | expected
+    assert output_schema.faults(seen["values"]) == []
+    # What is not secret is not marked either: `ci outputs` would have nothing but [secret].
+    assert seen["secret"] == {name: outputs.declared(name).secret for name in seen["values"]}

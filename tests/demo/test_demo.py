@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from demo import nodes, origin, system_pods
+from demo import boot_bars, nodes, origin, system_pods
 from demo.destroy import destroy
 from demo.up import STAGES, require_same_cloud, up
 from localcloud.errors import LocalCloudError
 from localcloud.workbench.folder import Folder
+from localcloud.workbench.stack import Stack
 from localcloud.workbench.workbench import set_up
 from tests.localcloud.workbench.test_stack import has_lock, has_state, state_of
+from tests.timeline.reports import SERVER
 from tests.toolchain.conftest import Machine
 from toolchain import download
 from toolchain.errors import ToolchainError
@@ -110,3 +113,13 @@ def test_the_reason_why_the_packaged_components_do_not_run_is_reported(
     monkeypatch.setattr(download, "status_of", lambda url: status)
     notice = system_pods.notice(dataclasses.replace(BINARY, kind=kind))
     assert (notice is None) if expected is None else expected in str(notice)
+
+
+def test_the_demo_shows_how_its_machines_booted(machine: Machine, folder: Folder) -> None:
+    report = json.dumps({"demo-servers-1": SERVER})
+    machine.has("pulumi", f"echo '{report}'")
+    stack = Stack(folder, {"PATH": machine.path})
+    first, server, *_ = boot_bars.text(stack).splitlines()
+    assert first == "boot from 2026-01-02 10:00:00 UTC"
+    assert server.startswith("dev-servers-1  aa")
+    assert machine.calls == ["pulumi stack output bootReport --json --stack demo --non-interactive"]

@@ -8,6 +8,7 @@ renders the comments afterwards.
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -72,7 +73,8 @@ CASES: Mapping[str, Keys] = {
     ),
     "data-loss-refused": {"name": "store"},
     "spot": of_pools(spot=True),
-    "servers-replaced": {"servers": {**base()["servers"], "rootVolumeGib": 40, "spot": True}},
+    "servers-replaced": {"servers": {**base()["servers"], "image": {"generation": 2}}},
+    "spot-server-refused": {"servers": {**base()["servers"], "rootVolumeGib": 40, "spot": True}},
     "rights-widened": {
         "identities": [
             {"name": "deployer", "role": "deployer", "namespaces": ["shop", "default"]},
@@ -84,20 +86,41 @@ CASES: Mapping[str, Keys] = {
 """What a preview is of, as keys of the cluster. Some are refused."""
 
 
-def main() -> int:
+def main(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.golden.record_previews", description=__doc__
+    )
+    parser.add_argument("cases", nargs="*", help=f"these alone of {', '.join(CASES)}; else all")
+    chosen = parser.parse_args(words).cases
+    if unknown := set(chosen) - set(CASES):
+        parser.error(f"there is no case {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory() as folder, local_cloud(Path(folder)) as made:
         stack = made.create("prod", base())
-        record(stack, "creation", "preview")
+        if not chosen:
+            record(stack, "creation", "preview")
         stack.pulumi("up", "--yes", "--skip-preview")
-        for name, change in CASES.items():
-            record(stack, name, "preview", change)
-        record(stack, "upgrade", "preview", {"k3s": _next_release(stack)})
-        _record_secret(stack)
-        record(stack, "destroy", "destroy", flags=("--preview-only",))
-        _drift(stack)
-        record(stack, "drift", "refresh", flags=("--preview-only",))
-        record(stack, "after-drift", "preview", flags=("--refresh",))
+        for name in chosen or CASES:
+            record(stack, name, "preview", CASES[name])
+        if not chosen:
+            _record_others(stack)
     return 0
+
+
+def _record_others(stack: Stack) -> None:
+    """Those that are no change of a key, or no preview of an update."""
+    record(stack, "upgrade", "preview", {"k3s": _next_release(stack)})
+    _record_secret(stack)
+    record(
+        stack,
+        "policies",
+        "preview",
+        of_network(sshAllowedCidrs=[HERE, "0.0.0.0/0"]),
+        ("--policy-pack", "policy/run"),
+    )
+    record(stack, "destroy", "destroy", flags=("--preview-only",))
+    _drift(stack)
+    record(stack, "drift", "refresh", flags=("--preview-only",))
+    record(stack, "after-drift", "preview", flags=("--refresh",))
 
 
 def record(
@@ -184,4 +207,4 @@ def _remove_rule(stack: Stack) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

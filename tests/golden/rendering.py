@@ -17,6 +17,7 @@ from cluster import (
     machine_files,
     network,
     node_config,
+    overlay,
     parameters,
     policies,
     record,
@@ -25,6 +26,7 @@ from cluster import (
 from cluster import user_data as user_data_text
 from cluster.model import Cluster, Node
 from cluster.node_config import Addresses, NodeContext
+from cost import estimate, prices, summary
 from tests.cluster import ec2
 from tests.cluster.config_yaml import config_yaml
 
@@ -32,8 +34,7 @@ GOLDEN = Path(__file__).parent
 EXAMPLES = GOLDEN.parent.parent / "examples"
 FILES = {
     path.stem.removeprefix("Pulumi."): path
-    for path in EXAMPLES.rglob("*.yaml")
-    if path.parent.name != "manifests"
+    for path in (*EXAMPLES.glob("*.yaml"), *EXAMPLES.glob("environments/Pulumi.*.yaml"))
 }
 NAMES = sorted(FILES)
 
@@ -45,9 +46,12 @@ BOOT_PROGRAM = {"__main__.py": "# the modules of cloud-init/boot/\n"}
 
 
 def configuration(example: str) -> dict[str, Any]:
-    """What the example says under `k3s-aws:cluster`."""
-    content: dict[str, Any] = yaml.safe_load(FILES[example].read_text())
-    cluster: dict[str, Any] = content["config"]["k3s-aws:cluster"]
+    """What the example has under `k3s-aws:cluster`, laid over its base where it has one."""
+    content = yaml.safe_load(FILES[example].read_text())["config"]
+    cluster: dict[str, Any] = content["k3s-aws:cluster"]
+    file = content.get("k3s-aws:base")
+    if file:
+        cluster = overlay.lay_over(cluster, overlay.read(file, read_file), file).content
     return cluster
 
 
@@ -70,6 +74,8 @@ def render(example: str) -> dict[str, str]:
         "ingress.yaml": _yaml(_ingress(cluster)),
         f"{record.OUTPUT}.json": _json(record_json.render(record.of(cluster))),
     }
+    cost = estimate.of(cluster, prices.load(cluster.region))
+    files["cost.json"] = _json({"line": summary.line(cost), "output": summary.output(cost)})
     for role in network.ROLES:
         shared = list(map(_arn, parameters.readable_by(cluster, role)))
         own = {

@@ -7,14 +7,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 import yaml
 
+from ci import credentials
+from cluster import outputs
 from localcloud.aws_api import public_images
 from localcloud.lifecycle import Cloud
+from tests.ci import github_runner
+from tests.cluster import output_schema
 from tests.localcloud.running_cluster import ready_nodes
 from tests.localcloud.stacks import CLUSTER, COMMAND_SECONDS, ROOT, Stack, local_cloud
 from tests.localcloud.waiting import until
@@ -38,6 +42,9 @@ def test_the_life_of_a_cluster(stack: Stack) -> None:
     assert len(stack.nodes()) == 3
     _is_ready_and_usable(stack)
     _reports_what_it_is_made_of(stack)
+    _has_the_outputs_that_are_declared(stack)
+    _connects_a_pipeline_without_a_secret_in_the_log(stack)
+    _explains_to_a_pipeline_why_there_is_no_kubeconfig(stack)
     _changes_nothing_when_nothing_changed(stack)
     _replaces_a_terminated_agent(stack)
     _gives_running_nodes_another_label(stack)
@@ -155,6 +162,76 @@ def _reports_what_it_is_made_of(stack: Stack) -> None:
     reported = {image["id"]: image["name"] for image in bom["images"]}
     assert {ami: names[ami] for ami in running} == reported
     assert {report["k3s"]["sha256"] for report in reports} == set(bom["k3s"]["sha256"].values())
+
+
+def _has_the_outputs_that_are_declared(stack: Stack) -> None:
+    values = json.loads(stack.pulumi("stack", "output", "--json", "--show-secrets"))
+    assert output_schema.faults(values) == []
+    masked = json.loads(stack.pulumi("stack", "output", "--json"))
+    secret = {name for name, value in masked.items() if value == "[secret]"}
+    assert secret == {"kubeconfig", "kubeconfig-deployer", "adminKubeconfig"}
+    assert secret == {name for name in values if outputs.declared(name).secret}
+    printed = _command(stack, "ci", "outputs")
+    assert output_schema.pipeline_faults(json.loads(printed)) == []
+    assert not [
+        each for name in secret for each in credentials.strings(values[name]) if each in printed
+    ]
+    picture = _command(stack, "timeline", "--output", "/dev/stdout")
+    assert all(f">{node['name']}</text>" in picture for node in stack.nodes())
+
+
+def _connects_a_pipeline_without_a_secret_in_the_log(stack: Stack) -> None:
+    kubeconfig = stack.folder / "of a pipeline"
+    words = ["--identity", "deployer", "--kubeconfig", str(kubeconfig)]
+    report = stack.folder / "connect.env"
+    files = {name: str(stack.folder / name) for name in ("GITHUB_ENV", "GITHUB_OUTPUT")}
+    bash = _command(stack, "ci", "connect", *words)
+    runner = {"GITHUB_ACTIONS": "true", **files}
+    masks = _command(stack, "ci", "connect", "--format", "github", *words, environment=runner)
+    logs = [
+        bash,
+        _command(stack, "ci", "connect", "--format", "gitlab", *words, "--dotenv", str(report)),
+        github_runner.printed(masks + kubeconfig.read_text()),
+    ]
+    assert bash.splitlines()[0] == f"export KUBECONFIG='{kubeconfig}'"
+    assert "client-key-data: ***" in logs[2]
+    secrets = credentials.strings(kubeconfig.read_text())
+    assert not [each for each in secrets for log in [*logs, report.read_text()] if each in log]
+    done = stack.kubectl_as(kubeconfig, "get", "nodes", "-o", "name")
+    assert len(done.stdout.split()) == 3, done.stderr
+
+
+def _explains_to_a_pipeline_why_there_is_no_kubeconfig(stack: Stack) -> None:
+    """With the messages of the real `pulumi`, which the fast tests repeat."""
+    connect = ("ci", "connect")
+    unknown = _command(stack, *connect, stack_name="nope", status=1)
+    assert "no stack named 'nope' found\n    `pulumi stack ls` lists" in unknown
+    wrong = _command(stack, *connect, status=1, environment={"PULUMI_CONFIG_PASSPHRASE": "wrong"})
+    assert "incorrect passphrase" in wrong
+    assert "\n    the secrets need the stack's own passphrase" in wrong
+    assert "false" in wrong.splitlines()
+
+
+def _command(
+    stack: Stack,
+    *words: str,
+    stack_name: str = "",
+    status: int = 0,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """All that a command for the stack prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", *words, "--stack", stack_name or stack.name],
+        cwd=ROOT,
+        env={**stack.environment, **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )
+    assert done.returncode == status, done.stdout
+    return done.stdout
 
 
 def _replaces_a_terminated_agent(stack: Stack) -> None:

@@ -29,7 +29,9 @@ UP = ("up", "--yes", "--skip-preview")
 DESTROY = ("destroy", "--yes", "--skip-preview")
 ASSETS = {"x86_64": "k3s", "arm64": "k3s-arm64"}
 SETTINGS = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: more}\n"
-WITH_TESTS_OF_THEIR_OWN = {"laptop", "mixed-spot", "one-arm-server", "private", "with-charts"}
+WITH_TESTS_OF_THEIR_OWN = {
+    *("laptop", "mixed-spot", "one-arm-server", "private", "pull-request", "with-charts"),
+}
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,13 @@ from functools import partial
 from typing import Any
 
 import pytest
-import yaml
 
 from recovery import reap
 from recovery.expired import Expired, Scope
+from tests.golden import rendering
 from tests.localcloud import inventory, waiting
 from tests.localcloud.running_cluster import Machine, machines_of
-from tests.localcloud.stacks import CLUSTER, Stack, Stacks, local_cloud
+from tests.localcloud.stacks import Stack, Stacks, local_cloud
 
 pytestmark = pytest.mark.localcloud
 
@@ -33,14 +33,9 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stacks]:
 
 
 def test_a_cluster_ends_by_itself_and_is_removed_without_its_state(stacks: Stacks) -> None:
-    stack = stacks.create("expiry")
-    cluster = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]
-    stack.configure(
-        network={**cluster["network"], "vpcCidr": "10.71.0.0/16"},
-        pools=[{**cluster["pools"][0], "count": 1}],
-        ttl="4h",
-        nodeDeadlineSeconds=150,
-    )
+    cluster = dict(rendering.configuration("pull-request"))
+    cluster["network"] = {**cluster["network"], "vpcCidr": "10.76.0.0/16"}
+    stack = stacks.create("expiry", {**cluster, "nodeDeadlineSeconds": 150})
     before = inventory.take(stack)
     stack.pulumi(*UP)
     first = _everything_has_the_time(stack, before)
@@ -48,6 +43,7 @@ def test_a_cluster_ends_by_itself_and_is_removed_without_its_state(stacks: Stack
     _machines_that_reach_the_time_terminate(stack)
     _what_is_left_is_removed_by_its_tags(stack, before)
     _the_state_can_be_destroyed_then(stack)
+    _another_cluster_has_its_own_time_and_is_destroyed_without_machines(stack, first, before)
 
 
 def _everything_has_the_time(stack: Stack, before: dict[str, inventory.Tags]) -> str:
@@ -80,9 +76,11 @@ def _made_by_ec2(stack: Stack, vpc: str) -> set[str]:
 
 
 def _is_armed(machine: Machine, ends: str) -> None:
-    shown = machine.run("systemctl", "show", "-p", "NextElapseUSecRealtime", "k3s-aws-expiry.timer")
-    assert ends[:10] in shown, shown
-    assert ends[11:19] in shown, shown
+    timer = machine.run("systemctl", "show", "-p", "NextElapseUSecRealtime", "k3s-aws-expiry.timer")
+    assert ends[:10] in timer, timer
+    assert ends[11:19] in timer, timer
+    # The next start of the machine arms it again.
+    assert machine.run("systemctl", "is-enabled", "k3s-aws-expiry.timer").strip() == "enabled"
 
 
 def _a_longer_ttl_reaches_what_runs(
@@ -101,14 +99,14 @@ def _a_longer_ttl_reaches_what_runs(
 
 
 def _machines_that_reach_the_time_terminate(stack: Stack) -> None:
-    """The units of the machine itself, with a time in a few seconds; a restart in between."""
+    """By their own units, with a time in a few seconds in place of that in hours."""
     for machine in machines_of(stack):
         machine.run(
             "sh",
             "-c",
             "at=$(date -ud '+4 seconds' +%FT%TZ) && day=$(date -ud $at '+%F %T') && "
             f'sed -i "s/-d[0-9TZ:-]*/-d$at/" {UNITS}.service && '
-            f'sed -i "s/^OnCalendar=.*/OnCalendar=$day UTC/" {UNITS}.timer && '
+            f'sed -i "s/^OnCalendar=.*/OnCalendar=$day UTC\\nAccuracySec=1s/" {UNITS}.timer && '
             "systemctl daemon-reload && systemctl restart k3s-aws-expiry.timer",
         )
     ec2 = stack.client("ec2")
@@ -171,6 +169,18 @@ def _the_state_can_be_destroyed_then(stack: Stack) -> None:
     assert not [each for each in kinds if each.startswith("aws:")]
     stack.pulumi("destroy", "--yes", "--skip-preview")
     assert _resources(stack) == []
+
+
+def _another_cluster_has_its_own_time_and_is_destroyed_without_machines(
+    stack: Stack, first: str, before: dict[str, inventory.Tags]
+) -> None:
+    stack.configure(ttl="4h")
+    stack.pulumi(*UP)
+    assert stack.pulumi("stack", "output", "expiresAt").strip() > first
+    for node in stack.nodes():
+        stack.terminate(node["instanceId"])
+    stack.pulumi("destroy", "--yes", "--skip-preview")
+    assert inventory.take(stack).keys() == before.keys()
 
 
 def _resources(stack: Stack) -> list[dict[str, Any]]:

@@ -23,8 +23,11 @@ NOT_FOR_OPERATORS = {
     "cloud-init/backup.py",
     "cloud-init/boot/__main__.py",
     "cloud-init/boot/drain.py",
+    "policy/__main__.py",
     "provider/__main__.py",
     "tests/localcloud/probe.py",
+    "tests/policy/aws_api.py",
+    "tests/policy/program/__main__.py",
 }
 
 

@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = (
     *("cluster", "cloud-init", "components", "provider"),
     *("localcloud", "recovery", "toolchain", "demo", "bench"),
-    *("ci", "review"),
+    *("policy", "review"),
+    *("ci", "timeline"),
+    *("cost", "promotion"),
 )
 EFFECTS = {"socket", "subprocess", "time", "random", "secrets", "urllib", "http", "threading", "os"}
 MAY_IMPORT_PULUMI = {"components", "provider", "localcloud", "policy", "bench"}
@@ -62,6 +64,20 @@ def test_cluster_imports_nothing_with_an_effect() -> None:
     assert effects == {}
 
 
+def test_cost_imports_the_model_and_only_its_refresh_reads_the_network() -> None:
+    for file in python_files("cost"):
+        assert imported(file) <= sys.stdlib_module_names | {"cluster", "cost"}, file
+    readers = {file.name for file in python_files("cost") if imported(file) & EFFECTS}
+    assert readers == {"download.py"}
+
+
+def test_promotion_reads_files_with_the_declarations_of_the_model_alone() -> None:
+    for file in python_files("promotion"):
+        ours = imported(file) & {*FOLDERS, "pulumi"}
+        assert ours <= {"cluster", "components", "promotion"}, file
+        assert not imported(file) & EFFECTS, file
+
+
 def test_the_boot_program_needs_the_standard_library_only() -> None:
     for file in python_files("cloud-init"):
         assert imported(file) <= {*sys.stdlib_module_names, "boot"}, file
@@ -86,7 +102,9 @@ def test_the_provider_stands_without_the_program() -> None:
         assert not imported(file) & {"components", "pulumi_aws", "localcloud"}, file
 
 
-@pytest.mark.parametrize("folder", ["cluster", "cloud-init", "components", "provider", "recovery"])
+@pytest.mark.parametrize(
+    "folder", ["cluster", "cloud-init", "components", "provider", "recovery", "cost"]
+)
 def test_the_program_has_no_word_of_the_local_cloud(folder: str) -> None:
     for file in (each for each in (ROOT / folder).rglob("*") if each.is_file()):
         if "__pycache__" in file.parts:
@@ -187,12 +205,6 @@ def test_recovery_stands_without_the_program() -> None:
         assert not imported(file) & {*ours, "pulumi", "pulumi_aws"}, file
 
 
-def test_what_pipelines_run_stands_on_the_declarations_alone() -> None:
-    ours = set(FOLDERS) - {"ci", "cluster"}
-    for file in python_files("ci"):
-        assert not imported(file) & {*ours, "pulumi", "pulumi_aws"}, file
-
-
 def test_review_imports_the_rules_of_the_cluster_and_an_http_client_only() -> None:
     allowed = sys.stdlib_module_names | {"cluster", "review", "urllib3"}
     for file in python_files("review"):
@@ -202,6 +214,35 @@ def test_review_imports_the_rules_of_the_cluster_and_an_http_client_only() -> No
 
 def test_nothing_imports_review() -> None:
     assert users_of("review") <= {"review"}
+
+
+def test_the_rules_of_the_policy_pack_are_plain_python() -> None:
+    # The engine and its SDK are in one module; the rules themselves run in the fast tests.
+    for file in python_files("policy"):
+        allowed = {*sys.stdlib_module_names, "k3s_policy"}
+        if file.name == "pack.py":
+            allowed.add("pulumi_policy")
+        assert imported(file) <= allowed, file
+        assert file.name == "pack.py" or not imported(file) & EFFECTS, file
+
+
+def test_nothing_imports_the_policy_pack() -> None:
+    assert users_of("k3s_policy") == {"policy"}
+
+
+def test_what_pipelines_run_stands_on_the_declarations_alone() -> None:
+    ours = set(FOLDERS) - {"ci", "cluster"}
+    for file in python_files("ci"):
+        assert not imported(file) & {*ours, "pulumi", "pulumi_aws"}, file
+
+
+def test_the_timeline_draws_what_the_declarations_and_the_stack_have() -> None:
+    ours = set(FOLDERS) - {"timeline", "ci", "cluster"}
+    for file in python_files("timeline"):
+        assert not imported(file) & {*ours, "pulumi", "pulumi_aws"}, file
+    # What draws cannot read or start anything.
+    for name in ("rows", "axis", "svg", "terminal"):
+        assert not imported(ROOT / "timeline" / f"{name}.py") & {*EFFECTS, "ci", "pathlib"}
 
 
 def test_the_root_holds_no_module_but_the_program() -> None:

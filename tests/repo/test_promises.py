@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cluster.outputs import OUTPUTS
 from cluster.version import VERSION
 from tests.repo.test_import_rules import imported
 from toolchain import pins
@@ -54,10 +55,9 @@ def test_no_file_is_named_after_nothing() -> None:
 
 
 def test_every_output_of_the_program_is_documented() -> None:
-    exported = re.findall(r'pulumi\.export\("(\w+)"', (ROOT / "__main__.py").read_text())
+    names = [each.name + "<name>" * each.is_prefix for each in OUTPUTS]
     readme = (ROOT / "README.md").read_text()
-    assert exported
-    assert [name for name in exported if f"`{name}`" not in readme] == []
+    assert [name for name in names if f"`{name}`" not in readme] == []
 
 
 def test_every_make_target_that_the_docs_name_exists() -> None:
@@ -115,9 +115,10 @@ def test_every_decision_names_its_context_and_consequences() -> None:
 @pytest.mark.slow
 def test_every_library_that_is_imported_is_required() -> None:
     # One that is only by chance in somebody's environment is missing in everybody else's.
-    text = "\n".join(each.read_text() for each in ROOT.glob("requirements*.txt"))
+    files = [*ROOT.glob("requirements*.txt"), ROOT / "policy" / "requirements.txt"]
+    text = "\n".join(each.read_text() for each in files)
     pinned = {_normal(name) for name in re.findall(r"^([\w.-]+)(?:\[.*\])?==", text, re.M)}
-    homes_of_ours = (ROOT, ROOT / "cloud-init")
+    homes_of_ours = (ROOT, ROOT / "cloud-init", ROOT / "policy")
     ours = {each.stem for home in homes_of_ours for each in home.iterdir()}
     homes = packages_distributions()
     missing = {
@@ -125,7 +126,8 @@ def test_every_library_that_is_imported_is_required() -> None:
         for file in tracked()
         if file.suffix == ".py" and "image" not in file.parts
         for name in imported(file) - ours - sys.stdlib_module_names
-        if not {_normal(each) for each in homes.get(name, [])} & pinned
+        # What is in another environment than this one is required under its own name.
+        if not {_normal(each) for each in homes.get(name, [name])} & pinned
     }
     assert missing == set()
 

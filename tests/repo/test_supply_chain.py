@@ -52,7 +52,7 @@ def pins(name: str) -> dict[str, Pin]:
     return found
 
 
-@pytest.mark.parametrize("name", venv.REQUIREMENTS)
+@pytest.mark.parametrize("name", [*venv.PROGRAM.requirements, *venv.POLICY.requirements])
 def test_every_requirement_is_one_version_with_the_hash_of_each_file(name: str) -> None:
     found = pins(name)
     assert found
@@ -64,7 +64,7 @@ def test_the_checks_run_on_what_the_program_runs_on() -> None:
     assert {package: checks.get(package) for package in program} == program
 
 
-@pytest.mark.parametrize("name", venv.REQUIREMENTS)
+@pytest.mark.parametrize("name", [*venv.PROGRAM.requirements, *venv.POLICY.requirements])
 def test_what_is_asked_for_is_what_is_pinned(name: str) -> None:
     text = (ROOT / name).with_suffix(".in").read_text()
     asked_for = dict(re.findall(r"^([\w.-]+)(?:\[.*\])?==(\S+)$", text, re.M))
@@ -73,7 +73,7 @@ def test_what_is_asked_for_is_what_is_pinned(name: str) -> None:
     assert {package: found[package].version for package in asked_for} == asked_for
 
 
-@pytest.mark.parametrize("name", venv.REQUIREMENTS)
+@pytest.mark.parametrize("name", [*venv.PROGRAM.requirements, *venv.POLICY.requirements])
 def test_where_packages_come_from_is_left_to_the_machine(name: str) -> None:
     text = (ROOT / name).read_text() + (ROOT / name).with_suffix(".in").read_text()
     assert re.findall(r"://|index|find-links|trusted-host", text) == []

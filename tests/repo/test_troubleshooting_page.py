@@ -17,6 +17,7 @@ CODE = "\n".join(
 # Of AWS, Pulumi, Kubernetes, k3s and OpenSSL.
 OTHERS = {
     "not authorized to perform",
+    "DependencyViolation",
     "AccessDenied",
     "Forbidden",
     'violates PodSecurity "baseline"',

@@ -11,7 +11,7 @@ from toolchain import doctor, venv
 @pytest.fixture
 def lines(machine: Machine) -> list[str]:
     """The report on a machine that has a docker client and nothing else."""
-    for name in venv.REQUIREMENTS:
+    for name in venv.PROGRAM.requirements:
         (machine.places.root / name).write_text("")
     machine.has("docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
     return [str(each) for each in doctor.examine(machine.places, machine.host, machine.path)]

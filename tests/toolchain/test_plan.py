@@ -33,7 +33,8 @@ def reachable(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 @pytest.fixture(autouse=True)
 def _checkout(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cold: sources, and nothing that was made of them; a Go, and two processors."""
-    for name in venv.REQUIREMENTS:
+    for name in (*venv.PROGRAM.requirements, *venv.POLICY.requirements):
+        (machine.places.root / name).parent.mkdir(exist_ok=True)
         (machine.places.root / name).write_text("")
     (machine.places.root / k3s_pins.FILE).parent.mkdir()
     (machine.places.root / k3s_pins.FILE).write_text("default: v1.36.4+k3s1\n")
@@ -120,7 +121,7 @@ def test_what_is_there_already_is_not_asked_for(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(download, "status_of", asked.append)
-    monkeypatch.setattr(venv, "is_current", lambda _: True)
+    monkeypatch.setattr(venv, "is_current", lambda *_: True)
     for command in packages.LOCAL_CLOUD:
         machine.has(command, "echo 27.5.1")
     machine.has("pulumi", "echo v3.259.0")

@@ -33,7 +33,7 @@ DENIED = "echo 'permission denied while trying to connect to the Docker daemon s
 
 @pytest.fixture(autouse=True)
 def _checkout(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in venv.REQUIREMENTS:
+    for name in venv.PROGRAM.requirements:
         (machine.places.root / name).write_text("")
     for name in ("DOCKER_HOST", k3s.VARIABLE):
         monkeypatch.delenv(name, raising=False)
@@ -177,7 +177,7 @@ def everybodys() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "checkout"
         shutil.copytree(ROOT / "toolchain", root / "toolchain")
-        for name in ("Makefile", "Pulumi.yaml", *venv.REQUIREMENTS):
+        for name in ("Makefile", "Pulumi.yaml", *venv.PROGRAM.requirements):
             shutil.copy(ROOT / name, root / name)
         for each in (Path(folder), root):
             each.chmod(0o777)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.toolchain.conftest import Machine
 from toolchain import venv
 from toolchain.errors import ToolchainError
+from toolchain.places import ROOT
 
 
 @pytest.fixture
 def checkout(machine: Machine) -> Machine:
     """A checkout that requires nothing, so that pip needs no index."""
-    for name in venv.REQUIREMENTS:
+    for name in venv.PROGRAM.requirements:
         (machine.places.root / name).write_text("# nothing\n")
     return machine
 
@@ -43,6 +47,22 @@ def test_it_is_made_once(checkout: Machine, monkeypatch: pytest.MonkeyPatch) -> 
     assert made[1].endswith(f" --require-hashes -r {wanted}")
     assert made[2].startswith("python3 -m compileall ")
     assert len(made) == 3
+
+
+def test_the_policy_pack_has_one_of_its_own_where_its_project_file_looks_for_it(
+    checkout: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_python(checkout, monkeypatch)
+    requirements = checkout.places.root / venv.POLICY.requirements[-1]
+    requirements.parent.mkdir()
+    requirements.write_text("# nothing\n")
+    made = venv.provide(checkout.places, checkout.host, checkout.say, venv.POLICY)
+    assert (made, venv.is_current(checkout.places, venv.POLICY)) == (True, True)
+    assert not venv.is_current(checkout.places)
+    assert any(call.endswith(f" -r {requirements}") for call in checkout.calls)
+    project = yaml.safe_load((ROOT / "policy" / "PulumiPolicy.yaml").read_text())
+    folder = ROOT / "policy" / project["runtime"]["options"]["virtualenv"]
+    assert Path(os.path.normpath(folder)) == ROOT / venv.POLICY.folder
 
 
 def test_a_changed_requirement_is_installed_into_the_one_that_is_there(

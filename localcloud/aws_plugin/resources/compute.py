@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import botocore.exceptions
 
 from localcloud.aws_plugin import market_options
+from localcloud.aws_plugin.resources import root_volumes
 from localcloud.aws_plugin.resources.ec2 import Ec2Kind, retag_ec2, tag_specification
 from localcloud.aws_plugin.resources.kind import (
     Inputs,
@@ -82,6 +83,8 @@ class Instance(Ec2Kind):
 
     def finish(self, aws: Session, id_: str, inputs: Inputs) -> None:
         self._change_root_volume(aws, id_, {}, inputs)
+        # Again, after the start: `resourceInstanceUpdate` of hashicorp/aws follows a creation.
+        _set_shutdown(aws, id_, {}, inputs)
         if not inputs.get("sourceDestCheck", True):
             off = {"Value": False}
             aws.client("ec2").modify_instance_attribute(InstanceId=id_, SourceDestCheck=off)
@@ -116,7 +119,9 @@ class Instance(Ec2Kind):
             "primaryNetworkInterfaceId": interface["NetworkInterfaceId"],
             "instanceMarketOptions": market,
             "sourceDestCheck": interface["SourceDestCheck"],
-            "rootBlockDevice": _root_volume(aws, found, known.get("rootBlockDevice") or {}),
+            "rootBlockDevice": root_volumes.describe(
+                aws, found, known.get("rootBlockDevice") or {}
+            ),
             "userDataBase64": _attribute(aws, id_, "userData"),
             "userDataReplaceOnChange": known.get("userDataReplaceOnChange"),
             "vpcSecurityGroupIds": sorted(group["GroupId"] for group in interface["Groups"]),
@@ -136,9 +141,7 @@ class Instance(Ec2Kind):
             ec2.modify_instance_attribute(InstanceId=id_, SourceDestCheck=wanted)
         if new.get("iamInstanceProfile") != old.get("iamInstanceProfile"):
             _change_profile(aws, id_, new["iamInstanceProfile"])
-        if new.get(SHUTDOWN) != old.get(SHUTDOWN):
-            wanted = {"Value": new[SHUTDOWN]}
-            ec2.modify_instance_attribute(InstanceId=id_, InstanceInitiatedShutdownBehavior=wanted)
+        _set_shutdown(aws, id_, old, new)
         self._change_root_volume(aws, id_, old, new)
         # EC2 changes these on a stopped instance only, so the machine restarts once.
         stopped = ("instanceType", "userDataBase64")
@@ -166,7 +169,7 @@ class Instance(Ec2Kind):
         """Changes what can change while the machine runs: tags, size and type."""
         before, after = old.get("rootBlockDevice") or {}, new.get("rootBlockDevice") or {}
         found = (self.describe(aws, id_) or {}) if before != after else {}
-        if (mapping := _root_mapping(found)) is None:
+        if (mapping := root_volumes.mapping(found)) is None:
             return
         volume = mapping["Ebs"]["VolumeId"]
         if before.get("tags") != after.get("tags"):
@@ -222,25 +225,11 @@ def _request(aws: Session, inputs: Inputs) -> dict[str, Any]:
     return request
 
 
-def _root_mapping(found: Mapping[str, Any]) -> Any | None:
-    root = found.get("RootDeviceName")
-    mappings = found.get("BlockDeviceMappings", [])
-    return next((each for each in mappings if each["DeviceName"] == root), None)
-
-
-def _root_volume(aws: Session, found: Mapping[str, Any], given: Inputs) -> Values | None:
-    if (mapping := _root_mapping(found)) is None:
-        return None
-    ebs = mapping["Ebs"]
-    volume = aws.client("ec2").describe_volumes(VolumeIds=[ebs["VolumeId"]])["Volumes"][0]
-    actual = {
-        "encrypted": volume["Encrypted"],
-        "volumeSize": volume["Size"],
-        "volumeType": volume["VolumeType"],
-        "deleteOnTermination": ebs["DeleteOnTermination"],
-        "tags": tag_outputs(aws, volume.get("Tags"))["tagsAll"],
-    }
-    return {key: value for key, value in actual.items() if key in given}
+def _set_shutdown(aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+    if new.get(SHUTDOWN) != old.get(SHUTDOWN):
+        aws.client("ec2").modify_instance_attribute(
+            InstanceId=id_, InstanceInitiatedShutdownBehavior={"Value": new[SHUTDOWN]}
+        )
 
 
 def _attribute(aws: Session, id_: str, name: str) -> str | None:

@@ -19,7 +19,14 @@ import pytest
 from localcloud.aws_plugin.lookups import LOOKUPS, REGIONAL
 from localcloud.aws_plugin.resources import KINDS
 from localcloud.instance.policies import denial
-from recovery import leftovers
+from recovery import (
+    ec2_searches,
+    endpoint_searches,
+    expired_ec2,
+    expired_endpoints,
+    expired_named,
+    named_searches,
+)
 from tests.localcloud.operator_policy import PARAMETER, POLICY, denied
 
 PROVIDER_CALLS = (Path(__file__).parent / "provider_calls.txt").read_text().split()
@@ -30,6 +37,9 @@ S3 = {
     "HeadObject": "GetObject",
     "ListObjectsV2": "ListBucket",
     "ListBuckets": "ListAllMyBuckets",
+    "ListObjectVersions": "ListBucketVersions",
+    "ListMultipartUploads": "ListBucketMultipartUploads",
+    "DeleteObjects": "DeleteObject",
     "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
     "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
@@ -41,6 +51,10 @@ S3 = {
     "PutBucketEncryption": "PutEncryptionConfiguration",
     "DeleteBucketEncryption": "PutEncryptionConfiguration",
 }
+RECOVERY = (
+    *(ec2_searches, endpoint_searches, named_searches),
+    *(expired_ec2, expired_endpoints, expired_named),
+)
 SERVICES = {"elbv2": "elasticloadbalancing"}
 CALL = re.compile(r"(?<!aws\.)\b(ec2|elbv2|iam|route53|ssm|s3)(?:\"\))?\.([a-z]+(?:_[a-z0-9]+)+)")
 
@@ -65,7 +79,7 @@ def test_every_call_of_the_stand_in_and_of_recovery_is_allowed() -> None:
         *(inspect.getmodule(type(kind)) for kind in KINDS.values()),
         *(inspect.getmodule(each) for each in (*REGIONAL.values(), *LOOKUPS.values())),
     }
-    sources = [inspect.getsource(each) for each in (*filter(None, modules), leftovers)]
+    sources = [inspect.getsource(each) for each in (*filter(None, modules), *RECOVERY)]
     found = set().union(*map(calls_in, sources))
     # Of boto3, not of a service.
     found = {each for each in found if not each.endswith((":GetPaginator", ":GetWaiter"))}

@@ -355,6 +355,22 @@ def test_an_instance_whose_check_is_ignored_keeps_that_of_its_interface(engine: 
     assert not is_checked(engine, interface)
 
 
+def test_what_an_instance_does_when_it_is_switched_off_changes_in_place(engine: Engine) -> None:
+    """Optional and computed in hashicorp/aws: EC2's own `stop`, given by name, is no change."""
+    shutdown, ignored = "instanceInitiatedShutdownBehavior", ["sourceDestCheck"]
+    _, instance, state, inputs = machine_without_check(engine)
+    assert load(state)[shutdown] == "stop"
+    named = {**inputs, shutdown: "stop"}
+    assert engine.up(INSTANCE, instance, state, named, ignored) == []
+    ending = {**inputs, shutdown: "terminate"}
+    assert engine.up(INSTANCE, instance, state, ending, ignored) == [shutdown]
+    found = engine.read(INSTANCE, instance, ending).properties
+    assert load(found)[shutdown] == "terminate"
+    # Left out, it stays as it is.
+    assert engine.up(INSTANCE, instance, found, inputs, ignored) == []
+    assert engine.up(INSTANCE, instance, found, named, ignored) == [shutdown]
+
+
 @pytest.mark.parametrize(
     ("price", "different"),
     [("1", True), ("1.0", False), ("0.01", False), ("10", True), ("10.0", False)],

@@ -316,6 +316,19 @@ def test_another_interface_takes_the_user_data_with_its_addresses(rpc: Rpc) -> N
     assert list(moved.diffs) == list(unknown.diffs) == ["networkInterfaceId", "userData"]
 
 
+def test_another_data_volume_takes_the_user_data_that_waits_for_it(rpc: Rpc) -> None:
+    """Where somebody deleted it, a machine would wait for the previous one in vain."""
+    old = {
+        **{"generation": "1", "networkInterfaceId": "eni-1", "dataVolumeId": "vol-1"},
+        **{"imageId": "ami-1", "userData": "a"},
+    }
+    lost = rpc.diff(TEMPLATE, old, {**old, "dataVolumeId": UNKNOWN, "userData": UNKNOWN})
+    assert list(lost.diffs) == ["dataVolumeId", "userData"]
+    before = {key: value for key, value in old.items() if key != "dataVolumeId"}
+    found = rpc.diff(TEMPLATE, before, {**old, "userData": "b"})
+    assert found.changes == found.DIFF_NONE
+
+
 def test_an_interface_that_was_not_remembered_yet_changes_nothing(rpc: Rpc) -> None:
     old = {"generation": "1", "imageId": "ami-1", "userData": "a"}
     new = {**old, "networkInterfaceId": "eni-1", "userData": "b"}

@@ -1,0 +1,162 @@
+"""
+The cluster's configuration laid over a base that several stacks share.
+
+Objects are merged key by key, null removes a key, and every other value replaces that of the base:
+the rules of a JSON merge patch (RFC 7396). The lists whose entries have a name in their declaration
+(pools, identities, charts, ...) are merged entry by entry, those of the base first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cluster import yaml_reader
+from cluster.errors import ConfigError, Kind, Problem, ProblemsError
+from cluster.reading.declarations import Key, Object, Objects, Path
+from cluster.reading.faults import quoted
+from cluster.reading.keys import TOP
+from cluster.reading.manifests import ReadFile
+from cluster.reading.section import format_path
+from cluster.yaml_reader import InvalidYaml
+
+KEY = "base"
+_NAME = "name"
+_OTHER_FILE = "name a YAML file that is there, from the project's folder"
+
+
+def read(file: str, read_file: ReadFile) -> Mapping[str, Any]:
+    """
+    The base in a file of the project's folder: the keys of `k3s-aws:cluster`, as plain YAML.
+
+    Raises ConfigError.
+    """
+    try:
+        content = yaml_reader.read(read_file(file))
+    except InvalidYaml as error:
+        line = f", line {error.line}" if error.line else ""
+        raise _rejected(f"{quoted(file)}{line}: {error.reason}", "correct it") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise _rejected(f"{quoted(file)} cannot be read: {why}", _OTHER_FILE) from None
+    if not isinstance(content, Mapping):
+        what = f"{quoted(file)} is not an object"
+        raise _rejected(what, "write the keys of k3s-aws:cluster into it", Kind.TYPE)
+    if (path := _encrypted(content, ())) is not None:
+        what = f"{quoted(file)} has an encrypted value at {format_path(path)}"
+        fix = (
+            "remove it: each stack encrypts with a key of its own; secrets go into "
+            "k3s-aws:registryAuth and k3s-aws:loginKey of the stacks"
+        )
+        raise _rejected(what, fix, Kind.SECRET)
+    return content
+
+
+def _rejected(what: str, fix: str, kind: Kind = Kind.INVALID) -> ConfigError:
+    return ConfigError([Problem(KEY, what, fix, kind)])
+
+
+def _encrypted(value: object, path: Path) -> Path | None:
+    """Where Pulumi's form of a secret stands, `secure: v1:...`."""
+    below: Iterable[tuple[str | int, object]] = ()
+    if isinstance(value, Mapping):
+        if set(value) == {"secure"}:
+            return path
+        below = value.items()
+    elif isinstance(value, list):
+        below = enumerate(value)
+    found = (_encrypted(each, (*path, key)) for key, each in below)
+    return next((each for each in found if each is not None), None)
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The configuration laid over a base: `content`, and the paths of what is of the base alone."""
+
+    content: Any
+    file: str | None = None
+    inherited: frozenset[str] = frozenset()
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Problems with values of the base get the name of its file."""
+        try:
+            yield
+        except ProblemsError as error:
+            raise type(error)([*map(self.with_file, error.problems)]) from None
+
+    def with_file(self, problem: Problem) -> Problem:
+        """The problem, with the file where its value is of the base."""
+        place = problem.path
+        ends = [at for at, each in enumerate(place) if each in ".["] + [len(place)]
+        if not self.inherited.intersection(place[:end] for end in ends):
+            return problem
+        return replace(problem, what=f"{problem.what} (from {self.file})")
+
+
+def lay_over(content: Any, base: Any, file: str) -> Merged:
+    """The content of a stack laid over that of its base; neither is changed."""
+    inherited: set[Path] = set()
+    merged = _merge(base, content, TOP, (), inherited)
+    return Merged(merged, file, frozenset(map(format_path, inherited)))
+
+
+def _merge(base: Any, over: Any, declared: Key | None, path: Path, inherited: set[Path]) -> Any:
+    if isinstance(base, Mapping) and isinstance(over, Mapping):
+        keys = declared.keys if isinstance(declared, Object) else {}
+        return _objects(base, over, keys, path, inherited)
+    if isinstance(declared, Objects) and _is_named(base, declared) and _is_named(over, declared):
+        return _lists(base, over, declared, path, inherited)
+    return _without_nulls(over)
+
+
+def _objects(
+    base: Mapping[str, Any],
+    over: Mapping[str, Any],
+    keys: Mapping[str, Key],
+    path: Path,
+    inherited: set[Path],
+) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for key, value in base.items():
+        if key not in over:
+            merged[key] = value
+            inherited.add((*path, key))
+        elif over[key] is not None:
+            merged[key] = _merge(value, over[key], keys.get(key), (*path, key), inherited)
+    added: dict[str, Any] = _without_nulls(
+        {key: each for key, each in over.items() if key not in base}
+    )
+    return merged | added
+
+
+def _lists(
+    base: list[Any], over: list[Any], declared: Objects, path: Path, inherited: set[Path]
+) -> list[Any]:
+    laid = {each[_NAME]: each for each in over}
+    merged: list[Any] = []
+    for at, each in enumerate(base):
+        place = (*path, at)
+        if each[_NAME] not in laid:
+            merged.append(each)
+            inherited.add(place)
+        else:
+            merged.append(_objects(each, laid.pop(each[_NAME]), declared.keys, place, inherited))
+    return [*merged, *map(_without_nulls, laid.values())]
+
+
+def _is_named(value: object, declared: Objects) -> bool:
+    """Whether the entries of a list have names, all different; else the reader has the problem."""
+    if _NAME not in declared.keys or not isinstance(value, list):
+        return False
+    names = [each.get(_NAME) if isinstance(each, Mapping) else None for each in value]
+    return all(isinstance(name, str) for name in names) and len({*names}) == len(names)
+
+
+def _without_nulls(value: Any) -> Any:
+    # There is nothing in the base that they could remove.
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+    return value

@@ -1,0 +1,33 @@
+"""A platform on loopback, and a job on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.review import fake_platforms
+from tests.review.fake_platforms import Account, Platform
+from tests.review.job import Watch
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture(params=["github", "github-user", "gitlab"])
+def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
+    kind = request.param.partition("-")[0]
+    is_bot = request.param == "github"
+    with fake_platforms.running(kind, Account("github-actions", 41, is_bot=is_bot)) as found:
+        yield found
+
+
+@pytest.fixture
+def event(tmp_path: Path) -> Path:
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps({"action": "opened", "pull_request": {"number": 7}}))
+    return file
