@@ -51,7 +51,7 @@ class GitHub:
             yield Comment(id=int(each["id"]), body=str(each.get("body") or ""), is_own=own)
 
     def create(self, body: str) -> str:
-        return str(self._api.send("POST", self._comments, {"body": body})["html_url"])
+        return str(self._api.create(self._comments, {"body": body})["html_url"])
 
     def update(self, comment_id: int, body: str) -> str:
         path = f"{self._comment}/{comment_id}"

@@ -48,7 +48,7 @@ class GitLab:
             yield Comment(id=int(each["id"]), body=str(each.get("body") or ""), is_own=is_own)
 
     def create(self, body: str) -> str:
-        return self._url(self._api.send("POST", self._notes, {"body": body}))
+        return self._url(self._api.create(self._notes, {"body": body}))
 
     def update(self, comment_id: int, body: str) -> str:
         return self._url(self._api.send("PUT", f"{self._notes}/{comment_id}", {"body": body}))

@@ -47,6 +47,10 @@ class Refused(ReviewError):  # noqa: N818 - reads as the fact it states
         self.status = status
 
 
+class Lost(ReviewError):  # noqa: N818 - reads as the fact it states
+    """A request that may have been carried out, and was not sent again; time has passed since."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Api:
     """One REST API, with the headers that every request has. Its representation has no header."""
@@ -61,10 +65,14 @@ class Api:
         return f"Api({self.url})"
 
     def get(self, path: str) -> Any:
-        return self._json("GET", self.url + path)
+        return self._parsed(self._request("GET", self.url + path))
 
     def send(self, method: str, path: str, content: Mapping[str, Any]) -> Any:
-        return self._json(method, self.url + path, content)
+        return self._parsed(self._request(method, self.url + path, content))
+
+    def create(self, path: str, content: Mapping[str, Any]) -> Any:
+        """Sends what must not be carried out twice. Raises Lost where it may have been."""
+        return self._parsed(self._request("POST", self.url + path, content, once=True))
 
     def pages(self, path: str) -> Iterator[Any]:
         """Each entry of a list that comes in pages, by the header Link."""
@@ -88,9 +96,6 @@ class Api:
             )
         return found[1]
 
-    def _json(self, method: str, url: str, content: Mapping[str, Any] | None = None) -> Any:
-        return self._parsed(self._request(method, url, content))
-
     def _parsed(self, response: urllib3.BaseHTTPResponse) -> Any:
         try:
             return json.loads(response.data)
@@ -100,7 +105,12 @@ class Api:
             ) from None
 
     def _request(
-        self, method: str, url: str, content: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        url: str,
+        content: Mapping[str, Any] | None = None,
+        *,
+        once: bool = False,
     ) -> urllib3.BaseHTTPResponse:
         end, pause = self.clock.now() + DEADLINE_SECONDS, FIRST_PAUSE_SECONDS
         while True:
@@ -114,6 +124,8 @@ class Api:
                     "    run the job again later"
                 )
             self.clock.sleep(wait)
+            if once and (response is None or response.status >= 500):
+                raise Lost(f"{method} {url}: {reason}\n    run the job again")
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def _attempt(

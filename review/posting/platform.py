@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from review.errors import ReviewError
+from review.posting.http import Lost
 
 NAME: Final = "review"
+MOST_ATTEMPTS: Final = 5
 _NAMES: Final = re.compile(r"[a-z0-9](-?[a-z0-9]){0,39}", re.ASCII)
 
 
@@ -70,6 +72,16 @@ def post(platform: Platform, text: str, name: str) -> str:
             f"the comment has {size:,} bytes, and {platform.longest:,} is the most\n"
             "    make it with python -m review render, which leaves out what has no room"
         )
+    for _ in range(MOST_ATTEMPTS - 1):
+        try:
+            return _put(platform, first, body)
+        except Lost:
+            # The comment may be there, although the response was lost: look for it again.
+            continue
+    return _put(platform, first, body)
+
+
+def _put(platform: Platform, first: str, body: str) -> str:
     own = [each for each in platform.comments() if each.is_own and _begins(each.body, first)]
     if own:
         return platform.update(min(each.id for each in own), body)

@@ -2,7 +2,7 @@
 Records the event logs in tests/golden/review/ again: `python -m tests.golden.record_previews`.
 
 It makes a cluster of three servers and four agents on a local cloud, previews each change of CASES
-on it, makes it drift, and destroys nothing but the local cloud: about four minutes. `make golden`
+on it, makes it drift, and destroys nothing but the local cloud: five to ten minutes. `make golden`
 renders the comments afterwards.
 """
 

@@ -46,6 +46,8 @@ class Platform:
     faults: list[tuple[int, dict[str, str], str]] = field(default_factory=list)
     """Responses for the next requests, in their order: status, headers, message."""
     requests: list[tuple[str, str]] = field(default_factory=list)
+    lost: int = 0
+    """How many of the next writes are carried out with 502 as the response all the same."""
     page: int = 3
     """How many comments a page has at most, whatever is asked for."""
     next_at: str | None = None
@@ -122,6 +124,9 @@ class _Handler(BaseHTTPRequestHandler):
         status, response = route(platform, method, where.path, content)
         if status == 200 and isinstance(response, list):
             return self._send_page(response, parse_qs(where.query), where.path)
+        if method != "GET" and platform.lost and status < 300:
+            platform.lost -= 1
+            return self._send(502, {"message": "Bad Gateway"})
         return self._send(status, response)
 
     def _unauthorized(self) -> str | None:

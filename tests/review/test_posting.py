@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from review.errors import ReviewError
 from tests.review import fake_platforms
 from tests.review.fake_platforms import Account, Platform
 from tests.review.job import BODY, OTHER, Watch, place, post
@@ -59,3 +62,24 @@ def test_of_several_the_first_is_updated(platform: Platform, event: Path, watch:
     first, second = platform.add(BODY + "1"), platform.add(BODY + "2")
     post(platform, event, watch)
     assert (first["body"], second["body"]) == (BODY, BODY + "2")
+
+
+def test_a_comment_whose_response_was_lost_is_not_made_twice(
+    platform: Platform, event: Path, watch: Watch
+) -> None:
+    platform.lost = 1
+    if platform.account.is_bot:
+        # The first request that is not a GET asks GraphQL who the account is.
+        platform.lost = 2
+    post(platform, event, watch)
+    assert [each["body"] for each in platform.comments] == [BODY]
+
+
+def test_a_platform_that_loses_every_response_is_an_error(
+    platform: Platform, event: Path, watch: Watch
+) -> None:
+    found = place(platform, event, watch)
+    platform.lost = 1000
+    with pytest.raises(ReviewError, match="HTTP 502"):
+        found.create(BODY)
+    assert len(platform.comments) == 1
