@@ -30,6 +30,8 @@ from toolchain.places import Places
 from toolchain.preparation import Preparation
 from toolchain.tasks import TASKS
 
+ENVIRONMENTS = {"venv": venv.PROGRAM, "policy": venv.POLICY}
+
 
 def say(text: str) -> None:
     """Talk goes to stderr, data to stdout."""
@@ -96,10 +98,8 @@ def act(arguments: argparse.Namespace, places: Places, host: Host, path: str) ->
 
 def _provide(tool: str, places: Places, host: Host, path: str) -> None:
     match tool:
-        case "venv":
-            venv.provide(places, host, say)
-        case "policy":
-            venv.provide(places, host, say, venv.POLICY)
+        case "venv" | "policy":
+            venv.provide(places, host, say, ENVIRONMENTS[tool])
         case "pulumi":
             cli = pulumi_cli.provide(places, host, path, say)
             say(f"Pulumi {cli.version}, {cli.way}")

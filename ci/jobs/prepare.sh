@@ -11,6 +11,9 @@ pinned=$(sha256sum requirements.txt)
 if [[ "$(cat .local/pipeline/prepared 2>/dev/null)" != "$pinned" ]]; then
     pulumi install --non-interactive
 fi
+if [[ -n ${POLICY_PACK:-} ]]; then
+    python3 -m toolchain policy
+fi
 if ! command -v kubectl >/dev/null; then
     k3s=$(python -m toolchain k3s)
     printf '#!/usr/bin/env bash\nexec %q kubectl "$@"\n' "$k3s" >.local/pipeline/bin/kubectl

@@ -10,12 +10,16 @@ rm -rf "$folder"
 mkdir -p "$folder"
 # The event log is a flag for developers of Pulumi, who set this.
 export PULUMI_DEBUG_COMMANDS=true
+policies=()
+if [[ -n ${POLICY_PACK:-} ]]; then
+    policies=(--policy-pack "$POLICY_PACK")
+fi
 logs=() running=()
 for stack in "$@"; do
     require_stack "$stack"
     logs+=("$folder/$stack.jsonl")
     pulumi preview --suppress-outputs --non-interactive --stack "$stack" \
-        --event-log "$folder/$stack.jsonl" >"$folder/$stack.log" 2>&1 &
+        --event-log "$folder/$stack.jsonl" "${policies[@]}" >"$folder/$stack.log" 2>&1 &
     running+=($!)
 done
 status=0

@@ -145,6 +145,14 @@ def test_a_preview_that_fails_is_commented_and_the_job_is_red(checkout: Checkout
     ]
 
 
+def test_the_policy_pack_is_asked_where_it_is_named(checkout: Checkout) -> None:
+    checkout.run("preview.sh", "github", "dev")
+    assert not [call for call in checkout.calls if "policy" in call]
+    checkout.run("preview.sh", "github", "dev", POLICY_PACK="policy/run")
+    asked = [call for call in checkout.calls if call.endswith("dev.jsonl --policy-pack policy/run")]
+    assert len(asked) == 1
+
+
 def test_drift_is_in_the_summary_of_a_job_that_is_red(checkout: Checkout) -> None:
     summary = checkout.folder / "summary.md"
     checkout.has("python", 'case "$*" in *--exit-code*) exit 2;; *) echo "| drift |";; esac')
