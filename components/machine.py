@@ -242,11 +242,16 @@ class Machine(pulumi.ComponentResource):
 
 
 def _when_shut_down(args: MachineArgs) -> str | None:
-    """What a power-off from inside does. EC2 refuses `stop` for spot instances, which terminate."""
-    if args.cluster.ttl_seconds:
-        return "terminate"
+    """
+    What a power-off from inside does.
+
+    A spot instance of a one-time request cannot stop; the provider would change the attribute after
+    its start, which EC2 refuses for spot instances.
+    """
+    if args.node.pool.spot:
+        return None
     # By name: leaving it out would keep `terminate` where a ttl was removed.
-    return None if args.node.pool.spot else "stop"
+    return "terminate" if args.cluster.ttl_seconds else "stop"
 
 
 def _market(spot: Spot | None) -> aws.ec2.InstanceInstanceMarketOptionsArgs | None:

@@ -15,16 +15,25 @@ from cluster.reading.faults import Fault, quoted
 from cluster.reading.section import Section
 from cluster.spec import TAG_PREFIX
 
-# AWS takes 50 for each resource; the program has up to five of its own.
+# AWS takes 50 for each resource. A data volume has most of the program's own: the cluster, the
+# stack, the authority and a name, and with a ttl the time.
 MOST = 45
+_LIMIT, _OWN = 50, 4
 _SIGNS = frozenset("_.:/=+-@")
 _ALLOWED = "letters, digits, blanks and . : / = + - @ _"
 
 
 def read(top: Section) -> Mapping[str, str]:
-    """The operator's tags, with owner and expiry."""
+    """The operator's tags, with owner and expiry; reports more than there is room for."""
     named = {f"{TAG_PREFIX}{key}": top[key] for key in top.given("owner", "expiry")}
-    return {**top["tags"], **named}
+    found = {**top["tags"], **named}
+    room = _LIMIT - _OWN - len(named) - (top["ttl"] is not None)
+    if room < len(top["tags"]) <= MOST:
+        what = (
+            f"{len(top['tags'])} tags are more than the {room} AWS has room for beside the others"
+        )
+        top.report("tags", what, "remove some", Kind.LIMIT)
+    return found
 
 
 def check(given: Mapping[str, str]) -> Iterator[tuple[Path, Fault]]:

@@ -39,7 +39,15 @@ def is_terminated(instance: Any) -> bool:
 
 
 def violation(arguments: Mapping[str, list[str]], *, spot: bool) -> tuple[str, str] | None:
-    """Why EC2 refuses the attribute of a call, if it has one; with EC2's code."""
+    """
+    Why EC2 refuses the attribute of a call, if it has one; with EC2's code.
+
+    Of changes of spot instances EC2's documentation has nothing; refused as those of another
+    attribute are: https://github.com/cloud-custodian/cloud-custodian/issues/2083
+    """
+    if spot and f"{GIVEN}.Value" in arguments:
+        message = f"Modifying '{GIVEN[0].lower()}{GIVEN[1:]}' is not supported for spot instances."
+        return "UnsupportedOperation", message
     for name in (GIVEN, f"{GIVEN}.Value"):
         for value in arguments.get(name, ()):
             if value not in BEHAVIORS:

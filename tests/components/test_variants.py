@@ -171,15 +171,18 @@ def test_snapshots_that_outlive_the_cluster_do_not_expire_with_it() -> None:
         assert "k3s-aws:expires" not in found.inputs["tags"]
 
 
-def test_a_machine_without_an_end_stops_when_it_is_switched_off_from_inside() -> None:
+@pytest.mark.parametrize(("ttl", "expected"), [({}, "stop"), ({"ttl": "4h"}, "terminate")])
+def test_a_machine_that_is_switched_off_from_inside_stops_unless_it_ends(
+    ttl: dict[str, str], expected: str
+) -> None:
     pools = [{"name": "agents", "count": 1, "spot": True}]
-    built = build({**CONFIGURATION, "pools": pools})
+    built = build({**CONFIGURATION, "pools": pools, **ttl})
     shutdown = "instanceInitiatedShutdownBehavior"
     instances = built.of(INSTANCE)
-    assert instances["demo-servers-0"].inputs[shutdown] == "stop"
-    # EC2 refuses it for spot instances.
+    assert instances["demo-servers-0"].inputs[shutdown] == expected
+    # It terminates in any case, and EC2 refuses the attribute.
     assert shutdown not in instances["demo-agents-0"].inputs
-    assert not built.of("k3s:index:Expiry")
+    assert bool(built.of("k3s:index:Expiry")) is bool(ttl)
 
 
 def test_an_object_of_the_bucket_has_no_more_tags_than_s3_takes() -> None:

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from localcloud.aws_api.server import STATUS_PATH
 from recovery import expired_ec2, reap
+from recovery.__main__ import main
 from recovery.errors import RecoveryError
 from recovery.expired import Expired, Scope
 from tests.localcloud.daemon.conftest import cloud
@@ -29,6 +30,7 @@ NOW = datetime(2026, 11, 29, 22, 0, 1, tzinfo=UTC)
 OVER, LATER = "2026-11-29T22:00:00Z", "2026-11-29T22:00:02Z"
 CLUSTER = {"k3s-aws:cluster": "demo", "k3s-aws:stack": "dev"}
 EXPIRED = {**CLUSTER, "k3s-aws:expires": OVER}
+LONG_OVER = {**CLUSTER, "k3s-aws:expires": "2020-01-01T00:00:00Z"}
 
 
 class Clock:
@@ -263,15 +265,47 @@ def test_what_may_not_be_removed_ends_nothing_but_itself(
     assert not kinds & {"role", "SSM parameter", "bucket", "load balancer"}
 
 
-def test_the_time_is_that_of_aws(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def credentials(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the environment."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", cloud.endpoint)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.delenv("AWS_PROFILE", raising=False)
+
+
+@pytest.mark.usefixtures("credentials")
+def test_the_command_lists_as_json_and_removes_with_yes(
+    cloud: LocalCloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = cloud.ec2.create_volume(
+        AvailabilityZone="us-east-1a",
+        Size=1,
+        TagSpecifications=[
+            {
+                "ResourceType": "volume",
+                "Tags": [{"Key": key, "Value": each} for key, each in LONG_OVER.items()],
+            }
+        ],
+    )
+    words = ["reap", "--region", "us-east-1", "--stack", "dev"]
+    assert main([*words, "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["id"], found["stack"]) == (made["VolumeId"], "dev")
+    assert main([*words, "--yes"]) == 0
+    assert f"removed volume {made['VolumeId']}" in capsys.readouterr().out
+    assert main(words) == 0
+    assert "nothing has expired" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("credentials")
+def test_the_time_is_that_of_aws(monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
     now = datetime.now(UTC)
     assert reap.reap(reap.Wanted(region="us-east-1"), lines.append, Clock()) == []
-    assert lines[0].startswith(f"account {ACCOUNT}, region us-east-1, {now:%Y-%m-%dT%H}:")
+    time_there = datetime.strptime(lines[0].split()[4], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    assert lines[0].startswith(f"account {ACCOUNT}, region us-east-1, ")
+    assert abs(time_there - now).total_seconds() < 60
     monkeypatch.delenv("AWS_REGION", raising=False)
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     with pytest.raises(RecoveryError, match="region"):

@@ -83,6 +83,8 @@ class Instance(Ec2Kind):
 
     def finish(self, aws: Session, id_: str, inputs: Inputs) -> None:
         self._change_root_volume(aws, id_, {}, inputs)
+        # Again, after the start: `resourceInstanceUpdate` of hashicorp/aws follows a creation.
+        _set_shutdown(aws, id_, {}, inputs)
         if not inputs.get("sourceDestCheck", True):
             off = {"Value": False}
             aws.client("ec2").modify_instance_attribute(InstanceId=id_, SourceDestCheck=off)
@@ -139,9 +141,7 @@ class Instance(Ec2Kind):
             ec2.modify_instance_attribute(InstanceId=id_, SourceDestCheck=wanted)
         if new.get("iamInstanceProfile") != old.get("iamInstanceProfile"):
             _change_profile(aws, id_, new["iamInstanceProfile"])
-        if new.get(SHUTDOWN) != old.get(SHUTDOWN):
-            wanted = {"Value": new[SHUTDOWN]}
-            ec2.modify_instance_attribute(InstanceId=id_, InstanceInitiatedShutdownBehavior=wanted)
+        _set_shutdown(aws, id_, old, new)
         self._change_root_volume(aws, id_, old, new)
         # EC2 changes these on a stopped instance only, so the machine restarts once.
         stopped = ("instanceType", "userDataBase64")
@@ -223,6 +223,13 @@ def _request(aws: Session, inputs: Inputs) -> dict[str, Any]:
     if market := inputs.get("instanceMarketOptions"):
         request["InstanceMarketOptions"] = market_options.request(market)
     return request
+
+
+def _set_shutdown(aws: Session, id_: str, old: Inputs, new: Inputs) -> None:
+    if new.get(SHUTDOWN) != old.get(SHUTDOWN):
+        aws.client("ec2").modify_instance_attribute(
+            InstanceId=id_, InstanceInitiatedShutdownBehavior={"Value": new[SHUTDOWN]}
+        )
 
 
 def _attribute(aws: Session, id_: str, name: str) -> str | None:

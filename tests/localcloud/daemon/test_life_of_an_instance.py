@@ -125,10 +125,11 @@ def test_a_spot_instance_cannot_be_one_that_stops(cloud: LocalCloud) -> None:
     interface = cloud.interface(cloud.network("10.80.0.0/16")[1])["NetworkInterfaceId"]
     instance_id = cloud.run(interface, InstanceMarketOptions=spot)
     cloud.becomes(instance_id, "running")
-    with pytest.raises(ClientError, match="not supported for spot"):
-        cloud.ec2.modify_instance_attribute(
-            InstanceId=instance_id, InstanceInitiatedShutdownBehavior={"Value": "stop"}
-        )
+    for value in ("stop", "terminate"):
+        with pytest.raises(ClientError, match="Modifying 'instanceInitiatedShutdownBehavior' is"):
+            cloud.ec2.modify_instance_attribute(
+                InstanceId=instance_id, InstanceInitiatedShutdownBehavior={"Value": value}
+            )
     cloud.machines.powers_off(instance_id)
     cloud.becomes(instance_id, "terminated")
 
