@@ -91,6 +91,8 @@ class Jobs:
 
     def _run_job(self) -> None:
         program = self._program()
+        # Of the job before, with all of its packages; a job has none.
+        shutil.rmtree(self._clone)
         self._measure("clone", self._make_clone)
         self._measure(PACKAGES, self._install)
         shutil.rmtree(self._venv)
@@ -132,7 +134,6 @@ class Jobs:
         stack_cluster.configure_agents(program, count=self._shape.agents)
 
     def _make_clone(self) -> None:
-        shutil.rmtree(self._clone, ignore_errors=True)
         source = self._bench.program.folder.as_uri()
         words = ["git", "clone", "--quiet", "--depth", "1", source, str(self._clone)]
         self._run(words, self._folder)
