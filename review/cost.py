@@ -21,9 +21,7 @@ UNKNOWN: Final = "unknown"
 
 def render(preview: Preview) -> Html:
     """A table before, after and difference; each figure that is missing is "unknown"."""
-    before, after = _cost(preview.outputs_before), _cost(preview.outputs_after)
-    if preview.deletes_all and before:
-        after = {"currency": before.get("currency"), "monthly": 0, "hourly": 0}
+    before, after = _before_and_after(preview)
     if not before and not after:
         return Html(f"<p>{markup.words('Cost before and after: unknown.')}</p>")
     rows = [
@@ -37,7 +35,7 @@ def render(preview: Preview) -> Html:
 
 def headline(preview: Preview) -> Html | None:
     """The difference per month; None where it is unknown, in a part too, or nothing."""
-    before, after = _cost(preview.outputs_before), _cost(preview.outputs_after)
+    before, after = _before_and_after(preview)
     if before.get("unknown") or after.get("unknown"):
         return None
     old, new = _number(before.get("monthly")), _number(after.get("monthly"))
@@ -48,6 +46,13 @@ def headline(preview: Preview) -> Html | None:
     if not difference:
         return None
     return Html(f"{_money(difference, after, sign=True)} per month")
+
+
+def _before_and_after(preview: Preview) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    before, after = _cost(preview.outputs_before), _cost(preview.outputs_after)
+    if preview.deletes_all and before:
+        after = {"currency": before.get("currency"), "monthly": 0, "hourly": 0}
+    return before, after
 
 
 def _cost(outputs: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -39,10 +39,11 @@ def priced(before: dict[str, Any] | None, after: dict[str, Any] | None, *steps: 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("creation", "prod: creates a cluster: 3 servers and 4 agents, k3s v1.36.4+standin1"),
+        ("creation", "prod: creates a cluster: 3 servers and 4 agents, k3s v1.36.4+standin1, "
+                     "+188.00 USD per month"),
         ("nothing", "prod: changes nothing"),
         ("agents-replaced", "prod: replaces 3 of 4 agents, opens nothing"),
-        ("destroy", "prod: destroys the whole cluster, 7 machines"),
+        ("destroy", "prod: destroys the whole cluster, 7 machines, -188.00 USD per month"),
         ("data-loss-refused", "prod: the preview failed, so nothing can be deployed: the change of "
                               "the running cluster has 1 problem"),
         ("after-drift", "prod: replaces 1 of 4 agents, opens SSH to 198.51.100.0/24"),
