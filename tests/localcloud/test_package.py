@@ -121,7 +121,7 @@ def _cluster_here(k3s: dict[str, Any], **network: Any) -> dict[str, Any]:
 def _install_sdk(project: Project) -> None:
     """What `pulumi package add` does with a host that generates SDKs."""
     schema = project.folder / "schema.json"
-    schema.write_text(project.pulumi("package", "get-schema", "k3s@0.4.0"))
+    schema.write_text(project.pulumi("package", "get-schema", "k3s@0.5.0"))
     words = [languages.GENERATE_SDK, "nodejs", str(schema), str(project.folder / "sdks" / "k3s")]
     projects.run(words, project.folder, project.environment)
     projects.run(["npm", "ci", "--no-audit", "--no-fund"], project.folder, project.environment)
