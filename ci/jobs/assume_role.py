@@ -2,14 +2,16 @@
 Prints the lines with which a shell has credentials of the role AWS_ROLE_ARN for an hour.
 
 For a platform without OpenID Connect to AWS: the key that it keeps may do nothing but this.
-    eval "$(.local/venv/bin/python ci/jobs/assume_role.py)"
+    eval "$(.local/venv/bin/python -m ci.jobs.assume_role)"
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -23,8 +25,12 @@ VARIABLES = {
 }
 
 
-def main() -> int:
+def main(words: Sequence[str]) -> int:
     """Status 1 and one message where AWS refuses; the shell then gets `false` to evaluate."""
+    form = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser(
+        prog="python -m ci.jobs.assume_role", description=__doc__, formatter_class=form
+    ).parse_args(words)
     role = os.environ.get("AWS_ROLE_ARN")
     if not role:
         return failed("AWS_ROLE_ARN is not set", "set it to the role of the pipeline")
@@ -49,4 +55,4 @@ def failed(what: str, fix: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
