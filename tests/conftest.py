@@ -36,8 +36,8 @@ settings.load_profile("project")
 ACCOUNT = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 BOOTS = (
     *("aws", "backup", "backups", "change", "data_version", "datastore", "download", "drain"),
-    *("k3s", "main", "readiness", "report", "secrets", "snapshot", "ssh", "start", "tokens"),
-    "volume",
+    *("k3s", "main", "readiness", "report", "restore", "secrets", "snapshot", "ssh", "start"),
+    *("tokens", "volume"),
 )
 # What `make check` leaves out and `make test` runs, besides the tests that are marked slow where
 # they are defined: folders and files by what they start, and a folder's fixture that starts it.
@@ -50,9 +50,17 @@ SLOW_PLACES = (
     "cluster/test_properties.py",  # hundreds of configurations for each test
     # Servers and processes that do not respond in time.
     *(f"toolchain/test_{each}.py" for each in ("docker_engine", "download", "packages")),
-    # A whole cluster for each test; tests/golden/state/ has one of each example in `make check`.
+    # A whole cluster for each test.
     *(f"components/test_{each}.py" for each in ("backups", "bom", "changes", "data_volume")),
-    *(f"components/test_{each}.py" for each in ("endpoint", "rollout", "variants")),
+    *(f"components/test_{each}.py" for each in ("endpoint", "restore", "rollout", "variants")),
+    *("k3s_aws/test_k3s_cluster.py", "policy/test_examples.py", "policy/test_user_data.py"),
+    # Hundreds of comments for each test, and fakes of REST APIs.
+    *(f"review/test_{each}.py" for each in ("comment", "damaged_logs", "forgery")),
+    *("review/test_posting.py", "review/test_posting_errors.py"),
+    "cost/test_refresh.py",  # a server of price lists
+    # Commands in processes of their own.
+    *("ci/test_connect.py", "ci/test_documented_lines.py", "bench/test_job_start.py"),
+    "pipelines/test_job_scripts.py",
 )
 # In tests/provider: an SSH server with a shell for each command, and an HTTPS server with keys.
 SLOW_FIXTURES = [("provider", "machine"), ("provider", "api")]

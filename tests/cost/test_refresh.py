@@ -184,7 +184,6 @@ def test_a_download_that_ends_early_is_an_error(
     assert "ended 20 bytes early; run it again" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_a_big_file_is_not_held_in_memory() -> None:
     row = machine("t4g.small", "0.0192000000", PriceDescription="x" * 500)
     content = server.table([row] * 40_000)
