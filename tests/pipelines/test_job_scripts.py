@@ -159,3 +159,14 @@ def test_drift_is_in_the_summary_of_a_job_that_is_red(checkout: Checkout) -> Non
     done = checkout.run("drift.sh", "prod", GITHUB_STEP_SUMMARY=str(summary))
     assert done.returncode == 2
     assert summary.read_text() == "| drift |\n"
+
+
+def test_the_summary_of_a_job_leads_to_the_picture_of_the_boot(checkout: Checkout) -> None:
+    assert checkout.run("timeline.sh", "pr-12").returncode == 0
+    picture = ".local/timeline/pr-12.svg"
+    assert checkout.calls == [f"python -m timeline --stack pr-12 --output {picture}"]
+    assert (checkout.folder / picture).parent.is_dir()
+    summary = checkout.folder / "summary"
+    link = {"TIMELINE": "https://github.test/a/1", "GITHUB_STEP_SUMMARY": str(summary)}
+    assert checkout.run("summary.sh", "pr-12", **link).returncode == 0
+    assert summary.read_text() == "[How the machines of pr-12 booted](https://github.test/a/1)\n"

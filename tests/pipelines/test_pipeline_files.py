@@ -158,7 +158,7 @@ def test_jobs_that_change_a_stack_wait_for_each_other() -> None:
 
 def test_actions_are_pinned_by_commit_with_their_version_beside_it() -> None:
     used = workflows.actions_used()
-    assert len(used) == 3
+    assert len(used) == 4
     for each in used:
         assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", each)
     for file in [*workflows.GITHUB, workflows.ACTION]:

@@ -22,6 +22,7 @@ PREDEFINED = {"CI_PIPELINE_SOURCE", "CI_API_V4_URL", "CI_PROJECT_ID", "CI_PROJEC
 # The seam: act takes these folders instead of fetching the actions, whatever their version.
 STANDINS = {
     "actions/cache": "cache",
+    "actions/upload-artifact": "upload-artifact",
     "aws-actions/configure-aws-credentials": "configure-aws-credentials",
 }
 

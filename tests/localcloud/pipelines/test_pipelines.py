@@ -42,8 +42,10 @@ def test_two_pull_requests_have_clusters_of_their_own_until_each_is_closed(
         event = engines.pull_request(team, number, action)
         return pipelines.github(folders[number], "cluster", event, on="pull_request")
 
-    for job in [run(number, "opened") for number in folders]:
-        assert NODE_IS_READY.search(is_green(job)), job.log
+    for number, job in [(number, run(number, "opened")) for number in folders]:
+        log = is_green(job)
+        assert NODE_IS_READY.search(log), log
+        assert f"uploaded pr-{number}.svg" in log
     assert account.temporary_stacks() == {"pr-7", "pr-8"}
     assert len(account.instances) == 2
     is_green(run(7, "closed"))
