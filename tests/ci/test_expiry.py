@@ -34,7 +34,7 @@ def test_the_end_is_that_of_the_resource_in_the_state(
     printed: str,
 ) -> None:
     # A stack that was never updated has no resources there.
-    deployment = {"manifest": {}} if resources is None else {"resources": resources}
+    deployment: dict[str, Any] = {} if resources is None else {"resources": resources}
     (pulumi.folder / "state.json").write_text(json.dumps({"version": 3, "deployment": deployment}))
     assert command.main(["expiry", "--stack", "dev"]) == 0
     assert capfd.readouterr().out == printed
