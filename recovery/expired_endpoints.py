@@ -57,8 +57,8 @@ def _tags(elb: Any, scope: Scope, arns: Sequence[str]) -> list[Mapping[str, Any]
     except ClientError as error:
         if not refusals.is_of_one_resource(error):
             raise
-    answers = [refusals.read(scope, arn, elb.describe_tags, ResourceArns=[arn]) for arn in arns]
-    return [each for answer in answers for each in (answer["TagDescriptions"] if answer else ())]
+    found = [refusals.read(scope, arn, elb.describe_tags, ResourceArns=[arn]) for arn in arns]
+    return [each for page in found if page for each in page["TagDescriptions"]]
 
 
 def records(client: Client, scope: Scope) -> Iterator[Expired]:

@@ -120,12 +120,12 @@ def buckets(client: Client, scope: Scope, *, snapshots: bool) -> Iterator[Expire
 
 def _region(s3: Any, scope: Scope, name: str) -> str | None:
     """The bucket's region; None where it is gone or may not be read."""
-    answer = refusals.read(scope, name, s3.get_bucket_location, Bucket=name)
-    if answer is None:
+    found = refusals.read(scope, name, s3.get_bucket_location, Bucket=name)
+    if found is None:
         return None
-    found = answer.get("LocationConstraint")
+    place = found.get("LocationConstraint")
     # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html
-    return str({None: "us-east-1", "EU": "eu-west-1"}.get(found, found))
+    return str({None: "us-east-1", "EU": "eu-west-1"}.get(place, place))
 
 
 def _snapshots(s3: Any, scope: Scope, name: str) -> Mapping[str, Any] | None:
@@ -153,9 +153,9 @@ def _removal(s3: Any, name: str) -> Callable[[], bool]:
     return remove
 
 
-def _require_deleted(answer: Mapping[str, Any]) -> None:
+def _require_deleted(response: Mapping[str, Any]) -> None:
     """Raises ClientError where S3 kept an object: it says so in the body of a success."""
-    if errors := answer.get("Errors"):
+    if errors := response.get("Errors"):
         first = errors[0]
         message = f"{len(errors)} objects are not deleted, {first.get('Message')}"
         error = {"Error": {"Code": first.get("Code", ""), "Message": message}}

@@ -19,6 +19,7 @@ OTHERS = {
     "not authorized to perform",
     "DependencyViolation",
     "AccessDenied",
+    "DeleteConflict",
     "Forbidden",
     'violates PodSecurity "baseline"',
     "certificate has expired",
