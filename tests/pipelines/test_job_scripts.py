@@ -67,6 +67,31 @@ def test_a_lock_is_removed_where_nobody_else_works(checkout: Checkout) -> None:
     assert (checkout.folder / "Pulumi.pr-12.yaml").read_text() == "config: {}\n"
 
 
+def test_a_new_stack_has_the_key_that_its_file_names(checkout: Checkout) -> None:
+    file = checkout.folder / "Pulumi.temporary.yaml"
+    key = "awskms:///arn:aws:kms:eu-central-1:123456789012:key/a-b?region=eu-central-1"
+    file.write_text(f"secretsprovider: {key}\nencryptedkey: AQID\nconfig: {{}}\n")
+    assert checkout.run("temporary.sh", "up", "pr-12").returncode == 0
+    assert f"pulumi stack select pr-12 --create --secrets-provider {key}" in checkout.calls
+
+
+@pytest.mark.parametrize("file", ["encryptionsalt: v1:a\nconfig: {}\n", None])
+def test_a_new_stack_without_a_key_has_a_passphrase(checkout: Checkout, file: str | None) -> None:
+    if file:
+        (checkout.folder / "Pulumi.dev.yaml").write_text(file)
+    assert checkout.run("up.sh", "dev").returncode == 0
+    assert "pulumi stack select dev --create" in checkout.calls
+
+
+@pytest.mark.parametrize(("given", "seen"), [("", "unset"), ("a b", "a b")])
+def test_a_secret_that_is_missing_is_no_passphrase(
+    checkout: Checkout, given: str, seen: str
+) -> None:
+    checkout.has("pulumi", 'echo "${PULUMI_CONFIG_PASSPHRASE-unset}" > seen')
+    assert checkout.run("up.sh", "dev", PULUMI_CONFIG_PASSPHRASE=given).returncode == 0
+    assert (checkout.folder / "seen").read_text() == f"{seen}\n"
+
+
 def test_a_lock_of_an_environment_stays_unless_somebody_decides(checkout: Checkout) -> None:
     assert checkout.run("up.sh", "prod").returncode == 0
     assert not [call for call in checkout.calls if "cancel" in call]
