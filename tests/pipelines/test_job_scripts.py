@@ -95,10 +95,19 @@ def test_a_secret_that_is_missing_is_no_passphrase(
 def test_a_lock_of_an_environment_stays_unless_somebody_decides(checkout: Checkout) -> None:
     assert checkout.run("up.sh", "prod").returncode == 0
     assert not [call for call in checkout.calls if "cancel" in call]
-    assert checkout.run("up.sh", "prod", RECOVER="no").returncode == 0
+    assert checkout.run("up.sh", "prod", RECOVER="dev").returncode == 0
     assert not [call for call in checkout.calls if "cancel" in call]
-    assert checkout.run("up.sh", "prod", RECOVER="yes").returncode == 0
+    assert checkout.run("up.sh", "prod", RECOVER="prod").returncode == 0
     assert "pulumi cancel --yes --stack prod" in checkout.calls
+
+
+def test_a_temporary_stack_leaves_no_copies_of_its_state(checkout: Checkout) -> None:
+    checkout.has("pulumi", 'echo "$PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS" > seen')
+    for script in (["temporary.sh", "up", "pr-12"], ["temporary.sh", "destroy", "pr-12"]):
+        assert checkout.run(*script).returncode == 0
+        assert (checkout.folder / "seen").read_text() == "true\n"
+    assert checkout.run("up.sh", "dev").returncode == 0
+    assert (checkout.folder / "seen").read_text() == "\n"
 
 
 def test_an_update_that_cannot_be_cancelled_is_no_end(checkout: Checkout) -> None:

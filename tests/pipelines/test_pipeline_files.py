@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -87,7 +89,7 @@ def test_no_text_of_a_pull_request_reaches_a_script() -> None:
                 ), f"{file.name}: {line}"
     # And the branch is compared by a rule only.
     for line in workflows.GITLAB.read_text().splitlines():
-        assert "CI_COMMIT_BRANCH" not in line or "- if: $CI_PIPELINE_SOURCE ==" in line
+        assert "CI_COMMIT_BRANCH" not in line or "- if: $CI_PIPELINE_SOURCE =" in line
 
 
 @pytest.mark.parametrize(
@@ -131,6 +133,32 @@ def test_a_job_asks_for_little_and_has_an_end(job: dict[str, object]) -> None:
     assert job["environment"]
 
 
+def test_a_job_of_gitlab_has_an_environment_and_so_its_variables() -> None:
+    for name, job in workflows.content(workflows.GITLAB).items():
+        if not name.startswith("."):
+            assert job["environment"], name
+    for job in ("preview", "drift", "reap"):
+        # No deployment, and no role of a protected environment.
+        environment = workflows.content(workflows.GITLAB)[job]["environment"]
+        assert environment["action"] == "access"
+
+
+def test_what_deploys_runs_for_main_alone_and_can_be_started_by_hand() -> None:
+    deploy = workflows.content(ROOT / "ci/github/deploy.yml")
+    stacks = list(deploy["jobs"])
+    assert deploy["on"]["push"] == {"branches": ["main"]}
+    assert deploy["on"]["workflow_dispatch"]["inputs"]["recover"]["options"] == ["none", *stacks]
+    for name, job in deploy["jobs"].items():
+        assert job["if"] == "github.ref == 'refs/heads/main'", name
+    gitlab = workflows.content(workflows.GITLAB)
+    branch = "$CI_PIPELINE_SOURCE =~ /^(push|web)$/ && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
+    for name in stacks:
+        job = gitlab[f"deploy:{name}"]
+        (rule,) = job.get("rules", gitlab[job["extends"]].get("rules"))
+        by_hand = {} if name == "dev" else {"when": "manual"}
+        assert rule == {"if": branch, **by_hand}, name
+
+
 def test_a_job_of_a_pull_request_runs_for_branches_of_the_repository_only() -> None:
     own = "github.event.pull_request.head.repo.full_name == github.repository"
     for file in workflows.GITHUB:
@@ -167,9 +195,29 @@ def test_actions_are_pinned_by_commit_with_their_version_beside_it() -> None:
                 assert re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
 
 
+def _cache_of_github() -> dict[str, str]:
+    steps = workflows.content(workflows.ACTION)["runs"]["steps"]
+    (found,) = (each["with"] for each in steps if each.get("uses", "").startswith("actions/cache@"))
+    return dict(found)
+
+
+def test_no_cache_holds_packages_of_another_python() -> None:
+    used = EXPRESSION.findall(_cache_of_github()["key"])
+    assert " steps.python.outputs.version " in used
+    first = workflows.content(workflows.ACTION)["runs"]["steps"][0]
+    assert first["id"] == "python"
+    with tempfile.NamedTemporaryFile() as output:
+        subprocess.run(
+            ["bash", "-euc", first["run"]],
+            env={**os.environ, "GITHUB_OUTPUT": output.name},
+            check=True,
+        )
+        assert re.fullmatch(rb"version=Python-3\.\d+\.\d+\S*\n", Path(output.name).read_bytes())
+
+
 def test_no_cache_holds_a_credential() -> None:
     paths = {
-        "github": workflows.content(workflows.ACTION)["runs"]["steps"][0]["with"]["path"].split(),
+        "github": _cache_of_github()["path"].split(),
         "gitlab": workflows.content(workflows.GITLAB)[".k3s-aws"]["cache"]["paths"],
         "travis": workflows.content(workflows.TRAVIS)["cache"]["directories"],
     }
