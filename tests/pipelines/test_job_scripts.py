@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 import stat
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.localcloud.pipelines.checkout import prepared
 from tests.pipelines.workflows import ROOT
 
 RECORD = '#!/bin/sh\necho "{name} $*" >> {calls}\n{script}\n'
@@ -99,6 +101,20 @@ def test_a_lock_of_an_environment_stays_unless_somebody_decides(checkout: Checko
     assert not [call for call in checkout.calls if "cancel" in call]
     assert checkout.run("up.sh", "prod", RECOVER="prod").returncode == 0
     assert "pulumi cancel --yes --stack prod" in checkout.calls
+
+
+@pytest.mark.parametrize("stamp", [prepared(), "Python 3.2.1 0123  requirements.txt\n"])
+def test_nothing_is_installed_where_the_same_was(checkout: Checkout, stamp: str) -> None:
+    # The runs on the local cloud have the stamp of the first, and no network.
+    shutil.copy(ROOT / "requirements.txt", checkout.folder)
+    for name in ("python3", "kubectl"):
+        checkout.has(name, f'[ "$1" != --version ] || exec {sys.executable} --version')
+    file = checkout.folder / ".local/pipeline/prepared"
+    file.parent.mkdir(parents=True)
+    file.write_text(stamp)
+    assert checkout.run("prepare.sh").returncode == 0
+    assert ("pulumi install" in checkout.calls) is (stamp != prepared())
+    assert file.read_text() == prepared()
 
 
 def test_a_temporary_stack_leaves_no_copies_of_its_state(checkout: Checkout) -> None:
