@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def checkout(tmp_path: Path) -> Checkout:
 def test_a_lock_is_removed_where_nobody_else_works(checkout: Checkout) -> None:
     assert checkout.run("temporary.sh", "up", "pr-12").returncode == 0
     assert checkout.calls == [
-        "pulumi stack output expiresAt --stack pr-12",
+        "python -m ci expiry --stack pr-12",
         "pulumi stack select pr-12 --create",
         "pulumi cancel --yes --stack pr-12",
         "python -m recovery --stack pr-12 --yes",
@@ -140,18 +141,27 @@ def test_nothing_is_created_where_the_recovery_fails(checkout: Checkout) -> None
 
 
 @pytest.mark.parametrize(
-    ("expires", "destroyed"),
-    [("2020-01-01T00:00:00Z", True), ("2999-01-01T00:00:00Z", False), ("", False)],
+    ("minutes", "destroyed"), [(-1, True), (20, True), (40, False), (None, False)]
 )
-def test_what_is_left_of_an_expired_cluster_goes_before_another_one_comes(
-    checkout: Checkout, expires: str, destroyed: bool
+def test_a_cluster_that_has_ended_or_soon_will_goes_before_another_one_comes(
+    checkout: Checkout, minutes: int | None, destroyed: bool
 ) -> None:
-    checkout.has("pulumi", f'[ "$2" != output ] || echo "{expires}"')
+    ends = datetime.now(UTC) + timedelta(minutes=minutes or 0)
+    text = "" if minutes is None else f"{ends:%Y-%m-%dT%H:%M:%SZ}"
+    checkout.has("python", f'[ "$3" != expiry ] || echo "{text}"')
     assert checkout.run("temporary.sh", "up", "pr-12").returncode == 0
     order = [call.split()[1] for call in checkout.calls if call.startswith("pulumi ")]
     assert ("destroy" in order) is destroyed
     assert order[-1] == "up"
     assert (checkout.folder / "Pulumi.pr-12.yaml").exists()
+
+
+def test_a_state_that_cannot_be_read_ends_the_job_before_anything_is_changed(
+    checkout: Checkout,
+) -> None:
+    checkout.has("python", '[ "$3" != expiry ]')
+    assert checkout.run("temporary.sh", "up", "pr-12").returncode == 1
+    assert checkout.calls == ["python -m ci expiry --stack pr-12"]
 
 
 def test_a_stack_that_does_not_exist_is_destroyed_already(checkout: Checkout) -> None:
