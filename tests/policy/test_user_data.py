@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import bz2
 import gzip
+import hashlib
 import json
 import lzma
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -93,6 +95,26 @@ def test_what_only_names_a_secret_is_not_one(text: str) -> None:
 )
 def test_a_secret_is_found_in_whatever_it_is_packed(given: dict[str, Any]) -> None:
     assert violated(with_user_data(**given)) == [SECRET]
+
+
+@pytest.mark.parametrize("written", [str.encode, lambda text: gzip.compress(text.encode())])
+@pytest.mark.parametrize(
+    "around",
+    [
+        "#cloud-config\nwrite_files:\n- content: |\n    {}\n  encoding: b64\n  owner: root\n",
+        "#!/bin/sh\nbase64 -d >/root/key <<EOF\n{}\nEOF\n",
+    ],
+)
+def test_a_secret_of_any_length_is_found_in_lines_of_base64(
+    written: Callable[[str], bytes], around: str
+) -> None:
+    for length in range(200):
+        # Digits of a hash, which gzip makes no shorter than half.
+        text = TOKEN + hashlib.shake_128(b"").hexdigest(100)[:length]
+        encoded = base64.b64encode(written(text)).decode()
+        lines = [encoded[start : start + 76] for start in range(0, len(encoded), 76)]
+        layers = unpack(around.format("\n    ".join(lines)).encode()).layers
+        assert any(TOKEN in each.text for each in layers), length
 
 
 def test_the_part_of_a_message_is_named() -> None:
