@@ -140,6 +140,35 @@ def test_a_server_on_spot_is_found_by_its_place_tags_or_program(
     assert found == (["servers-not-on-spot"] if broken else [])
 
 
+INSTALL = "curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.36.4+k3s1 {}\n"
+JOIN = "K3S_URL=https://10.0.0.1:6443 K3S_TOKEN_FILE=/run/token "
+
+
+@pytest.mark.parametrize(
+    ("script", "broken"),
+    [
+        (INSTALL.format("sh -"), True),
+        (INSTALL.format("INSTALL_K3S_EXEC=server sh -"), True),
+        (INSTALL.format("sh -s - --cluster-init"), True),
+        # Further servers have the URL of the first.
+        (INSTALL.format(JOIN + "sh -s - server"), True),
+        (INSTALL.format(JOIN + "bash -s server"), True),
+        (INSTALL.format(JOIN + "INSTALL_K3S_EXEC='server --disable traefik' sh -"), True),
+        (INSTALL.format(JOIN + "sh -"), False),
+        ("# waits until the k3s server is up\n" + INSTALL.format(JOIN + "sh -"), False),
+        ("echo the k3s server has to be up\n" + INSTALL.format(JOIN + "sh -"), False),
+        (INSTALL.format("INSTALL_K3S_EXEC=agent sh -"), False),
+        (INSTALL.format('INSTALL_K3S_EXEC="agent --server https://10.0.0.1:6443" sh -'), False),
+        (INSTALL.format("sh -s - agent --server https://10.0.0.1:6443"), False),
+        ("# like the k3s server\nsystemctl start k3s-agent\n", False),
+    ],
+)
+def test_the_installer_makes_a_server_or_an_agent(script: str, broken: bool) -> None:
+    spot = without(machine(instanceMarketOptions={"marketType": "spot"}), "userDataBase64")
+    found = violated([resource(INSTANCE, "x", {**spot, "userData": "#!/bin/sh\n" + script})])
+    assert found == (["servers-not-on-spot"] if broken else [])
+
+
 @pytest.mark.parametrize(
     ("type_", "inputs", "broken"),
     [

@@ -16,12 +16,13 @@ import pytest
 
 from cluster import boot_program, user_data
 from k3s_policy import secret_patterns, user_data_text
+from k3s_policy.user_data import runs_server
 from k3s_policy.user_data_text import unpack
 from tests.golden import rendering
 from tests.policy import examined
 from tests.policy.examined import MIME, TOKEN, machine, packed, without
 from tests.policy.stack_state import resource
-from tests.policy.test_rules import findings, violated
+from tests.policy.test_rules import findings, resources, violated
 
 SECRET = "no-secret-in-user-data"
 # In pieces: what looks for secrets in files would find them.
@@ -108,9 +109,9 @@ def test_a_secret_is_found_in_whatever_it_is_packed(given: dict[str, Any]) -> No
 def test_a_secret_of_any_length_is_found_in_lines_of_base64(
     written: Callable[[str], bytes], around: str
 ) -> None:
-    for length in range(200):
-        # Digits of a hash, which gzip makes no shorter than half.
-        text = TOKEN + hashlib.shake_128(b"").hexdigest(100)[:length]
+    # A line of 76 has 57 bytes.
+    for length in range(57):
+        text = TOKEN + hashlib.shake_128(b"").hexdigest(29)[:length]
         encoded = base64.b64encode(written(text)).decode()
         lines = [encoded[start : start + 76] for start in range(0, len(encoded), 76)]
         layers = unpack(around.format("\n    ".join(lines)).encode()).layers
@@ -160,8 +161,22 @@ def test_k3s_of_the_newest_release_is_not_pinned() -> None:
         ("INSTALL_K3S_CHANNEL=stable", ["k3s-pinned"]),
         ("INSTALL_K3S_VERSION=v1.36.4+k3s1", []),
         ('INSTALL_K3S_VERSION="v1.36.4+k3s1"', []),
+        ('INSTALL_K3S_VERSION="$K3S_VERSION"', ["k3s-pinned"]),
+        ("\n# INSTALL_K3S_VERSION=v1.36.4+k3s1\n", ["k3s-pinned"]),
     ):
         assert violated(with_user_data(userData=script.format(words))) == expected
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "#!/bin/sh\nK3S_VERSION=v1.31.4+k3s1\n"
+        'curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION="$K3S_VERSION" sh -\n',
+        "#!/bin/sh\n# The image has k3s of https://get.k3s.io already.\nsystemctl start k3s\n",
+    ],
+)
+def test_a_release_in_a_variable_is_pinned_and_a_comment_installs_nothing(script: str) -> None:
+    assert violated(with_user_data(userData=script)) == []
 
 
 @pytest.mark.parametrize("name", rendering.NAMES)
@@ -175,6 +190,8 @@ def test_the_user_data_of_every_machine_of_the_program_passes(name: str) -> None
         role = json.loads(text)["pool"]["role"]
         of_role = boot_program.of_first_boot(modules, role)
         encoded = user_data.encode(user_data.render(text, of_role))
+        (described,) = resources(with_user_data(userDataBase64=encoded), outputs=False)
+        assert runs_server(described) == (role == "server")
         found = [each.path for each in unpack(base64.b64decode(encoded)).layers]
         # The boothook, where the boot program is: it is read, not passed over.
         assert "gzip, part 1, base64, bzip2" in found
