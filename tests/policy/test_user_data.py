@@ -33,6 +33,7 @@ EXAMPLES = {
     + "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     "a k3s join token": TOKEN,
     "a k3s token in plain text": "curl -sfL https://x | K3S_TOKEN=" + "hunter22 sh -",
+    "a token in a config.yaml of k3s": "/etc/rancher/k3s/config.yaml'\ntoken: " + "hunter22",
     "the key of a kubeconfig": "client-key-data: " + "LS0t" * 10,
     "a GitHub token": "ghp_" + "a1B2" * 9,
     "a GitLab token": "glpat-" + "a1B2" * 5,
@@ -61,9 +62,35 @@ def test_a_secret_is_found_and_not_repeated(kind: str) -> None:
     assert EXAMPLES[kind] not in str(found)
 
 
+IN_CONFIG = "#cloud-config\nwrite_files:\n- path: /etc/rancher/k3s/config.yaml\n  content: |\n    "
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        f"{IN_CONFIG}token: hunter22",
+        f'{IN_CONFIG}server: https://10.0.0.1:6443\n    agent-token: "hunter22"',
+        "cat >/etc/rancher/k3s/config.yaml <<EOF\ntoken: hunter22\nEOF",
+        "environment:\n  K3S_TOKEN: hunter22",
+        '{"K3S_AGENT_TOKEN": "hunter22"}',
+        "K3S_AGENT_TOKEN=hunter22",
+        "k3s agent --token hunter22",
+    ],
+)
+def test_a_token_of_k3s_is_found_in_whatever_sets_it(text: str) -> None:
+    assert len(list(secret_patterns.found_in(text))) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{IN_CONFIG}token-file: /run/token",
+        f"{IN_CONFIG}token: $TOKEN",
+        f"{IN_CONFIG}token:\n    server: https://10.0.0.1:6443",
+        "token: hunter22",
+        "K3S_TOKEN:\n  valueFrom: secret",
+        "K3S_TOKEN: ${token}",
+        'environment = {"K3S_TOKEN": token}',
         "K3S_TOKEN=$(cat /run/token) K3S_TOKEN_FILE=/run/token",
         "k3s server --token $TOKEN",
         "k3s agent --token-file=/run/secrets/token",
