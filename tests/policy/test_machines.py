@@ -26,6 +26,12 @@ def instance(**changes: Any) -> list[dict[str, Any]]:
     return [resource(INSTANCE, "x", machine(**changes))]
 
 
+def template(ebs: dict[str, Any]) -> dict[str, Any]:
+    """The inputs of a launch template with one volume."""
+    mappings = [{"deviceName": "/dev/xvda", "ebs": ebs}]
+    return {"metadataOptions": PROTECTED, "imageId": "ami-1", "blockDeviceMappings": mappings}
+
+
 def package_file(package: str, *path: str) -> Path:
     """A file of an installed package, which is not imported for it."""
     spec = find_spec(package)
@@ -176,6 +182,13 @@ def test_the_installer_makes_a_server_or_an_agent(script: str, broken: bool) -> 
         (INSTANCE, without(machine(), "rootBlockDevice"), True),
         (INSTANCE, machine(ebsBlockDevices=[{"deviceName": "/dev/sdb"}]), True),
         (INSTANCE, machine(ebsBlockDevices=[{"encrypted": True}]), False),
+        (INSTANCE, machine(ebsBlockDevices=[{"snapshotId": "snap-1"}]), False),
+        (TEMPLATE, {"metadataOptions": PROTECTED, "imageId": "ami-1"}, True),
+        (TEMPLATE, {"metadataOptions": PROTECTED}, False),
+        (TEMPLATE, template({"encrypted": "true"}), False),
+        (TEMPLATE, template({"volumeSize": 8}), True),
+        (TEMPLATE, template({"snapshotId": "snap-1"}), False),
+        ("aws:ebs/volume:Volume", {"tags": TAGS, "snapshotId": "snap-1"}, True),
         ("aws:ebs/volume:Volume", {"tags": TAGS}, True),
         ("aws:ebs/volume:Volume", {"tags": TAGS, "encrypted": True}, False),
         ("aws:ebs/snapshotCopy:SnapshotCopy", {}, True),
