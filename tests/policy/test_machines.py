@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from k3s_policy.images import architecture_of
+from k3s_policy.resource import UNKNOWN
+from k3s_policy.rule import NotKnown, Violation
 from tests.golden import rendering
 from tests.policy import examined
 from tests.policy.examined import INSTANCE, PROTECTED, TAGS, TEMPLATE, machine, without
 from tests.policy.stack_state import resource
-from tests.policy.test_rules import violated
+from tests.policy.test_rules import findings, violated
 
 SERVER = ("k3s:aws:K3sCluster", "k3s:aws:ControlPlane", "k3s:aws:Machine")
 ENCRYPTED = "volumes-encrypted"
@@ -259,6 +261,15 @@ def test_a_namespace_of_kubernetes_may_not_be_privileged_but_where_it_is_allowed
     assert violated(described, allowedNamespaces=["net"]) == []
 
 
+def test_a_namespace_whose_name_is_not_known_yet_is_not_in_the_message() -> None:
+    inputs = {"podSecurity": "privileged", "namespaces": ["shop", UNKNOWN]}
+    found = [each for _, each in findings([resource("k3s:index:Identity", "x", inputs)])]
+    not_known, violation = found
+    assert not_known == NotKnown("podSecurity")
+    assert isinstance(violation, Violation)
+    assert 'is "privileged" for shop: ' in violation.message
+
+
 def kubeconfig(group: bytes) -> str:
     """A kubeconfig whose client certificate has the group, as DER has it; it is not a real one."""
     der = base64.b64encode(b"\x30\x82\x01\x00\x13\x0e" + group).decode()
@@ -271,6 +282,25 @@ def test_an_administrators_kubeconfig_is_found_by_its_certificate_under_any_name
     assert violated([], {"access": kubeconfig(b"system:masters")}) == [rule]
     assert violated([], {"access": kubeconfig(b"viewers")}) == []
     assert violated([], {"adminKubeconfig": "x"}, allowedOutputs=["adminKubeconfig"]) == []
+
+
+def identity(name: str, role: str) -> list[dict[str, Any]]:
+    inputs = {"name": name, "clusterRole": role, "namespaces": ["shop"]}
+    return [resource("k3s:index:Identity", f"dev-{name}", inputs)]
+
+
+def test_an_identity_is_an_administrator_by_its_role_and_not_by_its_name() -> None:
+    rule = "no-administrator-kubeconfig"
+    output = {"kubeconfig-webadmin": kubeconfig(b"viewers")}
+    assert violated(identity("webadmin", "view"), output) == []
+    # Of another program: nothing but the name says what it is.
+    assert violated([], output) == [rule]
+    assert violated(identity("webadmin", "view"), {"kubeconfig-admin": "x"}) == [rule]
+    administrators = {"kubeconfig-webadmin": kubeconfig(b"system:masters")}
+    assert violated(identity("webadmin", "view"), administrators) == [rule]
+    assert violated(identity("ci", "cluster-admin"), {"kubeconfig-ci": "x"}) == [rule]
+    allowed = {"allowedOutputs": ["kubeconfig-ci"]}
+    assert violated(identity("ci", "cluster-admin"), {"kubeconfig-ci": "x"}, **allowed) == []
 
 
 def test_an_image_of_ones_own_has_a_number() -> None:
