@@ -170,3 +170,13 @@ def test_the_summary_of_a_job_leads_to_the_picture_of_the_boot(checkout: Checkou
     link = {"TIMELINE": "https://github.test/a/1", "GITHUB_STEP_SUMMARY": str(summary)}
     assert checkout.run("summary.sh", "pr-12", **link).returncode == 0
     assert summary.read_text() == "[How the machines of pr-12 booted](https://github.test/a/1)\n"
+
+
+@pytest.mark.parametrize("stack", ["Feature_1", ""])
+def test_what_a_shell_evaluates_fails_where_no_kubeconfig_is_written(
+    checkout: Checkout, stack: str
+) -> None:
+    done = checkout.run("connect.sh", stack, "bash")
+    assert (done.returncode, done.stdout) == (1, "false\n")
+    assert checkout.run("connect.sh", "pr-12", "bash").stdout == ""
+    assert checkout.calls == ["python -m ci connect --stack pr-12 --format bash"]
