@@ -19,7 +19,7 @@ from cluster.reading.section import ROOT
 from cluster.stack_config import StackValue
 from components import engine, k3s_cluster, preparation, project_files
 from components.lookups import LookupFailed
-from k3s_aws import aws_provider, inputs, last_record
+from k3s_aws import aws_provider, cluster_names, inputs, last_record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,7 @@ class K3sCluster(k3s_cluster.K3sCluster):
         self, name: str, args: K3sClusterArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         engine.require_version()
+        cluster_names.take(name)
         try:
             given = inputs.read(
                 {
@@ -92,7 +93,7 @@ def _prepare(
     via = aws_provider.of(opts)
     return preparation.prepare(
         configured,
-        last_record.read(name),
+        last_record.read(name, opts),
         releases=_releases(),
         now=datetime.now(UTC),
         via=via,

@@ -44,6 +44,7 @@ def create(monkeypatch: pytest.MonkeyPatch) -> Create:
         cluster: Any,
         registered: Mapping[str, Any] | None = None,
         opts: pulumi.ResourceOptions | None = None,
+        name: str = "shop",
         **args: Any,
     ) -> tuple[K3sCluster | None, Monitor]:
         settings.configure(settings.Settings(project="k3s-aws", stack="dev"))
@@ -58,7 +59,7 @@ def create(monkeypatch: pytest.MonkeyPatch) -> Create:
         def run() -> None:
             # What is made of resources is called here, in the program.
             given = cluster() if callable(cluster) else cluster
-            made.append(K3sCluster("shop", K3sClusterArgs(cluster=given, **args), opts))
+            made.append(K3sCluster(name, K3sClusterArgs(cluster=given, **args), opts))
 
         run()
         return made[0], monitor
@@ -138,3 +139,26 @@ def test_the_cluster_depends_on_what_its_inputs_are_from(create: Create) -> None
     _, monitor = create(of_resources)
     (component,) = [each for each in monitor.recorded if each.type == "k3s:aws:K3sCluster"]
     assert [urn.rsplit("::", 1)[-1] for urn in component.depends_on] == ["office"]
+
+
+def test_two_clusters_of_one_name_are_rejected_in_one_program_only(create: Create) -> None:
+    def other() -> Any:
+        K3sCluster(
+            "shop",
+            K3sClusterArgs(cluster={"network": OPEN}),
+            pulumi.ResourceOptions(parent=pulumi.ComponentResource("my:shop:Shop", "other")),
+        )
+        return {"network": OPEN}
+
+    for _ in range(2):
+        with pytest.raises(pulumi.RunError, match="give each a name of its own"):
+            create(other)
+
+
+def test_a_renamed_cluster_is_compared_with_what_it_was(create: Create) -> None:
+    before = last_update(name="shop", servers={"rootVolumeGib": 40})
+    opts = pulumi.ResourceOptions(aliases=[pulumi.Alias(name="shop")])
+    with pytest.raises(pulumi.RunError, match="rootVolumeGib"):
+        create({"name": "shop", "network": OPEN}, before, opts=opts, name="till")
+    with pytest.raises(pulumi.RunError, match='cluster.name: was "shop" and is now "till"'):
+        create({"network": OPEN}, last_update(), opts=opts, name="till")
