@@ -160,5 +160,5 @@ def test_a_renamed_cluster_is_compared_with_what_it_was(create: Create) -> None:
     opts = pulumi.ResourceOptions(aliases=[pulumi.Alias(name="shop")])
     with pytest.raises(pulumi.RunError, match="rootVolumeGib"):
         create({"name": "shop", "network": OPEN}, before, opts=opts, name="till")
-    with pytest.raises(pulumi.RunError, match='cluster.name: was "shop" and is now "till"'):
+    with pytest.raises(pulumi.RunError, match=r'cluster\.name: was "shop" and is now "till"'):
         create({"network": OPEN}, last_update(), opts=opts, name="till")
