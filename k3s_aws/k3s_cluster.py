@@ -66,7 +66,7 @@ class K3sCluster(k3s_cluster.K3sCluster):
             raise pulumi.RunError(f"{name}: {error}") from None
         self.cluster_record = record_json.render(record.of(prepared.cluster))
         # As plain values they would not hold up the deletion of what they are from.
-        sources = pulumi.ResourceOptions(depends_on=[*given.resources])
+        sources = pulumi.ResourceOptions(depends_on=[*filter(_is_one, given.resources)])
         super().__init__(name, prepared, pulumi.ResourceOptions.merge(opts, sources))
 
     @property
@@ -98,6 +98,11 @@ def _prepare(
         now=datetime.now(UTC),
         via=via,
     )
+
+
+def _is_one(source: pulumi.Resource) -> bool:
+    """Whether it is no component that stands for its children, of which the cluster may be one."""
+    return not isinstance(source, pulumi.ComponentResource) or source._remote
 
 
 def _secret(value: Any) -> Any:

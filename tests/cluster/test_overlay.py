@@ -165,8 +165,8 @@ def test_a_mistake_in_a_list_of_the_base_is_not_hidden_by_the_list_of_the_stack(
 
 def test_an_empty_list_of_the_base_is_replaced() -> None:
     pools = [{"name": "a", "count": 1}]
-    for base in ({"pools": None}, {"pools": []}):
-        assert merge(base, {"pools": pools})["pools"] == pools
+    for empty in (None, list[Any]()):
+        assert merge({"pools": empty}, {"pools": pools})["pools"] == pools
 
 
 def test_a_problem_that_aws_reports_has_it_too() -> None:

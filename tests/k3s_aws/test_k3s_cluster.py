@@ -141,6 +141,34 @@ def test_the_cluster_depends_on_what_its_inputs_are_from(create: Create) -> None
     assert [urn.rsplit("::", 1)[-1] for urn in component.depends_on] == ["office"]
 
 
+class Office(pulumi.ComponentResource):
+    def __init__(self, *, remote: bool) -> None:
+        super().__init__("my:office:Office", "office", {"ranges": None}, remote=remote)
+
+
+@pytest.mark.parametrize(("remote", "sources"), [(False, []), (True, ["office"])])
+def test_a_cluster_may_be_below_the_component_that_its_inputs_are_from(
+    create: Create, remote: bool, sources: list[str]
+) -> None:
+    def with_parent() -> Any:
+        office = Office(remote=remote)
+        ranges = office.urn.apply(lambda _: ["203.0.113.7/32"])
+        K3sCluster(
+            "inner",
+            K3sClusterArgs(cluster={"network": {**OPEN, "sshAllowedCidrs": ranges}}),
+            pulumi.ResourceOptions(parent=office),
+        )
+        return {"network": OPEN}
+
+    _, monitor = create(with_parent)
+    (inner,) = [
+        each
+        for each in monitor.recorded
+        if each.type == "k3s:aws:K3sCluster" and each.name == "inner"
+    ]
+    assert [urn.rsplit("::", 1)[-1] for urn in inner.depends_on] == sources
+
+
 def test_two_clusters_of_one_name_are_rejected_in_one_program_only(create: Create) -> None:
     def other() -> Any:
         K3sCluster(
