@@ -105,19 +105,22 @@ def expiry(chosen: argparse.Namespace) -> None:
 
 def main(words: list[str]) -> int:
     """Runs one command; an operator's error is one message and status 1."""
-    chosen = parser().parse_args(words)
+    status = 1
     try:
+        chosen = parser().parse_args(words)
         commands = {"connect": connect, "outputs": outputs, "expiry": expiry}
         commands[chosen.command](chosen)
+        status = 0
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
-        if chosen.command == "connect" and chosen.form != "github":
-            print(platforms.FAILED)
-        return 1
     except KeyboardInterrupt:
         print("interrupted; run it again", file=sys.stderr)
-        return 130
-    return 0
+        status = 130
+    finally:
+        # Whatever ended it, a wrong word too: what a shell evaluates has to fail.
+        if status != 0 and words[:1] == ["connect"] and not {"-h", "--help", "github"} & set(words):
+            print(platforms.FAILED, flush=True)
+    return status
 
 
 if __name__ == "__main__":

@@ -100,6 +100,11 @@ class Stack:
             raise PipelineError(
                 "there is no `pulumi` on PATH\n    install the Pulumi CLI, 3.219.0 or newer"
             ) from None
+        except OSError as error:
+            raise PipelineError(
+                f"`pulumi` cannot be started: {error.strerror}\n"
+                "    install the Pulumi CLI for this machine, 3.219.0 or newer"
+            ) from None
         except subprocess.TimeoutExpired:
             raise PipelineError(
                 f"`pulumi {' '.join(words[:2])}` did not end within {COMMAND_SECONDS} s\n"

@@ -7,11 +7,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from toolchain import docker_engine, k3s, packages, venv
+from toolchain import docker_engine, engines, go, k3s, languages, packages, venv
 from toolchain.errors import ToolchainError
 from toolchain.host import Host
 from toolchain.places import Places
-from toolchain.tasks import DOCKER, Task
+from toolchain.tasks import DOCKER, ENGINES, LANGUAGES, Task
 
 
 def check(task: Task, places: Places, host: Host, path: str) -> None:
@@ -32,7 +32,7 @@ def problems(task: Task, places: Places, host: Host, path: str) -> Iterator[str]
     if task.root and not host.root:
         yield (
             f"make {task.target} needs root: {task.root}\n"
-            f"    run it as root: sudo make {task.target}"
+            f'    run it as root: sudo env PATH="$PATH" make {task.target}'
         )
     if not host.root:
         yield from _not_writable(places)
@@ -46,8 +46,20 @@ def problems(task: Task, places: Places, host: Host, path: str) -> Iterator[str]
             k3s.require_usable(named)
         except ToolchainError as error:
             yield str(error)
+    if not _has_builds(task, places, path):
+        try:
+            go.require()
+        except ToolchainError as error:
+            yield str(error)
     if not (host.root and host.debian):
         yield from _not_installed(places, host, path, engine=bool(answer.version))
+
+
+def _has_builds(task: Task, places: Places, path: str) -> bool:
+    """Whether what is compiled in every case is there already."""
+    if LANGUAGES in task.needs and not languages.is_prepared(places):
+        return False
+    return ENGINES not in task.needs or engines.is_prepared(places, path)
 
 
 def _not_writable(places: Places) -> Iterator[str]:

@@ -78,12 +78,13 @@ def _stamp(places: Places, of: Environment) -> Path:
 
 
 def _works(venv: Path) -> bool:
-    """False too when the Python it was made with has gone."""
+    """False too when the Python it was made with has gone, or another one is in its place."""
+    command = [str(venv / "bin" / "python"), "-c", "import pip"]
     try:
-        done = subprocess.run([venv / "bin" / "python", "-c", ""], check=False, timeout=30)
+        done = subprocess.run(command, check=False, capture_output=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return done.returncode == 0 and (venv / "bin" / "pip").exists()
+    return done.returncode == 0
 
 
 def _create(places: Places, host: Host, say: Say, of: Environment) -> None:

@@ -7,8 +7,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 python3 -m toolchain pulumi >/dev/null
 
 mkdir -p .local/pipeline/bin
-pinned=$(sha256sum requirements.txt)
+# A runner with another Python has no use for the environment of the one before.
+pinned="$(python3 --version) $(sha256sum requirements.txt)"
 if [[ "$(cat .local/pipeline/prepared 2>/dev/null)" != "$pinned" ]]; then
+    rm -rf .local/venv
     pulumi install --non-interactive
 fi
 if [[ -n ${POLICY_PACK:-} ]]; then

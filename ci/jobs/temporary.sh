@@ -13,7 +13,9 @@ require_stack "${2:-}"
 # With the salt or the key of the secrets, which all of them share.
 cp Pulumi.temporary.yaml "Pulumi.$2.yaml"
 # Nobody but its pipeline works on this stack.
-export RECOVER=yes
+export RECOVER="$2"
+# Copies of the state that nobody reads again would stay in the bucket when the stack is gone.
+export PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS=true
 case ${1:-} in
 up)
     # After its end there is nothing to update: what is left goes, and another cluster comes. So it

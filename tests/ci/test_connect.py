@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -246,21 +247,56 @@ def test_github_without_the_file_of_variables_is_an_error(
     assert out == ""
 
 
-@pytest.mark.parametrize("form", ["bash", "gitlab"])
+WRONG = (
+    *(["connect", "--stack", "nope", "--format", form] for form in ("bash", "gitlab")),
+    ["connect", "--stak", "dev"],
+    ["connect", "--identity", "viewer", "--admin"],
+    ["connect", "--format", "fish"],
+)
+
+
+@pytest.mark.parametrize("words", WRONG, ids=" ".join)
 def test_a_script_that_evaluates_a_failure_ends(
-    form: str, stack: Stack, capfd: pytest.CaptureFixture[str]
+    words: list[str], stack: Stack, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """`eval` of nothing succeeds, and the script would go on with another cluster."""
-    command.main(["connect", "--stack", "nope", "--format", form])
-    script = 'eval "$LINE"; echo went on'
+    with suppress(SystemExit):
+        command.main(words)
+    assert evaluated(capfd.readouterr().out) == (1, "")
+
+
+def test_a_pulumi_that_cannot_be_started_is_an_error(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "pulumi"
+    broken.write_bytes(b"\x7fELF of another machine")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert command.main(["connect"]) == 1
+    out, err = capfd.readouterr()
+    assert "error: `pulumi` cannot be started: Exec format error\n    install" in err
+    assert out == "false\n"
+
+
+def test_help_and_other_commands_print_nothing_to_evaluate(
+    stack: Stack, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["connect", "--help"])
+    assert command.main(["outputs", "--stack", "nope"]) == 1
+    assert "\nfalse" not in capfd.readouterr().out
+
+
+def evaluated(line: str) -> tuple[int, str]:
+    """Status and output of a script that evaluates it and would go on."""
     done = subprocess.run(
-        ["bash", "-ec", script],
-        env={"LINE": capfd.readouterr().out, "PATH": os.environ["PATH"]},
+        ["bash", "-ec", 'eval "$LINE"; echo went on'],
+        env={"LINE": line, "PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (1, "")
+    return done.returncode, done.stdout
 
 
 def test_a_token_of_several_lines_is_masked_line_by_line() -> None:

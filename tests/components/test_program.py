@@ -29,11 +29,13 @@ def _no_configuration_is_left() -> Iterator[None]:
     config.set_all_config(*before)
 
 
-def test_a_secret_inside_of_the_cluster_ends_the_preview() -> None:
+@pytest.mark.parametrize("project", ["k3s-aws", "shop"])
+def test_a_secret_inside_of_the_cluster_ends_the_preview(project: str) -> None:
     """As `pulumi config set --secret --path k3s-aws:cluster.charts[0].values.password` has it."""
+    settings.configure(settings.Settings(project=project, stack="dev"))
     chart = {"name": "a", "chart": "oci://example.com/a", "values": {"text": "hunter22secret"}}
     content = json.dumps({"network": OPEN, "charts": [chart]})
-    config.set_all_config({"k3s-aws:cluster": content}, ["k3s-aws:cluster"])
+    config.set_all_config({f"{project}:cluster": content}, [f"{project}:cluster"])
     with pytest.raises(pulumi.RunError, match="contains a value that is marked as a") as rejection:
         runpy.run_path(str(PROGRAM))
     assert "hunter22secret" not in str(rejection.value)

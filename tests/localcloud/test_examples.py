@@ -42,7 +42,8 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stacks]:
 
 def example(name: str, vpc_cidr: str, **network: Any) -> dict[str, Any]:
     """The example's cluster, in the local cloud's region and admitting this machine."""
-    cluster = copy.deepcopy(rendering.configuration(name))
+    # As plain objects, which a stack file is written from.
+    cluster: dict[str, Any] = json.loads(json.dumps(rendering.configuration(name)))
     own = cluster["network"]
     zones = [zone.replace("eu-central-1", "us-east-1") for zone in own.get("availabilityZones", [])]
     moved: dict[str, Any] = {"availabilityZones": zones} if zones else {}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import stat
 import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.localcloud.pipelines.checkout import prepared
 from tests.pipelines.workflows import ROOT
 
 RECORD = '#!/bin/sh\necho "{name} $*" >> {calls}\n{script}\n'
@@ -68,13 +70,61 @@ def test_a_lock_is_removed_where_nobody_else_works(checkout: Checkout) -> None:
     assert (checkout.folder / "Pulumi.pr-12.yaml").read_text() == "config: {}\n"
 
 
+def test_a_new_stack_has_the_key_that_its_file_names(checkout: Checkout) -> None:
+    file = checkout.folder / "Pulumi.temporary.yaml"
+    key = "awskms:///arn:aws:kms:eu-central-1:123456789012:key/a-b?region=eu-central-1"
+    file.write_text(f"secretsprovider: {key}\nencryptedkey: AQID\nconfig: {{}}\n")
+    assert checkout.run("temporary.sh", "up", "pr-12").returncode == 0
+    assert f"pulumi stack select pr-12 --create --secrets-provider {key}" in checkout.calls
+
+
+@pytest.mark.parametrize("file", ["encryptionsalt: v1:a\nconfig: {}\n", None])
+def test_a_new_stack_without_a_key_has_a_passphrase(checkout: Checkout, file: str | None) -> None:
+    if file:
+        (checkout.folder / "Pulumi.dev.yaml").write_text(file)
+    assert checkout.run("up.sh", "dev").returncode == 0
+    assert "pulumi stack select dev --create" in checkout.calls
+
+
+@pytest.mark.parametrize(("given", "seen"), [("", "unset"), ("a b", "a b")])
+def test_a_secret_that_is_missing_is_no_passphrase(
+    checkout: Checkout, given: str, seen: str
+) -> None:
+    checkout.has("pulumi", 'echo "${PULUMI_CONFIG_PASSPHRASE-unset}" > seen')
+    assert checkout.run("up.sh", "dev", PULUMI_CONFIG_PASSPHRASE=given).returncode == 0
+    assert (checkout.folder / "seen").read_text() == f"{seen}\n"
+
+
 def test_a_lock_of_an_environment_stays_unless_somebody_decides(checkout: Checkout) -> None:
     assert checkout.run("up.sh", "prod").returncode == 0
     assert not [call for call in checkout.calls if "cancel" in call]
-    assert checkout.run("up.sh", "prod", RECOVER="no").returncode == 0
+    assert checkout.run("up.sh", "prod", RECOVER="dev").returncode == 0
     assert not [call for call in checkout.calls if "cancel" in call]
-    assert checkout.run("up.sh", "prod", RECOVER="yes").returncode == 0
+    assert checkout.run("up.sh", "prod", RECOVER="prod").returncode == 0
     assert "pulumi cancel --yes --stack prod" in checkout.calls
+
+
+@pytest.mark.parametrize("stamp", [prepared(), "Python 3.2.1 0123  requirements.txt\n"])
+def test_nothing_is_installed_where_the_same_was(checkout: Checkout, stamp: str) -> None:
+    # The runs on the local cloud have the stamp of the first, and no network.
+    shutil.copy(ROOT / "requirements.txt", checkout.folder)
+    for name in ("python3", "kubectl"):
+        checkout.has(name, f'[ "$1" != --version ] || exec {sys.executable} --version')
+    file = checkout.folder / ".local/pipeline/prepared"
+    file.parent.mkdir(parents=True)
+    file.write_text(stamp)
+    assert checkout.run("prepare.sh").returncode == 0
+    assert ("pulumi install" in checkout.calls) is (stamp != prepared())
+    assert file.read_text() == prepared()
+
+
+def test_a_temporary_stack_leaves_no_copies_of_its_state(checkout: Checkout) -> None:
+    checkout.has("pulumi", 'echo "$PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS" > seen')
+    for script in (["temporary.sh", "up", "pr-12"], ["temporary.sh", "destroy", "pr-12"]):
+        assert checkout.run(*script).returncode == 0
+        assert (checkout.folder / "seen").read_text() == "true\n"
+    assert checkout.run("up.sh", "dev").returncode == 0
+    assert (checkout.folder / "seen").read_text() == "\n"
 
 
 def test_an_update_that_cannot_be_cancelled_is_no_end(checkout: Checkout) -> None:
@@ -180,3 +230,13 @@ def test_the_summary_of_a_job_leads_to_the_picture_of_the_boot(checkout: Checkou
     link = {"TIMELINE": "https://github.test/a/1", "GITHUB_STEP_SUMMARY": str(summary)}
     assert checkout.run("summary.sh", "pr-12", **link).returncode == 0
     assert summary.read_text() == "[How the machines of pr-12 booted](https://github.test/a/1)\n"
+
+
+@pytest.mark.parametrize("stack", ["Feature_1", ""])
+def test_what_a_shell_evaluates_fails_where_no_kubeconfig_is_written(
+    checkout: Checkout, stack: str
+) -> None:
+    done = checkout.run("connect.sh", stack, "bash")
+    assert (done.returncode, done.stdout) == (1, "false\n")
+    assert checkout.run("connect.sh", "pr-12", "bash").stdout == ""
+    assert checkout.calls == ["python -m ci connect --stack pr-12 --format bash"]

@@ -54,6 +54,10 @@ def has_docker(
     machine.has("docker", DOCKER.format(kind=kind))
 
 
+def has_go(machine: Machine) -> None:
+    machine.has("go", "echo go1.26.8")
+
+
 def check(machine: Machine, target: str = "demo") -> None:
     preconditions.check(TASKS[target], machine.places, machine.host, machine.path)
 
@@ -66,7 +70,13 @@ def refused(machine: Machine, target: str = "demo") -> str:
 
 @pytest.mark.parametrize("target", TASKS)
 def test_root_on_debian_has_nothing_to_bring(machine: Machine, target: str) -> None:
+    has_go(machine)
     check(machine, target)
+
+
+def test_what_is_compiled_in_every_case_needs_go_before_anything_is_done(machine: Machine) -> None:
+    assert refused(machine, "test").startswith("Go is not installed")
+    check(machine, "demo")
 
 
 @pytest.mark.parametrize("target", ["demo", "bench"])
@@ -86,8 +96,9 @@ def test_what_needs_root_all_the_same_is_named_with_the_reason(
     ordinary: Machine, target: str, why: str
 ) -> None:
     has_docker(ordinary)
+    has_go(ordinary)
     assert refused(ordinary, target) == (
-        f"make {target} needs root: {why}\n    run it as root: sudo make {target}"
+        f'make {target} needs root: {why}\n    run it as root: sudo env PATH="$PATH" make {target}'
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def has_python(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     script = """
 [ "$2" = venv ] || exit 0
 /bin/mkdir -p "$4/bin" "$4/lib/python3.11/site-packages"
-/bin/cp "$0" "$4/bin/python"; : > "$4/bin/pip"
+/bin/cp "$0" "$4/bin/python"
 """
     monkeypatch.setattr(sys, "executable", str(machine.has("python3", script)))
 
@@ -41,7 +42,7 @@ def test_it_is_made_once(checkout: Machine, monkeypatch: pytest.MonkeyPatch) -> 
     has_python(checkout, monkeypatch)
     assert [provide(checkout), provide(checkout)] == [True, False]
     wanted = checkout.places.root / "requirements-dev.txt"
-    made = [call for call in checkout.calls if call != "python3 -c "]
+    made = [call for call in checkout.calls if call != "python3 -c import pip"]
     assert made[0] == f"python3 -m venv --clear {checkout.places.venv}"
     assert made[1].startswith("python3 -m pip install ")
     assert made[1].endswith(f" --require-hashes -r {wanted}")
@@ -104,3 +105,13 @@ def test_without_ensurepip_and_root_the_message_names_the_package(
     assert str(caught.value) == (
         "this Python cannot make virtual environments\n    on Debian: apt-get install python3-venv"
     )
+
+
+@pytest.mark.slow
+def test_one_whose_python_was_replaced_by_another_is_not_current(checkout: Machine) -> None:
+    folder = checkout.places.venv
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    (folder / "requirements.sha256").write_text(venv.wanted(checkout.places))
+    # As it is where the link leads to a Python that has its packages in another folder.
+    (folder / "bin" / "pip").touch()
+    assert not venv.is_current(checkout.places)
