@@ -20,7 +20,7 @@ releases = Path(".local/k3s-releases")
 
 def stack_value(key: str) -> stack_config.StackValue:
     """A value of the stack's configuration; Pulumi's own get_object ignores secret marks."""
-    is_secret = pulumi.runtime.config.is_config_secret(f"k3s-aws:{key}")
+    is_secret = pulumi.runtime.config.is_config_secret(given.full_key(key))
     return stack_config.StackValue(text=given.get(key), is_secret=is_secret)
 
 

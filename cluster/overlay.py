@@ -3,7 +3,8 @@ The cluster's configuration laid over a base that several stacks share.
 
 Objects are merged key by key, null removes a key, and every other value replaces that of the base:
 the rules of a JSON merge patch (RFC 7396). The lists whose entries have a name in their declaration
-(pools, identities, charts, ...) are merged entry by entry, those of the base first.
+(pools, identities, charts, ...) are merged entry by entry, those of the base first. In a chart's
+values null is a value: by it Helm removes a default of the chart.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 from cluster import yaml_reader
 from cluster.errors import ConfigError, Kind, Problem, ProblemsError
-from cluster.reading.declarations import Key, Object, Objects, Path
+from cluster.reading.declarations import FreeObject, Key, Object, Objects, Path
 from cluster.reading.faults import quoted
 from cluster.reading.keys import TOP
 from cluster.reading.manifests import ReadFile
@@ -105,17 +106,22 @@ def lay_over(content: Any, base: Any, file: str) -> Merged:
 
 def _merge(base: Any, over: Any, declared: Key | None, path: Path, inherited: set[Path]) -> Any:
     if isinstance(base, Mapping) and isinstance(over, Mapping):
-        keys = declared.keys if isinstance(declared, Object) else {}
-        return _objects(base, over, keys, path, inherited)
-    if isinstance(declared, Objects) and _is_named(base, declared) and _is_named(over, declared):
-        return _lists(base, over, declared, path, inherited)
-    return _without_nulls(over)
+        return _objects(base, over, declared, path, inherited)
+    named = isinstance(declared, Objects) and _NAME in declared.keys
+    if named and isinstance(over, list) and base is not None:
+        if not _is_named(base):
+            # The stack's list in its place would hide the mistake, and every entry of the base.
+            inherited.add(path)
+            return base
+        if _is_named(over):
+            return _lists(base, over, declared, path, inherited)
+    return _without_nulls(over, declared)
 
 
 def _objects(
     base: Mapping[str, Any],
     over: Mapping[str, Any],
-    keys: Mapping[str, Key],
+    declared: Key | None,
     path: Path,
     inherited: set[Path],
 ) -> dict[str, Any]:
@@ -124,16 +130,17 @@ def _objects(
         if key not in over:
             merged[key] = value
             inherited.add((*path, key))
-        elif over[key] is not None:
-            merged[key] = _merge(value, over[key], keys.get(key), (*path, key), inherited)
+        elif over[key] is not None or _has_nulls(declared):
+            below = _below(declared, key)
+            merged[key] = _merge(value, over[key], below, (*path, key), inherited)
     added: dict[str, Any] = _without_nulls(
-        {key: each for key, each in over.items() if key not in base}
+        {key: each for key, each in over.items() if key not in base}, declared
     )
     return merged | added
 
 
 def _lists(
-    base: list[Any], over: list[Any], declared: Objects, path: Path, inherited: set[Path]
+    base: list[Any], over: list[Any], declared: Key | None, path: Path, inherited: set[Path]
 ) -> list[Any]:
     laid = {each[_NAME]: each for each in over}
     merged: list[Any] = []
@@ -143,20 +150,35 @@ def _lists(
             merged.append(each)
             inherited.add(place)
         else:
-            merged.append(_objects(each, laid.pop(each[_NAME]), declared.keys, place, inherited))
-    return [*merged, *map(_without_nulls, laid.values())]
+            merged.append(_objects(each, laid.pop(each[_NAME]), declared, place, inherited))
+    return [*merged, *(_without_nulls(each, declared) for each in laid.values())]
 
 
-def _is_named(value: object, declared: Objects) -> bool:
+def _is_named(value: object) -> bool:
     """Whether the entries of a list have names, all different; else the reader has the problem."""
-    if _NAME not in declared.keys or not isinstance(value, list):
+    if not isinstance(value, list):
         return False
     names = [each.get(_NAME) if isinstance(each, Mapping) else None for each in value]
     return all(isinstance(name, str) for name in names) and len({*names}) == len(names)
 
 
-def _without_nulls(value: Any) -> Any:
+def _without_nulls(value: Any, declared: Key | None) -> Any:
     # There is nothing in the base that they could remove.
     if isinstance(value, Mapping):
-        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+        return {
+            key: _without_nulls(each, _below(declared, key))
+            for key, each in value.items()
+            if each is not None or _has_nulls(declared)
+        }
     return value
+
+
+def _below(declared: Key | None, key: str) -> Key | None:
+    """The declaration of a key of an object; a free one is the declaration of all below it."""
+    if isinstance(declared, Object | Objects):
+        return declared.keys.get(key)
+    return declared if isinstance(declared, FreeObject) else None
+
+
+def _has_nulls(declared: Key | None) -> bool:
+    return isinstance(declared, FreeObject) and declared.has_nulls

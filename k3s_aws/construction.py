@@ -13,7 +13,7 @@ from pulumi.provider import ConstructResult, Provider
 from pulumi.provider.server import ProviderServicer
 
 from cluster.version import VERSION
-from k3s_aws import package_outputs, package_schema
+from k3s_aws import cluster_names, package_outputs, package_schema
 from k3s_aws.k3s_cluster import K3sCluster, K3sClusterArgs
 from provider.errors import OperationFailed
 
@@ -57,6 +57,8 @@ class Constructions:
     def __init__(self, engine_address: str) -> None:
         self._servicer = ProviderServicer(Components(), [], engine_address)
         self._loop = asyncio.new_event_loop()
+        # Every construction has a connection of its own, to the monitor of its run.
+        self._taken: dict[str, set[str]] = {}
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
@@ -65,8 +67,12 @@ class Constructions:
 
     def construct(self, request: Any) -> Any:
         """The response to a Construct request. Raises OperationFailed with what is wrong."""
-        done = asyncio.run_coroutine_threadsafe(self._servicer.Construct(request, None), self._loop)
+        done = asyncio.run_coroutine_threadsafe(self._construct(request), self._loop)
         try:
             return done.result()
         except pulumi.RunError as error:
             raise OperationFailed(str(error)) from None
+
+    async def _construct(self, request: Any) -> Any:
+        cluster_names.add(self._taken.setdefault(request.monitorEndpoint, set()), request.name)
+        return await self._servicer.Construct(request, None)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from inspect import isawaitable
 from typing import Any
 
 import pulumi
@@ -17,20 +18,34 @@ from cluster.reading.section import ROOT
 from cluster.stack_config import StackValue, parse
 
 
-def read(values: Mapping[str, Any]) -> dict[str, StackValue]:
-    """
-    The values by their keys, as the stack's configuration has them.
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What is given for a cluster."""
 
-    Raises ConfigError with every part that is not known yet.
+    values: Mapping[str, StackValue]
+    """By their keys, as the stack's configuration has them."""
+    resources: frozenset[pulumi.Resource]
+    """Those that any value is an output of."""
+
+
+def read(values: Mapping[str, Any]) -> Inputs:
     """
-    found = {key: _resolve(value) for key, value in values.items()}
+    The values by their keys, and the resources they are from.
+
+    Raises ConfigError with every part that is not known yet, and with what is no value of JSON.
+    """
+    resources: set[pulumi.Resource] = set()
+    found = {key: _resolve(value, resources) for key, value in values.items()}
     unknown = [path for key, (value, _) in found.items() for path in _unknown(value, key)]
     if unknown:
         raise ConfigError([_not_known(path) for path in unknown])
-    return {
-        key: StackValue(text=_text(value), is_secret=is_secret)
-        for key, (value, is_secret) in found.items()
-    }
+    return Inputs(
+        values={
+            key: StackValue(text=_text(key, value), is_secret=is_secret)
+            for key, (value, is_secret) in found.items()
+        },
+        resources=frozenset(resources),
+    )
 
 
 def named(values: Mapping[str, StackValue], name: str) -> dict[str, StackValue]:
@@ -48,21 +63,28 @@ def named(values: Mapping[str, StackValue], name: str) -> dict[str, StackValue]:
     return {**values, ROOT: replace(given, text=json.dumps({"name": name, **cluster}))}
 
 
-def _resolve(value: Any) -> tuple[Any, bool]:
-    """The value without outputs, and whether any part of it is secret."""
+def _resolve(value: Any, resources: set[pulumi.Resource]) -> tuple[Any, bool]:
+    """The value without outputs, whether any part of it is secret; adds what it is from."""
+    if isawaitable(value):
+        value = pulumi.Output.from_input(value)
     if isinstance(value, pulumi.Output):
-        is_secret = bool(_sync_await(value.is_secret()))
-        inner, is_inner_secret = _resolve(_sync_await(value.future(with_unknowns=True)))
-        known = _sync_await(value.is_known()) or _holds_unknown(inner)
-        return (inner if known else Unknown()), is_secret or is_inner_secret
+        return _resolve_output(value, resources)
     if isinstance(value, Mapping):
-        parts = {key: _resolve(each) for key, each in value.items()}
+        parts = {key: _resolve(each, resources) for key, each in value.items()}
         return {key: each for key, (each, _) in parts.items()}, any(s for _, s in parts.values())
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        items = [_resolve(each) for each in value]
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        items = [_resolve(each, resources) for each in value]
         return [each for each, _ in items], any(is_secret for _, is_secret in items)
     # Numbers come over the wire as floats.
     return (int(value) if isinstance(value, float) and value.is_integer() else value), False
+
+
+def _resolve_output(value: pulumi.Output[Any], resources: set[pulumi.Resource]) -> tuple[Any, bool]:
+    is_secret = bool(_sync_await(value.is_secret()))
+    resources |= _sync_await(value.resources())
+    inner, is_inner_secret = _resolve(_sync_await(value.future(with_unknowns=True)), resources)
+    known = _sync_await(value.is_known()) or _holds_unknown(inner)
+    return (inner if known else Unknown()), is_secret or is_inner_secret
 
 
 def _holds_unknown(value: Any) -> bool:
@@ -95,10 +117,19 @@ def _not_known(path: str) -> Problem:
     return Problem(
         path,
         "is not known before another resource exists",
-        "create that one first, in another stack or with pulumi up --target, or write the value",
+        "create that one first, in another stack, or run pulumi up --skip-preview this once, or "
+        "write the value",
         Kind.REQUIRED,
     )
 
 
-def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value)
+def _text(key: str, value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError) as error:
+        # Its text names types alone: the value may be a secret.
+        what = f"is not a value that JSON has: {error}"
+        fix = "give strings, numbers, booleans, lists and objects with keys that are strings"
+        raise ConfigError([Problem(key, what, fix, Kind.TYPE)]) from None

@@ -16,9 +16,10 @@ from cluster.errors import ClusterError
 from cluster.reading import login_key, registry_auth
 from cluster.reading.manifests import ReadFile
 from cluster.reading.section import ROOT
+from cluster.stack_config import StackValue
 from components import engine, k3s_cluster, preparation, project_files
 from components.lookups import LookupFailed
-from k3s_aws import aws_provider, inputs, last_record
+from k3s_aws import aws_provider, cluster_names, inputs, last_record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,7 @@ class K3sClusterArgs:
     """Passwords of image registries by host, as `k3s-aws:registryAuth`; becomes secret."""
     login_key: pulumi.Input[str] | None = None
     """Your own SSH key to log in with, as `k3s-aws:loginKey`; becomes secret."""
-    files: Path | None = None
+    files: Path | str | None = None
     """The folder of the files in `cluster.manifests`; without it none can be named."""
 
 
@@ -50,12 +51,23 @@ class K3sCluster(k3s_cluster.K3sCluster):
         self, name: str, args: K3sClusterArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         engine.require_version()
+        cluster_names.take(name)
         try:
-            prepared = _prepare(name, args, opts)
+            given = inputs.read(
+                {
+                    ROOT: args.cluster,
+                    overlay.KEY: None,
+                    registry_auth.KEY: _secret(args.registry_auth),
+                    login_key.KEY: _secret(args.login_key),
+                }
+            )
+            prepared = _prepare(name, given.values, args.files, opts)
         except (ClusterError, LookupFailed) as error:
             raise pulumi.RunError(f"{name}: {error}") from None
         self.cluster_record = record_json.render(record.of(prepared.cluster))
-        super().__init__(name, prepared, opts)
+        # As plain values they would not hold up the deletion of what they are from.
+        sources = pulumi.ResourceOptions(depends_on=[*filter(_is_one, given.resources)])
+        super().__init__(name, prepared, pulumi.ResourceOptions.merge(opts, sources))
 
     @property
     def kubeconfig(self) -> pulumi.Output[str] | None:
@@ -70,35 +82,35 @@ class K3sCluster(k3s_cluster.K3sCluster):
 
 
 def _prepare(
-    name: str, args: K3sClusterArgs, opts: pulumi.ResourceOptions | None
+    name: str,
+    values: Mapping[str, StackValue],
+    files: Path | str | None,
+    opts: pulumi.ResourceOptions | None,
 ) -> k3s_cluster.K3sClusterArgs:
-    values = inputs.read(
-        {
-            ROOT: args.cluster,
-            overlay.KEY: None,
-            registry_auth.KEY: _secret(args.registry_auth),
-            login_key.KEY: _secret(args.login_key),
-        }
-    )
     configured = stack_config.read(
-        inputs.named(values, name), stack=pulumi.get_stack(), read_file=_reader(args.files)
+        inputs.named(values, name), stack=pulumi.get_stack(), read_file=_reader(files)
     )
     via = aws_provider.of(opts)
     return preparation.prepare(
         configured,
-        last_record.read(name),
+        last_record.read(name, opts),
         releases=_releases(),
         now=datetime.now(UTC),
         via=via,
     )
 
 
+def _is_one(source: pulumi.Resource) -> bool:
+    """Whether it is no component that stands for its children, of which the cluster may be one."""
+    return not isinstance(source, pulumi.ComponentResource) or source._remote
+
+
 def _secret(value: Any) -> Any:
     return None if value is None else pulumi.Output.secret(value)
 
 
-def _reader(folder: Path | None) -> ReadFile:
-    return project_files.reader(folder) if folder else _no_files
+def _reader(folder: Path | str | None) -> ReadFile:
+    return project_files.reader(Path(folder)) if folder else _no_files
 
 
 def _no_files(name: str) -> str:

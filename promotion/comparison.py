@@ -49,7 +49,14 @@ def unused(environments: Mapping[str, Mapping[str, Any]], declared: Iterable[str
 
 
 def _value(environment: Mapping[str, Any], key: str) -> Any:
-    return environment[key] if key in environment else stack_files.default(key)
+    if key in environment:
+        return environment[key]
+    # Where another environment has an empty object, one with keys is there as well.
+    return {} if _has_below(environment, key) else stack_files.default(key)
+
+
+def _has_below(environment: Mapping[str, Any], key: str) -> bool:
+    return any(each.startswith(f"{key}.") for each in environment)
 
 
 def _same(values: Iterable[Any]) -> bool:
@@ -86,7 +93,8 @@ def _show(value: Any, key: str, environment: Mapping[str, Any]) -> str:
     if value is True and key.endswith("]"):
         return "there"
     text = value if isinstance(value, str) else _text(value)
-    return text if key in environment else f"{text} (default)"
+    is_given = key in environment or _has_below(environment, key)
+    return text if is_given else f"{text} (default)"
 
 
 def _text(value: Any) -> str:

@@ -20,15 +20,15 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PACKAGE = "k3s_aws"
-ROOMS = ("cluster", "components", "cost", "provider", "recovery", "toolchain")
+ROOMS = ("cluster", "components", "provider", "recovery", "toolchain")
 # Of these the library needs a part only.
 PARTS: Mapping[str, frozenset[str]] = {
     "toolchain": frozenset({"__init__.py", "download.py", "errors.py", "progress.py"}),
 }
 DATA = ("cloud-init",)
 FILES = ("Pulumi.yaml", "requirements.in")
-# Those of checkouts, and what starts the program's own plugin.
-LEFT_OUT = frozenset({"__pycache__", "pulumi-resource-k3s"})
+# Those of checkouts, what starts the program's own plugin, and the program's own outputs.
+LEFT_OUT = frozenset({"__pycache__", "pulumi-resource-k3s", "stack_outputs.py"})
 
 
 class Hook(BuildHookInterface):

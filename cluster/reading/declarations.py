@@ -195,9 +195,14 @@ class Strings(Key):
 
 @dataclass(frozen=True, kw_only=True)
 class FreeObject(Key):
-    """An object whose keys another program defines, such as k3s or a Helm chart."""
+    """
+    An object whose keys another program defines, such as k3s or a Helm chart.
+
+    With `has_nulls` null means something to that program, at any depth.
+    """
 
     default: Any = field(default_factory=dict)
+    has_nulls: bool = False
 
     def faults(self, value: Any) -> Iterator[tuple[Path, Fault]]:
         if not isinstance(value, Mapping):

@@ -87,6 +87,21 @@ def test_a_list_without_different_names_replaces_and_the_reader_has_the_problem(
     assert merge({"pools": [{"name": "a", "count": 1}]}, {"pools": pools})["pools"] == pools
 
 
+def test_null_in_the_values_of_a_chart_is_helms_and_removes_nothing_here() -> None:
+    base = {"charts": [{"name": "a", "repo": "x", "values": {"env": {"A": 1}, "probe": {"x": 1}}}]}
+    values = {"env": {"A": None, "B": None}, "probe": None, "new": {"deep": {"off": None}}}
+    over = {
+        "charts": [{"name": "a", "repo": None, "values": values}, {"name": "b", "values": values}]
+    }
+    assert merge(base, over)["charts"] == [
+        {"name": "a", "values": values},
+        {"name": "b", "values": values},
+    ]
+    # k3s has no use for null: there it removes what the base has.
+    flags = {"k3s": {"server": {"debug": True}}}
+    assert merge(flags, {"k3s": {"server": {"debug": None}}}) == {"k3s": {"server": {}}}
+
+
 def read(cluster: Any, base: str | None, **files: str) -> StackConfig:
     def read_file(name: str) -> str:
         if name not in files:
@@ -125,6 +140,33 @@ def test_a_problem_has_the_file_that_its_value_is_from() -> None:
         "cluster.pools[1].count: -2 is out of range",
         "cluster.nodeDeadlineSeconds: 1 is out of range",
     ]
+
+
+@pytest.mark.parametrize(
+    ("pools", "problem"),
+    [
+        ("[{nam: a}]", "cluster.pools[0].nam: unknown key"),
+        ("[{count: 1}]", "cluster.pools[0].name: is missing"),
+        ("[{name: a}, {name: a}]", 'cluster.pools[1].name: "a" is already the name of'),
+        ("[a]", 'cluster.pools[0]: must be an object, found "a"'),
+        ("[{name: off}]", "cluster.pools[0].name: must be a string, found false"),
+        ("{a: {}}", "cluster.pools: must be a list, found an object"),
+    ],
+)
+def test_a_mistake_in_a_list_of_the_base_is_not_hidden_by_the_list_of_the_stack(
+    pools: str, problem: str
+) -> None:
+    base = f"network: {json.dumps(OPEN)}\npools: {pools}\n"
+    found = problems({"pools": [{"name": "b", "count": 1}]}, base)
+    assert found
+    assert found[0].startswith(problem)
+    assert all(each.endswith(f" (from {FILE})") for each in found)
+
+
+def test_an_empty_list_of_the_base_is_replaced() -> None:
+    pools = [{"name": "a", "count": 1}]
+    for empty in (None, list[Any]()):
+        assert merge({"pools": empty}, {"pools": pools})["pools"] == pools
 
 
 def test_a_problem_that_aws_reports_has_it_too() -> None:

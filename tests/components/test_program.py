@@ -29,11 +29,13 @@ def _no_configuration_is_left() -> Iterator[None]:
     config.set_all_config(*before)
 
 
-def test_a_secret_inside_of_the_cluster_ends_the_preview() -> None:
+@pytest.mark.parametrize("project", ["k3s-aws", "shop"])
+def test_a_secret_inside_of_the_cluster_ends_the_preview(project: str) -> None:
     """As `pulumi config set --secret --path k3s-aws:cluster.charts[0].values.password` has it."""
+    settings.configure(settings.Settings(project=project, stack="dev"))
     chart = {"name": "a", "chart": "oci://example.com/a", "values": {"text": "hunter22secret"}}
     content = json.dumps({"network": OPEN, "charts": [chart]})
-    config.set_all_config({"k3s-aws:cluster": content}, ["k3s-aws:cluster"])
+    config.set_all_config({f"{project}:cluster": content}, [f"{project}:cluster"])
     with pytest.raises(pulumi.RunError, match="contains a value that is marked as a") as rejection:
         runpy.run_path(str(PROGRAM))
     assert "hunter22secret" not in str(rejection.value)
@@ -113,6 +115,28 @@ def test_what_is_lost_with_permission_is_a_warning_and_the_record_is_an_output(
     assert any("all Kubernetes objects of the cluster would be lost" in each for each in warnings)
     assert monitor.recorded
     assert outputs[record.OUTPUT] == last_update(**keys)[record.OUTPUT]
+
+
+@pytest.mark.parametrize(("ttl", "warned"), [({"ttl": "8h"}, False), ({}, True)])
+def test_a_cluster_whose_prolongation_failed_at_one_node_can_still_be_updated(
+    ttl: dict[str, str],
+    warned: bool,
+    monitor_of: Callable[..., Monitor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    monkeypatch.setattr(pulumi, "export", lambda *_: None)
+    outputs = {**last_update(ttl="4h"), "expiresAt": "2020-01-01T00:00:00Z"}
+    monitor = monitor_of(outputs, preview=True, **ttl)
+
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]
+    def run() -> None:
+        runpy.run_path(str(PROGRAM))
+
+    run()
+    assert monitor.recorded
+    assert any("had an end at 2020-01-01T00:00:00Z" in each for each in warnings) is warned
 
 
 @pytest.mark.parametrize("preview", [True, False])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pulumi
+import pulumi_aws as aws
 import pytest
 from pulumi.runtime import settings
 
@@ -40,7 +41,11 @@ def create(monkeypatch: pytest.MonkeyPatch) -> Create:
     """Runs a program with one cluster; the cluster, and what the engine was asked for."""
 
     def run_program(
-        cluster: Any, registered: Mapping[str, Any] | None = None, **args: Any
+        cluster: Any,
+        registered: Mapping[str, Any] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+        name: str = "shop",
+        **args: Any,
     ) -> tuple[K3sCluster | None, Monitor]:
         settings.configure(settings.Settings(project="k3s-aws", stack="dev"))
         engine = Stack(registered or {})
@@ -52,7 +57,9 @@ def create(monkeypatch: pytest.MonkeyPatch) -> Create:
 
         @pulumi.runtime.test  # type: ignore[untyped-decorator]
         def run() -> None:
-            made.append(K3sCluster("shop", K3sClusterArgs(cluster=cluster, **args)))
+            # What is made of resources is called here, in the program.
+            given = cluster() if callable(cluster) else cluster
+            made.append(K3sCluster(name, K3sClusterArgs(cluster=given, **args), opts))
 
         run()
         return made[0], monitor
@@ -116,5 +123,70 @@ def test_no_file_is_read_where_no_folder_is_given(create: Create, tmp_path: Any)
     manifests = [{"name": "a", "file": "a.yaml"}]
     with pytest.raises(pulumi.RunError, match="has no folder for files"):
         create({"network": OPEN, "manifests": manifests})
-    cluster, _ = create({"network": OPEN, "manifests": manifests}, files=tmp_path)
-    assert cluster is not None
+    for folder in (tmp_path, str(tmp_path)):
+        cluster, _ = create({"network": OPEN, "manifests": manifests}, files=folder)
+        assert cluster is not None
+
+
+def test_the_cluster_depends_on_what_its_inputs_are_from(create: Create) -> None:
+    def of_resources() -> Any:
+        address = aws.ec2.Eip("office")
+        key = aws.ec2.KeyPair("unused", public_key="ssh-ed25519 a")
+        assert key
+        ranges = [address.public_ip.apply(lambda _: "203.0.113.7/32")]
+        return {"network": {**OPEN, "sshAllowedCidrs": ranges}}
+
+    _, monitor = create(of_resources)
+    (component,) = [each for each in monitor.recorded if each.type == "k3s:aws:K3sCluster"]
+    assert [urn.rsplit("::", 1)[-1] for urn in component.depends_on] == ["office"]
+
+
+class Office(pulumi.ComponentResource):
+    def __init__(self, *, remote: bool) -> None:
+        super().__init__("my:office:Office", "office", {"ranges": None}, remote=remote)
+
+
+@pytest.mark.parametrize(("remote", "sources"), [(False, []), (True, ["office"])])
+def test_a_cluster_may_be_below_the_component_that_its_inputs_are_from(
+    create: Create, remote: bool, sources: list[str]
+) -> None:
+    def with_parent() -> Any:
+        office = Office(remote=remote)
+        ranges = office.urn.apply(lambda _: ["203.0.113.7/32"])
+        K3sCluster(
+            "inner",
+            K3sClusterArgs(cluster={"network": {**OPEN, "sshAllowedCidrs": ranges}}),
+            pulumi.ResourceOptions(parent=office),
+        )
+        return {"network": OPEN}
+
+    _, monitor = create(with_parent)
+    (inner,) = [
+        each
+        for each in monitor.recorded
+        if each.type == "k3s:aws:K3sCluster" and each.name == "inner"
+    ]
+    assert [urn.rsplit("::", 1)[-1] for urn in inner.depends_on] == sources
+
+
+def test_two_clusters_of_one_name_are_rejected_in_one_program_only(create: Create) -> None:
+    def other() -> Any:
+        K3sCluster(
+            "shop",
+            K3sClusterArgs(cluster={"network": OPEN}),
+            pulumi.ResourceOptions(parent=pulumi.ComponentResource("my:shop:Shop", "other")),
+        )
+        return {"network": OPEN}
+
+    for _ in range(2):
+        with pytest.raises(pulumi.RunError, match="give each a name of its own"):
+            create(other)
+
+
+def test_a_renamed_cluster_is_compared_with_what_it_was(create: Create) -> None:
+    before = last_update(name="shop", servers={"rootVolumeGib": 40})
+    opts = pulumi.ResourceOptions(aliases=[pulumi.Alias(name="shop")])
+    with pytest.raises(pulumi.RunError, match="rootVolumeGib"):
+        create({"name": "shop", "network": OPEN}, before, opts=opts, name="till")
+    with pytest.raises(pulumi.RunError, match=r'cluster\.name: was "shop" and is now "till"'):
+        create({"network": OPEN}, last_update(), opts=opts, name="till")

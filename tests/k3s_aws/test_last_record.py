@@ -9,6 +9,7 @@ import pytest
 
 from components.lookups import LookupFailed
 from k3s_aws import last_record
+from tests.k3s_aws.test_inputs import unknown
 
 URN = "urn:pulumi:dev::shop::{}k3s:aws:K3sCluster::{}"
 
@@ -53,6 +54,40 @@ def test_two_of_one_name_are_rejected_with_what_to_do() -> None:
     use(a={"name": "shop"}, b={"name": "shop"})
     with pytest.raises(LookupFailed, match="give each a name of its own"):
         last_record.read("shop")
+
+
+RENAMED = [
+    pulumi.Alias(name="old"),
+    URN.format("", "old"),
+    URN.format("my:module:Shop$", "old"),
+    pulumi.Output.from_input(URN.format("", "old")),
+]
+
+
+@pytest.mark.parametrize("alias", range(len(RENAMED)))
+def test_a_cluster_that_is_renamed_has_the_record_of_its_old_name(alias: int) -> None:
+    use(a={"name": "old", "clusterRecord": 1}, b={"name": "till", "clusterRecord": 2})
+    opts = pulumi.ResourceOptions(aliases=[RENAMED[alias]])
+    assert last_record.read("shop", opts)["clusterRecord"] == 1
+    assert last_record.read("shop") == {}
+    # After the update it has its own, and another cluster may have the old name.
+    use(a={"name": "old", "clusterRecord": 1}, b={"name": "shop", "clusterRecord": 3})
+    assert last_record.read("shop", opts)["clusterRecord"] == 3
+
+
+def test_an_alias_without_a_name_is_another_place_of_the_same() -> None:
+    opts = pulumi.ResourceOptions(aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)])
+    use(a={"name": "shop", "clusterRecord": 1})
+    assert last_record.read("shop", opts)["clusterRecord"] == 1
+    use()
+    assert last_record.read("shop", opts) == {}
+
+
+def test_an_alias_that_is_not_known_yet_is_rejected() -> None:
+    use(a={"name": "old"})
+    opts = pulumi.ResourceOptions(aliases=[unknown()])
+    with pytest.raises(LookupFailed, match="an alias of the cluster shop is not known"):
+        last_record.read("shop", opts)
 
 
 def test_a_state_that_cannot_be_read_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,7 @@ def test_every_module_is_imported_from_the_tree_alone(
     hook: types.ModuleType, tmp_path: Path
 ) -> None:
     hook.write_tree(ROOT, tmp_path / "k3s_aws", "0.0.0")
+    assert not (tmp_path / "k3s_aws" / "cost").exists()
     program = """
 import importlib, pkgutil, sys, k3s_aws
 from k3s_aws.cluster import boot_program, bom, releases, user_data
@@ -64,7 +65,7 @@ assert components_bom.tools()["pulumi"]
 for each in pkgutil.walk_packages(k3s_aws.__path__, "k3s_aws."):
     if not each.name.endswith("__main__"):
         importlib.import_module(each.name)
-ours = {"cluster", "components", "provider", "recovery", "toolchain", "boot"}
+ours = {"cluster", "components", "cost", "provider", "recovery", "toolchain", "boot"}
 assert not ours & {name.split(".")[0] for name in sys.modules}, ours & {*sys.modules}
 from k3s_aws.recovery.__main__ import ROOT
 from pathlib import Path

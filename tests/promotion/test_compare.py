@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "environments"
 NAMES = ["dev", "staging", "prod"]
 CLUSTER = "k3s-aws:cluster"
+BASE = "k3s-aws:base"
 
 Change = Callable[[str, Callable[[dict[str, Any]], None]], None]
 
@@ -30,7 +31,8 @@ def compare(project: Path, *stacks: str) -> int:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of the examples that a test may change."""
+    """A copy of the examples that a test may change, in a project with the program's file."""
+    shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
     shutil.copytree(EXAMPLES, tmp_path / "examples" / "environments")
     return tmp_path
 
@@ -141,6 +143,76 @@ def _set(key: str, value: object, file: dict[str, Any]) -> None:
     file["config"][key] = value
 
 
+def set_in_project(project: Path, key: str, entry: object) -> None:
+    """Sets a key of the project's own configuration, which every stack has."""
+    file = project / "Pulumi.yaml"
+    content = yaml.safe_load(file.read_text())
+    content["config"].pop(f"k3s-aws:{key}", None)
+    content["config"][key] = entry
+    file.write_text(yaml.safe_dump(content))
+
+
+FILE = "examples/environments/base.yaml"
+
+
+@pytest.mark.parametrize("key", ["base", BASE])
+@pytest.mark.parametrize("entry", [FILE, {"value": FILE}, {"type": "string", "default": FILE}])
+def test_a_base_of_the_project_is_that_of_every_stack_without_one(
+    project: Path, change: Change, entry: object, key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_in_project(project, key, entry)
+    for name in NAMES:
+        change(f"Pulumi.{name}.yaml", lambda file: file["config"].pop(BASE))
+    assert compare(project) == 0
+    assert lines(capsys.readouterr().out)["pools[agents].count"] == "1 2 3"
+    # A key of the base that is in one of the stack files only: that one alone has it otherwise.
+    change("base.yaml", lambda base: base.update(drainSeconds=90))
+    for name in NAMES[1:]:
+        change(f"Pulumi.{name}.yaml", lambda file: file["config"][CLUSTER].update(drainSeconds=90))
+    assert compare(project) == 0
+    change("Pulumi.dev.yaml", partial(_set, BASE, ""))
+    assert compare(project) == 1
+
+
+def test_a_cluster_of_the_project_is_that_of_a_stack_without_one(
+    project: Path, change: Change, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stacks = project / "examples" / "environments"
+    shutil.copy(stacks / "Pulumi.dev.yaml", stacks / "Pulumi.other.yaml")
+    dev = yaml.safe_load((stacks / "Pulumi.dev.yaml").read_text())["config"][CLUSTER]
+    change("Pulumi.other.yaml", lambda file: file["config"].pop(CLUSTER))
+    compare(project, "dev", "other")
+    assert lines(capsys.readouterr().out)["tags.environment"] == "dev -"
+    set_in_project(project, "cluster", {"type": "object", "default": dev})
+    compare(project, "dev", "other")
+    assert lines(capsys.readouterr().out)["tags.environment"] == "dev dev"
+
+
+def test_a_project_of_another_name_has_its_own_keys(project: Path, change: Change) -> None:
+    file = project / "Pulumi.yaml"
+    file.write_text(file.read_text().replace("k3s-aws", "shop"))
+    for name in NAMES:
+        stack = project / "examples" / "environments" / f"Pulumi.{name}.yaml"
+        stack.write_text(stack.read_text().replace("k3s-aws:", "shop:"))
+    assert compare(project) == 0
+    change("Pulumi.prod.yaml", lambda file: file["config"].pop("shop:base"))
+    assert compare(project) == 1
+
+
+def test_an_object_that_is_empty_is_there(
+    project: Path, change: Change, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change("Pulumi.dev.yaml", lambda file: file["config"][CLUSTER].update(backup={}))
+    assert compare(project) == 1
+    assert lines(capsys.readouterr().out)["backup"] == "{} - - not declared"
+    for name in NAMES[1:]:
+        change(
+            f"Pulumi.{name}.yaml",
+            lambda file: file["config"][CLUSTER].update(backup={"everyHours": 12}),
+        )
+    assert compare(project) == 0
+
+
 def test_a_declared_key_that_nothing_has_is_named(
     project: Path, change: Change, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -157,6 +229,18 @@ def test_a_declared_key_that_nothing_has_is_named(
         ("differences.yaml", "- a", "differences.yaml must be an object"),
         ("differences.yaml", "a: 1", "a must have nothing, or a value for each environment"),
         ("base.yaml", "- a", '"examples/environments/base.yaml" is not an object'),
+        (
+            "Pulumi.dev.yaml",
+            "config: {k3s-aws:base: 7}",
+            "Pulumi.dev.yaml: k3s-aws:base must be the name of a file, found 7",
+        ),
+        (
+            "Pulumi.dev.yaml",
+            "config: {k3s-aws:base: {secure: v1:x}}",
+            "Pulumi.dev.yaml: k3s-aws:base must be the name of a file, found {'secure': 'v1:x'}",
+        ),
+        ("../../Pulumi.yaml", "a: [", "Pulumi.yaml cannot be read: "),
+        ("../../Pulumi.yaml", "a: 1", "Pulumi.yaml has no `name`"),
     ],
 )
 def test_a_file_of_another_form_is_one_message(

@@ -105,6 +105,7 @@ CHARTS = Objects(
             pattern=checks.NAME_PATTERN,
             check=checks.namespace,
         ),
-        "values": FreeObject("the chart's values", Effect.IN_PLACE),
+        # https://helm.sh/docs/chart_template_guide/values_files/#deleting-a-default-key
+        "values": FreeObject("the chart's values", Effect.IN_PLACE, has_nulls=True),
     },
 )

@@ -1,0 +1,32 @@
+"""Constructions for programs in other languages: one process of the plugin serves all of a run."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from k3s_aws.construction import Constructions
+from provider.errors import OperationFailed
+
+
+class Servicer:
+    """The SDK's, which would ask an engine."""
+
+    async def Construct(self, request: Any, _: Any) -> str:  # noqa: N802 - gRPC's name
+        return f"made {request.name}"
+
+
+def request(run: str, name: str) -> Any:
+    return SimpleNamespace(monitorEndpoint=run, name=name)
+
+
+def test_two_clusters_of_one_name_are_rejected_in_one_run_only() -> None:
+    constructions = Constructions("127.0.0.1:1")
+    constructions._servicer = Servicer()  # type: ignore[assignment]
+    for run in ("preview", "update"):
+        assert constructions.construct(request(run, "shop")) == "made shop"
+        assert constructions.construct(request(run, "till")) == "made till"
+        with pytest.raises(OperationFailed, match="give each a name of its own"):
+            constructions.construct(request(run, "shop"))
