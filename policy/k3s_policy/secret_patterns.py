@@ -83,8 +83,8 @@ def found_in(text: str, own: Sequence[str] = (), ignored: Sequence[str] = ()) ->
             matched = re.search(each, text)
         except re.error as error:
             raise ValueError(
-                f"rule no-secret-in-user-data, setting patterns: pattern {number} is not a valid regular "
-                f"expression of Python: {error}\n    correct it in --policy-pack-config"
+                f"rule no-secret-in-user-data, setting patterns: pattern {number} is not a valid "
+                f"regular expression of Python: {error}\n    correct it in --policy-pack-config"
             ) from error
         if matched:
             yield f"what pattern {number} of this rule's settings matches"
