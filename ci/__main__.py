@@ -1,6 +1,7 @@
 """
 `python -m ci connect`: writes a kubeconfig of the stack to a file and sets KUBECONFIG.
 `python -m ci outputs`: prints the stack's outputs without secrets as JSON.
+`python -m ci expiry`: prints when the stack's cluster ends, by its state; nothing without an end.
 
 No secret is printed, but for the commands by which GitHub Actions masks them, which its runner
 does not print. What is meant for people goes to standard error. Lines for bash, GitHub Actions and
@@ -52,7 +53,8 @@ def parser() -> argparse.ArgumentParser:
     )
     reading = commands.add_parser("outputs", help="the outputs without secrets as JSON")
     reading.add_argument("--output", type=Path, metavar="FILE", help="write them there")
-    for each in (connecting, reading):
+    ending = commands.add_parser("expiry", help="when the cluster ends; nothing without an end")
+    for each in (connecting, reading, ending):
         each.add_argument("--stack", metavar="NAME", help="the stack's name, else the selected one")
     return top
 
@@ -93,12 +95,21 @@ def outputs(chosen: argparse.Namespace) -> None:
         ) from None
 
 
+def expiry(chosen: argparse.Namespace) -> None:
+    """Runs the command."""
+    from ci import expiry as of_state
+
+    if ends := of_state.of(Stack(ROOT, chosen.stack)):
+        print(ends)
+
+
 def main(words: list[str]) -> int:
     """Runs one command; an operator's error is one message and status 1."""
     status = 1
     try:
         chosen = parser().parse_args(words)
-        {"connect": connect, "outputs": outputs}[chosen.command](chosen)
+        commands = {"connect": connect, "outputs": outputs, "expiry": expiry}
+        commands[chosen.command](chosen)
         status = 0
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The stack whose outputs are read, by the `pulumi` on PATH."""
+"""The stack whose outputs and resources are read, by the `pulumi` on PATH."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from ci.errors import PipelineError
 from cluster import untrusted_text
 
 COMMAND_SECONDS = 120
+NO_STACK = "no stack named"
+"""A part of Pulumi's message where the backend has no such stack."""
 _LONGEST_ERROR = 2000
 # Parts of Pulumi's own messages, with what helps.
 _FIXES = (
     ("no stack selected", "name it: --stack NAME; `pulumi stack ls` lists them"),
-    ("no stack named", "`pulumi stack ls` lists the stacks of this backend"),
+    (NO_STACK, "`pulumi stack ls` lists the stacks of this backend"),
     (
         "decrypt",
         "the secrets need the stack's own passphrase in PULUMI_CONFIG_PASSPHRASE or "
@@ -65,6 +67,17 @@ class Stack:
                 "    run `pulumi up` first"
             )
         return found
+
+    def resources(self) -> list[dict[str, Any]]:
+        """The resources in its state, secrets encrypted; empty before the first update."""
+        try:
+            deployment = json.loads(self._pulumi("stack", "export"))["deployment"]
+            return list(deployment.get("resources") or ())
+        except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+            raise PipelineError(
+                "`pulumi stack export` prints something else than a state\n"
+                "    install the Pulumi CLI, 3.219.0 or newer"
+            ) from None
 
     @property
     def _label(self) -> str:

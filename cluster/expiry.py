@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from cluster.errors import ChangeRejected, Problem
+from cluster.errors import Kind, Problem
 from cluster.machine_files import EXPIRY_SERVICE, EXPIRY_TIMER
 from cluster.spec import TAG_PREFIX
 
@@ -67,15 +67,31 @@ def units(time: str) -> dict[str, str]:
     return {path: text.format(time=time, day=day) for path, text in _UNITS.items()}
 
 
-def require_not_expired(outputs: Mapping[str, Any], now: datetime) -> None:
-    """
-    Raises ChangeRejected where the cluster of the last update has ended.
+def is_over(text: object, now: datetime) -> bool:
+    """Whether it is a time that has come."""
+    time = parse(text)
+    return time is not None and time <= now
 
-    Its machines are gone, and what an update would change with them; etcd has no quorum.
+
+def warnings(
+    ttl_seconds: int | None, outputs: Mapping[str, Any], now: datetime
+) -> tuple[Problem, ...]:
     """
-    time = parse(outputs.get(OUTPUT))
-    if time is not None and time <= now:
-        raise ChangeRejected([problem(render(time))])
+    Where the key was removed, that machines of the last update may have ended by it.
+
+    With a ttl the resource Expiry decides by its own state: the outputs are those of the last
+    update that succeeded, and another end may have reached machines since.
+    """
+    if ttl_seconds is not None or not is_over(outputs.get(OUTPUT), now):
+        return ()
+    return (
+        Problem(
+            KEY,
+            f"the last successful update had an end at {outputs[OUTPUT]}",
+            "machines that ended themselves come again with pulumi up --refresh",
+            Kind.WARNING,
+        ),
+    )
 
 
 def problem(time: str) -> Problem:
@@ -83,5 +99,6 @@ def problem(time: str) -> Problem:
     return Problem(
         KEY,
         f"the cluster expired at {time}, and its machines have ended themselves",
-        "remove the rest with pulumi destroy; the next pulumi up creates another cluster",
+        "remove the rest with pulumi destroy; the next pulumi up creates another cluster. "
+        "In a program of your own remove the cluster from it, pulumi up, and add it again",
     )

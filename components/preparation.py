@@ -35,13 +35,13 @@ def prepare(
         cluster = lookups.resolve(configured.spec, via)
     ends = expiry.LONGEST if cluster.ttl_seconds else None
     user_data.require_room(node_config.longest(cluster), program, ends)
-    expiry.require_not_expired(outputs, now)
     cluster = restore.since(cluster, outputs)
     consequences = comparison.compare(outputs, cluster)
     due = restore.is_due(cluster, outputs)
     restored = snapshots.credentials(cluster, via) if due else None
     files = release_files.provide(cluster, releases) if cluster.k3s.from_bucket else {}
-    for warning in (*cluster.warnings, *consequences):
+    expired = expiry.warnings(cluster.ttl_seconds, outputs, now)
+    for warning in (*cluster.warnings, *expired, *consequences):
         pulumi.log.warn(str(warning))
     return K3sClusterArgs(
         cluster=cluster,

@@ -30,13 +30,17 @@ class Owner:
         return f"stack {self.stack}, cluster {self.cluster}, expired at {text_of(self.expires_at)}"
 
 
+class OwnerChangedError(Exception):
+    """What was found under this name is not the expired cluster's any more."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Expired:
     """
     A resource of an expired cluster.
 
     `remove` is called again until it returns true, which is once the resource is gone; it may
-    raise ClientError meanwhile. `kept` is why it is left where it is, if so.
+    raise ClientError meanwhile, and OwnerChangedError. `kept` is why it is left where it is, if so.
     """
 
     what: str
@@ -61,7 +65,7 @@ class Scope:
     now: datetime
     stack: str | None = None
     doubtful: dict[str, str] = field(default_factory=dict)
-    """What has the tag and no valid one, or not all three, by its id."""
+    """Why something is left alone that may be ours, by its id."""
 
     def owner(self, id_: str, pairs: Pairs | None, account: str | None = None) -> Owner | None:
         """
@@ -74,7 +78,7 @@ class Scope:
             return None
         time = parse(tags[EXPIRES])
         if time is None or not tags.get(STACK) or not tags.get(CLUSTER):
-            self.doubtful[id_] = tags[EXPIRES]
+            self.doubtful[id_] = f"has no valid tags of an expired cluster, {tags[EXPIRES]!r}"
             return None
         if time > self.now or self.stack not in (None, tags[STACK]):
             return None

@@ -96,18 +96,13 @@ def tables(client: Client, scope: Scope) -> Iterator[Expired]:
     ec2 = client("ec2")
     kind = _Kind("route table", "describe_route_tables", "RouteTables", "RouteTableId")
 
-    def removal(name: str, found: Mapping[str, Any]) -> Callable[[], bool]:
-        ids = [
-            each["RouteTableAssociationId"]
-            for each in found["Associations"]
-            if not each.get("Main")
-        ]
-        left = list(ids)
-
+    def removal(name: str, _: Mapping[str, Any]) -> Callable[[], bool]:
         def remove() -> bool:
-            while left:
-                ec2.disassociate_route_table(AssociationId=left[-1])
-                left.pop()
+            # Asked again: one of them may be gone already.
+            (found,) = ec2.describe_route_tables(RouteTableIds=[name])["RouteTables"]
+            for each in found["Associations"]:
+                if not each.get("Main"):
+                    ec2.disassociate_route_table(AssociationId=each["RouteTableAssociationId"])
             ec2.delete_route_table(RouteTableId=name)
             return True
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from recovery import endpoint_searches
+from botocore.exceptions import ClientError
+
+from recovery import endpoint_searches, refusals
 from recovery.expired import EXPIRES, RECORD, Expired, Owner, Scope, done, text_of
 from recovery.leftover import Client, filters, pages
 
@@ -42,27 +44,42 @@ def _owned(elb: Any, scope: Scope, kind: str) -> Iterator[tuple[Owner, str, Mapp
     arns = list(found)
     for first in range(0, len(arns), _ARNS_OF_A_CALL):
         some = arns[first : first + _ARNS_OF_A_CALL]
-        for each in elb.describe_tags(ResourceArns=some)["TagDescriptions"]:
+        for each in _tags(elb, scope, some):
             arn = each["ResourceArn"]
             if owner := scope.owner(arn, each["Tags"], arn.split(":")[4]):
                 yield owner, arn, found[arn]
 
 
+def _tags(elb: Any, scope: Scope, arns: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Of all in one call, or one by one where one of them is gone meanwhile, or denied."""
+    try:
+        return list(elb.describe_tags(ResourceArns=arns)["TagDescriptions"])
+    except ClientError as error:
+        if not refusals.is_of_one_resource(error):
+            raise
+    answers = [refusals.read(scope, arn, elb.describe_tags, ResourceArns=[arn]) for arn in arns]
+    return [each for answer in answers for each in (answer["TagDescriptions"] if answer else ())]
+
+
 def records(client: Client, scope: Scope) -> Iterator[Expired]:
     """
     A record has no tags. The addresses of its servers name it, and it is theirs where it leads to
-    nothing but them.
+    nothing but them; else it is kept.
     """
     route53 = client("route53")
     for (owner, record), addresses in _named_records(client("ec2"), scope).items():
         zone, _, name = record.partition("/")
         for found in _records(route53, zone, name):
             values = {each["Value"] for each in found.get("ResourceRecords", [])}
-            if values and values <= addresses:
-                remove = done(
-                    endpoint_searches.delete_record, route53=route53, zone=zone, record=found
-                )
-                yield Expired(what="record", id=f"{name} in {zone}", owner=owner, remove=remove)
+            others = ", ".join(sorted(values - addresses)) if values else "an alias"
+            remove = done(endpoint_searches.delete_record, route53=route53, zone=zone, record=found)
+            yield Expired(
+                what="record",
+                id=f"{name} in {zone}",
+                owner=owner,
+                remove=remove,
+                kept=f"leads to {others}, which is not of this cluster; kept" if others else "",
+            )
 
 
 def _named_records(ec2: Any, scope: Scope) -> Mapping[tuple[Owner, str], set[str]]:

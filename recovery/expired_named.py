@@ -11,8 +11,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from recovery import named_searches
-from recovery.expired import Expired, Scope, done, text_of
+from botocore.exceptions import ClientError
+
+from recovery import named_searches, refusals
+from recovery.expired import Expired, Owner, OwnerChangedError, Scope, text_of
 from recovery.leftover import Client
 
 PARAMETERS = "/k3s-aws"
@@ -29,23 +31,36 @@ def parameters(client: Client, scope: Scope) -> Iterator[Expired]:
     listed = ssm.get_paginator("describe_parameters").paginate(ParameterFilters=wanted)
     for each in (one for page in listed for one in page["Parameters"]):
         name = each["Name"]
-        tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
-        if owner := scope.owner(name, tags):
+        whose = {"ResourceType": "Parameter", "ResourceId": name}
+        found = refusals.read(scope, name, ssm.list_tags_for_resource, **whose)
+        if owner := scope.owner(name, found["TagList"] if found else None):
             yield Expired(
                 what="SSM parameter",
                 id=name,
                 owner=owner,
-                remove=done(ssm.delete_parameter, Name=name),
+                remove=_deletion(ssm, scope, name, owner),
                 since=text_of(each.get("LastModifiedDate")),
             )
+
+
+def _deletion(ssm: Any, scope: Scope, name: str, owner: Owner) -> Callable[[], bool]:
+    def remove() -> bool:
+        # Another cluster of the stack has the same names, and may have been made meanwhile.
+        found = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)
+        if scope.owner(name, found["TagList"]) != owner:
+            raise OwnerChangedError
+        ssm.delete_parameter(Name=name)
+        return True
+
+    return remove
 
 
 def profiles(client: Client, scope: Scope) -> Iterator[Expired]:
     iam = client("iam")
     for each in _listed(iam, "list_instance_profiles", "InstanceProfiles", "InstanceProfileName"):
         name = each["InstanceProfileName"]
-        found = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
-        if owner := scope.owner(name, found.get("Tags")):
+        found = refusals.read(scope, name, iam.get_instance_profile, InstanceProfileName=name)
+        if owner := scope.owner(name, found["InstanceProfile"].get("Tags") if found else None):
 
             def remove(name: str = name) -> bool:
                 found = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
@@ -61,7 +76,8 @@ def roles(client: Client, scope: Scope) -> Iterator[Expired]:
     iam = client("iam")
     for each in _listed(iam, "list_roles", "Roles", "RoleName"):
         name = each["RoleName"]
-        if owner := scope.owner(name, iam.list_role_tags(RoleName=name)["Tags"]):
+        found = refusals.read(scope, name, iam.list_role_tags, RoleName=name)
+        if owner := scope.owner(name, found["Tags"] if found else None):
 
             def remove(name: str = name) -> bool:
                 for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
@@ -83,11 +99,15 @@ def buckets(client: Client, scope: Scope, *, snapshots: bool) -> Iterator[Expire
     s3 = client("s3")
     for each in s3.list_buckets()["Buckets"]:
         name = each["Name"]
-        if not _BUCKET.fullmatch(name) or _region(s3, name) != scope.region:
+        if not _BUCKET.fullmatch(name) or _region(s3, scope, name) != scope.region:
             continue
-        owner = scope.owner(name, named_searches.bucket_tags(s3, name))
-        if owner is not None:
-            kept = not snapshots and _has_snapshots(s3, name)
+        found = refusals.read(scope, name, s3.get_bucket_tagging, Bucket=name)
+        owner = scope.owner(name, found["TagSet"] if found else None)
+        if owner is None:
+            continue
+        stored = _snapshots(s3, scope, name)
+        if stored is not None:
+            kept = not snapshots and (stored.get("Versions") or stored.get("DeleteMarkers"))
             yield Expired(
                 what="bucket",
                 id=name,
@@ -98,21 +118,20 @@ def buckets(client: Client, scope: Scope, *, snapshots: bool) -> Iterator[Expire
             )
 
 
-def _region(s3: Any, name: str) -> str | None:
-    """The bucket's region; None of another account's, whose name alone is like ours."""
-    try:
-        found = s3.get_bucket_location(Bucket=name)["LocationConstraint"]
-    except s3.exceptions.ClientError as error:
-        if error.response["Error"]["Code"] not in ("AccessDenied", "NoSuchBucket"):
-            raise
+def _region(s3: Any, scope: Scope, name: str) -> str | None:
+    """The bucket's region; None where it is gone or may not be read."""
+    answer = refusals.read(scope, name, s3.get_bucket_location, Bucket=name)
+    if answer is None:
         return None
+    found = answer.get("LocationConstraint")
     # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html
     return str({None: "us-east-1", "EU": "eu-west-1"}.get(found, found))
 
 
-def _has_snapshots(s3: Any, name: str) -> bool:
-    found = s3.list_object_versions(Bucket=name, Prefix=SNAPSHOTS, MaxKeys=1)
-    return bool(found.get("Versions") or found.get("DeleteMarkers"))
+def _snapshots(s3: Any, scope: Scope, name: str) -> Mapping[str, Any] | None:
+    """A page with the first of them; None where the bucket is gone or may not be read."""
+    listing = {"Bucket": name, "Prefix": SNAPSHOTS, "MaxKeys": 1}
+    return refusals.read(scope, name, s3.list_object_versions, **listing)
 
 
 def _removal(s3: Any, name: str) -> Callable[[], bool]:
@@ -124,10 +143,20 @@ def _removal(s3: Any, name: str) -> Callable[[], bool]:
                 for each in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
             ]
             if stored:
-                s3.delete_objects(Bucket=name, Delete={"Objects": stored, "Quiet": True})
+                wanted = {"Objects": stored, "Quiet": True}
+                _require_deleted(s3.delete_objects(Bucket=name, Delete=wanted))
         for each in s3.list_multipart_uploads(Bucket=name).get("Uploads", ()):
             s3.abort_multipart_upload(Bucket=name, Key=each["Key"], UploadId=each["UploadId"])
         s3.delete_bucket(Bucket=name)
         return True
 
     return remove
+
+
+def _require_deleted(answer: Mapping[str, Any]) -> None:
+    """Raises ClientError where S3 kept an object: it says so in the body of a success."""
+    if errors := answer.get("Errors"):
+        first = errors[0]
+        message = f"{len(errors)} objects are not deleted, {first.get('Message')}"
+        error = {"Error": {"Code": first.get("Code", ""), "Message": message}}
+        raise ClientError(error, "DeleteObjects")  # type: ignore[arg-type]

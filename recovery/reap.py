@@ -17,14 +17,13 @@ from typing import Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from recovery import account, expired_ec2, expired_endpoints, expired_named
+from recovery import account, expired_ec2, expired_endpoints, expired_named, refusals
 from recovery.errors import RecoveryError
-from recovery.expired import Expired, Owner, Scope
+from recovery.expired import Expired, Owner, OwnerChangedError, Scope
 from recovery.leftover import Client
 
 DEADLINE_SECONDS = 900.0
 PAUSE_SECONDS = 2.0
-_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 
 Report = Callable[[str], None]
 
@@ -74,14 +73,14 @@ def within(
         report("nothing was removed: --yes removes it" if found else "nothing has expired")
         return found
     removable = [each for each in found if not each.kept]
-    left = _remove(removable, report, clock)
+    left, removed = _remove(removable, report, clock)
     if left:
         raise RecoveryError(
             f"{len(left)} of {len(removable)} are left after {DEADLINE_SECONDS:.0f} s\n"
             + "\n".join(f"    {each}: {why}" for each, why in left)
             + "\n    correct it and run this again; what is gone stays gone"
         )
-    report(f"removed: {len(removable)}")
+    report(f"removed: {removed}")
     for stack in dict.fromkeys(each.owner.stack for each in found):
         report(
             f"where the state of stack {stack} still exists: pulumi refresh --stack {stack}, then "
@@ -137,8 +136,8 @@ def _list(found: Sequence[Expired], scope: Scope, report: Report) -> None:
         report(f"{group}, {_ago(group.expires_at, scope.now)}")
         for each in mine:
             report(f"  {each}")
-    for name, value in sorted(scope.doubtful.items()):
-        report(f"left alone: {name} has no valid tags of an expired cluster, {value!r}")
+    for name, why in sorted(scope.doubtful.items()):
+        report(f"left alone: {name} {why}")
 
 
 def _ago(time: datetime, now: datetime) -> str:
@@ -146,23 +145,32 @@ def _ago(time: datetime, now: datetime) -> str:
     return f"{minutes // 60} h {minutes % 60} min ago" if minutes >= 60 else f"{minutes} min ago"
 
 
-def _remove(found: Sequence[Expired], report: Report, clock: Clock) -> list[tuple[Expired, str]]:
+def _remove(
+    found: Sequence[Expired], report: Report, clock: Clock
+) -> tuple[list[tuple[Expired, str]], int]:
     """
     Removes round by round, until the deadline: what uses something goes before what it uses.
 
-    Returns what is left, with the reason.
+    Returns what is left, with the reason, and the number of those removed.
     """
     deadline = clock.monotonic() + DEADLINE_SECONDS
     left = dict.fromkeys(found, "")
     denied: list[tuple[Expired, str]] = []
+    removed = 0
     while left and clock.monotonic() < deadline:
         before = dict(left)
         for each in before:
-            why = _try(each)
+            try:
+                why = _try(each)
+            except OwnerChangedError:
+                report(f"left alone: {each.what} {each.id} is another cluster's by now")
+                del left[each]
+                continue
             if why is None:
                 report(f"removed {each.what} {each.id}")
+                removed += 1
                 del left[each]
-            elif why.startswith(_DENIED):
+            elif refusals.is_final(why):
                 denied.append((each, why))
                 del left[each]
             else:
@@ -172,7 +180,7 @@ def _remove(found: Sequence[Expired], report: Report, clock: Clock) -> list[tupl
                 first, why = next(iter(left.items()))
                 report(f"waiting for {len(left)}, such as {first.what} {first.id}: {why}")
             clock.sleep(PAUSE_SECONDS)
-    return [*denied, *left.items()]
+    return [*denied, *left.items()], removed
 
 
 def _try(each: Expired) -> str | None:
@@ -180,9 +188,7 @@ def _try(each: Expired) -> str | None:
     try:
         return None if each.remove() else "it is ending"
     except ClientError as error:
-        code, message = (str(error.response["Error"].get(key)) for key in ("Code", "Message"))
-        # Of a record that is gone: Route 53 has no code of its own for it.
-        gone = code == "InvalidChangeBatch" and "not found" in message
-        if gone or "NotFound" in code or code.startswith("NoSuch"):
+        if refusals.is_gone(error):
             return None
+        code, message = (str(error.response["Error"].get(key)) for key in ("Code", "Message"))
         return f"{code}: {message}"

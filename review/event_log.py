@@ -51,7 +51,8 @@ def read(file: Path) -> Preview:
         ) from None
     except UnicodeDecodeError:
         raise _unreadable(str(file), "is not UTF-8") from None
-    return parse(content.splitlines(), str(file))
+    # Not splitlines: Go leaves U+0085 and others of its ends of a line as they are in a string.
+    return parse(content.split("\n"), str(file))
 
 
 def parse(lines: Iterable[str], name: str) -> Preview:

@@ -9,6 +9,11 @@ export PATH="$PWD/.local/toolchain/bin:$PWD/.local/venv/bin:$PATH:$PWD/.local/pi
 # Its plugins are cached; its credentials.json, with a token of Pulumi Cloud, must not be.
 export PULUMI_HOME="${PULUMI_HOME:-$PWD/.local/pulumi-home}"
 export PULUMI_SKIP_UPDATE_CHECK=true
+# GitHub sets a variable to nothing where its secret is missing, and Pulumi takes that as a
+# passphrase: the state would be encrypted with nothing.
+if [[ -z ${PULUMI_CONFIG_PASSPHRASE:-} ]]; then
+    unset PULUMI_CONFIG_PASSPHRASE
+fi
 
 # GitLab has its token for AWS in a variable; the SDKs of Pulumi and Python read a file, in a
 # folder that no cache holds, and get credentials of the role AWS_ROLE_ARN for it.

@@ -13,12 +13,15 @@ require_stack "${2:-}"
 # With the salt or the key of the secrets, which all of them share.
 cp Pulumi.temporary.yaml "Pulumi.$2.yaml"
 # Nobody but its pipeline works on this stack.
-export RECOVER=yes
+export RECOVER="$2"
+# Copies of the state that nobody reads again would stay in the bucket when the stack is gone.
+export PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS=true
 case ${1:-} in
 up)
-    # After its end there is nothing to update: what is left goes, and another cluster comes.
-    expires=$(pulumi stack output expiresAt --stack "$2" --non-interactive 2>/dev/null || true)
-    if [[ -n $expires && ! $expires > $(date -u +%Y-%m-%dT%H:%M:%SZ) ]]; then
+    # After its end there is nothing to update: what is left goes, and another cluster comes. So it
+    # is shortly before, since the tests would run on machines that end under them.
+    expires=$(python -m ci expiry --stack "$2")
+    if [[ -n $expires && ! $expires > $(date -ud '+30 minutes' +%Y-%m-%dT%H:%M:%SZ) ]]; then
         ci/jobs/destroy.sh "$2"
         cp Pulumi.temporary.yaml "Pulumi.$2.yaml"
     fi

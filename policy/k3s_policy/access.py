@@ -25,10 +25,14 @@ _LEVEL_LABEL = "pod-security.kubernetes.io/enforce"
 _CERTIFICATE = re.compile(r"client-certificate-data:\s*[\"']?([A-Za-z0-9+/=]+)")
 # The group in a client certificate that every cluster gives all rights to.
 _ADMINISTRATORS = b"system:masters"
+# https://kubernetes.io/docs/reference/access-authn-authz/rbac/#user-facing-roles
+_ADMINISTRATORS_ROLE = "cluster-admin"
+_OUTPUT_OF_IDENTITY = "kubeconfig-"
 
 
 def _namespaces(resource: Resource, settings: Settings) -> Iterator[Finding]:
     if resource.type == NAMESPACE:
+        # Without the label the level is the API server's own default, which no program has.
         level, path = resource.at("metadata", "labels", _LEVEL_LABEL), "metadata.labels"
         names = [resource.at("metadata", "name") or resource.name]
     else:
@@ -36,7 +40,8 @@ def _namespaces(resource: Resource, settings: Settings) -> Iterator[Finding]:
         names = list(items(resource.at("namespaces")))
     if UNKNOWN in (level, *names):
         yield NotKnown(path)
-    found = [str(each) for each in names if str(each) not in settings["allowedNamespaces"]]
+    known = [str(each) for each in names if each is not UNKNOWN]
+    found = [each for each in known if each not in settings["allowedNamespaces"]]
     if level == "privileged" and found:
         listed = ", ".join(printable(each) for each in found)
         yield Violation(
@@ -46,11 +51,24 @@ def _namespaces(resource: Resource, settings: Settings) -> Iterator[Finding]:
 
 
 def _administrator(resources: Sequence[Resource], settings: Settings) -> Iterator[Finding]:
-    stack = stack_of(resources)
+    stack, allowed = stack_of(resources), settings["allowedOutputs"]
+    identities = {
+        f"{_OUTPUT_OF_IDENTITY}{each.at('name')}": each
+        for each in resources
+        if each.type == IDENTITY
+    }
+    for output, identity in sorted(identities.items()):
+        if output not in allowed and identity.at("clusterRole") == _ADMINISTRATORS_ROLE:
+            yield Violation(
+                message=f"the output {printable(output)} is of an identity with clusterRole "
+                f"{_ADMINISTRATORS_ROLE}, which is administrator, or can become it from one "
+                "namespace\n    give it a role with what is needed, such as admin in namespaces",
+                urn=identity.urn,
+            )
     found = [
         printable(name)
         for name, value in stack.properties.items()
-        if name not in settings["allowedOutputs"] and _is_administrators(name, value)
+        if name not in allowed and _is_administrators(name, value, named=name not in identities)
     ]
     if found:
         yield Violation(
@@ -61,9 +79,9 @@ def _administrator(resources: Sequence[Resource], settings: Settings) -> Iterato
         )
 
 
-def _is_administrators(name: str, value: object) -> bool:
-    """By its name, or by the client certificate in it."""
-    if re.search(r"admin.*kube_?config|kube_?config.*admin", name, re.I):
+def _is_administrators(name: str, value: object, *, named: bool) -> bool:
+    """By its name, where `named`, or by the client certificate in it."""
+    if named and re.search(r"admin.*kube_?config|kube_?config.*admin", name, re.I):
         return value is not None
     if not isinstance(value, str):
         return False
@@ -96,7 +114,7 @@ RULES = (
     ),
     StackRule(
         name="no-administrator-kubeconfig",
-        description="No output is the administrator's kubeconfig",
+        description="No output is an administrator's kubeconfig",
         level="advisory",
         severity="medium",
         why="whoever reads the output once is administrator until its certificate expires",

@@ -101,23 +101,34 @@ def _volumes(resource: Resource) -> Iterator[tuple[str, Any, bool]]:
         yield "encrypted", resource.at("encrypted"), True
         return
     if resource.type == IMAGE:
-        # A device of a snapshot is encrypted as that one is.
         for index, device in enumerate(items(resource.at("ebsBlockDevices"))):
-            fresh = at(device, "snapshotId") is None
-            yield f"ebsBlockDevices[{index}].encrypted", at(device, "encrypted"), fresh
+            yield f"ebsBlockDevices[{index}].encrypted", at(device, "encrypted"), _is_fresh(device)
         return
     if resource.type == user_data.LAUNCH_TEMPLATE:
-        for index, device in enumerate(items(resource.at("blockDeviceMappings"))):
-            path = f"blockDeviceMappings[{index}].ebs.encrypted"
-            has_volume = at(device, "ebs") is not None
-            yield path, at(device, "ebs", "encrypted"), has_volume
+        yield from _volumes_of_template(resource)
         return
     from_template = resource.at("launchTemplate") is not None
     if resource.at("rootBlockDevice") is not None or not from_template:
         yield "rootBlockDevice.encrypted", resource.at("rootBlockDevice", "encrypted"), True
     for index, device in enumerate(items(resource.at("ebsBlockDevices"))):
-        path = f"ebsBlockDevices[{index}].encrypted"
-        yield path, at(device, "encrypted"), not is_true(at(device, "noDevice"))
+        has_volume = _is_fresh(device) and not is_true(at(device, "noDevice"))
+        yield f"ebsBlockDevices[{index}].encrypted", at(device, "encrypted"), has_volume
+
+
+def _volumes_of_template(resource: Resource) -> Iterator[tuple[str, Any, bool]]:
+    mappings = list(items(resource.at("blockDeviceMappings")))
+    if not mappings and resource.at("imageId") is not None:
+        # An unencrypted image makes an unencrypted root volume; only a mapping changes that.
+        yield "ebs.encrypted of the image's root device in blockDeviceMappings", None, True
+    for index, device in enumerate(mappings):
+        volume = at(device, "ebs")
+        has_volume = volume is not None and _is_fresh(volume)
+        yield f"blockDeviceMappings[{index}].ebs.encrypted", at(volume, "encrypted"), has_volume
+
+
+def _is_fresh(device: Any) -> bool:
+    """Whether it is not of a snapshot: one that is, is encrypted as that, and takes no flag."""
+    return at(device, "snapshotId") is None
 
 
 def _k3s_pinned(resource: Resource, settings: Settings) -> Iterator[Finding]:

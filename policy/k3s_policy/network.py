@@ -73,7 +73,8 @@ def _from_lists(opening: Opening, what: str, settings: Settings) -> Iterator[Fin
             yield Violation(
                 message=f"{_where(opening)}{what} can be reached from the prefix list "
                 f"{printable(each)}, whose ranges are not in the program\n"
-                "    look at them, then add the list to allowedPrefixLists of this rule"
+                "    look at them, then add the list to allowedPrefixLists of this rule; create a "
+                "list of this program first, its id is not known before"
             )
 
 

@@ -31,6 +31,7 @@ https://www.iana.org/assignments/iana-ipv4-special-registry/
 """
 
 _EVERYTHING = (0, 65535)
+_NOTHING = (1, 0)
 _PROTOCOLS = {"6": "tcp", "17": "udp", "-1": "all"}
 
 
@@ -60,8 +61,10 @@ def of(resource: Resource) -> Iterator[Opening]:
     """The openings of one resource; none of types that have none."""
     if resource.type == INGRESS_RULE:
         yield _opening("", resource.properties, "ipProtocol", ("cidrIpv4", "cidrIpv6"))
-    elif resource.type == OLDER_RULE and resource.at("type") in ("ingress", UNKNOWN):
+    elif resource.type == OLDER_RULE and resource.at("type") == "ingress":
         yield _inline("", resource.properties)
+    elif resource.type == OLDER_RULE and resource.at("type") is UNKNOWN:
+        yield _inline("type.", UNKNOWN)
     elif resource.type in (GROUP, DEFAULT_GROUP):
         for index, each in enumerate(items(resource.at("ingress"))):
             yield _inline(f"ingress[{index}].", each)
@@ -90,6 +93,9 @@ def _opening(path: str, rule: Any, protocol: str, ranges: Sequence[str]) -> Open
     used = {protocol: rule.get(protocol), "fromPort": first, "toPort": last}
     for key in (*ranges, "prefixListId", "prefixListIds"):
         used[key] = UNKNOWN if UNKNOWN in items(rule.get(key)) else None
+    if UNKNOWN in (first, last):
+        # Which ports is known at the update: before that, the rest may accuse what is in order.
+        first, last = _NOTHING
     return Opening(
         path=path.rstrip("."),
         protocol=name,

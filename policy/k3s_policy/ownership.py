@@ -17,7 +17,10 @@ _COSTLY = (
     user_data.SPOT_REQUEST,
     "aws:ebs/volume:Volume",
     "aws:ec2/eip:Eip",
+    "aws:ec2/natGateway:NatGateway",
     "aws:lb/loadBalancer:LoadBalancer",
+    # The same by its older name.
+    "aws:alb/loadBalancer:LoadBalancer",
 )
 _LISTED = 5
 
@@ -67,8 +70,8 @@ def _default_tags(provider: Mapping[str, Any]) -> Any:
 
 _TYPES = strings(
     _COSTLY,
-    "Types of resources with the tag: instances, spot requests, volumes, Elastic IPs and "
-    "load balancers.",
+    "Types of resources with the tag: instances, spot requests, volumes, Elastic IPs, NAT "
+    "gateways and load balancers.",
 )
 
 RULES = (

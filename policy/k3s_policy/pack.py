@@ -72,6 +72,8 @@ def _policy(rule: Rule) -> Policy:
 
 def _of_resource(rule: ResourceRule) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
+        # First, so that a setting that is misspelt is refused whatever the program has.
+        settings = rule.complete(args.get_config())
         if args.resource_type not in rule.types:
             return
         resource = Resource(
@@ -81,7 +83,7 @@ def _of_resource(rule: ResourceRule) -> Callable[[ResourceValidationArgs, Report
             properties=plain(args.props),
             provider=plain(args.provider.props) if args.provider else {},
         )
-        _report(rule.check(resource, rule.complete(args.get_config())), args, report)
+        _report(rule.check(resource, settings), args, report)
 
     return validate
 

@@ -65,8 +65,18 @@ class Rule:
     settings: Mapping[str, Setting] = field(default_factory=dict)
 
     def complete(self, given: Settings | None) -> Settings:
-        """The settings with the defaults of those that are not given."""
+        """
+        The settings with the defaults of those that are not given.
+
+        ValueError names those that the rule does not have: the engine passes them on.
+        """
         defaults = {name: each.schema["default"] for name, each in self.settings.items()}
+        unknown = sorted(set(given or {}) - set(defaults))
+        if unknown:
+            raise ValueError(
+                f"rule {self.name} has no setting {', '.join(unknown)}\n"
+                f"    correct it in --policy-pack-config; settings: {', '.join(defaults) or 'none'}"
+            )
         return {**defaults, **(given or {})}
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Kind:
-    """A pattern, and parts of which a text that it matches has one: those are found faster."""
+    """A pattern, and parts: it is looked for in texts that have one of them, found faster."""
 
     pattern: re.Pattern[str]
     parts: Sequence[str]
@@ -34,9 +34,19 @@ KINDS: Mapping[str, Kind] = {
     "a k3s token in plain text": Kind(
         re.compile(
             r"\bK3S_(?:AGENT_)?TOKEN=[\"']?(?![$<\s\"'`])[^\s\"']{4,}"
+            # As a key of YAML and of JSON.
+            r"|\bK3S_(?:AGENT_)?TOKEN(?:[\"']\s*:\s*[\"']|:[ \t]*[\"']?)"
+            r"(?![$<\s\"'`{/])[^\s\"']{4,}"
             r"|--(?:agent-)?token[= ][\"']?(?![$<\s\"'`/-])[^\s\"']{8,}"
         ),
-        ["TOKEN=", "token=", "token "],
+        ["K3S_TOKEN", "K3S_AGENT_TOKEN", "token=", "token "],
+    ),
+    # https://docs.k3s.io/installation/configuration#configuration-file
+    "a token in a config.yaml of k3s": Kind(
+        re.compile(
+            r"(?m)^[ \t]*[\"']?(?:agent-)?token[\"']?:[ \t]*[\"']?(?![$<\s\"'`{/])[^\s\"']{4,}"
+        ),
+        ["rancher/k3s/config.yaml"],
     ),
     "the key of a kubeconfig": Kind(
         re.compile(r"\bclient-key-data:\s*[\"']?[A-Za-z0-9+/]{40}"), ["client-key-data"]
@@ -69,5 +79,12 @@ def found_in(text: str, own: Sequence[str] = (), ignored: Sequence[str] = ()) ->
         if looked_for and kind.pattern.search(text):
             yield name
     for number, each in enumerate(own, 1):
-        if re.search(each, text):
+        try:
+            matched = re.search(each, text)
+        except re.error as error:
+            raise ValueError(
+                f"rule no-secret-in-user-data, setting patterns: pattern {number} is not a valid regular "
+                f"expression of Python: {error}\n    correct it in --policy-pack-config"
+            ) from error
+        if matched:
             yield f"what pattern {number} of this rule's settings matches"

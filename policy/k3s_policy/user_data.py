@@ -24,11 +24,20 @@ LAUNCH_CONFIGURATION = "aws:ec2/launchConfiguration:LaunchConfiguration"
 TYPES = (INSTANCE, SPOT_REQUEST, LAUNCH_TEMPLATE, LAUNCH_CONFIGURATION)
 
 _LIMIT = 16 * 1024
-_VERSION = re.compile(r"\bINSTALL_K3S_VERSION=[\"']?v\d+\.\d+\.\d+\S*k3s\d+")
+_RELEASE = r"v\d+\.\d+\.\d+\S{0,40}k3s\d+"
+_VERSION = re.compile(rf"\bINSTALL_K3S_VERSION=[\"']?{_RELEASE}")
+_VERSION_OF_VARIABLE = re.compile(r"\bINSTALL_K3S_VERSION=[\"']?\$")
 _INSTALLER = re.compile(r"\bget\.k3s\.io\b|\bget-k3s\b|k3s-io/k3s/releases/latest")
-_SERVER = re.compile(
-    r"\bINSTALL_K3S_EXEC=[\"']?server\b|\bk3s[\"',\s]+server\b|\"role\": ?\"server\""
+# What the installer is told; without an order it makes an agent of a machine with a K3S_URL, a
+# server of any other. https://docs.k3s.io/reference/env-variables
+_SERVER = re.compile(r"\bINSTALL_K3S_EXEC=[\"']?server\b|\b(?:ba)?sh -s (?:-+ )?server\b")
+_AGENT = re.compile(
+    r"\bK3S_URL=|\bINSTALL_K3S_EXEC=[\"']?agent\b|\b(?:ba)?sh -s (?:-+ )?agent\b"
+    r"|\bk3s[\"',\s]+agent\b"
 )
+_NAMED_SERVER = re.compile(r"\bk3s[\"',\s]+server\b|\"role\": ?\"server\"")
+# The first line of a script is no comment.
+_COMMENT = re.compile(r"(?m)^[ \t]*#(?!!).*$")
 
 
 def contents(resource: Resource) -> Iterator[tuple[str, bytes]]:
@@ -51,18 +60,20 @@ def not_known(resource: Resource) -> Iterator[NotKnown]:
 
 
 def readable(resource: Resource) -> Iterator[str]:
-    """Everything that can be read in its user data, within the limit."""
+    """What can be read in its user data, within the limit, without the lines of comments."""
     for _, content in contents(resource):
         for layer in user_data_text.unpack(content).layers:
-            yield layer.text
+            yield _COMMENT.sub("", layer.text)
 
 
 def runs_server(resource: Resource) -> bool:
     """Whether its user data makes a k3s server of it."""
     found = list(readable(resource))
-    joins = any("K3S_URL=" in each for each in found)
-    installs = any(_INSTALLER.search(each) for each in found)
-    return any(_SERVER.search(each) for each in found) or (installs and not joins)
+
+    def has(pattern: re.Pattern[str]) -> bool:
+        return any(map(pattern.search, found))
+
+    return has(_SERVER) or (not has(_AGENT) and (has(_NAMED_SERVER) or has(_INSTALLER)))
 
 
 def _secrets(resource: Resource, settings: Settings) -> Iterator[Finding]:
@@ -102,12 +113,18 @@ def _room(resource: Resource, settings: Settings) -> Iterator[Finding]:
 def _pinned(resource: Resource, settings: Settings) -> Iterator[Finding]:
     yield from not_known(resource)
     for text in readable(resource):
-        if _INSTALLER.search(text) and not _VERSION.search(text):
+        if _INSTALLER.search(text) and not _has_release(text):
             yield Violation(
                 message="user data installs whichever k3s is the newest when the machine boots\n"
                 "    set INSTALL_K3S_VERSION, so that every machine has the same release"
             )
             return
+
+
+def _has_release(text: str) -> bool:
+    """Whether it gives the installer a release, itself or by a variable that it sets."""
+    by_variable = _VERSION_OF_VARIABLE.search(text) and re.search(_RELEASE, text)
+    return bool(by_variable or _VERSION.search(text))
 
 
 def installs_unpinned(resource: Resource, settings: Settings) -> Iterator[Finding]:

@@ -117,10 +117,13 @@ def _parts(text: str) -> Iterator[tuple[str, bytes]]:
 def _encoded(text: str) -> Iterator[tuple[str, bytes]]:
     """What is base64 and is packed or text when decoded."""
     for match in _BASE64.finditer(text):
-        word = re.sub(r"\s", "", match.group())
-        decoded = decode_base64(word)
-        if decoded and (decoded[:3] in (b"BZh", b"\xfd7z") or _is_packed_or_text(decoded)):
-            yield "base64", decoded
+        lines = match.group().split()
+        # The last line may be a word of what follows, such as `encoding` or `EOF`.
+        for word in ("".join(lines), "".join(lines[:-1])):
+            decoded = decode_base64(word)
+            if decoded and (decoded[:3] in (b"BZh", b"\xfd7z") or _is_packed_or_text(decoded)):
+                yield "base64", decoded
+                break
 
 
 def _is_packed_or_text(decoded: bytes) -> bool:

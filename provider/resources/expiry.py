@@ -18,7 +18,8 @@ class Expiry(Resource):
     The time begins when the resource is created, and no later update moves it: expiresAt is that
     and `ttlSeconds`. It creates nothing outside of the state.
 
-    After that time nothing can be changed any more: the machines have ended.
+    After that time every update is refused: the machines have ended. Diff shows it as a change and
+    refuses nothing, since a refresh asks it too, that of `pulumi destroy --refresh` included.
     """
 
     token = "k3s:index:Expiry"
@@ -42,10 +43,7 @@ class Expiry(Resource):
         return Created(id=operation.environment.random_hex(8), computed=computed)
 
     def expired_outputs(self, state: Values, now: datetime) -> Names:
-        ends = expiry.parse(state.get("expiresAt"))
-        if ends is not None and ends <= now:
-            raise OperationFailed(str(expiry.problem(state["expiresAt"])))
-        return ()
+        return ("expiresAt",) if expiry.is_over(state.get("expiresAt"), now) else ()
 
     def plan_update(
         self, operation: Operation, inputs: Values, state: Values, recomputed: Iterable[str]
@@ -57,9 +55,12 @@ class Expiry(Resource):
 
 
 def _moved(operation: Operation, inputs: Values, state: Values) -> dict[str, str]:
-    """The times with another duration. Raises OperationFailed where that is over already."""
+    """The times with this duration. Raises OperationFailed where they or the present are over."""
+    now = operation.environment.clock.now()
+    if expiry.is_over(state["expiresAt"], now):
+        raise OperationFailed(str(expiry.problem(state["expiresAt"])))
     began, ends = state["beganAt"], _end(state["beganAt"], inputs)
-    if (parsed := expiry.parse(ends)) is None or parsed <= operation.environment.clock.now():
+    if expiry.is_over(ends, now):
         raise OperationFailed(
             f"{expiry.KEY}: the cluster began at {began} and would have ended at {ends}\n"
             "    choose a longer one, or end the cluster with pulumi destroy"

@@ -49,6 +49,7 @@ while [ $# -gt 0 ]; do
         --stack) stack=$2; shift ;;
         --show-secrets) secrets=yes ;;
         --show-name) name=yes ;;
+        export) export=yes ;;
     esac
     shift
 done
@@ -57,6 +58,7 @@ if [ -z "$stack" ]; then
 fi
 if [ "$stack" != dev ]; then echo "error: no stack named '$stack' found" >&2; exit 6; fi
 if [ "$name" ]; then echo dev; exit 0; fi
+if [ "$export" ]; then cat state.json; exit 0; fi
 if [ -z "$secrets" ]; then cat masked.json; exit 0; fi
 if [ -z "$PULUMI_CONFIG_PASSPHRASE" ]; then
     echo 'error: constructing secrets manager of type "passphrase": constructing secrets manager:' \

@@ -106,6 +106,17 @@ def test_the_host_keys_of_the_image_are_gone_before_sshd_starts(
     assert [file.name for file in keys.iterdir()] == ["sshd_config"]
 
 
+def test_the_timer_of_an_image_from_a_node_that_ends_is_switched_off(
+    hook: ModuleType, machine: Machine
+) -> None:
+    units = machine.root / "etc/systemd/system"
+    units.mkdir(parents=True)
+    (units / "k3s-aws-expiry.timer").write_text("[Timer]\nOnBootSec=1h\n")
+    machine.boot(hook, "i-1")
+    off = ["systemctl", "disable", "--now", "--no-block", "k3s-aws-expiry.timer"]
+    assert machine.commands == [off, *START]
+
+
 def test_a_machine_that_ends_is_armed_with_the_start_of_the_boot_program(
     ending: ModuleType, machine: Machine
 ) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from boot.expiry import UNITS
 from cluster import expiry
-from cluster.errors import ChangeRejected
 
 END = datetime(2026, 11, 29, 22, 0, tzinfo=UTC)
 TEXT = "2026-11-29T22:00:00Z"
@@ -29,12 +28,24 @@ def test_anything_else_is_no_time(text: object) -> None:
     assert expiry.parse(text) is None
 
 
-def test_an_update_after_the_end_is_refused() -> None:
+def test_a_time_is_over_from_its_second_on() -> None:
+    assert expiry.is_over(TEXT, END)
+    assert not expiry.is_over(TEXT, END - timedelta(seconds=1))
+    assert not expiry.is_over(None, END)
+
+
+def test_machines_that_may_have_ended_are_named_once_the_key_is_removed() -> None:
     outputs = {"expiresAt": TEXT}
-    expiry.require_not_expired({}, END)
-    expiry.require_not_expired(outputs, END - timedelta(seconds=1))
-    with pytest.raises(ChangeRejected, match="expired at 2026-11-29T22:00:00Z"):
-        expiry.require_not_expired(outputs, END)
+    (warning,) = expiry.warnings(None, outputs, END)
+    assert "had an end at 2026-11-29T22:00:00Z" in str(warning)
+    assert "pulumi up --refresh" in str(warning)
+    assert expiry.warnings(None, outputs, END - timedelta(seconds=1)) == ()
+    assert expiry.warnings(None, {}, END) == ()
+
+
+def test_with_the_key_the_outputs_of_the_last_successful_update_decide_nothing() -> None:
+    """They are older than the state of Expiry where a prolongation failed at one node."""
+    assert expiry.warnings(8 * 3600, {"expiresAt": TEXT}, END) == ()
 
 
 def test_a_change_brings_the_units_that_user_data_has() -> None:

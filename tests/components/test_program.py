@@ -117,6 +117,28 @@ def test_what_is_lost_with_permission_is_a_warning_and_the_record_is_an_output(
     assert outputs[record.OUTPUT] == last_update(**keys)[record.OUTPUT]
 
 
+@pytest.mark.parametrize(("ttl", "warned"), [({"ttl": "8h"}, False), ({}, True)])
+def test_a_cluster_whose_prolongation_failed_at_one_node_can_still_be_updated(
+    ttl: dict[str, str],
+    warned: bool,
+    monitor_of: Callable[..., Monitor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    monkeypatch.setattr(pulumi, "export", lambda *_: None)
+    outputs = {**last_update(ttl="4h"), "expiresAt": "2020-01-01T00:00:00Z"}
+    monitor = monitor_of(outputs, preview=True, **ttl)
+
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]
+    def run() -> None:
+        runpy.run_path(str(PROGRAM))
+
+    run()
+    assert monitor.recorded
+    assert any("had an end at 2020-01-01T00:00:00Z" in each for each in warnings) is warned
+
+
 @pytest.mark.parametrize("preview", [True, False])
 def test_every_run_ends_with_what_the_cluster_costs(
     preview: bool, monitor_of: Callable[..., Monitor], monkeypatch: pytest.MonkeyPatch

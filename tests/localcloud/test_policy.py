@@ -115,6 +115,19 @@ def test_a_setting_of_another_type_is_refused_by_the_engine(engine: Engine) -> N
         assert named in output
 
 
+def test_a_setting_that_no_rule_has_and_a_wrong_pattern_are_refused_by_the_pack(
+    engine: Engine,
+) -> None:
+    for settings, named in (
+        ({"owner-tag": {"key": ["owner"]}}, "rule owner-tag has no setting key"),
+        ({"user-data-has-room": {"most": 1}}, "rule user-data-has-room has no setting most"),
+        ({"no-secret-in-user-data": {"patterns": ["a", "("]}}, "setting patterns: pattern 2"),
+    ):
+        status, output = engine.analyze(examined.GOOD, {}, settings)
+        assert status != 0
+        assert named in output
+
+
 def test_a_preview_leaves_what_it_does_not_have_to_the_update(
     engine: Engine, tmp_path: Path
 ) -> None:

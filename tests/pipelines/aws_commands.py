@@ -6,6 +6,7 @@ Operations and options are those of botocore's models, which the AWS CLI makes i
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -35,9 +36,9 @@ def run(block: str, folder: Path, environment: dict[str, str], client: Callable[
         if words[0] == "aws":
             call(words[1:], folder, client)
             count += 1
-        elif all("=" in each for each in words):
+        elif all("=" in each for each in words[words[0] == "export" :]):
             # A later one may use an earlier one.
-            for each in shlex.split(line, comments=True):
+            for each in shlex.split(line.removeprefix("export "), comments=True):
                 name, _, value = each.partition("=")
                 environment[name] = _expanded(value, environment)
         elif words[0] == "sed":
@@ -69,6 +70,8 @@ def _value(shape: Any, text: str, folder: Path) -> Any:
         text = (folder / text.removeprefix("file://")).read_text()
     if shape.type_name == "list":
         return text.split()
+    if shape.type_name == "structure" and text.startswith("{"):
+        return json.loads(text)
     if shape.type_name == "structure":
         pairs = dict(each.split("=") for each in text.split(","))
         return {name: _plain(shape.members[name], value) for name, value in pairs.items()}

@@ -5,11 +5,14 @@ from __future__ import annotations
 import shutil
 import stat
 import subprocess
+import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.localcloud.pipelines.checkout import prepared
 from tests.pipelines.workflows import ROOT
 
 RECORD = '#!/bin/sh\necho "{name} $*" >> {calls}\n{script}\n'
@@ -58,7 +61,7 @@ def checkout(tmp_path: Path) -> Checkout:
 def test_a_lock_is_removed_where_nobody_else_works(checkout: Checkout) -> None:
     assert checkout.run("temporary.sh", "up", "pr-12").returncode == 0
     assert checkout.calls == [
-        "pulumi stack output expiresAt --stack pr-12",
+        "python -m ci expiry --stack pr-12",
         "pulumi stack select pr-12 --create",
         "pulumi cancel --yes --stack pr-12",
         "python -m recovery --stack pr-12 --yes",
@@ -67,13 +70,61 @@ def test_a_lock_is_removed_where_nobody_else_works(checkout: Checkout) -> None:
     assert (checkout.folder / "Pulumi.pr-12.yaml").read_text() == "config: {}\n"
 
 
+def test_a_new_stack_has_the_key_that_its_file_names(checkout: Checkout) -> None:
+    file = checkout.folder / "Pulumi.temporary.yaml"
+    key = "awskms:///arn:aws:kms:eu-central-1:123456789012:key/a-b?region=eu-central-1"
+    file.write_text(f"secretsprovider: {key}\nencryptedkey: AQID\nconfig: {{}}\n")
+    assert checkout.run("temporary.sh", "up", "pr-12").returncode == 0
+    assert f"pulumi stack select pr-12 --create --secrets-provider {key}" in checkout.calls
+
+
+@pytest.mark.parametrize("file", ["encryptionsalt: v1:a\nconfig: {}\n", None])
+def test_a_new_stack_without_a_key_has_a_passphrase(checkout: Checkout, file: str | None) -> None:
+    if file:
+        (checkout.folder / "Pulumi.dev.yaml").write_text(file)
+    assert checkout.run("up.sh", "dev").returncode == 0
+    assert "pulumi stack select dev --create" in checkout.calls
+
+
+@pytest.mark.parametrize(("given", "seen"), [("", "unset"), ("a b", "a b")])
+def test_a_secret_that_is_missing_is_no_passphrase(
+    checkout: Checkout, given: str, seen: str
+) -> None:
+    checkout.has("pulumi", 'echo "${PULUMI_CONFIG_PASSPHRASE-unset}" > seen')
+    assert checkout.run("up.sh", "dev", PULUMI_CONFIG_PASSPHRASE=given).returncode == 0
+    assert (checkout.folder / "seen").read_text() == f"{seen}\n"
+
+
 def test_a_lock_of_an_environment_stays_unless_somebody_decides(checkout: Checkout) -> None:
     assert checkout.run("up.sh", "prod").returncode == 0
     assert not [call for call in checkout.calls if "cancel" in call]
-    assert checkout.run("up.sh", "prod", RECOVER="no").returncode == 0
+    assert checkout.run("up.sh", "prod", RECOVER="dev").returncode == 0
     assert not [call for call in checkout.calls if "cancel" in call]
-    assert checkout.run("up.sh", "prod", RECOVER="yes").returncode == 0
+    assert checkout.run("up.sh", "prod", RECOVER="prod").returncode == 0
     assert "pulumi cancel --yes --stack prod" in checkout.calls
+
+
+@pytest.mark.parametrize("stamp", [prepared(), "Python 3.2.1 0123  requirements.txt\n"])
+def test_nothing_is_installed_where_the_same_was(checkout: Checkout, stamp: str) -> None:
+    # The runs on the local cloud have the stamp of the first, and no network.
+    shutil.copy(ROOT / "requirements.txt", checkout.folder)
+    for name in ("python3", "kubectl"):
+        checkout.has(name, f'[ "$1" != --version ] || exec {sys.executable} --version')
+    file = checkout.folder / ".local/pipeline/prepared"
+    file.parent.mkdir(parents=True)
+    file.write_text(stamp)
+    assert checkout.run("prepare.sh").returncode == 0
+    assert ("pulumi install" in checkout.calls) is (stamp != prepared())
+    assert file.read_text() == prepared()
+
+
+def test_a_temporary_stack_leaves_no_copies_of_its_state(checkout: Checkout) -> None:
+    checkout.has("pulumi", 'echo "$PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS" > seen')
+    for script in (["temporary.sh", "up", "pr-12"], ["temporary.sh", "destroy", "pr-12"]):
+        assert checkout.run(*script).returncode == 0
+        assert (checkout.folder / "seen").read_text() == "true\n"
+    assert checkout.run("up.sh", "dev").returncode == 0
+    assert (checkout.folder / "seen").read_text() == "\n"
 
 
 def test_an_update_that_cannot_be_cancelled_is_no_end(checkout: Checkout) -> None:
@@ -90,18 +141,27 @@ def test_nothing_is_created_where_the_recovery_fails(checkout: Checkout) -> None
 
 
 @pytest.mark.parametrize(
-    ("expires", "destroyed"),
-    [("2020-01-01T00:00:00Z", True), ("2999-01-01T00:00:00Z", False), ("", False)],
+    ("minutes", "destroyed"), [(-1, True), (20, True), (40, False), (None, False)]
 )
-def test_what_is_left_of_an_expired_cluster_goes_before_another_one_comes(
-    checkout: Checkout, expires: str, destroyed: bool
+def test_a_cluster_that_has_ended_or_soon_will_goes_before_another_one_comes(
+    checkout: Checkout, minutes: int | None, destroyed: bool
 ) -> None:
-    checkout.has("pulumi", f'[ "$2" != output ] || echo "{expires}"')
+    ends = datetime.now(UTC) + timedelta(minutes=minutes or 0)
+    text = "" if minutes is None else f"{ends:%Y-%m-%dT%H:%M:%SZ}"
+    checkout.has("python", f'[ "$3" != expiry ] || echo "{text}"')
     assert checkout.run("temporary.sh", "up", "pr-12").returncode == 0
     order = [call.split()[1] for call in checkout.calls if call.startswith("pulumi ")]
     assert ("destroy" in order) is destroyed
     assert order[-1] == "up"
     assert (checkout.folder / "Pulumi.pr-12.yaml").exists()
+
+
+def test_a_state_that_cannot_be_read_ends_the_job_before_anything_is_changed(
+    checkout: Checkout,
+) -> None:
+    checkout.has("python", '[ "$3" != expiry ]')
+    assert checkout.run("temporary.sh", "up", "pr-12").returncode == 1
+    assert checkout.calls == ["python -m ci expiry --stack pr-12"]
 
 
 def test_a_stack_that_does_not_exist_is_destroyed_already(checkout: Checkout) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import json
+import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -87,7 +87,7 @@ def test_no_text_of_a_pull_request_reaches_a_script() -> None:
                 ), f"{file.name}: {line}"
     # And the branch is compared by a rule only.
     for line in workflows.GITLAB.read_text().splitlines():
-        assert "CI_COMMIT_BRANCH" not in line or "- if: $CI_PIPELINE_SOURCE ==" in line
+        assert "CI_COMMIT_BRANCH" not in line or "- if: $CI_PIPELINE_SOURCE =" in line
 
 
 @pytest.mark.parametrize(
@@ -131,6 +131,32 @@ def test_a_job_asks_for_little_and_has_an_end(job: dict[str, object]) -> None:
     assert job["environment"]
 
 
+def test_a_job_of_gitlab_has_an_environment_and_so_its_variables() -> None:
+    for name, job in workflows.content(workflows.GITLAB).items():
+        if not name.startswith("."):
+            assert job["environment"], name
+    for job in ("preview", "drift", "reap"):
+        # No deployment, and no role of a protected environment.
+        environment = workflows.content(workflows.GITLAB)[job]["environment"]
+        assert environment["action"] == "access"
+
+
+def test_what_deploys_runs_for_main_alone_and_can_be_started_by_hand() -> None:
+    deploy = workflows.content(ROOT / "ci/github/deploy.yml")
+    stacks = list(deploy["jobs"])
+    assert deploy["on"]["push"] == {"branches": ["main"]}
+    assert deploy["on"]["workflow_dispatch"]["inputs"]["recover"]["options"] == ["none", *stacks]
+    for name, job in deploy["jobs"].items():
+        assert job["if"] == "github.ref == 'refs/heads/main'", name
+    gitlab = workflows.content(workflows.GITLAB)
+    branch = "$CI_PIPELINE_SOURCE =~ /^(push|web)$/ && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
+    for name in stacks:
+        job = gitlab[f"deploy:{name}"]
+        (rule,) = job.get("rules", gitlab[job["extends"]].get("rules"))
+        by_hand = {} if name == "dev" else {"when": "manual"}
+        assert rule == {"if": branch, **by_hand}, name
+
+
 def test_a_job_of_a_pull_request_runs_for_branches_of_the_repository_only() -> None:
     own = "github.event.pull_request.head.repo.full_name == github.repository"
     for file in workflows.GITHUB:
@@ -167,9 +193,29 @@ def test_actions_are_pinned_by_commit_with_their_version_beside_it() -> None:
                 assert re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
 
 
+def _cache_of_github() -> dict[str, str]:
+    steps = workflows.content(workflows.ACTION)["runs"]["steps"]
+    (found,) = (each["with"] for each in steps if each.get("uses", "").startswith("actions/cache@"))
+    return dict(found)
+
+
+def test_no_cache_holds_packages_of_another_python() -> None:
+    used = EXPRESSION.findall(_cache_of_github()["key"])
+    assert " steps.python.outputs.version " in used
+    first = workflows.content(workflows.ACTION)["runs"]["steps"][0]
+    assert first["id"] == "python"
+    with tempfile.NamedTemporaryFile() as output:
+        subprocess.run(
+            ["bash", "-euc", first["run"]],
+            env={**os.environ, "GITHUB_OUTPUT": output.name},
+            check=True,
+        )
+        assert re.fullmatch(rb"version=Python-3\.\d+\.\d+\S*\n", Path(output.name).read_bytes())
+
+
 def test_no_cache_holds_a_credential() -> None:
     paths = {
-        "github": workflows.content(workflows.ACTION)["runs"]["steps"][0]["with"]["path"].split(),
+        "github": _cache_of_github()["path"].split(),
         "gitlab": workflows.content(workflows.GITLAB)[".k3s-aws"]["cache"]["paths"],
         "travis": workflows.content(workflows.TRAVIS)["cache"]["directories"],
     }
@@ -186,32 +232,3 @@ def test_no_pipeline_stores_a_key(file: Path) -> None:
 def test_the_configuration_of_temporary_clusters_is_valid_and_has_an_end() -> None:
     content = yaml.safe_load((ROOT / "ci/temporary.yaml").read_text())
     assert config.load(content["config"]["k3s-aws:cluster"], stack="pr-12").ttl_seconds == 4 * 3600
-
-
-def statements(file: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads((ROOT / file).read_text())["Statement"]
-    return found
-
-
-def test_previews_may_do_what_an_operator_may_read_and_nothing_else() -> None:
-    reading = re.compile(r"\w+:(Get|List|Describe)")
-    read = []
-    for each in statements("docs/operator-policy.json"):
-        named = each["Action"]
-        actions = [x for x in ([named] if isinstance(named, str) else named) if reading.match(x)]
-        read += [{**each, "Action": actions}] if actions else []
-    assert statements("ci/aws/preview-policy.json") == read
-    allowed = {x for each in statements("ci/aws/state-read-policy.json") for x in each["Action"]}
-    assert allowed <= {x for each in statements("ci/aws/state-policy.json") for x in each["Action"]}
-    assert not [each for each in allowed if re.search(r":(Put|Delete|Encrypt|Generate)", each)]
-
-
-@pytest.mark.parametrize("platform", ["github", "gitlab"])
-def test_a_role_trusts_one_repository_and_one_audience(platform: str) -> None:
-    (statement,) = statements(f"ci/aws/trust-{platform}.json")
-    conditions = {key: value for each in statement["Condition"].values()
-                  for key, value in each.items()}  # fmt: skip
-    provider = statement["Principal"]["Federated"].partition("oidc-provider/")[2]
-    assert conditions[f"{provider}:aud"] == "sts.amazonaws.com"
-    assert re.match(r"(repo|project_path):REPOSITORY:", conditions[f"{provider}:sub"])
-    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"

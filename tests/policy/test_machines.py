@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from k3s_policy.images import architecture_of
+from k3s_policy.resource import UNKNOWN
+from k3s_policy.rule import NotKnown, Violation
 from tests.golden import rendering
 from tests.policy import examined
 from tests.policy.examined import INSTANCE, PROTECTED, TAGS, TEMPLATE, machine, without
 from tests.policy.stack_state import resource
-from tests.policy.test_rules import violated
+from tests.policy.test_rules import findings, violated
 
 SERVER = ("k3s:aws:K3sCluster", "k3s:aws:ControlPlane", "k3s:aws:Machine")
 ENCRYPTED = "volumes-encrypted"
@@ -24,6 +26,12 @@ ENCRYPTED = "volumes-encrypted"
 
 def instance(**changes: Any) -> list[dict[str, Any]]:
     return [resource(INSTANCE, "x", machine(**changes))]
+
+
+def template(ebs: dict[str, Any]) -> dict[str, Any]:
+    """The inputs of a launch template with one volume."""
+    mappings = [{"deviceName": "/dev/xvda", "ebs": ebs}]
+    return {"metadataOptions": PROTECTED, "imageId": "ami-1", "blockDeviceMappings": mappings}
 
 
 def package_file(package: str, *path: str) -> Path:
@@ -140,6 +148,35 @@ def test_a_server_on_spot_is_found_by_its_place_tags_or_program(
     assert found == (["servers-not-on-spot"] if broken else [])
 
 
+INSTALL = "curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.36.4+k3s1 {}\n"
+JOIN = "K3S_URL=https://10.0.0.1:6443 K3S_TOKEN_FILE=/run/token "
+
+
+@pytest.mark.parametrize(
+    ("script", "broken"),
+    [
+        (INSTALL.format("sh -"), True),
+        (INSTALL.format("INSTALL_K3S_EXEC=server sh -"), True),
+        (INSTALL.format("sh -s - --cluster-init"), True),
+        # Further servers have the URL of the first.
+        (INSTALL.format(JOIN + "sh -s - server"), True),
+        (INSTALL.format(JOIN + "bash -s server"), True),
+        (INSTALL.format(JOIN + "INSTALL_K3S_EXEC='server --disable traefik' sh -"), True),
+        (INSTALL.format(JOIN + "sh -"), False),
+        ("# waits until the k3s server is up\n" + INSTALL.format(JOIN + "sh -"), False),
+        ("echo the k3s server has to be up\n" + INSTALL.format(JOIN + "sh -"), False),
+        (INSTALL.format("INSTALL_K3S_EXEC=agent sh -"), False),
+        (INSTALL.format('INSTALL_K3S_EXEC="agent --server https://10.0.0.1:6443" sh -'), False),
+        (INSTALL.format("sh -s - agent --server https://10.0.0.1:6443"), False),
+        ("# like the k3s server\nsystemctl start k3s-agent\n", False),
+    ],
+)
+def test_the_installer_makes_a_server_or_an_agent(script: str, broken: bool) -> None:
+    spot = without(machine(instanceMarketOptions={"marketType": "spot"}), "userDataBase64")
+    found = violated([resource(INSTANCE, "x", {**spot, "userData": "#!/bin/sh\n" + script})])
+    assert found == (["servers-not-on-spot"] if broken else [])
+
+
 @pytest.mark.parametrize(
     ("type_", "inputs", "broken"),
     [
@@ -147,6 +184,13 @@ def test_a_server_on_spot_is_found_by_its_place_tags_or_program(
         (INSTANCE, without(machine(), "rootBlockDevice"), True),
         (INSTANCE, machine(ebsBlockDevices=[{"deviceName": "/dev/sdb"}]), True),
         (INSTANCE, machine(ebsBlockDevices=[{"encrypted": True}]), False),
+        (INSTANCE, machine(ebsBlockDevices=[{"snapshotId": "snap-1"}]), False),
+        (TEMPLATE, {"metadataOptions": PROTECTED, "imageId": "ami-1"}, True),
+        (TEMPLATE, {"metadataOptions": PROTECTED}, False),
+        (TEMPLATE, template({"encrypted": "true"}), False),
+        (TEMPLATE, template({"volumeSize": 8}), True),
+        (TEMPLATE, template({"snapshotId": "snap-1"}), False),
+        ("aws:ebs/volume:Volume", {"tags": TAGS, "snapshotId": "snap-1"}, True),
         ("aws:ebs/volume:Volume", {"tags": TAGS}, True),
         ("aws:ebs/volume:Volume", {"tags": TAGS, "encrypted": True}, False),
         ("aws:ebs/snapshotCopy:SnapshotCopy", {}, True),
@@ -199,6 +243,19 @@ def test_tags_are_found_in_any_case_and_an_empty_one_is_none() -> None:
     assert violated(instance(), keys=["cost-centre"]) == ["owner-tag", "expiry-tag"]
 
 
+@pytest.mark.parametrize(
+    ("module", "type_"),
+    [
+        ("lb/load_balancer.py", "aws:lb/loadBalancer:LoadBalancer"),
+        ("alb/load_balancer.py", "aws:alb/loadBalancer:LoadBalancer"),
+        ("ec2/nat_gateway.py", "aws:ec2/natGateway:NatGateway"),
+    ],
+)
+def test_what_costs_money_by_the_hour_has_an_owner_and_an_end(module: str, type_: str) -> None:
+    assert f'"{type_}"' in package_file("pulumi_aws", *module.split("/")).read_text()
+    assert violated([resource(type_, "x", {})]) == ["owner-tag", "expiry-tag"]
+
+
 def test_many_resources_without_a_tag_are_one_violation() -> None:
     described = [
         resource("aws:ebs/volume:Volume", f"v-{index}", {"encrypted": True}) for index in range(50)
@@ -217,6 +274,15 @@ def test_a_namespace_of_kubernetes_may_not_be_privileged_but_where_it_is_allowed
     assert violated(described, allowedNamespaces=["net"]) == []
 
 
+def test_a_namespace_whose_name_is_not_known_yet_is_not_in_the_message() -> None:
+    inputs = {"podSecurity": "privileged", "namespaces": ["shop", UNKNOWN]}
+    found = [each for _, each in findings([resource("k3s:index:Identity", "x", inputs)])]
+    not_known, violation = found
+    assert not_known == NotKnown("podSecurity")
+    assert isinstance(violation, Violation)
+    assert 'is "privileged" for shop: ' in violation.message
+
+
 def kubeconfig(group: bytes) -> str:
     """A kubeconfig whose client certificate has the group, as DER has it; it is not a real one."""
     der = base64.b64encode(b"\x30\x82\x01\x00\x13\x0e" + group).decode()
@@ -229,6 +295,25 @@ def test_an_administrators_kubeconfig_is_found_by_its_certificate_under_any_name
     assert violated([], {"access": kubeconfig(b"system:masters")}) == [rule]
     assert violated([], {"access": kubeconfig(b"viewers")}) == []
     assert violated([], {"adminKubeconfig": "x"}, allowedOutputs=["adminKubeconfig"]) == []
+
+
+def identity(name: str, role: str) -> list[dict[str, Any]]:
+    inputs = {"name": name, "clusterRole": role, "namespaces": ["shop"]}
+    return [resource("k3s:index:Identity", f"dev-{name}", inputs)]
+
+
+def test_an_identity_is_an_administrator_by_its_role_and_not_by_its_name() -> None:
+    rule = "no-administrator-kubeconfig"
+    output = {"kubeconfig-webadmin": kubeconfig(b"viewers")}
+    assert violated(identity("webadmin", "view"), output) == []
+    # Of another program: nothing but the name says what it is.
+    assert violated([], output) == [rule]
+    assert violated(identity("webadmin", "view"), {"kubeconfig-admin": "x"}) == [rule]
+    administrators = {"kubeconfig-webadmin": kubeconfig(b"system:masters")}
+    assert violated(identity("webadmin", "view"), administrators) == [rule]
+    assert violated(identity("ci", "cluster-admin"), {"kubeconfig-ci": "x"}) == [rule]
+    allowed = {"allowedOutputs": ["kubeconfig-ci"]}
+    assert violated(identity("ci", "cluster-admin"), {"kubeconfig-ci": "x"}, **allowed) == []
 
 
 def test_an_image_of_ones_own_has_a_number() -> None:

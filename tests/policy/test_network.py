@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from k3s_policy.resource import UNKNOWN
+from k3s_policy.rule import NotKnown
 from tests.policy import examined
 from tests.policy.examined import ingress
 from tests.policy.stack_state import resource, urn
@@ -121,6 +123,27 @@ def test_a_port_of_nodes_is_not_reached_from_a_single_public_address(
     other = "udp" if protocol == "tcp" else "tcp"
     described[0]["inputs"]["ipProtocol"] = other
     assert violated(described) == []
+
+
+@pytest.mark.parametrize(
+    ("type_", "changes", "path"),
+    [
+        (examined.RULE, {"fromPort": UNKNOWN}, "fromPort"),
+        (examined.RULE, {"toPort": UNKNOWN}, "toPort"),
+        (examined.RULE, {"fromPort": UNKNOWN, "toPort": UNKNOWN}, "toPort"),
+        (OLDER, {"type": UNKNOWN}, "type"),
+    ],
+)
+def test_ports_that_a_preview_does_not_have_are_left_to_the_update(
+    type_: str, changes: dict[str, Any], path: str
+) -> None:
+    everyone = {"cidrIpv4": "0.0.0.0/0", "cidrBlocks": ["0.0.0.0/0"], "protocol": "tcp"}
+    inputs = {"type": "ingress", **everyone, **ingress("0.0.0.0/0", 22), **changes}
+    found = list(findings([resource(type_, "x", inputs)]))
+    assert {name for name, _ in found} == {EVERYONE, NODES}
+    paths = [each.path for _, each in found if isinstance(each, NotKnown)]
+    assert len(paths) == len(found)
+    assert path in paths
 
 
 def test_messages_name_the_place_of_an_inline_rule_and_its_range() -> None:

@@ -18,7 +18,7 @@ from k3s_policy.rule import Finding, NotKnown, ResourceRule, StackRule, Violatio
 from k3s_policy.rules import RULES
 from tests.golden import rewrite
 from tests.policy import examined
-from tests.policy.stack_state import STACK, urn
+from tests.policy.stack_state import STACK, resource, urn
 
 ROOT = Path(__file__).parents[2]
 NAMES = [rule.name for rule in RULES]
@@ -113,6 +113,21 @@ def test_the_defaults_of_a_rule_are_valid_by_its_schema(rule: Any) -> None:
     for each in rule.settings.values():
         jsonschema.Draft7Validator.check_schema(each.json_schema)
         assert jsonschema.Draft7Validator(each.json_schema).is_valid(each.schema["default"])
+
+
+@pytest.mark.parametrize("rule", RULES, ids=NAMES)
+def test_a_setting_that_a_rule_does_not_have_is_refused_by_its_name(rule: Any) -> None:
+    with pytest.raises(
+        ValueError, match=f"rule {rule.name} has no setting widestPrefix\n"
+    ) as error:
+        rule.complete({"widestPrefix": 24})
+    assert all(name in str(error.value) for name in rule.settings)
+
+
+def test_a_pattern_that_is_no_regular_expression_is_refused_by_its_number() -> None:
+    described = [resource(examined.INSTANCE, "x", examined.machine())]
+    with pytest.raises(ValueError, match=r"no-secret-in-user-data, setting patterns: pattern 2 is"):
+        violated(described, patterns=["key-[0-9]", "key-("])
 
 
 @pytest.mark.parametrize("rule", RULES, ids=NAMES)

@@ -5,21 +5,24 @@ from __future__ import annotations
 import base64
 import bz2
 import gzip
+import hashlib
 import json
 import lzma
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from cluster import boot_program, user_data
 from k3s_policy import secret_patterns, user_data_text
+from k3s_policy.user_data import runs_server
 from k3s_policy.user_data_text import unpack
 from tests.golden import rendering
 from tests.policy import examined
 from tests.policy.examined import MIME, TOKEN, machine, packed, without
 from tests.policy.stack_state import resource
-from tests.policy.test_rules import findings, violated
+from tests.policy.test_rules import findings, resources, violated
 
 SECRET = "no-secret-in-user-data"
 # In pieces: what looks for secrets in files would find them.
@@ -30,6 +33,7 @@ EXAMPLES = {
     + "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     "a k3s join token": TOKEN,
     "a k3s token in plain text": "curl -sfL https://x | K3S_TOKEN=" + "hunter22 sh -",
+    "a token in a config.yaml of k3s": "/etc/rancher/k3s/config.yaml'\ntoken: " + "hunter22",
     "the key of a kubeconfig": "client-key-data: " + "LS0t" * 10,
     "a GitHub token": "ghp_" + "a1B2" * 9,
     "a GitLab token": "glpat-" + "a1B2" * 5,
@@ -58,9 +62,35 @@ def test_a_secret_is_found_and_not_repeated(kind: str) -> None:
     assert EXAMPLES[kind] not in str(found)
 
 
+IN_CONFIG = "#cloud-config\nwrite_files:\n- path: /etc/rancher/k3s/config.yaml\n  content: |\n    "
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        f"{IN_CONFIG}token: hunter22",
+        f'{IN_CONFIG}server: https://10.0.0.1:6443\n    agent-token: "hunter22"',
+        "cat >/etc/rancher/k3s/config.yaml <<EOF\ntoken: hunter22\nEOF",
+        "environment:\n  K3S_TOKEN: hunter22",
+        '{"K3S_AGENT_TOKEN": "hunter22"}',
+        "K3S_AGENT_TOKEN=hunter22",
+        "k3s agent --token hunter22",
+    ],
+)
+def test_a_token_of_k3s_is_found_in_whatever_sets_it(text: str) -> None:
+    assert len(list(secret_patterns.found_in(text))) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{IN_CONFIG}token-file: /run/token",
+        f"{IN_CONFIG}token: $TOKEN",
+        f"{IN_CONFIG}token:\n    server: https://10.0.0.1:6443",
+        "token: hunter22",
+        "K3S_TOKEN:\n  valueFrom: secret",
+        "K3S_TOKEN: ${token}",
+        'environment = {"K3S_TOKEN": token}',
         "K3S_TOKEN=$(cat /run/token) K3S_TOKEN_FILE=/run/token",
         "k3s server --token $TOKEN",
         "k3s agent --token-file=/run/secrets/token",
@@ -93,6 +123,26 @@ def test_what_only_names_a_secret_is_not_one(text: str) -> None:
 )
 def test_a_secret_is_found_in_whatever_it_is_packed(given: dict[str, Any]) -> None:
     assert violated(with_user_data(**given)) == [SECRET]
+
+
+@pytest.mark.parametrize("written", [str.encode, lambda text: gzip.compress(text.encode())])
+@pytest.mark.parametrize(
+    "around",
+    [
+        "#cloud-config\nwrite_files:\n- content: |\n    {}\n  encoding: b64\n  owner: root\n",
+        "#!/bin/sh\nbase64 -d >/root/key <<EOF\n{}\nEOF\n",
+    ],
+)
+def test_a_secret_of_any_length_is_found_in_lines_of_base64(
+    written: Callable[[str], bytes], around: str
+) -> None:
+    # A line of 76 has 57 bytes.
+    for length in range(57):
+        text = TOKEN + hashlib.shake_128(b"").hexdigest(29)[:length]
+        encoded = base64.b64encode(written(text)).decode()
+        lines = [encoded[start : start + 76] for start in range(0, len(encoded), 76)]
+        layers = unpack(around.format("\n    ".join(lines)).encode()).layers
+        assert any(TOKEN in each.text for each in layers), length
 
 
 def test_the_part_of_a_message_is_named() -> None:
@@ -138,8 +188,22 @@ def test_k3s_of_the_newest_release_is_not_pinned() -> None:
         ("INSTALL_K3S_CHANNEL=stable", ["k3s-pinned"]),
         ("INSTALL_K3S_VERSION=v1.36.4+k3s1", []),
         ('INSTALL_K3S_VERSION="v1.36.4+k3s1"', []),
+        ('INSTALL_K3S_VERSION="$K3S_VERSION"', ["k3s-pinned"]),
+        ("\n# INSTALL_K3S_VERSION=v1.36.4+k3s1\n", ["k3s-pinned"]),
     ):
         assert violated(with_user_data(userData=script.format(words))) == expected
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "#!/bin/sh\nK3S_VERSION=v1.31.4+k3s1\n"
+        'curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION="$K3S_VERSION" sh -\n',
+        "#!/bin/sh\n# The image has k3s of https://get.k3s.io already.\nsystemctl start k3s\n",
+    ],
+)
+def test_a_release_in_a_variable_is_pinned_and_a_comment_installs_nothing(script: str) -> None:
+    assert violated(with_user_data(userData=script)) == []
 
 
 @pytest.mark.parametrize("name", rendering.NAMES)
@@ -153,6 +217,8 @@ def test_the_user_data_of_every_machine_of_the_program_passes(name: str) -> None
         role = json.loads(text)["pool"]["role"]
         of_role = boot_program.of_first_boot(modules, role)
         encoded = user_data.encode(user_data.render(text, of_role))
+        (described,) = resources(with_user_data(userDataBase64=encoded), outputs=False)
+        assert runs_server(described) == (role == "server")
         found = [each.path for each in unpack(base64.b64decode(encoded)).layers]
         # The boothook, where the boot program is: it is read, not passed over.
         assert "gzip, part 1, base64, bzip2" in found

@@ -52,6 +52,21 @@ def test_the_log_of_a_killed_run_is_read_as_far_as_it_goes(cut: int) -> None:
     assert preview.is_complete is (cut == 1)
 
 
+@pytest.mark.parametrize("character", ["\x85", "\x0b", "\x1c", "\u2028"])
+def test_a_character_that_ends_a_line_elsewhere_is_a_part_of_its_text(
+    tmp_path: Path, character: str
+) -> None:
+    # Go's JSON escapes what is below a space, U+2028 and U+2029, and leaves U+0085 as it is.
+    name = f"shop{character}servers"
+    event = {"diagnosticEvent": {"severity": "warning", "message": name}}
+    written = json.dumps(event, ensure_ascii=character != "\x85")
+    file = tmp_path / "upgrade.jsonl"
+    file.write_text(f"{written}\n{(FOLDER / 'upgrade.jsonl').read_text()}")
+    preview = event_log.read(file)
+    assert preview.is_complete
+    assert preview.diagnostics[0].message == name
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

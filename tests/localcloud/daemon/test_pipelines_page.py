@@ -34,10 +34,23 @@ def test_every_command_for_aws_works(cloud: LocalCloud, tmp_path: Path) -> None:
     trust = iam.get_role(RoleName="k3s-aws-pull-request")["Role"]["AssumeRolePolicyDocument"]
     condition = trust["Statement"][0]["Condition"]["StringEquals"]
     assert condition["token.actions.githubusercontent.com:sub"] == (
-        "repo:your-name/your-fork:environment:pull-request"
+        "repo:your-name@1234567/your-fork@987654321:environment:pull-request"
     )
     providers = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
     trusted = trust["Statement"][0]["Principal"]["Federated"]
     assert trusted in {each["Arn"] for each in providers}
     state = iam.get_role_policy(RoleName="k3s-aws-pull-request", PolicyName="state")
     assert "BUCKET" not in json.dumps(state["PolicyDocument"])
+    operator = "k3s-aws-operator"
+    for name in ("pull-request", "dev", "temporary"):
+        attached = iam.list_attached_role_policies(RoleName=f"k3s-aws-{name}")["AttachedPolicies"]
+        assert [each["PolicyName"] for each in attached] == [operator], name
+        assert iam.list_role_policies(RoleName=f"k3s-aws-{name}")["PolicyNames"] == ["state"]
+    # It only reads.
+    preview = {"RoleName": "k3s-aws-preview"}
+    assert iam.list_attached_role_policies(**preview)["AttachedPolicies"] == []
+    assert set(iam.list_role_policies(**preview)["PolicyNames"]) == {"state-read", "preview"}
+    s3 = made("s3")
+    bucket = "k3s-aws-state-temporary-123456789012"
+    (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}

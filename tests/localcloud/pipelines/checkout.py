@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -179,10 +180,16 @@ def fill_cache(made: Fork) -> None:
         (local / name).symlink_to(ROOT / ".local" / name)
     (local / "pulumi-home/plugins").symlink_to(workbench.folder.pulumi_home / "plugins")
     environment.write_kubectl(workbench.folder, workbench.k3s.path)
-    pinned = subprocess.run(
-        ["sha256sum", "requirements.txt"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    (local / PREPARED).write_text(pinned.stdout)
+    (local / PREPARED).write_text(prepared())
+
+
+def prepared() -> str:
+    """What ci/jobs/prepare.sh writes when all is there."""
+    path = f"{ROOT}/.local/venv/bin:{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-euc", 'echo "$(python3 --version) $(sha256sum requirements.txt)"'],
+        cwd=ROOT, env={"PATH": path}, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
 
 
 def restore_cache(made: Fork, checkout: Path) -> None:

@@ -62,13 +62,25 @@ def test_a_duration_that_is_over_already_is_refused(preview: bool) -> None:
             rpc.update(EXPIRY, known, FOUR, ONE, preview=preview)
 
 
+@pytest.mark.parametrize("preview", [True, False])
 @pytest.mark.parametrize("after", [FOUR, EIGHT])
-def test_after_the_end_nothing_is_changed_any_more(after: dict[str, int]) -> None:
+def test_after_the_end_every_update_is_refused(after: dict[str, int], preview: bool) -> None:
     clock = Moved()
     with plugin(clock) as rpc:
         _, known = rpc.create(EXPIRY, FOUR)
         clock.hours = 5
+        # The engine asks for no update where nothing differs.
+        assert "expiresAt" in rpc.diff(EXPIRY, FOUR, after, known).diffs
         with pytest.raises(Failed, match="remove the rest with pulumi destroy"):
-            rpc.diff(EXPIRY, FOUR, after, known)
-        # What pulumi destroy does works.
+            rpc.update(EXPIRY, known, FOUR, after, preview=preview)
+
+
+def test_after_the_end_a_refresh_and_a_destroy_are_possible() -> None:
+    clock = Moved()
+    with plugin(clock) as rpc:
+        _, known = rpc.create(EXPIRY, FOUR)
+        clock.hours = 5
+        # As the engine's refresh: what it read, then how that differs.
+        assert rpc.read(EXPIRY, known, FOUR) == known
+        assert list(rpc.diff(EXPIRY, FOUR, FOUR, known).replaces) == []
         rpc.delete(EXPIRY, known)
