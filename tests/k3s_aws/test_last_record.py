@@ -56,7 +56,7 @@ def test_two_of_one_name_are_rejected_with_what_to_do() -> None:
         last_record.read("shop")
 
 
-RENAMED = [
+RENAMED: list[pulumi.Input[str | pulumi.Alias]] = [
     pulumi.Alias(name="old"),
     URN.format("", "old"),
     URN.format("my:module:Shop$", "old"),
