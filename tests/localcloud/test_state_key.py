@@ -16,7 +16,8 @@ from moto.server import ThreadedMotoServer
 
 from tests.pipelines.workflows import ROOT
 
-pytestmark = pytest.mark.slow
+# It needs the Pulumi CLI, which only these tests have, and no machine.
+pytestmark = pytest.mark.localcloud
 REGION = "eu-central-1"
 
 
