@@ -94,7 +94,7 @@ def test_a_token_of_k3s_is_found_in_whatever_sets_it(text: str) -> None:
         "K3S_TOKEN=$(cat /run/token) K3S_TOKEN_FILE=/run/token",
         "k3s server --token $TOKEN",
         "k3s agent --token-file=/run/secrets/token",
-        "https://registry.example.com:5000/v2/@latest",
+        "https://images.example.com:5000/v2/@latest",
         "https://$USER:$PASSWORD@registry.example.com",
         "-----BEGIN CERTIFICATE-----",
         "arn:aws:ssm:eu-central-1:123456789012:parameter/k3s-aws/dev/token",
@@ -130,7 +130,7 @@ def test_a_secret_is_found_in_whatever_it_is_packed(given: dict[str, Any]) -> No
     "around",
     [
         "#cloud-config\nwrite_files:\n- content: |\n    {}\n  encoding: b64\n  owner: root\n",
-        "#!/bin/sh\nbase64 -d >/root/key <<EOF\n{}\nEOF\n",
+        "#!/bin/sh\nbase64 -d >/etc/key <<EOF\n{}\nEOF\n",
     ],
 )
 def test_a_secret_of_any_length_is_found_in_lines_of_base64(
