@@ -54,6 +54,7 @@ SLOW_PLACES = (
     *(f"components/test_{each}.py" for each in ("backups", "bom", "changes", "data_volume")),
     *(f"components/test_{each}.py" for each in ("endpoint", "restore", "rollout", "variants")),
     *("k3s_aws/test_k3s_cluster.py", "policy/test_examples.py", "policy/test_user_data.py"),
+    *("components/test_program.py", "repo/test_state_names.py"),
     # Hundreds of comments for each test, and fakes of REST APIs.
     *(f"review/test_{each}.py" for each in ("comment", "damaged_logs", "forgery")),
     *("review/test_posting.py", "review/test_posting_errors.py"),
