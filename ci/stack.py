@@ -15,20 +15,16 @@ COMMAND_SECONDS = 120
 NO_STACK = "no stack named"
 """A part of Pulumi's message where the backend has no such stack."""
 _LONGEST_ERROR = 2000
+_FOR_SECRETS = (
+    "the secrets need the stack's own passphrase in PULUMI_CONFIG_PASSPHRASE or "
+    "PULUMI_CONFIG_PASSPHRASE_FILE, or access to its key"
+)
 # Parts of Pulumi's own messages, with what helps.
 _FIXES = (
     ("no stack selected", "name it: --stack NAME; `pulumi stack ls` lists them"),
     (NO_STACK, "`pulumi stack ls` lists the stacks of this backend"),
-    (
-        "decrypt",
-        "the secrets need the stack's own passphrase in PULUMI_CONFIG_PASSPHRASE or "
-        "PULUMI_CONFIG_PASSPHRASE_FILE, or access to its key",
-    ),
-    (
-        "secrets manager",
-        "the secrets need the stack's own passphrase in PULUMI_CONFIG_PASSPHRASE or "
-        "PULUMI_CONFIG_PASSPHRASE_FILE, or access to its key",
-    ),
+    ("decrypt", _FOR_SECRETS),
+    ("secrets manager", _FOR_SECRETS),
     ("PULUMI_ACCESS_TOKEN", "log in to the backend with the stack: pulumi login URL"),
 )
 
