@@ -14,10 +14,13 @@ from typing import Any
 
 from localcloud.workbench import stack_config, stack_file
 from localcloud.workbench.workbench import Workbench
+from tests.localcloud import vpc_ranges
 
 ROOT = Path(__file__).parents[2]
 UV = ROOT / ".local" / "venv" / "bin" / "uv"
 SECONDS = 600
+# Where an example names the range of its VPC.
+PROGRAMS = ("Pulumi.yaml", "__main__.py", "index.ts")
 # What would lead to the checkout's own packages.
 CHECKOUTS = ("VIRTUAL_ENV", "PYTHONPATH")
 
@@ -101,6 +104,10 @@ def create(workbench: Workbench, example: str, venv: Path, languages: Path) -> P
     """A copy of an example, with the stack `dev`, configured for the cloud alone."""
     folder = workbench.folder.path / example
     shutil.copytree(ROOT / "examples" / example, folder)
+    vpc_cidr = vpc_ranges.take()
+    for file in (folder / each for each in PROGRAMS):
+        if file.exists():
+            file.write_text(re.sub(r"10\.\d+\.0\.0/16", vpc_cidr, file.read_text()))
     ours = str(workbench.folder.places.venv / "bin")
     path = [each for each in workbench.environment["PATH"].split(os.pathsep) if each != ours]
     environment = {

@@ -20,6 +20,7 @@ from localcloud.workbench import aws_plugin, orphans, stack_config, stack_file
 from localcloud.workbench.folder import Folder
 from localcloud.workbench.stages import Stages
 from localcloud.workbench.workbench import Workbench, set_up
+from tests.localcloud import vpc_ranges
 from tests.localcloud.leftovers import remembered
 from toolchain import k3s
 from toolchain.host import this_host
@@ -160,7 +161,11 @@ class Stacks:
     made: list[Stack] = field(default_factory=list)
 
     def create(self, name: str, cluster: Mapping[str, Any] | None = None) -> Stack:
-        """A new stack, configured for the cloud; with the demo's cluster where none is given."""
+        """
+        A new stack, configured for the cloud; with the demo's cluster where none is given.
+
+        A given cluster names a range of its own, see vpc_ranges.
+        """
         workbench = self.workbench
         # Its file stands in the checkout, where an operator's Pulumi.dev.yaml may stand too.
         made = Stack(
@@ -180,6 +185,8 @@ class Stacks:
         if cluster is not None:
             before["config"] = {CLUSTER: cluster}
         content = workbench.stack_config(before)
+        if cluster is None:
+            content["config"][CLUSTER]["network"]["vpcCidr"] = vpc_ranges.take()
         # The tests look at what no identity may see.
         content["config"][CLUSTER].setdefault("adminKubeconfig", True)
         stack_file.write(made.config_file, content)

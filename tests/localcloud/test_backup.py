@@ -32,9 +32,7 @@ SERVICE = "k3s-aws-backup.service"
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with local_cloud(tmp_path_factory.mktemp("backup")) as made:
         stack = made.create("backup")
-        content = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]
         stack.configure(
-            network={**content["network"], "vpcCidr": "10.73.0.0/16"},
             pools=[],
             backup={"everyHours": 6, "keepAfterDestroy": True},
         )

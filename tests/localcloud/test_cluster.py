@@ -30,9 +30,6 @@ pytestmark = pytest.mark.localcloud
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with local_cloud(tmp_path_factory.mktemp("stack")) as made:
         stack = made.create("life")
-        network = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]["network"]
-        # A demo of the same checkout may stand beside the test.
-        stack.configure(network={**network, "vpcCidr": "10.61.0.0/16"})
         yield stack
 
 

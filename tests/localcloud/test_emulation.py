@@ -36,7 +36,7 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stacks]:
 
 
 def test_machines_run_the_programs_of_their_own_architecture(stacks: Stacks) -> None:
-    cluster = example("mixed-spot", "10.51.0.0/16")
+    cluster = example("mixed-spot")
     # An emulated server takes minutes to start beside other tests; an agent shows the same.
     cluster["servers"]["instanceType"] = "t3.small"
     cluster["pools"] = [{**each, "count": min(each["count"], 1)} for each in cluster["pools"]]

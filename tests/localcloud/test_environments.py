@@ -12,7 +12,7 @@ import yaml
 from cost import estimate, prices
 from localcloud.workbench import stack_file
 from tests.golden import rendering
-from tests.localcloud import damage
+from tests.localcloud import damage, vpc_ranges
 from tests.localcloud.stacks import CLUSTER, Stack, Stacks, local_cloud
 
 pytestmark = pytest.mark.localcloud
@@ -64,7 +64,7 @@ def _ends_with_what_it_costs(stack: Stack) -> None:
 
 def test_what_somebody_removed_by_hand_comes_back(stacks: Stacks) -> None:
     pool = {"name": "agents", "count": 1, "instanceType": "t4g.small"}
-    network = {"vpcCidr": "10.75.0.0/16", "apiAllowedCidrs": [HERE], "sshAllowedCidrs": [HERE]}
+    network = {"vpcCidr": vpc_ranges.take(), "apiAllowedCidrs": [HERE], "sshAllowedCidrs": [HERE]}
     stack = stacks.create("damaged", {"pools": [pool], "network": network})
     stack.pulumi(*UP)
     _exports_what_it_costs(stack)

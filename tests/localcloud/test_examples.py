@@ -12,13 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
 from tests.golden import rendering
+from tests.localcloud import vpc_ranges
 from tests.localcloud.stacks import CLUSTER, Stack, Stacks, local_cloud
 
 pytestmark = pytest.mark.localcloud
@@ -40,7 +43,7 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stacks]:
         yield made
 
 
-def example(name: str, vpc_cidr: str, **network: Any) -> dict[str, Any]:
+def example(name: str, **network: Any) -> dict[str, Any]:
     """The example's cluster, in the local cloud's region and admitting this machine."""
     # As plain objects, which a stack file is written from.
     cluster: dict[str, Any] = json.loads(json.dumps(rendering.configuration(name)))
@@ -48,7 +51,7 @@ def example(name: str, vpc_cidr: str, **network: Any) -> dict[str, Any]:
     zones = [zone.replace("eu-central-1", "us-east-1") for zone in own.get("availabilityZones", [])]
     moved: dict[str, Any] = {"availabilityZones": zones} if zones else {}
     if "subnetIds" not in own:
-        moved["vpcCidr"] = vpc_cidr
+        moved["vpcCidr"] = vpc_ranges.take()
     for key in ("apiAllowedCidrs", "sshAllowedCidrs"):
         moved[key] = own[key] if own[key] == ["caller"] else [*own[key], HERE]
     cluster["network"] = {**own, **moved, **network}
@@ -71,8 +74,10 @@ def on_machine(stack: Stack, node: dict[str, Any], command: str) -> str:
 
 
 def test_two_stacks_stand_side_by_side_and_do_not_disturb_each_other(stacks: Stacks) -> None:
-    trial = stacks.create("trial", example("laptop", "10.57.0.0/16"))
-    arm = stacks.create("arm", example("one-arm-server", "10.58.0.0/22"))
+    trial = stacks.create("trial", example("laptop"))
+    arm = stacks.create(
+        "arm", example("one-arm-server", vpcCidr=vpc_ranges.take().replace("/16", "/22"))
+    )
     with ThreadPoolExecutor() as side_by_side:
         list(side_by_side.map(lambda each: each.pulumi(*UP), [trial, arm]))
     for stack in (trial, arm):
@@ -111,7 +116,7 @@ def _carries_its_tags(stack: Stack) -> None:
 
 
 def test_arm_and_x86_spot_agents_stand_in_one_cluster_over_two_zones(stacks: Stacks) -> None:
-    cluster = example("mixed-spot", "10.59.0.0/16")
+    cluster = example("mixed-spot")
     stack = stacks.create("mixed", cluster)
     stack.pulumi(*UP)
     nodes = stack.nodes()
@@ -190,20 +195,23 @@ def _move_out_of_a_zone_that_is_given_up(stack: Stack, cluster: dict[str, Any]) 
 
 
 def test_a_private_cluster_stands_in_a_vpc_that_exists_and_leaves_it_alone(stacks: Stacks) -> None:
-    stack = stacks.create("inner", example("private", "", subnetIds=["subnet-0aaaaaaaaaaaaaaaa"]))
+    stack = stacks.create("inner", example("private", subnetIds=["subnet-0aaaaaaaaaaaaaaaa"]))
     ec2 = stack.client("ec2")
-    vpc = ec2.create_vpc(CidrBlock="10.60.0.0/16")["Vpc"]["VpcId"]
+    vpc_cidr = ip_network(vpc_ranges.take())
+    vpc = ec2.create_vpc(CidrBlock=str(vpc_cidr))["Vpc"]["VpcId"]
     subnets = [
-        ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=zone)["Subnet"]["SubnetId"]
-        for cidr, zone in (("10.60.0.0/20", "us-east-1a"), ("10.60.16.0/20", "us-east-1b"))
+        ec2.create_subnet(VpcId=vpc, CidrBlock=str(cidr), AvailabilityZone=zone)["Subnet"][
+            "SubnetId"
+        ]
+        for cidr, zone in zip(vpc_cidr.subnets(4), ("us-east-1a", "us-east-1b"), strict=False)
     ]
-    stack.configure(network=example("private", "", subnetIds=subnets)["network"])
+    stack.configure(network=example("private", subnetIds=subnets)["network"])
     stack.pulumi(*UP)
     nodes = stack.nodes()
     assert len(kubernetes_nodes(stack)) == 3
     assert {node.get("publicIp") for node in nodes} == {None}
     endpoint = json.loads(stack.pulumi("stack", "output", "apiEndpoint", "--json"))
-    assert endpoint.startswith("https://10.60.")
+    assert ip_address(urlsplit(endpoint).hostname or "") in vpc_cidr
     assert ec2.describe_addresses()["Addresses"] == []
     stack.pulumi(*DESTROY)
     assert len(ec2.describe_subnets(SubnetIds=subnets)["Subnets"]) == 2
@@ -211,7 +219,7 @@ def test_a_private_cluster_stands_in_a_vpc_that_exists_and_leaves_it_alone(stack
 
 @pytest.mark.parametrize("name", sorted({*rendering.NAMES} - WITH_TESTS_OF_THEIR_OWN))
 def test_every_other_example_comes_up_as_it_is_written(stacks: Stacks, name: str) -> None:
-    stack = stacks.create(name, example(name, "10.54.0.0/16"))
+    stack = stacks.create(name, example(name))
     stack.pulumi(*UP)
     written = Counter(node.pool.name for node in rendering.load(name).nodes)
     assert Counter(node["pool"] for node in stack.nodes()) == written
@@ -223,7 +231,7 @@ def test_every_other_example_comes_up_as_it_is_written(stacks: Stacks, name: str
 def test_k3s_and_big_manifests_come_from_the_stacks_own_bucket(
     stacks: Stacks, tmp_path: Path
 ) -> None:
-    cluster = example("with-charts", "10.56.0.0/16")
+    cluster = example("with-charts")
     noise = random.Random(7).randbytes(5000).hex()
     big = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "big"}}
     cluster["manifests"].append(
@@ -284,7 +292,7 @@ class SilentHandler(SimpleHTTPRequestHandler):
 
 
 def test_passwords_of_registries_reach_the_machines_and_nothing_else(stacks: Stacks) -> None:
-    stack = stacks.create("login", example("laptop", "10.55.0.0/16"))
+    stack = stacks.create("login", example("laptop"))
     path = 'k3s-aws:registryAuth["registry.example.com"]'
     stack.pulumi("config", "set", "--path", f"{path}.username", "ci")
     output = stack.pulumi("preview", fails=True)

@@ -14,7 +14,7 @@ import pytest
 from recovery import reap
 from recovery.expired import Expired, Scope
 from tests.golden import rendering
-from tests.localcloud import inventory, waiting
+from tests.localcloud import inventory, vpc_ranges, waiting
 from tests.localcloud.running_cluster import Machine, machines_of
 from tests.localcloud.stacks import Stack, Stacks, local_cloud
 
@@ -35,7 +35,7 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stacks]:
 
 def test_a_cluster_ends_by_itself_and_is_removed_without_its_state(stacks: Stacks) -> None:
     cluster = dict(rendering.configuration("pull-request"))
-    cluster["network"] = {**cluster["network"], "vpcCidr": "10.76.0.0/16"}
+    cluster["network"] = {**cluster["network"], "vpcCidr": vpc_ranges.take()}
     stack = stacks.create("expiry", {**cluster, "nodeDeadlineSeconds": 150})
     before = inventory.take(stack)
     stack.pulumi(*UP)

@@ -28,7 +28,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         stack = made.create("identities")
         content = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]
         stack.configure(
-            network={**content["network"], "vpcCidr": "10.62.0.0/16"},
             pools=[{**content["pools"][0], "count": 1}],
             identities=[DEPLOYER, VIEWER, AUDITOR],
             adminKubeconfig=False,

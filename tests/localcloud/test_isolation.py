@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -27,8 +28,8 @@ from tests.localcloud.waiting import until
 pytestmark = pytest.mark.localcloud
 
 UP = ("up", "--yes", "--skip-preview")
-VPC_CIDR = "10.52.0.0/16"
-GATEWAY, STRANGER = "10.52.0.1", "10.52.15.250"
+# In the subnet of the machines; the last addresses are no machine's.
+GATEWAY, STRANGER = 1, -5
 TUNNEL = 8472
 
 
@@ -36,8 +37,6 @@ TUNNEL = 8472
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
     with local_cloud(tmp_path_factory.mktemp("isolation")) as made:
         stack = made.create("isolation")
-        before = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]["network"]
-        stack.configure(network={**before, "vpcCidr": VPC_CIDR})
         stack.pulumi(*UP)
         yield RunningCluster(stack, machines_of(stack))
 
@@ -49,11 +48,15 @@ def stranger(cluster: RunningCluster) -> Iterator[Place]:
     member = cluster.server.words[-1]
     (seen,) = json.loads(stack.docker("inspect", member))
     (on,) = seen["NetworkSettings"]["Networks"]
-    where = ["--network", on, "--ip", STRANGER, "--entrypoint", "sleep"]
+    where = ["--network", on, "--ip", address_in_subnet(cluster, STRANGER), "--entrypoint", "sleep"]
     what = [seen["Config"]["Image"], "infinity"]
     name = stack.docker("run", "--detach", "--rm", *where, *what).strip()
     yield Place(["docker", "exec", "-i", name])
     stack.docker("rm", "--force", name)
+
+
+def address_in_subnet(cluster: RunningCluster, number: int) -> str:
+    return str(ip_network(f"{cluster.server.private}/20", strict=False)[number])
 
 
 def test_of_all_tcp_ports_those_answer_that_a_rule_opens(
@@ -81,7 +84,7 @@ def test_of_all_tcp_ports_those_answer_that_a_rule_opens(
 
     def scan_from_stranger(target: Machine) -> list[int]:
         # Its own router is all that is sure to answer.
-        return answering(stranger, target.private, GATEWAY, 1)
+        return answering(stranger, target.private, address_in_subnet(cluster, GATEWAY), 1)
 
     with ThreadPoolExecutor(2) as side_by_side:
         found = dict(side_by_side.map(scan, pairs))
@@ -129,7 +132,8 @@ def test_of_all_datagrams_only_the_tunnels_arrive(cluster: RunningCluster, stran
             # A node's own tunnel may speak in between.
             assert received["udp"][source][str(TUNNEL)] >= number > 100
         assert {port for each in received["udp"].values() for port in each} == {str(TUNNEL)}
-        assert not {GATEWAY, STRANGER} & set(received["udp"])
+        outside = {address_in_subnet(cluster, each) for each in (GATEWAY, STRANGER)}
+        assert not outside & set(received["udp"])
         # Its own echo, so another would have been heard.
         assert received["echoes"] == [target.private]
 

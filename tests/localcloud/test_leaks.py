@@ -170,8 +170,6 @@ def _configure(stack: Stack) -> None:
     path = 'k3s-aws:registryAuth["registry.example.com"]'
     stack.pulumi("config", "set", "--path", f"{path}.username", "ci")
     stack.pulumi("config", "set", "--secret", "--path", f"{path}.password", PASSWORD)
-    network = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]["network"]
-    stack.configure(network={**network, "vpcCidr": "10.50.0.0/16"})
 
 
 def _wrong(sha256: dict[str, str]) -> dict[str, str]:

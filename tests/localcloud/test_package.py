@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from localcloud.workbench.workbench import Workbench
-from tests.localcloud import projects
+from tests.localcloud import projects, vpc_ranges
 from tests.localcloud.projects import Project
 from tests.localcloud.stacks import local_cloud
 from toolchain import languages
@@ -69,6 +69,8 @@ class Users:
     library: Project
     yaml: Project
     typescript: Project
+    cluster: Mapping[str, Any]
+    """That of the project in YAML."""
 
     @property
     def all(self) -> tuple[Project, ...]:
@@ -87,7 +89,7 @@ def users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Users]:
             for example in ("library", "yaml", "typescript")
         }
         _install_plugin(made["library"], venv)
-        found = Users(workbench, **made)
+        found = Users(workbench, **made, cluster=_cluster_here(projects.k3s_of(workbench)))
         _configure(found)
         with ThreadPoolExecutor() as side_by_side:
             list(side_by_side.map(lambda each: each.pulumi(*UP), found.all))
@@ -105,16 +107,19 @@ def _configure(users: Users) -> None:
     for project, name in ((users.library, "library"), (users.typescript, "typescript")):
         keys: dict[str, Any] = {"allowedCidrs": HERE, "k3s": k3s, "instanceType": MACHINE}
         project.configure({f"k3s-shop-{name}:{key}": each for key, each in keys.items()})
-    users.yaml.edit(_cluster_here(k3s))
+    users.yaml.edit(users.cluster)
     _install_sdk(users.typescript)
 
 
-def _cluster_here(k3s: dict[str, Any], **network: Any) -> dict[str, Any]:
-    given = {"vpcCidr": "10.65.0.0/16", "apiAllowedCidrs": HERE, "sshAllowedCidrs": HERE}
+def _cluster_here(k3s: dict[str, Any]) -> dict[str, Any]:
     return {
         "k3s": k3s,
         "servers": {"instanceType": MACHINE},
-        "network": {**given, **network},
+        "network": {
+            "vpcCidr": vpc_ranges.take(),
+            "apiAllowedCidrs": HERE,
+            "sshAllowedCidrs": HERE,
+        },
     }
 
 
@@ -156,25 +161,24 @@ def test_what_is_secret_is_in_no_state_of_another_language_in_plain_text(users: 
 
 
 def test_what_is_wrong_is_a_message_and_no_stack_trace(users: Users) -> None:
-    k3s = projects.k3s_of(users.workbench)
-    users.yaml.edit(_cluster_here(k3s, vpcCidr="10.65.0.0/33") | {"expiry": "tomorrow"})
+    network = {**users.cluster["network"], "vpcCidr": "10.65.0.0/33"}
+    users.yaml.edit({**users.cluster, "network": network, "expiry": "tomorrow"})
     output = users.yaml.pulumi("preview", fails=True)
     assert 'cluster.network.vpcCidr: "10.65.0.0/33" is not a valid IPv4 range' in output
     assert 'cluster.expiry: "tomorrow" is not a valid date' in output
     assert "Traceback" not in output
-    users.yaml.edit(_cluster_here(k3s) | {"expiry": "2027-01-31"})
+    users.yaml.edit({**users.cluster, "expiry": "2027-01-31"})
 
 
 def test_a_change_that_a_running_cluster_cannot_make_is_rejected_at_the_preview(
     users: Users,
 ) -> None:
-    k3s = projects.k3s_of(users.workbench)
     larger = {"instanceType": MACHINE, "dataVolumeGib": 9}
-    users.yaml.edit(_cluster_here(k3s) | {"servers": larger})
+    users.yaml.edit({**users.cluster, "servers": larger})
     output = users.yaml.pulumi("preview", fails=True)
     assert "cluster.servers.dataVolumeGib" in output
     assert "the change of the running cluster has 1 problem" in output
-    users.yaml.edit(_cluster_here(k3s))
+    users.yaml.edit(users.cluster)
     assert "the change of the running cluster" not in users.yaml.pulumi("preview")
 
 

@@ -190,7 +190,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @contextmanager
 def program(engine: Engine, endpoint: str, name: str) -> Iterator[str]:
     """A stack of the program with an example's cluster, on the API of the fixture."""
-    cluster = example(name, "10.90.0.0/16", callerAddressUrl=endpoint + CALLER_PATH)
+    cluster = example(name, callerAddressUrl=endpoint + CALLER_PATH)
     # The file of k3s would be downloaded for the bucket.
     cluster["k3s"] = {**cluster.get("k3s", {}), "bucket": False}
     if "subnetIds" in cluster["network"]:

@@ -26,8 +26,6 @@ COUNT = 4
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with local_cloud(tmp_path_factory.mktemp("rollout")) as made:
         stack = made.create("rollout")
-        content = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]
-        stack.configure(network={**content["network"], "vpcCidr": "10.63.0.0/16"})
         configure_pool(stack, count=COUNT)
         yield stack
 

@@ -39,7 +39,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         (pool,) = content["pools"]
         stack.configure(
             pools=[{**pool, "count": 1}],
-            network={**content["network"], "vpcCidr": "10.71.0.0/16"},
         )
         yield stack
 

@@ -59,7 +59,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         cluster = yaml.safe_load(stack.config_file.read_text())["config"][CLUSTER]
         pool = {**cluster["pools"][0], "labels": LABELS, "count": 2}
         stack.configure(
-            network={**cluster["network"], "vpcCidr": "10.67.0.0/16"},
             pools=[pool, {**pool, "name": "spot", "count": 1, "spot": True}],
             nodeDeadlineSeconds=150,
         )

@@ -14,6 +14,7 @@ import yaml
 
 from localcloud.workbench import environment, stack_file
 from localcloud.workbench.workbench import Workbench
+from tests.localcloud import vpc_ranges
 from tests.localcloud.stacks import CLUSTER, ROOT
 from tests.pipelines import aws_commands
 from tests.review import fake_platforms
@@ -90,12 +91,13 @@ class Fork:
             "GITLAB_TOKEN": fake_platforms.TOKEN,
         }
 
-    def checkout(self, name: str, vpc_cidr: str) -> Path:
+    def checkout(self, name: str) -> Path:
         """A clone of a branch, whose clusters have a network of their own on this host."""
         target = self.folder / name
         git(self.folder, "clone", "--quiet", str(self.folder / "origin"), str(target))
         # What act takes the repository's name from.
         git(target, "remote", "set-url", "origin", f"https://github.com/{REPOSITORY}.git")
+        vpc_cidr = vpc_ranges.take()
         for file in target.glob("Pulumi.*.yaml"):
             content = stack_file.read(file)
             content["config"][CLUSTER]["network"]["vpcCidr"] = vpc_cidr

@@ -34,8 +34,8 @@ def test_two_pull_requests_have_clusters_of_their_own_until_each_is_closed(
     account: Account, pipelines: Pipelines, team: Fork
 ) -> None:
     folders = {
-        7: team.checkout("seven", "10.200.0.0/16"),
-        8: team.checkout("eight", "10.201.0.0/16"),
+        7: team.checkout("seven"),
+        8: team.checkout("eight"),
     }
 
     def run(number: int, action: str) -> Job:
@@ -58,7 +58,7 @@ def test_two_pull_requests_have_clusters_of_their_own_until_each_is_closed(
 def test_the_next_run_of_a_stack_recovers_from_a_job_that_was_killed(
     account: Account, pipelines: Pipelines, team: Fork
 ) -> None:
-    folder, variables = team.checkout("nine", "10.202.0.0/16"), engines.merge_request(team, 9)
+    folder, variables = team.checkout("nine"), engines.merge_request(team, 9)
 
     def run(job: str, log: str) -> Job:
         return pipelines.gitlab(folder, job, variables, f"nine-{log}.log")
@@ -79,7 +79,7 @@ def test_the_next_run_of_a_stack_recovers_from_a_job_that_was_killed(
 def test_a_build_whose_tests_fail_is_red_and_its_cluster_destroyed(
     account: Account, pipelines: Pipelines, team: Fork
 ) -> None:
-    bad, good = team.checkout("bad", "10.203.0.0/16"), team.checkout("good", "10.209.0.0/16")
+    bad, good = team.checkout("bad"), team.checkout("good")
     with (bad / "ci/jobs/test.sh").open("a") as tests:
         tests.write("kubectl get deployment a-service-that-nobody-deployed\n")
     failing = pipelines.travis(bad, "cluster", {"TRAVIS_BUILD_NUMBER": "41"}, "bad.log")
@@ -93,7 +93,7 @@ def test_a_build_whose_tests_fail_is_red_and_its_cluster_destroyed(
 def test_a_pull_request_of_a_fork_runs_nothing(
     account: Account, pipelines: Pipelines, team: Fork
 ) -> None:
-    folder = team.checkout("stranger", "10.204.0.0/16")
+    folder = team.checkout("stranger")
     event = engines.pull_request(team, 10, "opened", head="stranger/fork")
     for workflow in ("cluster", "preview"):
         job = pipelines.github(folder, workflow, event, on="pull_request")
@@ -108,7 +108,7 @@ def test_a_pull_request_of_a_fork_runs_nothing(
 def test_a_pull_request_gets_a_comment_with_what_it_would_do(
     pipelines: Pipelines, team: Fork
 ) -> None:
-    folder = team.checkout("reviewed", "10.205.0.0/16")
+    folder = team.checkout("reviewed")
     event = engines.pull_request(team, 7, "opened")
     bot = fake_platforms.Account("github-actions", 1, is_bot=True)
     with fake_platforms.running("github", bot) as platform:
@@ -122,7 +122,7 @@ def test_a_pull_request_gets_a_comment_with_what_it_would_do(
 def test_a_merge_request_gets_a_comment_with_what_it_would_do(
     pipelines: Pipelines, team: Fork
 ) -> None:
-    folder = team.checkout("merged", "10.206.0.0/16")
+    folder = team.checkout("merged")
     with fake_platforms.running("gitlab", fake_platforms.Account("project_1_bot", 1)) as platform:
         place = {"CI_API_V4_URL": platform.url, "CI_PROJECT_ID": "42"}
         variables = {**engines.merge_request(team, 7), **place}
@@ -133,7 +133,7 @@ def test_a_merge_request_gets_a_comment_with_what_it_would_do(
 def test_main_is_deployed_and_the_night_finds_its_drift(
     account: Account, pipelines: Pipelines, team: Fork
 ) -> None:
-    folder = team.checkout("main", "10.207.0.0/16")
+    folder = team.checkout("main")
     event = {"ref": "refs/heads/main", "repository": {"full_name": REPOSITORY}}
 
     def nightly(action: str) -> Job:
@@ -163,7 +163,7 @@ def test_clusters_whose_ttl_is_over_are_destroyed(
     def volumes() -> list[str]:
         return [each["VolumeId"] for each in ec2.describe_volumes()["Volumes"]]
 
-    folder = team.checkout("night", "10.208.0.0/16")
+    folder = team.checkout("night")
     schedule = {"CI_PIPELINE_SOURCE": "schedule"}
     night = {"TRAVIS_EVENT_TYPE": "cron"}
     volume = left_over("pr-1")
