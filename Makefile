@@ -69,7 +69,7 @@ types: venv ## mypy, strict
 
 .PHONY: unit
 unit: venv ## the fast tests of the program and its tools
-	@$(IN_VENV) -m pytest -q --numprocesses=auto -m 'not slow and not localcloud' --ignore=tests/localcloud
+	@$(IN_VENV) -m pytest -q -p no:logging --numprocesses=auto -m 'not slow and not localcloud' --ignore=tests/localcloud
 
 .PHONY: slow
 slow: venv ## the tests that start processes or servers, without Docker

@@ -17,6 +17,7 @@ from cluster.reading.section import ROOT
 PROJECT_FILE = "Pulumi.yaml"
 SECRET = "[secret]"  # noqa: S105 - what is shown in place of one
 _SECTIONS = dict(table.sections())
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ENTRY = re.compile(r"\[[^]]*\]")
 
 
@@ -55,7 +56,7 @@ def read(name: str, folder: Path, read_file: Callable[[str], str]) -> dict[str, 
 
 def _content(file: Path | str, read_text: Callable[[], str]) -> Any:
     try:
-        return yaml.safe_load(read_text())
+        return yaml.load(read_text(), _LOADER)  # noqa: S506 - the safe one, or its C twin
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise PromotionError(f"{file} cannot be read: {error}") from None
 

@@ -97,6 +97,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+def pytest_collection_finish() -> None:
+    # What the imports made stays to the end; pytest's own search for garbage need not look at it.
+    gc.freeze()
+
+
 def is_slow(test: str, fixtures: Collection[str]) -> bool:
     """Whether a test is slow by its place or by its fixtures."""
     return _is_in(SLOW_PLACES, test) or any(

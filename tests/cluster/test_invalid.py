@@ -24,9 +24,14 @@ FAULTS = sorted(path.stem for path in INVALID.glob("*.yaml"))
 CHANGES = sorted(path.stem for path in INVALID.glob("changes/*.yaml"))
 
 
+def read(file: Path) -> object:
+    # libyaml: ten times as fast as the reader in Python.
+    return yaml.load(file.read_text(), yaml.CSafeLoader)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_an_invalid_configuration_is_rejected_with_its_message(fault: str) -> None:
-    raw = yaml.safe_load((INVALID / f"{fault}.yaml").read_text())
+    raw = read(INVALID / f"{fault}.yaml")
     with pytest.raises(ClusterError) as rejection:
         resolved(raw)
     assert f"{rejection.value}\n" == (INVALID / f"{fault}.txt").read_text()
@@ -42,7 +47,8 @@ def resolved(raw: object) -> Cluster:
 
 @pytest.mark.parametrize("fault", CHANGES)
 def test_a_change_that_cannot_be_made_is_rejected_with_its_message(fault: str) -> None:
-    before, after = yaml.safe_load_all((INVALID / "changes" / f"{fault}.yaml").read_text())
+    text = (INVALID / "changes" / f"{fault}.yaml").read_text()
+    before, after = yaml.load_all(text, yaml.CSafeLoader)
     outputs = {record.OUTPUT: record_json.render(record.of(resolved(before)))}
     with pytest.raises(ChangeRejected) as rejection:
         comparison.compare(outputs, resolved(after))
@@ -56,7 +62,7 @@ def test_every_expected_message_has_its_configuration(folder: str, faults: list[
 
 def kinds(fault: str) -> set[Kind]:
     with pytest.raises(ConfigError) as rejection:
-        resolved(yaml.safe_load((INVALID / f"{fault}.yaml").read_text()))
+        resolved(read(INVALID / f"{fault}.yaml"))
     return {problem.kind for problem in rejection.value.problems}
 
 

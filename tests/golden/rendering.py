@@ -47,7 +47,7 @@ BOOT_PROGRAM = {"__main__.py": "# the modules of cloud-init/boot/\n"}
 
 def configuration(example: str) -> dict[str, Any]:
     """What the example has under `k3s-aws:cluster`, laid over its base where it has one."""
-    content = yaml.safe_load(FILES[example].read_text())["config"]
+    content = yaml.load(FILES[example].read_text(), yaml.CSafeLoader)["config"]
     cluster: dict[str, Any] = content["k3s-aws:cluster"]
     file = content.get("k3s-aws:base")
     if file:

@@ -19,7 +19,7 @@ GITLAB_GLOBAL = {"default", "include", "stages", "variables", "workflow", "spec"
 
 def content(file: Path) -> dict[str, Any]:
     """Without YAML 1.1's reading of `on` as true."""
-    found: dict[str, Any] = yaml.load(file.read_text(), Loader=yaml.BaseLoader)  # noqa: S506
+    found: dict[str, Any] = yaml.load(file.read_text(), yaml.CBaseLoader)  # noqa: S506
     return found
 
 

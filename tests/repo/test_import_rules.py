@@ -40,7 +40,10 @@ def imported(file: Path) -> frozenset[str]:
 
 def users_of(package: str) -> set[str]:
     return {
-        folder for folder in FOLDERS for file in python_files(folder) if package in imported(file)
+        folder
+        for folder in FOLDERS
+        for file in python_files(folder)
+        if package in file.read_text() and package in imported(file)
     }
 
 
