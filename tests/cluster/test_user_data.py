@@ -12,7 +12,7 @@ import jinja2
 import jinja2.meta
 import pytest
 
-from cluster import boot_program, user_data
+from cluster import boot_program, machine_files, user_data
 from cluster.errors import UserDataTooLarge
 from tests.cluster.parts import cloud_config_of, files_of, parts_of
 from tests.golden import rendering
@@ -66,9 +66,10 @@ def test_the_same_text_is_encoded_the_same_way() -> None:
 def test_real_user_data_is_far_below_the_limit(example: str) -> None:
     nodes = [text for file, text in rendering.render(example).items() if file.endswith("node.json")]
     sizes = []
-    for node in nodes:
-        pool = json.loads(node)["pool"]
-        role, ends = pool["role"], pool.get("expiresAt")
+    for file in nodes:
+        content = json.loads(file)
+        node = machine_files.node_file(content, content.pop("deadlineSeconds"))
+        role, ends = content["pool"]["role"], content["pool"].get("expiresAt")
         program = boot_program.of_first_boot(boot_program.modules(), role)
         sizes.append(len(base64.b64decode(user_data.encode(user_data.render(node, program, ends)))))
     # What is left is for the labels, taints, registries and keys of a cluster.
