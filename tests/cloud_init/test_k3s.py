@@ -158,7 +158,7 @@ def test_k3s_dumps_no_core(machine: SimulatedMachine) -> None:
 def test_k3s_starts_again_often_enough_to_renew_its_certificates(
     machine: SimulatedMachine,
 ) -> None:
-    """It renews them only then, in their last 90 days (120 since v1.33)."""
+    """It renews them only then, in their last 120 days, in older releases their last 90."""
     machine.configure("server")
     machine.boot()
     text = (machine.root / "etc/systemd/system/k3s.service").read_text()
