@@ -215,7 +215,7 @@ def test_the_data_of_a_member_is_kept_while_etcd_has_no_majority(
 
 
 @pytest.mark.parametrize("is_moving", [True, False])
-def test_what_etcd_had_begun_on_the_machine_before_is_removed(
+def test_incomplete_data_of_etcd_of_the_machine_before_is_removed(
     machine: SimulatedMachine, is_moving: bool
 ) -> None:
     """It never was a member: without data, or while the data is SQLite's yet."""

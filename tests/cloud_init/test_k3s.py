@@ -171,7 +171,7 @@ def test_k3s_starts_again_often_enough_to_renew_its_certificates(
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="the machine has no systemd")
-def test_systemd_knows_every_key_of_the_unit(machine: SimulatedMachine) -> None:
+def test_systemd_reads_every_key_of_the_unit(machine: SimulatedMachine) -> None:
     machine.configure("server")
     machine.boot()
     words = ["systemd-analyze", "verify", machine.root / "etc/systemd/system/k3s.service"]
