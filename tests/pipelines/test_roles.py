@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from localcloud.instance.conditions import like
+from tests.pipelines import workflows
 from tests.pipelines.workflows import ROOT
+
+PAGE = (ROOT / "docs/pipelines.md").read_text()
+GITHUB = "token.actions.githubusercontent.com"
+MAIN = "refs/heads/main"
+# A pull request's run, a branch's, a tag's, and a branch with a name like it.
+OTHERS = ("refs/pull/7/merge", "refs/heads/topic", "refs/tags/main", "refs/heads/main2")
 
 
 def statements(file: str) -> list[dict[str, Any]]:
@@ -38,3 +48,56 @@ def test_a_role_trusts_one_repository_and_one_audience(platform: str) -> None:
     assert conditions[f"{provider}:aud"] == "sts.amazonaws.com"
     assert re.match(r"(repo|project_path):REPOSITORY:", conditions[f"{provider}:sub"])
     assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+
+
+def trust_of_github(environment: str) -> dict[str, Any]:
+    """The trust of an environment's role, made by the line of the page that makes it."""
+    refs = dict(re.findall(r"ENVIRONMENT=([\w-]+) REF='?([^\s`']+)", PAGE))
+    lines = re.findall(r"^sed .*ci/aws/trust-github\.json(?= > trust\.json$)", PAGE, re.M)
+    (line,) = [each for each in lines if ("#preview#" in each) == (environment == "preview")]
+    made = subprocess.run(
+        ["bash", "-euc", line],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "ACCOUNT": "123456789012", "REPOSITORY": "o@1/r@2",
+             "ENVIRONMENT": environment, "REF": refs.get(environment, "")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )  # fmt: skip
+    (statement,) = json.loads(made.stdout)["Statement"]
+    return dict(statement["Condition"])
+
+
+def admits(condition: Mapping[str, Mapping[str, str]], claims: Mapping[str, str]) -> bool:
+    """IAM's evaluation of the operators that the trust has; a key that is missing meets none."""
+    compare = {"StringEquals": str.__eq__, "StringLike": lambda a, b: like(a, b, {}) is True}
+    return all(
+        compare[operator](value, claims[key])
+        for operator, keys in condition.items()
+        for key, value in keys.items()
+    )
+
+
+@pytest.mark.parametrize("environment", ["pull-request", "preview", "dev", "staging", "prod"])
+def test_a_branch_that_names_an_environment_of_main_gets_no_role_of_it(environment: str) -> None:
+    condition = trust_of_github(environment)
+    for_branches = environment in ("pull-request", "preview")
+
+    def run(ref: str, named: str = environment, repository: str = "o@1/r@2") -> bool:
+        sub = f"repo:{repository}:environment:{named}"
+        claims = {"aud": "sts.amazonaws.com", "sub": sub, "ref": ref}
+        return admits(condition, {f"{GITHUB}:{key}": value for key, value in claims.items()})
+
+    assert run(MAIN)
+    assert [run(ref) for ref in OTHERS] == [for_branches] * len(OTHERS)
+    assert not run(MAIN, named="other")
+    assert not run(MAIN, repository="o@1/r@3")
+
+
+def test_each_environment_is_in_the_table_of_those_who_get_its_role() -> None:
+    rows = re.findall(r"^\| (`[^|]*) \| whoever may (push a branch|change `main`) \|", PAGE, re.M)
+    named = {name: who for names, who in rows for name in re.findall(r"`([\w-]+)`", names)}
+    used = {str(job["environment"]): workflow for workflow, _, job in workflows.github_jobs()}
+    assert named.keys() == {*used, "temporary"}
+    for name, who in named.items():
+        assert (who == "change `main`") == (used.get(name) == "deploy"), name
