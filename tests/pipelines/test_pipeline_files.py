@@ -232,3 +232,15 @@ def test_no_pipeline_stores_a_key(file: Path) -> None:
 def test_the_configuration_of_temporary_clusters_is_valid_and_has_an_end() -> None:
     content = yaml.safe_load((ROOT / "ci/temporary.yaml").read_text())
     assert config.load(content["config"]["k3s-aws:cluster"], stack="pr-12").ttl_seconds == 4 * 3600
+
+
+def test_temporary_clusters_are_in_the_region_that_the_page_sets_up(tmp_path: Path) -> None:
+    (line,) = re.findall(
+        r"^.*ci/temporary\.yaml.*$", (ROOT / "docs/pipelines.md").read_text(), re.M
+    )
+    (tmp_path / "ci").symlink_to(ROOT / "ci")
+    environment = {"PATH": "/usr/bin:/bin", "AWS_REGION": "ap-southeast-2"}
+    subprocess.run(["bash", "-euc", line], cwd=tmp_path, env=environment, check=True)
+    text = (tmp_path / "Pulumi.temporary.yaml").read_text()
+    kept = yaml.safe_load((ROOT / "ci/temporary.yaml").read_text())["config"]
+    assert yaml.safe_load(text)["config"] == {**kept, "aws:region": "ap-southeast-2"}
