@@ -133,7 +133,7 @@ def test_a_job_asks_for_little_and_has_an_end(job: dict[str, object]) -> None:
 
 def test_a_job_of_gitlab_has_an_environment_and_so_its_variables() -> None:
     for name, job in workflows.content(workflows.GITLAB).items():
-        if not name.startswith("."):
+        if not name.startswith(".") and name not in workflows.GITLAB_GLOBAL:
             assert job["environment"], name
     for job in ("preview", "drift", "reap"):
         # No deployment, and no role of a protected environment.
@@ -180,6 +180,15 @@ def test_jobs_that_change_a_stack_wait_for_each_other() -> None:
     for name, job in workflows.content(workflows.GITLAB).items():
         writes = re.search(r"(up|reap|temporary)\.sh", str(job.get("script")))
         assert ("resource_group" in job) == bool(writes), name
+
+
+def test_on_gitlab_a_new_commit_cancels_the_older_preview_while_a_cluster_is_made() -> None:
+    gitlab = workflows.content(workflows.GITLAB)
+    # Its default cancels nothing as soon as a job has started that may not be interrupted.
+    assert gitlab["workflow"] == {"auto_cancel": {"on_new_commit": "interruptible"}}
+    interrupted = [name for name, job in gitlab.items() if job.get("interruptible") == "true"]
+    assert interrupted == ["preview"]
+    assert gitlab[".k3s-aws"]["interruptible"] == "false"
 
 
 def test_actions_are_pinned_by_commit_with_their_version_beside_it() -> None:
