@@ -21,6 +21,8 @@ JOBS = [pytest.param(job, id=f"{workflow}-{name}") for workflow, name, job in
         workflows.github_jobs()]  # fmt: skip
 FILES = [*workflows.GITHUB, workflows.ACTION, workflows.GITLAB, workflows.TRAVIS]
 SCRIPTS = sorted((ROOT / "ci/jobs").glob("*.sh"))
+# https://docs.github.com/en/code-security/dependabot/troubleshooting-dependabot/troubleshooting-dependabot-on-github-actions
+NOT_DEPENDABOT = "github.actor != 'dependabot[bot]'"
 EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}")
 # https://docs.github.com/en/actions/reference/security/secure-use: what others write.
 WRITTEN_BY_OTHERS = re.compile(
@@ -77,6 +79,7 @@ def test_no_text_of_a_pull_request_reaches_a_script() -> None:
     allowed = {
         "github.event.pull_request.number",
         "github.event.action",
+        "github.actor",
         "github.event.pull_request.head.repo.full_name",
     }
     for file in (*FILES, *SCRIPTS):
@@ -88,6 +91,9 @@ def test_no_text_of_a_pull_request_reaches_a_script() -> None:
     # And the branch is compared by a rule only.
     for line in workflows.GITLAB.read_text().splitlines():
         assert "CI_COMMIT_BRANCH" not in line or "- if: $CI_PIPELINE_SOURCE =" in line
+    for file in FILES:
+        for line in file.read_text().splitlines():
+            assert "github.actor" not in line or line.strip() == f"{NOT_DEPENDABOT} &&"
 
 
 @pytest.mark.parametrize(
@@ -168,6 +174,13 @@ def test_a_job_of_a_pull_request_runs_for_branches_of_the_repository_only() -> N
     text = " ".join(workflows.GITLAB.read_text().split())
     assert text.count("merge_request_event") == text.count(source) > 0
     assert workflows.content(workflows.TRAVIS)["if"] == "type != pull_request"
+
+
+def test_a_job_that_needs_secrets_does_not_run_for_dependabot_which_gets_none() -> None:
+    asked = {f"{workflow}/{name}" for workflow, name, job in workflows.github_jobs()
+             if NOT_DEPENDABOT in job.get("if", "")}  # fmt: skip
+    # A cluster that somebody's push has made is destroyed, whoever closes the pull request.
+    assert asked == {"preview/preview", "cluster/create"}
 
 
 def test_jobs_that_change_a_stack_wait_for_each_other() -> None:
