@@ -256,6 +256,13 @@ def test_the_configuration_of_temporary_clusters_is_valid_and_has_an_end() -> No
     assert config.load(content["config"]["k3s-aws:cluster"], stack="pr-12").ttl_seconds == 4 * 3600
 
 
+def test_gitlab_ends_an_environment_when_the_ttl_of_its_cluster_is_over() -> None:
+    environment = workflows.content(workflows.GITLAB)["cluster"]["environment"]
+    content = yaml.safe_load((ROOT / "ci/temporary.yaml").read_text())["config"]
+    ttl = config.load(content["k3s-aws:cluster"], stack="pr-12").ttl_seconds
+    assert environment["auto_stop_in"] == f"{ttl // 3600} hours"
+
+
 def test_temporary_clusters_are_in_the_region_that_the_page_sets_up(tmp_path: Path) -> None:
     (line,) = re.findall(
         r"^.*ci/temporary\.yaml.*$", (ROOT / "docs/pipelines.md").read_text(), re.M
