@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import operator
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -107,10 +108,13 @@ def trust_of_github(environment: str) -> dict[str, Any]:
 
 def admits(condition: Mapping[str, Mapping[str, str]], claims: Mapping[str, str]) -> bool:
     """IAM's evaluation of the operators that the trust has; a key that is missing meets none."""
-    compare = {"StringEquals": str.__eq__, "StringLike": lambda a, b: like(a, b, {}) is True}
+    compare: dict[str, Callable[[str, str], bool | None]] = {
+        "StringEquals": operator.eq,
+        "StringLike": lambda pattern, text: like(pattern, text, {}),
+    }
     return all(
-        compare[operator](value, claims[key])
-        for operator, keys in condition.items()
+        compare[name](value, claims[key])
+        for name, keys in condition.items()
         for key, value in keys.items()
     )
 
