@@ -16,7 +16,7 @@ def exists(machine: Machine) -> bool:
 
 
 def has_data(folder: Path) -> bool:
-    return any((folder / path).exists() for path in ("state.db", "etcd/member"))
+    return (folder / "state.db").exists() or (folder / "etcd/member").exists()
 
 
 def previous(machine: Machine) -> Path:
@@ -37,13 +37,13 @@ def require(machine: Machine) -> None:
     node, holder, member = machine.node, "", _lost_member(machine)
     if exists(machine) and not member:
         return
-    # With data of a member the cluster exists, and a machine that has joined may not ask.
-    if node.may_create_cluster and not member:
+    # The record comes a moment after the cluster, and IAM denies it to a machine that has joined.
+    # With data of a member there is a cluster.
+    if node.may_create_cluster and not member and not readiness.is_any_ready(machine):
         holder = machine.aws.parameter(node.datastore_parameter) or ""
         replaced = holder.startswith("i-") or (node.data_volume and holder.startswith("vol-"))
         created = holder and (not replaced or holder in (machine.instance_id, node.data_volume))
-        # The record comes a moment after the cluster.
-        if not created and not readiness.is_any_ready(machine):
+        if not created:
             restoring.begin(machine)
             return
     if node.server_urls:

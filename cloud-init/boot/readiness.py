@@ -123,11 +123,15 @@ def require_start(machine: Machine) -> dict[str, str]:
     """The state of k3s's unit; raises BootError when k3s ends again and again."""
     state = systemd.unit_state(machine, machine.k3s_unit)
     joins = machine.role == "server" and k3s.server_of(machine) and not machine.k3s_has_run
-    limit = RESTARTS_OF_JOINING if joins else RESTARTS
     restarts = int(state["NRestarts"])
-    # Of other settings than those of the servers that it joins; they stay, and the provider waits.
-    rejected = restarts >= RESTARTS and "critical configuration" in _last_error(machine)
-    if state["ActiveState"] == "failed" or restarts >= limit or rejected:
+    if (
+        joins
+        and RESTARTS <= restarts < RESTARTS_OF_JOINING
+        # Settings that differ from those of the other servers stay so until the provider has come.
+        and "critical configuration" not in _last_error(machine)
+    ):
+        restarts = 0
+    if state["ActiveState"] == "failed" or restarts >= RESTARTS:
         raise BootError(f"{machine.k3s_unit}.service does not start")
     return state
 

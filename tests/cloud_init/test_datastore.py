@@ -250,13 +250,15 @@ def test_a_server_whose_node_was_deleted_joins_again(machine: SimulatedMachine) 
     folder = write_member(machine, f"demo-servers-{INSTANCE[-8:]}")
     (folder / "tombstone").touch()
     machine.parameters[PARAMETER] = "etcd"
-    # A machine that has joined may not read parameters.
+    # IAM denies it to a machine that has joined.
     machine.rejections = [(400, "AccessDeniedException")] * 100
+    machine.requested_parameters.clear()
     of_several(machine, first=True)
     machine.systemd.run(["systemctl", "stop", "k3s"])
     assert machine.boot() == 0
     assert not folder.exists()
     assert joined(machine) == machine.server_url
+    assert [PARAMETER] not in machine.requested_parameters
 
 
 def test_a_server_with_its_own_data_starts_with_it(machine: SimulatedMachine) -> None:
