@@ -174,7 +174,7 @@ def test_k3s_starts_again_often_enough_to_renew_its_certificates(
 def test_systemd_reads_every_key_of_the_unit(machine: SimulatedMachine) -> None:
     machine.configure("server")
     machine.boot()
-    words = ["systemd-analyze", "verify", machine.root / "etc/systemd/system/k3s.service"]
+    words = ["systemd-analyze", "verify", str(machine.root / "etc/systemd/system/k3s.service")]
     found = subprocess.run(words, capture_output=True, text=True, check=False)
     assert "Unknown key" not in found.stderr
     assert "Failed to parse" not in found.stderr
