@@ -66,20 +66,19 @@ def parse(lines: Iterable[str], name: str) -> Preview:
     ends = [_part(event, "summaryEvent") for event in events if "summaryEvent" in event]
     policies = tuple(_policies(events))
     violated = any(each.level == "mandatory" for each in policies)
-    diagnostics = tuple(_diagnostics(events, violated=violated))
     return Preview(
         stack=steps.stack,
         steps=tuple(steps.planned.values()),
         refreshed=tuple(steps.refreshed.values()),
-        diagnostics=diagnostics,
+        diagnostics=tuple(_diagnostics(events, violated=violated)),
         policies=policies,
         # Of a pack that was not published the place on this machine follows.
         packs=tuple(each.split("|")[0] for end in ends for each in _part(end, "PolicyPacks")),
         outputs_before=steps.outputs_before,
         outputs_after=steps.outputs_after,
         has_ended=bool(ends),
-        has_failed=any(each.severity == "error" for each in diagnostics)
-        or any(each.get("result") == "failed" for each in ends),
+        # Engines before OperationResult have none, and name every error.
+        has_failed=any(each.get("result") not in (None, "", "succeeded") for each in ends),
     )
 
 
@@ -192,15 +191,19 @@ def _merged(known: Step | None, step: Step) -> Step:
 
 
 def _diagnostics(events: Sequence[Event], *, violated: bool) -> Iterator[Diagnostic]:
+    found = [each for each in _printed(events) if not violated or each.message != _OF_A_POLICY]
+    others = [each for each in found if not each.message.startswith(_OF_THE_ENGINE)]
+    # A program that was killed has no error of its own.
+    yield from others if any(each.severity == "error" for each in others) else found
+
+
+def _printed(events: Sequence[Event]) -> Iterator[Diagnostic]:
     for event in events:
         found = _part(event, "diagnosticEvent")
         severity, message = str(found.get("severity")), str(found.get("message"))
         if severity not in ("info", "info#err", "warning", "error") or found.get("ephemeral"):
             continue
-        text = _COLORS.sub("", message).strip()
-        if violated and text == _OF_A_POLICY:
-            continue
-        if text and not text.startswith(_OF_THE_ENGINE):
+        if text := _COLORS.sub("", message).strip():
             yield Diagnostic(severity=severity, message=text)
 
 

@@ -42,6 +42,8 @@ def _failure(preview: Preview) -> Html:
         # The first line of an error of the program is what kind it is.
         reason = markup.code(preview.errors[0].message.splitlines()[0])
         return Html(f"{markup.words('the preview failed, so nothing can be deployed: ')}{reason}")
+    if preview.has_ended:
+        return markup.words("the preview failed, so nothing can be deployed")
     return markup.words("the preview did not end, so what it would do is unknown")
 
 

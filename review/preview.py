@@ -95,11 +95,14 @@ class Preview:
     has_ended: bool = False
     """Whether the log has the end of the preview; that of a job that was killed has not."""
     has_failed: bool = False
+    """Whether the engine says that the preview failed, also without an error that says why."""
 
     @property
     def is_complete(self) -> bool:
         """Whether the program has run to its end; mandatory policies may have failed then."""
-        return self.has_ended and not self.errors
+        if not self.has_ended or self.errors:
+            return False
+        return not self.has_failed or any(each.level == "mandatory" for each in self.policies)
 
     @property
     def changes(self) -> tuple[Step, ...]:
