@@ -84,6 +84,8 @@ class Preview:
     stack: str
     steps: tuple[Step, ...] = ()
     """The last step of each resource, in the engine's order."""
+    old_copies: tuple[Step, ...] = ()
+    """What is done with resources that an earlier update replaced and, killed, did not delete."""
     refreshed: tuple[Step, ...] = ()
     """What a refresh has read, resources that are as the state has them included."""
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -107,7 +109,7 @@ class Preview:
     @property
     def changes(self) -> tuple[Step, ...]:
         """The steps that change something."""
-        return tuple(each for each in self.steps if each.op != SAME)
+        return tuple(each for each in (*self.steps, *self.old_copies) if each.op != SAME)
 
     @property
     def deletes_all(self) -> bool:
