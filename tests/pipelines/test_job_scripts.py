@@ -232,6 +232,26 @@ def test_the_summary_of_a_job_leads_to_the_picture_of_the_boot(checkout: Checkou
     assert summary.read_text() == "[How the machines of pr-12 booted](https://github.test/a/1)\n"
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("  aws:region: ap-southeast-2", " --region ap-southeast-2"),
+        ('  "aws:region": "eu-west-1" # Ireland', " --region eu-west-1"),
+        ("  k3s-aws:cluster: {name: a}\n  # aws:region: eu-west-1", ""),
+        (None, ""),
+    ],
+)
+def test_expired_clusters_are_looked_for_where_the_temporary_ones_are(
+    checkout: Checkout, line: str | None, words: str
+) -> None:
+    file = checkout.folder / "Pulumi.temporary.yaml"
+    file.write_text(f"config:\n{line}\n")
+    if line is None:
+        file.unlink()
+    assert checkout.run("reap.sh", AWS_REGION="us-east-1").returncode == 0
+    assert checkout.calls == [f"python -m recovery reap --yes{words}"]
+
+
 @pytest.mark.parametrize("stack", ["Feature_1", ""])
 def test_what_a_shell_evaluates_fails_where_no_kubeconfig_is_written(
     checkout: Checkout, stack: str
