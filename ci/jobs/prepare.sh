@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Brings what the other scripts run: the Pulumi CLI, the program's packages and plugins, kubectl.
-# All of it is pinned, by hash where its source offers one; with a cache of .local/ it is there
-# already and nothing is downloaded.
+# All of it is pinned, by hash where its source offers one, but for a kubectl of the runner's own;
+# with a cache of .local/ it is there already and nothing is downloaded.
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-python3 -m toolchain pulumi >/dev/null
+# Not the runner's own, as GitHub's have one: it is of any version.
+python3 -m toolchain pulumi --pinned >/dev/null
 
 mkdir -p .local/pipeline/bin
 # A runner with another Python has no use for the environment of the one before.

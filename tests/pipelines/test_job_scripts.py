@@ -115,6 +115,8 @@ def test_nothing_is_installed_where_the_same_was(checkout: Checkout, stamp: str)
     file.write_text(stamp)
     assert checkout.run("prepare.sh").returncode == 0
     assert ("pulumi install" in checkout.calls) is (stamp != prepared())
+    # Whatever Pulumi CLI the runner has.
+    assert "python3 -m toolchain pulumi --pinned" in checkout.calls
     assert file.read_text() == prepared()
 
 
