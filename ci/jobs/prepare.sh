@@ -4,6 +4,12 @@
 # with a cache of .local/ it is there already and nothing is downloaded.
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
+# A cache that runners of several architectures share may be of another one than this.
+machine=$(uname -m)
+if [[ "$(cat .local/pipeline/machine 2>/dev/null || echo "$machine")" != "$machine" ]]; then
+    rm -rf .local/{venv,policy-venv,toolchain,pipeline,k3s,pulumi-home/plugins}
+fi
+
 # Not the runner's own, as GitHub's have one: it is of any version.
 python3 -m toolchain pulumi --pinned >/dev/null
 
@@ -22,4 +28,5 @@ if ! command -v kubectl >/dev/null; then
     printf '#!/usr/bin/env bash\nexec %q kubectl "$@"\n' "$k3s" >.local/pipeline/bin/kubectl
     chmod +x .local/pipeline/bin/kubectl
 fi
+echo "$machine" >.local/pipeline/machine
 echo "$pinned" >.local/pipeline/prepared

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import subprocess
@@ -118,6 +119,34 @@ def test_nothing_is_installed_where_the_same_was(checkout: Checkout, stamp: str)
     # Whatever Pulumi CLI the runner has.
     assert "python3 -m toolchain pulumi --pinned" in checkout.calls
     assert file.read_text() == prepared()
+
+
+@pytest.mark.parametrize("machine", ["sparc64", None])
+def test_a_cache_of_another_architecture_is_not_used(
+    checkout: Checkout, machine: str | None
+) -> None:
+    shutil.copy(ROOT / "requirements.txt", checkout.folder)
+    for name in ("python3", "kubectl", "pulumi"):
+        checkout.has(name, "")
+    # The runner's own commands: none of the cache is run before it is known to fit.
+    tools = checkout.folder / "tools"
+    shutil.copytree(checkout.folder / ".local/toolchain/bin", tools)
+    kept = [".local/venv", ".local/policy-venv", ".local/toolchain", ".local/k3s"]
+    kept += [".local/pipeline", ".local/pulumi-home/plugins"]
+    files = [checkout.folder / each / "a-file" for each in kept]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    stamp = checkout.folder / ".local/pipeline/machine"
+    stamp.write_text(f"{machine or os.uname().machine}\n")
+    (stamp.parent / "prepared").write_text(f" {checksum()}\n")
+    assert checkout.run("prepare.sh", PATH=f"{tools}:/usr/bin:/bin").returncode == 0
+    assert [file.exists() for file in files] == [machine is None] * len(files)
+    assert stamp.read_text() == f"{os.uname().machine}\n"
+
+
+def checksum() -> str:
+    return subprocess.check_output(["sha256sum", "requirements.txt"], cwd=ROOT, text=True).strip()
 
 
 def test_a_temporary_stack_leaves_no_copies_of_its_state(checkout: Checkout) -> None:
