@@ -19,6 +19,8 @@ OTHERS = {
     "not authorized to perform",
     "DependencyViolation",
     "AccessDenied",
+    "cannot be associated with a load balancer",
+    "Not enough IP space available",
     "DeleteConflict",
     "Forbidden",
     'violates PodSecurity "baseline"',
