@@ -22,6 +22,7 @@ OTHERS = {
     "cannot be associated with a load balancer",
     "Not enough IP space available",
     "DeleteConflict",
+    "associating EC2 EIP",
     "Forbidden",
     'violates PodSecurity "baseline"',
     "certificate has expired",
