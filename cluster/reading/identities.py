@@ -68,11 +68,12 @@ def _gives_way(section: Section, other: Section) -> bool:
     label than its own is kept by the other.
     """
     given, wanted = (_LEVELS.index(each["podSecurity"]) for each in (section, other))
-    return _only_reads(section) and not _only_reads(other) and given < wanted
+    return given < wanted and _only_reads(section) and not _only_reads(other)
 
 
 def _only_reads(section: Section) -> bool:
-    return section["role"] == "viewer" or section["clusterRole"] == ROLES["viewer"]
+    given = section["role"], section["clusterRole"]
+    return given in (("viewer", None), (None, ROLES["viewer"]))
 
 
 def _check_length(section: Section, cluster_name: str) -> None:
