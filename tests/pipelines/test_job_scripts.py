@@ -182,7 +182,7 @@ def test_without_a_configuration_the_error_names_the_way_to_one(checkout: Checko
     (checkout.folder / "Pulumi.temporary.yaml").unlink()
     done = checkout.run("temporary.sh", "up", "pr-12")
     assert done.returncode == 1
-    assert "cp ci/temporary.yaml Pulumi.temporary.yaml" in done.stderr
+    assert "see docs/pipelines.md, The repository" in done.stderr
     assert checkout.calls == []
 
 
