@@ -224,15 +224,35 @@ def _cache_of_github() -> dict[str, str]:
 def test_no_cache_holds_packages_of_another_python() -> None:
     used = EXPRESSION.findall(_cache_of_github()["key"])
     assert " steps.python.outputs.version " in used
+    assert re.fullmatch(rb"version=Python-3\.\d+\.\d+\S*\n", _part_of_the_key())
+
+
+def _part_of_the_key(**variables: str) -> bytes:
+    """What the first step of the action writes for the key of the cache."""
     first = workflows.content(workflows.ACTION)["runs"]["steps"][0]
     assert first["id"] == "python"
     with tempfile.NamedTemporaryFile() as output:
         subprocess.run(
             ["bash", "-euc", first["run"]],
-            env={**os.environ, "GITHUB_OUTPUT": output.name},
+            env={**os.environ, "GITHUB_OUTPUT": output.name, **variables},
             check=True,
         )
-        assert re.fullmatch(rb"version=Python-3\.\d+\.\d+\S*\n", Path(output.name).read_bytes())
+        return Path(output.name).read_bytes()
+
+
+def test_a_cache_without_the_policy_pack_is_not_taken_by_a_job_that_asks_it() -> None:
+    # The context `vars` is none of a composite action's: the job's environment has it.
+    without, asked = _part_of_the_key(POLICY_PACK=""), _part_of_the_key(POLICY_PACK="policy/run")
+    assert asked == without.rstrip() + b"-policies\n"
+    assert "'policy/requirements.txt'" in _cache_of_github()["key"]
+
+
+def test_the_key_of_gitlabs_cache_has_no_slash() -> None:
+    # Without a prefix GitLab puts the files' names there, up to their first dot.
+    key = workflows.content(workflows.GITLAB)[".k3s-aws"]["cache"]["key"]
+    assert re.fullmatch(r"[\w-]+", key["prefix"])
+    # More are an error: lib/gitlab/ci/config/entry/files.rb of GitLab.
+    assert len(key["files"]) <= 2
 
 
 def test_no_cache_holds_a_credential() -> None:
