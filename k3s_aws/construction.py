@@ -75,7 +75,5 @@ class Constructions:
 
     async def _construct(self, request: Any) -> Any:
         # Each call is a task, which has a context of its own.
-        cluster_names.share(
-            self._taken.setdefault(request.monitorEndpoint, cluster_names.Taken())
-        )
+        cluster_names.share(self._taken.setdefault(request.monitorEndpoint, cluster_names.Taken()))
         return await self._servicer.Construct(request, None)
