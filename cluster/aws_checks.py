@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from cluster import reservations
 from cluster.aws_facts import AwsFacts
 from cluster.errors import Kind, Problem
 from cluster.spec import Architecture, ClusterSpec, NetworkSpec, PoolSpec, Role
@@ -68,6 +69,7 @@ def _check_pool(spec: ClusterSpec, pool: PoolSpec, facts: AwsFacts) -> Iterator[
         )
     if pool.image.ami is not None:
         yield from _check_image(pool, pool.image.ami, architecture, facts)
+    yield from reservations.problems(spec, pool, found)
 
 
 def _check_image(
