@@ -26,7 +26,7 @@ def parse(text: str) -> Fraction | None:
     if exponent:
         return digits * Fraction(f"1e{exponent}")
     if suffix.endswith("i"):
-        return digits * 1024 ** (_BINARY.index(suffix[0]) + 1)
+        return digits * (1 << 10 * (_BINARY.index(suffix[0]) + 1))
     return digits * Fraction(f"1e{_DECIMAL[suffix]}")
 
 
