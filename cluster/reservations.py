@@ -7,7 +7,7 @@ pkg/kubelet/cm/node_container_manager_linux.go of Kubernetes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from cluster import quantities
@@ -39,7 +39,7 @@ def problems(spec: ClusterSpec, pool: PoolSpec, machine: InstanceType) -> Iterat
     }
     path = f"{pool.path}.k3s.{_KEY}" if own else f"cluster.k3s.{pool.role}.{_KEY}"
     for name, (most, described) in capacity.items():
-        if _reserved(arguments, name, most) > most:
+        if reserved(arguments, name, most) > most:
             what = (
                 f"reserves more {name} than the machines of {pool.path} have: "
                 f'"{pool.instance_type}" with {described}'
@@ -48,7 +48,8 @@ def problems(spec: ClusterSpec, pool: PoolSpec, machine: InstanceType) -> Iterat
             yield Problem(path, what, fix, Kind.CONFLICT)
 
 
-def _reserved(arguments: list[Argument], resource: str, capacity: Fraction) -> Fraction:
+def reserved(arguments: Sequence[Argument], resource: str, capacity: Fraction) -> Fraction:
+    """How much of a resource the kubelet keeps from pods, of a machine that has so much."""
     if resource == "cpu" and _joined(arguments, "reserved-cpus"):
         # Counted in place of the others.
         return Fraction(0)
@@ -69,6 +70,6 @@ def _threshold(text: str, capacity: Fraction) -> Fraction:
     return share * capacity / 100 if text.endswith("%") else share
 
 
-def _joined(arguments: list[Argument], name: str) -> str:
+def _joined(arguments: Sequence[Argument], name: str) -> str:
     """The value of a list, which may be in several arguments."""
     return ",".join(each.value or "" for each in arguments if each.name == name)

@@ -8,9 +8,11 @@ election of Kubernetes, and server/embed/config.go of etcd.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
 
-from cluster import quantities
+from cluster import quantities, reservations
 from cluster.errors import Kind
 from cluster.reading import component_arguments
 from cluster.reading.faults import Fault
@@ -24,6 +26,8 @@ _LEASE, _RENEWAL, _RETRY = 15.0, 10.0, 2.0
 # Of client-go's leader election.
 _JITTER = 1.2
 _GRACE = "eviction-soft-grace-period"
+# Of each NUMA node, such as `0:memory=1Gi,hugepages-2Mi=1Gi;1:memory=2Gi`.
+_MEMORY = re.compile(r"[:,]memory=([^,;]+)")
 _OFF = ("false", "False", "FALSE", "f", "F", "0")
 # The versions of the API that k3s's parts and the program call.
 _CALLED = frozenset({
@@ -62,7 +66,7 @@ def _eviction(setting: Setting) -> Iterator[Fault]:
             yield Fault(what, f"write {_GRACE}={signal}=1m30s too", Kind.CONFLICT)
 
 
-def _managers(setting: Setting) -> Iterator[Fault]:
+def _cpu_manager(setting: Setting) -> Iterator[Fault]:
     reserved = [
         quantities.by_name(",".join(_together(setting, name))).get("cpu", 0)
         for name in ("kube-reserved", "system-reserved")
@@ -71,13 +75,29 @@ def _managers(setting: Setting) -> Iterator[Fault]:
     if setting.argument("cpu-manager-policy") == "static" and not (any(reserved) or cpus):
         what = "cpu-manager-policy=static needs CPU that no pod gets"
         yield Fault(what, "write kube-reserved=cpu=500m, or reserved-cpus=0", Kind.CONFLICT)
-    memory = setting.argument("reserved-memory")
-    if setting.argument("memory-manager-policy") == "Static" and not memory:
-        fix = (
-            "write reserved-memory=0:memory= and the sum of the memory of kube-reserved, "
-            "system-reserved and eviction-hard"
-        )
-        yield Fault("memory-manager-policy=Static needs reserved-memory", fix, Kind.CONFLICT)
+
+
+def _memory_manager(setting: Setting) -> Iterator[Fault]:
+    if setting.argument("memory-manager-policy") != "Static":
+        return
+    kept = reservations.reserved(setting.arguments, "memory", Fraction(0))
+    # One argument after another adds to it.
+    value = ";".join(f":{each}" for each in _together(setting, "reserved-memory"))
+    given = [quantities.parse(each) for each in _MEMORY.findall(value)]
+    # A part of the machine's memory, which nothing here has.
+    shares = any(
+        "memory.available" in each and "%" in each for each in _together(setting, "eviction-hard")
+    )
+    if given and (None in given or shares or sum(filter(None, given)) == kept):
+        return
+    fix = (
+        "write reserved-memory=0:memory= and the sum of the memory of kube-reserved, "
+        "system-reserved and eviction-hard, which must not be 0"
+    )
+    what = "memory-manager-policy=Static needs reserved-memory"
+    if given:
+        what = f"{what} of exactly what the kubelet keeps from pods"
+    yield Fault(what, fix, Kind.CONFLICT)
 
 
 def _enforced(setting: Setting) -> Iterator[Fault]:
@@ -172,5 +192,5 @@ _FAULTS: Mapping[str, Sequence[Callable[[Setting], Iterator[Fault]]]] = {
     "kube-cloud-controller-manager-arg": (_leader,),
     "kube-controller-manager-arg": (_leader,),
     "kube-scheduler-arg": (_leader,),
-    "kubelet-arg": (_eviction, _managers, _enforced),
+    "kubelet-arg": (_eviction, _cpu_manager, _memory_manager, _enforced),
 }
