@@ -2,8 +2,8 @@
 Changes that the kubelet of a machine that stays does not start with, for what it has on its disk.
 
 It ends where cpu_manager_state or memory_manager_state below /var/lib/kubelet is of another policy,
-or of another number of CPUs or size of memory: pkg/kubelet/cm/cpumanager/policy_static.go,
-pkg/kubelet/cm/memorymanager/policy_static.go and state/state_checkpoint.go beside each, of
+and under a static one of other CPUs, or of other memory that is there or reserved: policy_static.go
+and state/state_checkpoint.go in pkg/kubelet/cm/cpumanager and pkg/kubelet/cm/memorymanager of
 Kubernetes.
 """
 
@@ -20,17 +20,22 @@ if TYPE_CHECKING:
     from cluster.node_changes import Pair
 
 _KEY = "kubelet-arg"
-POLICIES: Mapping[str, str] = {"cpu-manager-policy": "none", "memory-manager-policy": "None"}
+_MEMORY, _RESERVED = "memory-manager-policy", "reserved-memory"
+POLICIES: Mapping[str, str] = {"cpu-manager-policy": "none", _MEMORY: "None"}
 """What the kubelet takes by itself."""
 
 
 def policies(cluster: Cluster, pool: NodePool) -> dict[str, str]:
-    """The policies of the kubelets of a pool, by their arguments."""
+    """The policies of the kubelets of a pool, by their arguments, with the memory they reserve."""
     value = {**cluster.k3s.keys_of(pool.role), **pool.k3s}.get(_KEY, [])
     listed = value if isinstance(value, list) else [value]
     arguments = [component_arguments.parse(_KEY, str(each)) for each in listed]
     given = {each.name: each.value for each in arguments if each.name in POLICIES}
-    return {name: given.get(name) or default for name, default in POLICIES.items()}
+    found = {name: given.get(name) or default for name, default in POLICIES.items()}
+    memory = ",".join(each.value or "" for each in arguments if each.name == _RESERVED)
+    if memory and found[_MEMORY] != POLICIES[_MEMORY]:
+        found[_MEMORY] += f" with {_RESERVED}={memory}"
+    return found
 
 
 def check(pairs: Sequence[Pair]) -> Iterator[Problem]:
