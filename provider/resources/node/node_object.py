@@ -11,6 +11,7 @@ from provider.kubernetes.api import Api, ApiError, NodeState
 from provider.kubernetes.drain import Drain
 from provider.operation import Operation, Values
 from provider.resources.connections import api_of, ssh_enabled
+from provider.resources.node import quorum
 from provider.resources.node.boot import UNITS, machine_of
 
 # A refresh must not be slow because a cluster does not respond.
@@ -57,19 +58,17 @@ def remove(operation: Operation, state: Values, host_keys: HostKeys) -> None:
 
     A kubelet registers whenever it starts. k3s that restarts before its machine has terminated
     would leave a Node without a machine, so it is stopped, and the Node deleted again if need be.
+    Raises OperationFailed where the removal of a server would cost etcd its majority.
     """
     name = state["nodeName"]
     try:
         with contextlib.closing(open_api(state)) as api:
             drain = Drain(operation, api, name)
+            joined = state["role"] == "server" and quorum.wait_for_others(drain, "removed")
             # k3s removes the etcd member of a server before the Node goes, so it runs until then.
             if drain.remove(state["drainSeconds"]):
                 if not drain.wait_until_gone():
-                    operation.warn(
-                        f'the Node object "{name}" is still there after its deletion: no server '
-                        "has removed its finalizers\n    if it stays: kubectl get node "
-                        f"{name} -o jsonpath={{.metadata.finalizers}}"
-                    )
+                    _report_remaining(drain, must_go=joined)
                 _stop_k3s(operation, state, host_keys)
                 # The API may have gone with the only server.
                 with contextlib.suppress(ApiError):
@@ -79,6 +78,30 @@ def remove(operation: Operation, state: Values, host_keys: HostKeys) -> None:
             f'the Node object "{name}" is left behind: {error}\n'
             f"    if the cluster still exists: kubectl delete node {name}"
         )
+
+
+def _report_remaining(drain: Drain, *, must_go: bool) -> None:
+    """A Node that was deleted and stays: an error where its member of etcd stays with it."""
+    what = (
+        f'the Node object "{drain.node}" is still there after its deletion: no server has removed '
+        "its finalizers"
+    )
+    if must_go and _is_there(drain):
+        raise OperationFailed(
+            f"{what}, and with them its member of etcd\n"
+            "    k3s's log on the other servers has the cause; then repeat the change"
+        )
+    drain.operation.warn(
+        f"{what}\n    if it stays: kubectl get node {drain.node} "
+        "-o jsonpath={.metadata.finalizers}"
+    )
+
+
+def _is_there(drain: Drain) -> bool:
+    """Whether the API responds and has the Node."""
+    with contextlib.suppress(ApiError):
+        return drain.state() is not None
+    return False
 
 
 def _stop_k3s(operation: Operation, state: Values, host_keys: HostKeys) -> None:
