@@ -8,7 +8,7 @@ from typing import Any, Final
 from provider.errors import DeadlineExceeded, OperationFailed
 from provider.keys.host_keys import HostKeys
 from provider.kubernetes.api import Api, ApiError, NodeState
-from provider.kubernetes.drain import Drain
+from provider.kubernetes.drain import FINALIZER_SECONDS, Drain
 from provider.operation import Operation, Values
 from provider.resources.connections import api_of, ssh_enabled
 from provider.resources.node import quorum
@@ -16,6 +16,8 @@ from provider.resources.node.boot import UNITS, machine_of
 
 # A refresh must not be slow because a cluster does not respond.
 _READ_SECONDS: Final = 5.0
+# After it the update fails, so it is longer than that of a warning.
+_MEMBER_SECONDS: Final = 2 * FINALIZER_SECONDS
 # k3s stops within a second or two.
 _STOP_SECONDS: Final = 15.0
 
@@ -67,7 +69,7 @@ def remove(operation: Operation, state: Values, host_keys: HostKeys) -> None:
             joined = state["role"] == "server" and quorum.wait_for_others(drain, "removed")
             # k3s removes the etcd member of a server before the Node goes, so it runs until then.
             if drain.remove(state["drainSeconds"]):
-                if not drain.wait_until_gone():
+                if not drain.wait_until_gone(_MEMBER_SECONDS if joined else FINALIZER_SECONDS):
                     _report_remaining(drain, must_go=joined)
                 _stop_k3s(operation, state, host_keys)
                 # The API may have gone with the only server.
@@ -78,6 +80,28 @@ def remove(operation: Operation, state: Values, host_keys: HostKeys) -> None:
             f'the Node object "{name}" is left behind: {error}\n'
             f"    if the cluster still exists: kubectl delete node {name}"
         )
+
+
+def remove_previous(operation: Operation, inputs: Values) -> bool:
+    """
+    Deletes the Nodes of earlier machines at this machine's address; whether the API responded.
+
+    A Node whose creation failed is in no state, so nobody deletes it. etcd refuses a member at the
+    address of another one, and k3s removes a member with its Node. An address has one machine at a
+    time.
+    """
+    config, wait = inputs["nodeConfig"], operation.wait(_READ_SECONDS)
+    prefix, address = f"{config['pool']['nodeNamePrefix']}-", config["own"]["privateIp"]
+    try:
+        with contextlib.closing(open_api(inputs)) as api:
+            for name, node in wait.run(api.nodes).items():
+                ours = name.startswith(prefix) and node.internal_ip == address
+                if ours and name != inputs["nodeName"]:
+                    operation.report_progress(f"{name}: delete the Node of an earlier machine")
+                    wait.run(lambda: api.delete_node(name))  # noqa: B023
+    except (ApiError, DeadlineExceeded):
+        return False
+    return True
 
 
 def _report_remaining(drain: Drain, *, must_go: bool) -> None:

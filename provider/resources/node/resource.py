@@ -44,7 +44,8 @@ def _is_object(text: str) -> str | None:
 class Node(Resource):
     """
     Create waits until the machine's boot is done and the node is Ready. It creates nothing, so a
-    failure leaves nothing in state, and the next update waits for the same machine again.
+    failure leaves nothing in state, and the next update waits for the same machine again. A Node
+    that such a machine left is deleted when the next one is created at its address.
 
     Update applies another `nodeConfig`, other secrets and SSH keys to the running machine, lets it
     join again where the datastore is another one, which has no nodes yet, and waits for a machine
