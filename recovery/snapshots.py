@@ -88,7 +88,7 @@ def overdue(found: Sequence[Snapshot], now: datetime) -> str | None:
     try:
         taken = datetime.strptime(newest.taken_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
-        return f'the newest was taken at "{newest.taken_at}", which is no time\n    {_FIX}'
+        return f'takenAt of {newest.url}.json is not a time: "{newest.taken_at}"\n    {_FIX}'
     age = now - taken
     if not newest.every_hours or age <= _MOST_MISSED * timedelta(hours=newest.every_hours):
         return None

@@ -55,7 +55,7 @@ def test_snapshots_none_of_which_can_be_restored_are_a_problem() -> None:
     assert problem.startswith("none of these can be restored")
 
 
-def test_the_list_is_complete_and_the_status_tells_that_snapshots_have_stopped(
+def test_the_list_is_complete_and_status_1_means_that_snapshots_have_stopped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = [taken(NOW - timedelta(days=300))]
