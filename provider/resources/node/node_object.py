@@ -8,7 +8,7 @@ from typing import Any, Final
 from provider.errors import DeadlineExceeded, OperationFailed
 from provider.keys.host_keys import HostKeys
 from provider.kubernetes.api import Api, ApiError, NodeState
-from provider.kubernetes.drain import FINALIZER_SECONDS, Drain
+from provider.kubernetes.drain import FINALIZER_SECONDS, RETRY_SECONDS, Drain
 from provider.operation import Operation, Values
 from provider.resources.connections import api_of, ssh_enabled
 from provider.resources.node import quorum
@@ -39,7 +39,13 @@ def open_api(values: Values) -> Api:
     to any of them. Each has this name of the cluster's own (pkg/cluster/https.go of k3s), and no
     certificate of an agent has it.
     """
-    return Api(api_of(values), certificate_name="kubernetes")
+    others = values.get("otherEndpoints", ())
+    return Api(api_of(values), certificate_name="kubernetes", others=others)
+
+
+def _read_seconds(values: Values) -> float:
+    """How long one reading may take: where there are others, the first endpoint may be silent."""
+    return RETRY_SECONDS if values.get("otherEndpoints") else _READ_SECONDS
 
 
 def read(operation: Operation, state: Values) -> Values | None:
@@ -47,7 +53,7 @@ def read(operation: Operation, state: Values) -> Values | None:
     name = state["nodeName"]
     try:
         with contextlib.closing(open_api(state)) as api:
-            node = operation.wait(_READ_SECONDS).run(lambda: api.node(name))
+            node = operation.wait(_read_seconds(state)).run(lambda: api.node(name))
     except (ApiError, DeadlineExceeded) as error:
         operation.warn(f'node "{name}" could not be read, its state stays as it was: {error}')
         return {}
@@ -90,7 +96,7 @@ def remove_previous(operation: Operation, inputs: Values) -> bool:
     address of another one, and k3s removes a member with its Node. An address has one machine at a
     time.
     """
-    config, wait = inputs["nodeConfig"], operation.wait(_READ_SECONDS)
+    config, wait = inputs["nodeConfig"], operation.wait(_read_seconds(inputs))
     prefix, address = f"{config['pool']['nodeNamePrefix']}-", config["own"]["privateIp"]
     try:
         with contextlib.closing(open_api(inputs)) as api:

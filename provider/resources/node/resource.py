@@ -84,6 +84,11 @@ class Node(Resource):
         ),
         "ssh": SSH,
         "api": API,
+        "otherEndpoints": Property(
+            "strings",
+            "URLs of the API where `api.endpoint` is the address of one of several servers.",
+            optional=True,
+        ),
         "nodeConfig": Property(
             "any",
             "The machine's node.json without the deadline; applied in place.",

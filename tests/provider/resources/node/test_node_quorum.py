@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -162,3 +163,17 @@ def test_a_server_that_is_away_itself_is_changed_so_that_it_comes_back(
         update(rpc, node_inputs)
 
     assert machine.connections == 1
+
+
+def test_a_lost_server_is_removed_by_another_one_where_the_endpoint_was_its_own(
+    rpc: Rpc, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    add_servers(api, "Unknown", "True", "True")
+    inputs = node_inputs(role="server", otherEndpoints=[api.endpoint])
+    with socket.socket() as lost:
+        lost.bind(("127.0.0.1", 0))  # nobody responds there
+        endpoint = f"https://127.0.0.1:{lost.getsockname()[1]}"
+        rpc.delete(NODE, {**inputs, "api": {**inputs["api"], "endpoint": endpoint}})
+
+    assert NAME not in api.nodes
+    assert rpc.reported.warnings == []
