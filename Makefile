@@ -47,7 +47,7 @@ test: ## everything: check, slow, the Go tests, then the tests on the local clou
 	@trap '$(TOOLCHAIN) docker stop' EXIT; \
 	$(TOOLCHAIN) prepare test; \
 	(cd $(STANDIN) && export CGO_ENABLED=0 && go vet -trimpath ./... && go test -trimpath ./...); \
-	$(IN_VENV) -m pytest -m localcloud -p no:randomly --numprocesses=2 --durations=0 --durations-min=5
+	$(IN_VENV) -m pytest -m localcloud -p no:randomly --no-loadscope-reorder --numprocesses=2 --durations=0 --durations-min=5
 	@echo "make test took $$(( ($$(date +%s) - $(BEGAN) + 30) / 60 )) min on $$(nproc) processors"
 
 .PHONY: bench

@@ -106,6 +106,7 @@ def expiry(chosen: argparse.Namespace) -> None:
 def main(words: list[str]) -> int:
     """Runs one command; an operator's error is one message and status 1."""
     status = 1
+    chosen: argparse.Namespace | None = None
     try:
         chosen = parser().parse_args(words)
         commands = {"connect": connect, "outputs": outputs, "expiry": expiry}
@@ -116,9 +117,14 @@ def main(words: list[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted; run it again", file=sys.stderr)
         status = 130
+    except SystemExit as ended:
+        # Of a wrong word, or of --help.
+        status = 2 if ended.code else 0
+        raise
     finally:
         # Whatever ended it, a wrong word too: what a shell evaluates has to fail.
-        if status != 0 and words[:1] == ["connect"] and not {"-h", "--help", "github"} & set(words):
+        is_evaluated = chosen is None or getattr(chosen, "form", "") != "github"
+        if status != 0 and words[:1] == ["connect"] and is_evaluated:
             print(platforms.FAILED, flush=True)
     return status
 

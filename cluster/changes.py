@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cluster import data_loss, node_changes, rejections
+from cluster import data_loss, node_changes, rejections, subnet_changes
 from cluster.errors import Kind, Problem
 from cluster.node_changes import NodeChange, Pair
 from cluster.record import Record, changed
@@ -48,11 +48,12 @@ def plan_changes(before: Record | None, after: Record) -> Plan:
         deleted=tuple(each.name for suffix, each in old.items() if suffix not in new),
         nodes=tuple(pair.change for pair in pairs),
         keys=tuple(keys),
-        consequences=tuple(_consequences(after, pairs, losses)),
+        consequences=tuple(_consequences(before, after, pairs, losses)),
         rejections=(
             *(() if allowed else losses),
             *(() if allowed and losses else _rejections_of_data(before, after, pairs)),
             *data_loss.unrestorable(before, after, pairs),
+            *subnet_changes.rejections(before, after),
             *rejections.check_root_volumes(pairs),
             *rejections.check_numbers(before, after, pairs),
             *rejections.check_ssh(after, pairs),
@@ -61,7 +62,7 @@ def plan_changes(before: Record | None, after: Record) -> Plan:
 
 
 def _consequences(
-    after: Record, pairs: Sequence[Pair], losses: Sequence[Problem]
+    before: Record, after: Record, pairs: Sequence[Pair], losses: Sequence[Problem]
 ) -> Iterator[Problem]:
     if after.data_loss_allowed:
         yield from map(data_loss.as_warning, losses)
@@ -73,6 +74,7 @@ def _consequences(
             "expect it until the last machine is replaced",
             Kind.WARNING,
         )
+    yield from subnet_changes.consequences(before, after, pairs)
     if after.data_loss_allowed and not losses:
         what = "is true, and this update loses no data"
         yield Problem("cluster.allowDataLoss", what, "remove it", Kind.WARNING)

@@ -65,7 +65,7 @@ def _check_together(top: Section, spec: ClusterSpec) -> None:
     """Reports what is right alone, and not with the rest."""
     passed = settings.read(top, spec)
     prefix = k3s_values.node_prefix(spec, passed)
-    network.check_room(top["network"], spec.all_pools, spec.network, prefix)
+    network.check_room(top["network"], spec, prefix)
     network.check_zones(top["network"], spec)
     ingress.check_rules(top["network"], spec)
     k3s_values.check(spec, passed)

@@ -17,6 +17,8 @@ SUBNET_PREFIX = 20
 SMALLEST_SUBNET_PREFIX = 28
 # EC2 keeps the first four addresses and the last one of a subnet to itself.
 RESERVED_ADDRESSES = 5
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/network/availability-zones.html
+LOAD_BALANCER_ADDRESSES = 8
 # The controller manager hands a /24 of the cluster range to each node.
 NODE_PREFIX = 24
 

@@ -13,7 +13,7 @@ def line(estimate: Estimate) -> str:
     if estimate.monthly is None:
         return (
             f"cost unknown: there are no prices of {estimate.region}; "
-            f"python -m cost refresh {estimate.region} gets them"
+            f".local/venv/bin/python -m cost refresh {estimate.region} gets them"
         )
     unknown = estimate.unknown
     amount = f"{_amount(estimate.monthly)} {estimate.currency} a month"

@@ -65,13 +65,19 @@ def of(preview: Preview, change: ClusterChange | None, now: datetime) -> tuple[D
 
 
 def _of_volumes(preview: Preview) -> Iterator[Danger]:
-    for op, what in (("delete", "deletes"), (REPLACE, "puts empty ones in the place of")):
-        names = sorted(s.name for s in preview.steps if s.type == VOLUME and s.op == op)
+    for steps, op, what in (
+        (preview.steps, "delete", "deletes"),
+        (preview.steps, REPLACE, "puts empty ones in the place of"),
+        (preview.old_copies, "delete", "deletes the old copy of"),
+    ):
+        names = sorted(s.name for s in steps if s.type == VOLUME and s.op == op)
         if names:
             parts = markup.listed(map(markup.code, names))
             noun, has = ("data volume", "has") if len(names) == 1 else ("data volumes", "have")
-            text = markup.words(f", which {has} the datastore")
-            yield Danger(Rank.DATA_LOSS, Html(f"{what} {noun} {parts}{text}"))
+            fact = f"which {has} the datastore"
+            if steps is preview.old_copies:
+                fact = "left by an update that did not end"
+            yield Danger(Rank.DATA_LOSS, Html(f"{what} {noun} {parts}{markup.words(f', {fact}')}"))
 
 
 def _of_openings(preview: Preview) -> Iterator[Danger]:

@@ -24,17 +24,11 @@ _COLORS: Final = re.compile(r"<\{%[^%]*%\}>")
 _OF_THE_ENGINE: Final = "an unhandled error occurred: program exited with non-zero exit code"
 # All that the engine reports where a mandatory policy is violated: the program has run to its end.
 _OF_A_POLICY: Final = "preview failed"
-_PARTS_OF_A_REPLACEMENT: Final = frozenset(
-    {
-        REPLACE,
-        "create-replacement",
-        "delete-replaced",
-        "read-replacement",
-        "discard-replaced",
-        "import-replacement",
-        "remove-pending-replace",
-    }
+_DELETE_REPLACED: Final = "delete-replaced"
+_BEGINS_A_REPLACEMENT: Final = frozenset(
+    {REPLACE, "create-replacement", "read-replacement", "import-replacement"}
 )
+_PARTS_OF_A_REPLACEMENT: Final = _BEGINS_A_REPLACEMENT | {_DELETE_REPLACED, "discard-replaced"}
 
 
 class UnreadablePreview(ValueError):  # noqa: N818 - reads as the fact it states
@@ -66,20 +60,20 @@ def parse(lines: Iterable[str], name: str) -> Preview:
     ends = [_part(event, "summaryEvent") for event in events if "summaryEvent" in event]
     policies = tuple(_policies(events))
     violated = any(each.level == "mandatory" for each in policies)
-    diagnostics = tuple(_diagnostics(events, violated=violated))
     return Preview(
         stack=steps.stack,
         steps=tuple(steps.planned.values()),
+        old_copies=tuple(steps.old_copies.values()),
         refreshed=tuple(steps.refreshed.values()),
-        diagnostics=diagnostics,
+        diagnostics=tuple(_diagnostics(events, violated=violated)),
         policies=policies,
         # Of a pack that was not published the place on this machine follows.
         packs=tuple(each.split("|")[0] for end in ends for each in _part(end, "PolicyPacks")),
         outputs_before=steps.outputs_before,
         outputs_after=steps.outputs_after,
         has_ended=bool(ends),
-        has_failed=any(each.severity == "error" for each in diagnostics)
-        or any(each.get("result") == "failed" for each in ends),
+        # Engines before OperationResult have none, and name every error.
+        has_failed=any(each.get("result") not in (None, "", "succeeded") for each in ends),
     )
 
 
@@ -117,10 +111,13 @@ class _Steps:
     stack: str | None = None
     planned: dict[str, Step] = field(default_factory=dict)
     refreshed: dict[str, Step] = field(default_factory=dict)
+    old_copies: dict[str, Step] = field(default_factory=dict)
     outputs_before: Mapping[str, Any] = field(default_factory=dict)
     outputs_after: Mapping[str, Any] = field(default_factory=dict)
     # Whether the resource is being refreshed: the second event names what a refresh has found.
     _refreshing: dict[str, bool] = field(default_factory=dict)
+    # URN and id of what this run replaces.
+    _replaced: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, event: Event) -> None:
         for key in ("resourcePreEvent", "resOutputsEvent"):
@@ -130,14 +127,37 @@ class _Steps:
                 continue
             step = _step(urn, data)
             self.stack = self.stack or _stack_of(urn)
+            place = self._place(step, _part(data, "old"))
             if key == "resourcePreEvent":
-                self._refreshing[urn] = step.op == "refresh"
-            if self._refreshing.get(urn, step.op == "refresh"):
-                self.refreshed[urn] = step
-            else:
-                self.planned[urn] = _merged(self.planned.get(urn), step)
+                self._refreshing[place] = step.op == "refresh"
+            self._keep(place, step, is_refreshed=self._refreshing.get(place, step.op == "refresh"))
             if step.type == STACK:
                 self.outputs_before, self.outputs_after = step.old_outputs, step.new_outputs
+
+    def _place(self, step: Step, old: Event) -> str:
+        """
+        What tells two resources of one URN apart: the id too, of a copy that waits for its end.
+
+        An update that was killed after it had created the new one leaves the old one in the state,
+        marked. The mark alone does not tell: the engine sets it in every replacement that creates
+        first (pkg/resource/deploy/step.go, CreateStep.Apply).
+        """
+        resource = step.urn, str(old.get("id"))
+        if step.op in _BEGINS_A_REPLACEMENT:
+            self._replaced.add(resource)
+        is_old_copy = old.get("delete") is True and resource not in self._replaced
+        return " ".join(resource) if is_old_copy else step.urn
+
+    def _keep(self, place: str, step: Step, *, is_refreshed: bool) -> None:
+        if place != step.urn:
+            # That such a copy is gone or differs is no drift of the resource that has its name.
+            if not is_refreshed:
+                op = "delete" if step.op == _DELETE_REPLACED else step.op
+                self.old_copies[place] = replace(step, op=op)
+        elif is_refreshed:
+            self.refreshed[place] = step
+        else:
+            self.planned[place] = _merged(self.planned.get(place), step)
 
 
 def _stack_of(urn: str) -> str:
@@ -192,15 +212,19 @@ def _merged(known: Step | None, step: Step) -> Step:
 
 
 def _diagnostics(events: Sequence[Event], *, violated: bool) -> Iterator[Diagnostic]:
+    found = [each for each in _printed(events) if not violated or each.message != _OF_A_POLICY]
+    others = [each for each in found if not each.message.startswith(_OF_THE_ENGINE)]
+    # A program that was killed has no error of its own.
+    yield from others if any(each.severity == "error" for each in others) else found
+
+
+def _printed(events: Sequence[Event]) -> Iterator[Diagnostic]:
     for event in events:
         found = _part(event, "diagnosticEvent")
         severity, message = str(found.get("severity")), str(found.get("message"))
         if severity not in ("info", "info#err", "warning", "error") or found.get("ephemeral"):
             continue
-        text = _COLORS.sub("", message).strip()
-        if violated and text == _OF_A_POLICY:
-            continue
-        if text and not text.startswith(_OF_THE_ENGINE):
+        if text := _COLORS.sub("", message).strip():
             yield Diagnostic(severity=severity, message=text)
 
 

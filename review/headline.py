@@ -8,7 +8,7 @@ from review import ingress, markup, nodes
 from review.cluster_change import ClusterChange
 from review.markup import Html
 from review.nodes import VERSION, Fate
-from review.preview import SAME, Preview
+from review.preview import Preview
 
 _VERBS = {
     Fate.DELETED: "deletes",
@@ -28,7 +28,7 @@ def of(preview: Preview, change: ClusterChange | None) -> Html:
     if preview.deletes_all:
         number = sum(step.type == nodes.INSTANCE for step in preview.changes)
         return Html(markup.words(f"destroys the whole cluster, {markup.count(number, 'machine')}"))
-    if not _differs(preview):
+    if not preview.changes:
         return Html(markup.words("changes nothing"))
     if change is None:
         return Html(markup.words(f"changes {markup.count(len(preview.changes), 'resource')}"))
@@ -42,11 +42,9 @@ def _failure(preview: Preview) -> Html:
         # The first line of an error of the program is what kind it is.
         reason = markup.code(preview.errors[0].message.splitlines()[0])
         return Html(f"{markup.words('the preview failed, so nothing can be deployed: ')}{reason}")
+    if preview.has_ended:
+        return markup.words("the preview failed, so nothing can be deployed")
     return markup.words("the preview did not end, so what it would do is unknown")
-
-
-def _differs(preview: Preview) -> bool:
-    return any(step.op != SAME for step in preview.steps)
 
 
 def _creation(change: ClusterChange) -> Html:

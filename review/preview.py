@@ -84,6 +84,8 @@ class Preview:
     stack: str
     steps: tuple[Step, ...] = ()
     """The last step of each resource, in the engine's order."""
+    old_copies: tuple[Step, ...] = ()
+    """What is done with resources that an earlier update replaced and, killed, did not delete."""
     refreshed: tuple[Step, ...] = ()
     """What a refresh has read, resources that are as the state has them included."""
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -95,16 +97,19 @@ class Preview:
     has_ended: bool = False
     """Whether the log has the end of the preview; that of a job that was killed has not."""
     has_failed: bool = False
+    """Whether the engine says that the preview failed, also without an error that says why."""
 
     @property
     def is_complete(self) -> bool:
         """Whether the program has run to its end; mandatory policies may have failed then."""
-        return self.has_ended and not self.errors
+        if not self.has_ended or self.errors:
+            return False
+        return not self.has_failed or any(each.level == "mandatory" for each in self.policies)
 
     @property
     def changes(self) -> tuple[Step, ...]:
         """The steps that change something."""
-        return tuple(each for each in self.steps if each.op != SAME)
+        return tuple(each for each in (*self.steps, *self.old_copies) if each.op != SAME)
 
     @property
     def deletes_all(self) -> bool:

@@ -22,13 +22,17 @@ _SIGNS: Final = {"create": "+", "delete": "-", REPLACE: "!", "update": "!"}
 def render(preview: Preview) -> list[Html]:
     """A block of lines for each resource that changes, the hardest operations first."""
     order = sorted(preview.changes, key=lambda step: (_ORDER.get(step.op, 0), step.type, step.name))
-    return [Html("\n".join(_lines(step))) for step in order]
+    copies = set(map(id, preview.old_copies))
+    return [
+        Html("\n".join(_lines(step, " (the old copy)" if id(step) in copies else "")))
+        for step in order
+    ]
 
 
-def _lines(step: Step) -> Iterator[Html]:
+def _lines(step: Step, note: str) -> Iterator[Html]:
     sign = _SIGNS.get(step.op, "!")
     yield Html(f"{sign} {markup.escaped(step.op)} {markup.escaped(step.short_type)} "
-               f"{markup.escaped(step.name)}")  # fmt: skip
+               f"{markup.escaped(step.name)}{note}")  # fmt: skip
     if step.op == "delete":
         return
     for path, pair in changed(step).items():

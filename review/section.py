@@ -73,7 +73,12 @@ def _failure(preview: Preview) -> Iterator[Part]:
             Html(f"<p>{markup.words(markup.count(more, 'more error'))}</p>"), Rank.ESSENTIAL
         )
     if not preview.errors:
-        text = "Its log ends before the end of the preview: look at the job's log."
+        what = (
+            "The engine names no error"
+            if preview.has_ended
+            else "Its log ends before the end of the preview"
+        )
+        text = f"{what}: look at the job's log."
         yield parts_of.of(Html(f"<p>{markup.words(text)}</p>"), Rank.ESSENTIAL)
 
 

@@ -74,6 +74,14 @@ IN_ONE_PROCESS = {
     "localcloud/test_demo_commands.py": "the emulated machine image",
     "localcloud/test_emulation.py": "the emulated machine image",
 }
+# The tests of the local cloud that take several minutes, the longest first: what is short comes at
+# the end, when the processes should finish together.
+LONGEST_FIRST = (
+    *(f"localcloud/test_{each}.py" for each in ("examples", "access", "cluster")),
+    *("localcloud/pipelines", "localcloud/test_server_replacement.py"),
+    *(f"localcloud/test_{each}.py" for each in ("servers", "backup", "shutdown", "upgrade")),
+    *(f"localcloud/test_{each}.py" for each in ("identities", "expiry", "rollout", "isolation")),
+)
 # What lines with a measurement begin with.
 MEASURED = "measured: "
 # Where tests wait for servers and deadlines, start processes, or have a cluster built each: a whole
@@ -92,9 +100,16 @@ def _no_account_of_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _rank(item.nodeid))
     for item in items:
         if is_slow(item.nodeid, getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+
+
+def _rank(test: str) -> int:
+    """Where a test stands in LONGEST_FIRST, behind which all others keep their order."""
+    ranks = [rank for rank, place in enumerate(LONGEST_FIRST) if _is_in([place], test)]
+    return min(ranks, default=len(LONGEST_FIRST))
 
 
 def pytest_collection_finish() -> None:

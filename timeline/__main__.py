@@ -48,7 +48,7 @@ def reports(chosen: argparse.Namespace) -> dict[str, Any]:
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             raise PipelineError(
                 f"{chosen.outputs} is not what `python -m ci outputs` writes\n"
-                "    write it: python -m ci outputs --output FILE"
+                "    write it: .local/venv/bin/python -m ci outputs --output FILE"
             ) from None
     report = found.get(OUTPUT) if isinstance(found, dict) else None
     if not isinstance(report, dict):

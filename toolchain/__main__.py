@@ -49,7 +49,8 @@ def parser() -> argparse.ArgumentParser:
         commands.add_parser(name, help=described).add_argument("target", choices=list(TASKS))
     commands.add_parser("venv", help="the virtual environment, from the pinned requirements")
     commands.add_parser("policy", help="the virtual environment of the policy pack")
-    commands.add_parser("pulumi", help="the Pulumi CLI; prints its folder")
+    pulumi = commands.add_parser("pulumi", help="the Pulumi CLI; prints its folder")
+    pulumi.add_argument("--pinned", action="store_true", help="take none of PATH")
     commands.add_parser("languages", help="Pulumi's hosts of YAML and Node.js; prints their folder")
     commands.add_parser("packages", help="the system packages of the local cloud")
     commands.add_parser("engines", help="what executes the pipeline files in tests")
@@ -91,6 +92,10 @@ def act(arguments: argparse.Namespace, places: Places, host: Host, path: str) ->
             findings = list(doctor.examine(places, host, path))
             print("\n".join(str(finding) for finding in findings))
             return 0 if all(finding.there for finding in findings) else 1
+        case "pulumi":
+            cli = pulumi_cli.provide(places, host, path, say, is_pinned=arguments.pinned)
+            say(f"Pulumi {cli.version}, {cli.way}")
+            print(cli.folder)
         case tool:
             _provide(tool, places, host, path)
     return 0
@@ -100,10 +105,6 @@ def _provide(tool: str, places: Places, host: Host, path: str) -> None:
     match tool:
         case "venv" | "policy":
             venv.provide(places, host, say, ENVIRONMENTS[tool])
-        case "pulumi":
-            cli = pulumi_cli.provide(places, host, path, say)
-            say(f"Pulumi {cli.version}, {cli.way}")
-            print(cli.folder)
         case "languages":
             print(languages.provide(places, say))
         case "packages":

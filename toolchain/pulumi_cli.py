@@ -36,14 +36,16 @@ class PulumiCli:
     way: str
 
 
-def provide(places: Places, host: Host, path: str, say: Say) -> PulumiCli:
+def provide(
+    places: Places, host: Host, path: str, say: Say, *, is_pinned: bool = False
+) -> PulumiCli:
     """
-    The Pulumi CLI to use; `path` is the PATH to search.
+    The Pulumi CLI to use; `path` is the PATH to search, and is not with `is_pinned`.
 
     Installs it under `.local/` when PATH has none that is new enough. Raises ToolchainError.
     """
     with alone(places.toolchain / "lock", say):
-        found = on_path(path, places) or installed(places)
+        found = (None if is_pinned else on_path(path, places)) or installed(places)
         if found:
             return found
         url = pins.PULUMI_URL.format(version=pins.PULUMI_VERSION, platform=host.pulumi_platform)

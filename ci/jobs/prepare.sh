@@ -1,10 +1,17 @@
 #!/usr/bin/env bash
 # Brings what the other scripts run: the Pulumi CLI, the program's packages and plugins, kubectl.
-# All of it is pinned, by hash where its source offers one; with a cache of .local/ it is there
-# already and nothing is downloaded.
+# All of it is pinned, by hash where its source offers one, but for a kubectl of the runner's own;
+# with a cache of .local/ it is there already and nothing is downloaded.
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-python3 -m toolchain pulumi >/dev/null
+# A cache that runners of several architectures share may be of another one than this.
+machine=$(uname -m)
+if [[ "$(cat .local/pipeline/machine 2>/dev/null || echo "$machine")" != "$machine" ]]; then
+    rm -rf .local/{venv,policy-venv,toolchain,pipeline,k3s,pulumi-home/plugins}
+fi
+
+# Not the runner's own, as GitHub's have one: it is of any version.
+python3 -m toolchain pulumi --pinned >/dev/null
 
 mkdir -p .local/pipeline/bin
 # A runner with another Python has no use for the environment of the one before.
@@ -21,4 +28,5 @@ if ! command -v kubectl >/dev/null; then
     printf '#!/usr/bin/env bash\nexec %q kubectl "$@"\n' "$k3s" >.local/pipeline/bin/kubectl
     chmod +x .local/pipeline/bin/kubectl
 fi
+echo "$machine" >.local/pipeline/machine
 echo "$pinned" >.local/pipeline/prepared

@@ -8,7 +8,7 @@ require_stack "${2:-}"
     fail "$2 is not the name of a temporary stack" "temporary.sh up pr-12, or build-345"
 [[ -f Pulumi.temporary.yaml ]] ||
     fail "there is no Pulumi.temporary.yaml, which configures temporary clusters" \
-        "cp ci/temporary.yaml Pulumi.temporary.yaml; then see docs/pipelines.md"
+        "see docs/pipelines.md, The repository"
 
 # With the salt or the key of the secrets, which all of them share.
 cp Pulumi.temporary.yaml "Pulumi.$2.yaml"

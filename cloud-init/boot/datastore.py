@@ -48,12 +48,12 @@ def require(machine: Machine) -> None:
     if exists(machine):
         return
     node, holder = machine.node, ""
-    if node.may_create_cluster:
+    # The record comes a moment after the cluster, and IAM denies it to a machine that has joined.
+    if node.may_create_cluster and not readiness.is_any_ready(machine):
         holder = machine.aws.parameter(node.datastore_parameter) or ""
         replaced = holder.startswith("i-") or (node.data_volume and holder.startswith("vol-"))
         created = holder and (not replaced or holder in (machine.instance_id, node.data_volume))
-        # The record comes a moment after the cluster.
-        if not created and not readiness.is_any_ready(machine):
+        if not created:
             restoring.begin(machine)
             return
     if node.server_urls:

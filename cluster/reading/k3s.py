@@ -71,7 +71,8 @@ def _sha256(section: Section) -> Mapping[Architecture, str]:
                 f"no SHA-256 is known for {version}",
                 "set sha256.x86_64 and sha256.arm64 from sha256sum-amd64.txt and "
                 "sha256sum-arm64.txt of the release; in a checkout: "
-                f"python -m toolchain pin {version}; or choose one of {', '.join(releases.PINNED)}",
+                f"python3 -m toolchain pin {version}; or choose one of "
+                f"{', '.join(releases.PINNED)}",
                 Kind.REQUIRED,
             )
         for architecture, digest in given.items():

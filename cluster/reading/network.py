@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from ipaddress import IPv4Network
 
 from cluster import network
@@ -11,7 +10,7 @@ from cluster.errors import Kind
 from cluster.reading import ingress, reserved
 from cluster.reading.faults import quoted
 from cluster.reading.section import Section
-from cluster.spec import ClusterSpec, K3s, NetworkSpec, PoolSpec
+from cluster.spec import ClusterSpec, K3s, NetworkSpec
 
 _OWNERS = {"vpcCidr": "VPC's", "clusterCidr": "pods'", "serviceCidr": "services'"}
 
@@ -52,27 +51,15 @@ def read(section: Section, k3s: K3s, *, agents: bool) -> NetworkSpec:
     return ranges
 
 
-def check_room(
-    section: Section, pools: Sequence[PoolSpec], ranges: NetworkSpec, node_prefix: int
-) -> None:
+def check_room(section: Section, spec: ClusterSpec, node_prefix: int) -> None:
     """
     Reports ranges with fewer addresses than there are machines and pods.
 
     `node_prefix` is that of the range of pods that each node gets.
     """
-    nodes = sum(pool.count for pool in pools)
-    places = len(ranges.subnet_ids) or max(1, len(ranges.availability_zones))
-    # The machines of each pool begin with the first subnet.
-    fullest = sum(-(-pool.count // places) for pool in pools)
-    free = network.machines_in(ranges.vpc_cidr, places)
-    if section.valid("vpcCidr") and fullest > free and not ranges.subnet_ids:
-        section.report(
-            "vpcCidr",
-            f"a subnet in {ranges.vpc_cidr} has room for {free} machines, and {fullest} are "
-            "asked for",
-            f"choose a wider range, such as {quoted(section.default('vpcCidr'))}, or fewer nodes",
-            Kind.LIMIT,
-        )
+    ranges, nodes = spec.network, sum(pool.count for pool in spec.all_pools)
+    if section.valid("vpcCidr") and not ranges.subnet_ids:
+        _check_subnets(section, spec)
     room = network.nodes_in(ranges.cluster_cidr, node_prefix)
     if section.valid("clusterCidr") and nodes > room:
         section.report(
@@ -81,6 +68,24 @@ def check_room(
             f"and {nodes} are asked for",
             'choose a wider range, such as "10.128.0.0/12", or fewer nodes'
             + ("" if node_prefix == network.NODE_PREFIX else ", or a larger node-cidr-mask-size"),
+            Kind.LIMIT,
+        )
+
+
+def _check_subnets(section: Section, spec: ClusterSpec) -> None:
+    vpc_cidr, places = spec.network.vpc_cidr, max(1, len(spec.network.availability_zones))
+    # The machines of each pool begin with the first subnet, and so does a load balancer.
+    fullest = sum(-(-pool.count // places) for pool in spec.all_pools)
+    free, beside = network.machines_in(vpc_cidr, places), ""
+    if spec.endpoint.type == "loadBalancer":
+        free = max(0, free - network.LOAD_BALANCER_ADDRESSES)
+        beside = f" beside the {network.LOAD_BALANCER_ADDRESSES} addresses of a load balancer"
+    if fullest > free:
+        section.report(
+            "vpcCidr",
+            f"a subnet in {vpc_cidr} has room for {free} machines{beside}, and {fullest} are "
+            "asked for",
+            f"choose a wider range, such as {quoted(section.default('vpcCidr'))}, or fewer nodes",
             Kind.LIMIT,
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from localcloud.aws_api import load_balancer_nodes
@@ -17,6 +18,8 @@ from localcloud.aws_api.wrapping import Given, Original, wrap
 
 # https://docs.aws.amazon.com/general/latest/gr/elb.html
 HOSTED_ZONE = "Z26RNL4JYFTOTI"
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/network/availability-zones.html
+FREE_ADDRESSES = 8
 NAME = re.compile(r"(?!internal-)(?!-)[A-Za-z0-9-]{1,32}(?<!-)")
 ATTRIBUTES = {
     "access_logs.s3.enabled": "false",
@@ -80,6 +83,7 @@ def _create(original: Original, backend: Any, given: Given) -> Any:
     if given["subnet_mappings"]:
         raise _refused("The local cloud supports Subnets, not SubnetMappings.")
     _require_subnets(backend, given["subnet_ids"] or [], scheme)
+    _require_room(backend, given["subnet_ids"])
     _require_groups(backend, given["security_groups"] or [])
     tags = given.pop("tags")
     balancer = original(backend, **{**given, "scheme": scheme})
@@ -145,6 +149,16 @@ def _require_subnets(backend: Any, subnet_ids: list[str], scheme: str) -> None:
         raise error("InvalidSubnet", f"VPC {vpc} has no internet gateway")
 
 
+def _require_room(backend: Any, subnet_ids: Iterable[str]) -> None:
+    for each in subnet_ids:
+        if backend.ec2_backend.get_subnet(each).available_ip_address_count < FREE_ADDRESSES:
+            raise error(
+                "InvalidSubnet",
+                f"Not enough IP space available in {each}. ELB requires at least "
+                f"{FREE_ADDRESSES} free IP addresses in each subnet.",
+            )
+
+
 def _require_groups(backend: Any, group_ids: list[str]) -> None:
     for each in group_ids:
         if backend.ec2_backend.get_security_group_from_id(each) is None:
@@ -195,6 +209,7 @@ def _set_subnets(original: Original, backend: Any, given: Given) -> Any:
             "existing subnets along with any new ones",
         )
     _require_subnets(backend, given["subnets"], balancer.scheme)
+    _require_room(backend, {*given["subnets"]} - {each.id for each in balancer.subnets})
     balancer.subnets = [backend.ec2_backend.get_subnet(each) for each in given["subnets"]]
     load_balancer_nodes.add(backend, balancer)
     return [AvailabilityZone(each) for each in balancer.subnets]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,7 +70,8 @@ class GitHub:
         except Refused as error:
             if error.status != 403:
                 raise
-        found = self._api.send("POST", "/graphql", {"query": "{viewer{login}}"})
+        graphql = replace(self._api, url=_graphql(self._api.url))
+        found = graphql.send("POST", "", {"query": "{viewer{login}}"})
         login = ((found.get("data") or {}).get("viewer") or {}).get("login")
         if not login:
             raise ReviewError(
@@ -78,6 +80,15 @@ class GitHub:
             )
         # A user's name cannot have the suffix, so that no user is taken for the app.
         return f"{str(login).removesuffix(_BOT)}{_BOT}"
+
+
+def _graphql(url: str) -> str:
+    """
+    The URL of GraphQL beside that of the REST API, which is /api/v3 on GitHub Enterprise Server.
+
+    https://docs.github.com/en/enterprise-server@3.15/graphql/guides/using-graphql-clients
+    """
+    return f"{url.removesuffix('/v3')}/graphql"
 
 
 def of(environment: Mapping[str, str], clock: Clock, author: str | None) -> GitHub:

@@ -250,6 +250,12 @@ def test_github_without_the_file_of_variables_is_an_error(
 WRONG = (
     *(["connect", "--stack", "nope", "--format", form] for form in ("bash", "gitlab")),
     ["connect", "--stak", "dev"],
+    # Names that are also words of the command line.
+    ["connect", "--identity", "github"],
+    ["connect", "--stack", "github"],
+    ["connect", "--kubeconfig", "github", "--stack", "nope"],
+    ["connect", "--format", "fish", "--stack", "github"],
+    ["connect", "--identity", "-h"],
     ["connect", "--identity", "viewer", "--admin"],
     ["connect", "--format", "fish"],
 )
@@ -263,6 +269,14 @@ def test_a_script_that_evaluates_a_failure_ends(
     with suppress(SystemExit):
         command.main(words)
     assert evaluated(capfd.readouterr().out) == (1, "")
+
+
+def test_the_log_of_github_which_nothing_evaluates_has_no_line_for_it(
+    stack: Stack, github: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["connect", "--stack", "nope", "--format", "github"]
+    assert command.main(words) == 1
+    assert capfd.readouterr().out == ""
 
 
 def test_a_pulumi_that_cannot_be_started_is_an_error(

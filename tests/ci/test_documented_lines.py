@@ -1,4 +1,7 @@
-"""The lines in docs/outputs.md, run as they stand there; what is printed has no secret in it."""
+"""
+The lines in docs/outputs.md, and those of docs/pipelines.md for the cluster of a pull request, run
+as they stand there; what is printed has no secret in it.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ import yaml
 from tests.ci import github_runner
 from tests.ci.conftest import Stack
 from tests.cluster import output_schema
+from tests.pipelines import aws_commands
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "outputs.md").read_text()
@@ -107,3 +111,14 @@ def test_the_outputs_as_json(stack: Stack, checkout: Path) -> None:
     text = (checkout / "outputs.json").read_text()
     assert output_schema.pipeline_faults(json.loads(text)) == []
     assert_no_secret(stack, log + text)
+
+
+def test_the_cluster_of_a_pull_request(stack: Stack, checkout: Path) -> None:
+    page = (ROOT / "docs" / "pipelines.md").read_text()
+    (lines,) = (each for each in aws_commands.blocks(page) if "--stack pr-12" in each)
+    (checkout / "Pulumi.temporary.yaml").write_text("config: {}\n")
+    # The stack that the pulumi of these tests has.
+    script = lines.replace("pr-12", "dev") + 'echo "$PULUMI_BACKEND_URL"\nkubectl get nodes\n'
+    log = run(script, checkout, {"BUCKET": "states", "AWS_REGION": "eu-west-1"})
+    assert log.splitlines()[-2:] == ["s3://states?region=eu-west-1", "Ready"]
+    assert_no_secret(stack, log)

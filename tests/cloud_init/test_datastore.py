@@ -176,6 +176,8 @@ def test_a_server_whose_node_was_deleted_joins_again(machine: SimulatedMachine) 
     assert machine.boot() == 0
     assert not folder.exists()
     assert joined(machine) == machine.server_url
+    # IAM denies it to a machine that has joined.
+    assert [PARAMETER] not in machine.requested_parameters
 
 
 def test_a_server_with_its_own_data_starts_with_it(machine: SimulatedMachine) -> None:

@@ -116,7 +116,6 @@ def test_what_allows_data_loss_is_to_be_removed_when_nothing_is_lost() -> None:
         # Replaced one by one, each joins the others.
         ({}, {"image": {"generation": 2}}, []),
         ({}, {"servers": {"instanceType": "t3.small"}}, []),
-        ({}, {"network": {"availabilityZones": ["eu-central-1b"]}}, []),
         (
             {"network": {"subnetIds": [SUBNET_A]}},
             {"network": {"subnetIds": [SUBNET_B]}},

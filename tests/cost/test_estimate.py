@@ -104,7 +104,7 @@ def test_a_region_without_a_file_has_no_sum_at_all() -> None:
     assert summary.output(found)["monthly"] is None
     assert summary.line(found) == (
         "cost unknown: there are no prices of eu-central-1; "
-        "python -m cost refresh eu-central-1 gets them"
+        ".local/venv/bin/python -m cost refresh eu-central-1 gets them"
     )
 
 

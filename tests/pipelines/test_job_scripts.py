@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import subprocess
@@ -115,7 +116,37 @@ def test_nothing_is_installed_where_the_same_was(checkout: Checkout, stamp: str)
     file.write_text(stamp)
     assert checkout.run("prepare.sh").returncode == 0
     assert ("pulumi install" in checkout.calls) is (stamp != prepared())
+    # Whatever Pulumi CLI the runner has.
+    assert "python3 -m toolchain pulumi --pinned" in checkout.calls
     assert file.read_text() == prepared()
+
+
+@pytest.mark.parametrize("machine", ["sparc64", None])
+def test_a_cache_of_another_architecture_is_not_used(
+    checkout: Checkout, machine: str | None
+) -> None:
+    shutil.copy(ROOT / "requirements.txt", checkout.folder)
+    for name in ("python3", "kubectl", "pulumi"):
+        checkout.has(name, "")
+    # The runner's own commands: none of the cache is run before it is known to fit.
+    tools = checkout.folder / "tools"
+    shutil.copytree(checkout.folder / ".local/toolchain/bin", tools)
+    kept = [".local/venv", ".local/policy-venv", ".local/toolchain", ".local/k3s"]
+    kept += [".local/pipeline", ".local/pulumi-home/plugins"]
+    files = [checkout.folder / each / "a-file" for each in kept]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    stamp = checkout.folder / ".local/pipeline/machine"
+    stamp.write_text(f"{machine or os.uname().machine}\n")
+    (stamp.parent / "prepared").write_text(f" {checksum()}\n")
+    assert checkout.run("prepare.sh", PATH=f"{tools}:/usr/bin:/bin").returncode == 0
+    assert [file.exists() for file in files] == [machine is None] * len(files)
+    assert stamp.read_text() == f"{os.uname().machine}\n"
+
+
+def checksum() -> str:
+    return subprocess.check_output(["sha256sum", "requirements.txt"], cwd=ROOT, text=True).strip()
 
 
 def test_a_temporary_stack_leaves_no_copies_of_its_state(checkout: Checkout) -> None:
@@ -182,7 +213,7 @@ def test_without_a_configuration_the_error_names_the_way_to_one(checkout: Checko
     (checkout.folder / "Pulumi.temporary.yaml").unlink()
     done = checkout.run("temporary.sh", "up", "pr-12")
     assert done.returncode == 1
-    assert "cp ci/temporary.yaml Pulumi.temporary.yaml" in done.stderr
+    assert "see docs/pipelines.md, The repository" in done.stderr
     assert checkout.calls == []
 
 
@@ -230,6 +261,26 @@ def test_the_summary_of_a_job_leads_to_the_picture_of_the_boot(checkout: Checkou
     link = {"TIMELINE": "https://github.test/a/1", "GITHUB_STEP_SUMMARY": str(summary)}
     assert checkout.run("summary.sh", "pr-12", **link).returncode == 0
     assert summary.read_text() == "[How the machines of pr-12 booted](https://github.test/a/1)\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("  aws:region: ap-southeast-2", " --region ap-southeast-2"),
+        ('  "aws:region": "eu-west-1" # Ireland', " --region eu-west-1"),
+        ("  k3s-aws:cluster: {name: a}\n  # aws:region: eu-west-1", ""),
+        (None, ""),
+    ],
+)
+def test_expired_clusters_are_looked_for_where_the_temporary_ones_are(
+    checkout: Checkout, line: str | None, words: str
+) -> None:
+    file = checkout.folder / "Pulumi.temporary.yaml"
+    file.write_text(f"config:\n{line}\n")
+    if line is None:
+        file.unlink()
+    assert checkout.run("reap.sh", AWS_REGION="us-east-1").returncode == 0
+    assert checkout.calls == [f"python -m recovery reap --yes{words}"]
 
 
 @pytest.mark.parametrize("stack", ["Feature_1", ""])

@@ -21,6 +21,8 @@ JOBS = [pytest.param(job, id=f"{workflow}-{name}") for workflow, name, job in
         workflows.github_jobs()]  # fmt: skip
 FILES = [*workflows.GITHUB, workflows.ACTION, workflows.GITLAB, workflows.TRAVIS]
 SCRIPTS = sorted((ROOT / "ci/jobs").glob("*.sh"))
+# https://docs.github.com/en/code-security/dependabot/troubleshooting-dependabot/troubleshooting-dependabot-on-github-actions
+NOT_DEPENDABOT = "github.actor != 'dependabot[bot]'"
 EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}")
 # https://docs.github.com/en/actions/reference/security/secure-use: what others write.
 WRITTEN_BY_OTHERS = re.compile(
@@ -77,6 +79,7 @@ def test_no_text_of_a_pull_request_reaches_a_script() -> None:
     allowed = {
         "github.event.pull_request.number",
         "github.event.action",
+        "github.actor",
         "github.event.pull_request.head.repo.full_name",
     }
     for file in (*FILES, *SCRIPTS):
@@ -88,6 +91,9 @@ def test_no_text_of_a_pull_request_reaches_a_script() -> None:
     # And the branch is compared by a rule only.
     for line in workflows.GITLAB.read_text().splitlines():
         assert "CI_COMMIT_BRANCH" not in line or "- if: $CI_PIPELINE_SOURCE =" in line
+    for file in FILES:
+        for line in file.read_text().splitlines():
+            assert "github.actor" not in line or line.strip() == f"{NOT_DEPENDABOT} &&"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +139,7 @@ def test_a_job_asks_for_little_and_has_an_end(job: dict[str, object]) -> None:
 
 def test_a_job_of_gitlab_has_an_environment_and_so_its_variables() -> None:
     for name, job in workflows.content(workflows.GITLAB).items():
-        if not name.startswith("."):
+        if not name.startswith(".") and name not in workflows.GITLAB_GLOBAL:
             assert job["environment"], name
     for job in ("preview", "drift", "reap"):
         # No deployment, and no role of a protected environment.
@@ -170,6 +176,13 @@ def test_a_job_of_a_pull_request_runs_for_branches_of_the_repository_only() -> N
     assert workflows.content(workflows.TRAVIS)["if"] == "type != pull_request"
 
 
+def test_a_job_that_needs_secrets_does_not_run_for_dependabot_which_gets_none() -> None:
+    asked = {f"{workflow}/{name}" for workflow, name, job in workflows.github_jobs()
+             if NOT_DEPENDABOT in job.get("if", "")}  # fmt: skip
+    # A cluster that somebody's push has made is destroyed, whoever closes the pull request.
+    assert asked == {"preview/preview", "cluster/create"}
+
+
 def test_jobs_that_change_a_stack_wait_for_each_other() -> None:
     for workflow, name, job in workflows.github_jobs():
         whole = workflows.content(ROOT / f"ci/github/{workflow}.yml")
@@ -180,6 +193,15 @@ def test_jobs_that_change_a_stack_wait_for_each_other() -> None:
     for name, job in workflows.content(workflows.GITLAB).items():
         writes = re.search(r"(up|reap|temporary)\.sh", str(job.get("script")))
         assert ("resource_group" in job) == bool(writes), name
+
+
+def test_on_gitlab_a_new_commit_cancels_the_older_preview_while_a_cluster_is_made() -> None:
+    gitlab = workflows.content(workflows.GITLAB)
+    # Its default cancels nothing as soon as a job has started that may not be interrupted.
+    assert gitlab["workflow"] == {"auto_cancel": {"on_new_commit": "interruptible"}}
+    interrupted = [name for name, job in gitlab.items() if job.get("interruptible") == "true"]
+    assert interrupted == ["preview"]
+    assert gitlab[".k3s-aws"]["interruptible"] == "false"
 
 
 def test_actions_are_pinned_by_commit_with_their_version_beside_it() -> None:
@@ -202,15 +224,35 @@ def _cache_of_github() -> dict[str, str]:
 def test_no_cache_holds_packages_of_another_python() -> None:
     used = EXPRESSION.findall(_cache_of_github()["key"])
     assert " steps.python.outputs.version " in used
+    assert re.fullmatch(rb"version=Python-3\.\d+\.\d+\S*\n", _part_of_the_key())
+
+
+def _part_of_the_key(**variables: str) -> bytes:
+    """What the first step of the action writes for the key of the cache."""
     first = workflows.content(workflows.ACTION)["runs"]["steps"][0]
     assert first["id"] == "python"
     with tempfile.NamedTemporaryFile() as output:
         subprocess.run(
             ["bash", "-euc", first["run"]],
-            env={**os.environ, "GITHUB_OUTPUT": output.name},
+            env={**os.environ, "GITHUB_OUTPUT": output.name, **variables},
             check=True,
         )
-        assert re.fullmatch(rb"version=Python-3\.\d+\.\d+\S*\n", Path(output.name).read_bytes())
+        return Path(output.name).read_bytes()
+
+
+def test_a_cache_without_the_policy_pack_is_not_taken_by_a_job_that_asks_it() -> None:
+    # The context `vars` is none of a composite action's: the job's environment has it.
+    without, asked = _part_of_the_key(POLICY_PACK=""), _part_of_the_key(POLICY_PACK="policy/run")
+    assert asked == without.rstrip() + b"-policies\n"
+    assert "'policy/requirements.txt'" in _cache_of_github()["key"]
+
+
+def test_the_key_of_gitlabs_cache_has_no_slash() -> None:
+    # Without a prefix GitLab puts the files' names there, up to their first dot.
+    key = workflows.content(workflows.GITLAB)[".k3s-aws"]["cache"]["key"]
+    assert re.fullmatch(r"[\w-]+", key["prefix"])
+    # More are an error: lib/gitlab/ci/config/entry/files.rb of GitLab.
+    assert len(key["files"]) <= 2
 
 
 def test_no_cache_holds_a_credential() -> None:
@@ -232,3 +274,23 @@ def test_no_pipeline_stores_a_key(file: Path) -> None:
 def test_the_configuration_of_temporary_clusters_is_valid_and_has_an_end() -> None:
     content = yaml.safe_load((ROOT / "ci/temporary.yaml").read_text())
     assert config.load(content["config"]["k3s-aws:cluster"], stack="pr-12").ttl_seconds == 4 * 3600
+
+
+def test_gitlab_ends_an_environment_when_the_ttl_of_its_cluster_is_over() -> None:
+    environment = workflows.content(workflows.GITLAB)["cluster"]["environment"]
+    content = yaml.safe_load((ROOT / "ci/temporary.yaml").read_text())["config"]
+    ttl = config.load(content["k3s-aws:cluster"], stack="pr-12").ttl_seconds
+    hours = environment["auto_stop_in"].removesuffix(" hours")
+    assert ttl == int(hours) * 3600
+
+
+def test_temporary_clusters_are_in_the_region_that_the_page_sets_up(tmp_path: Path) -> None:
+    (line,) = re.findall(
+        r"^.*ci/temporary\.yaml.*$", (ROOT / "docs/pipelines.md").read_text(), re.M
+    )
+    (tmp_path / "ci").symlink_to(ROOT / "ci")
+    environment = {"PATH": "/usr/bin:/bin", "AWS_REGION": "ap-southeast-2"}
+    subprocess.run(["bash", "-euc", line], cwd=tmp_path, env=environment, check=True)
+    text = (tmp_path / "Pulumi.temporary.yaml").read_text()
+    kept = yaml.safe_load((ROOT / "ci/temporary.yaml").read_text())["config"]
+    assert yaml.safe_load(text)["config"] == {**kept, "aws:region": "ap-southeast-2"}

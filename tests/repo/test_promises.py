@@ -68,6 +68,19 @@ def test_every_make_target_that_the_docs_name_exists() -> None:
         assert named <= targets, page
 
 
+def test_a_command_of_a_page_is_run_by_a_python_that_is_there_and_has_the_packages() -> None:
+    # Debian and macOS have no `python`, and their python3 has no package of the program.
+    wrong = [
+        f"{page.relative_to(ROOT)}: {line}"
+        for page in tracked()
+        if page.suffix == ".md"
+        for block in re.findall(r"^```\w*\n(.*?)^```$", page.read_text(), re.M | re.S)
+        for line in block.splitlines()
+        if re.search(r"(?<![\w/])python -m|(?<![\w/])python3 -m (?!toolchain|venv)", line)
+    ]
+    assert wrong == []
+
+
 def test_the_readme_is_short_enough_to_be_read() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) < 150
 

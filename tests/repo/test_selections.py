@@ -12,12 +12,21 @@ from pathlib import Path
 import pytest
 from _pytest.mark.expression import Expression
 
-from tests.conftest import IN_ONE_PROCESS, ONE_BY_ONE, SLOW_FIXTURES, SLOW_PLACES, is_slow
+from tests.conftest import (
+    IN_ONE_PROCESS,
+    LONGEST_FIRST,
+    ONE_BY_ONE,
+    SLOW_FIXTURES,
+    SLOW_PLACES,
+    is_slow,
+)
 
 ROOT = Path(__file__).parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text()
 MARKERS = ("localcloud", "slow")
 APART = "tests/localcloud"
+# Options that leave no test out.
+OTHER = ("--numprocesses=", "--durations")
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ def selections() -> dict[str, Selection]:
                 # No test that is fast looks at logs; tests of a cluster go in the order of a file.
                 assert next(words) in ("no:logging", "no:randomly")
             else:
-                assert word == "-q" or word.startswith(("--numprocesses=", "--durations")), line
+                assert word in ("-q", "--no-loadscope-reorder") or word.startswith(OTHER), line
         assert target not in found
         found[target] = Selection(expression, frozenset(ignored))
     return found
@@ -88,7 +97,8 @@ def test_make_test_runs_all_of_them_and_make_check_the_fast_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "place", [*SLOW_PLACES, *dict(SLOW_FIXTURES), *IN_ONE_PROCESS, *ONE_BY_ONE]
+    "place",
+    [*SLOW_PLACES, *dict(SLOW_FIXTURES), *IN_ONE_PROCESS, *ONE_BY_ONE, *LONGEST_FIRST],
 )
 def test_a_place_that_the_configuration_of_the_tests_names_exists(place: str) -> None:
     assert (ROOT / "tests" / place).exists()

@@ -18,11 +18,12 @@ def watch() -> Watch:
     return Watch()
 
 
-@pytest.fixture(params=["github", "github-user", "gitlab"])
+@pytest.fixture(params=["github", "github-user", "github-enterprise", "gitlab"])
 def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
-    kind = request.param.partition("-")[0]
-    is_bot = request.param == "github"
-    with fake_platforms.running(kind, Account("github-actions", 41, is_bot=is_bot)) as found:
+    kind, _, of = request.param.partition("-")
+    is_bot = kind == "github" and of != "user"
+    root = fake_platforms.ENTERPRISE if of == "enterprise" else ""
+    with fake_platforms.running(kind, Account("github-actions", 41, is_bot=is_bot), root) as found:
         yield found
 
 

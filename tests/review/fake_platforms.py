@@ -5,7 +5,9 @@ Facts: https://docs.github.com/en/rest/issues/comments, https://docs.github.com/
 (pagination by `Link`, `Bearer` or `token`, rate limits as 403 or 429), a body that is too long as
 422 with "is too long (maximum is 65536 characters)", the REST user of an installation as 403;
 https://docs.gitlab.com/api/notes/, https://docs.gitlab.com/api/rest/authentication/ (PRIVATE-TOKEN;
-a job token is for a list of endpoints without the notes: 401).
+a job token is for a list of endpoints without the notes: 401). GitHub Enterprise Server has REST at
+/api/v3 and GraphQL at /api/graphql:
+https://docs.github.com/en/enterprise-server@3.15/graphql/guides/using-graphql-clients
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ class Platform:
     kind: str
     account: Account
     url: str = ""
+    root: str = ""
     comments: list[dict[str, Any]] = field(default_factory=list)
     faults: list[tuple[int, dict[str, str], str]] = field(default_factory=list)
     """Responses for the next requests, in their order: status, headers, message."""
@@ -71,16 +74,20 @@ class Platform:
         return comment
 
 
+ENTERPRISE = "/api/v3"
+"""Where GitHub Enterprise Server has its REST API."""
+
+
 @contextmanager
-def running(kind: str, account: Account) -> Iterator[Platform]:
-    """The platform, listening."""
-    platform = Platform(kind, account)
+def running(kind: str, account: Account, root: str = "") -> Iterator[Platform]:
+    """The platform, listening; `root` is the path of its REST API."""
+    platform = Platform(kind, account, root=root)
 
     class Handler(_Handler):
         server_platform = platform
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    platform.url = f"http://127.0.0.1:{server.server_address[1]}"
+    platform.url = f"http://127.0.0.1:{server.server_address[1]}{root}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -120,10 +127,11 @@ class _Handler(BaseHTTPRequestHandler):
         if (refused := self._unauthorized()) is not None:
             return self._send(401, {"message": refused})
         where = urlsplit(self.path)
+        path = _below(platform.root, where.path)
         route = _github if platform.kind == "github" else _gitlab
-        status, response = route(platform, method, where.path, content)
+        status, response = route(platform, method, path, content)
         if status == 200 and isinstance(response, list):
-            return self._send_page(response, parse_qs(where.query), where.path)
+            return self._send_page(response, parse_qs(where.query), path)
         if method != "GET" and platform.lost and status < 300:
             platform.lost -= 1
             return self._send(502, {"message": "Bad Gateway"})
@@ -156,6 +164,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+def _below(root: str, path: str) -> str:
+    """The path as github.com and gitlab.com have it; one of neither API is empty."""
+    if root and path == "/api/graphql":
+        return "/graphql"
+    below = path.removeprefix(root) if path.startswith(f"{root}/") else ""
+    return "" if root and below == "/graphql" else below
 
 
 def _github(platform: Platform, method: str, path: str, content: Any) -> tuple[int, Any]:

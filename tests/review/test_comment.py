@@ -64,6 +64,28 @@ def test_a_preview_that_was_killed_is_not_one_without_changes() -> None:
     assert "changes nothing" not in found
 
 
+# What the engine wrote of a program that SIGKILL ended.
+KILLED = "an unhandled error occurred: program exited with non-zero exit code: -1\n"
+
+
+@pytest.mark.parametrize("violated", [False, True])
+def test_a_preview_whose_program_was_killed_shows_the_only_error_there_is(violated: bool) -> None:
+    policy = {"policyEvent": {"enforcementLevel": "mandatory", "message": "no", "policyName": "a"}}
+    events = [logs.stack({}, {}), *([policy] if violated else []), logs.error(KILLED)]
+    found = rendered(event_log.parse(logs.lines(*events, logs.end(result="failed")), "x"))
+    assert f"the preview failed, so nothing can be deployed: {KILLED.strip()}" in headline(found)
+    assert "changes nothing" not in found
+
+
+@pytest.mark.parametrize("result", ["failed", "canceled"])
+def test_a_preview_that_failed_without_an_error_is_not_one_without_changes(result: str) -> None:
+    events = logs.lines(logs.stack({}, {}), logs.end(result=result))
+    found = rendered(event_log.parse(events, "x"))
+    assert headline(found) == "prod: the preview failed, so nothing can be deployed"
+    assert "The engine names no error: look at the job's log." in page.read(found).outside
+    assert "changes nothing" not in found
+
+
 def test_a_failed_preview_shows_its_error_and_no_table_of_what_it_would_do() -> None:
     steps = logs.step("delete", VOLUME, "data", {})
     events = logs.lines(logs.stack({}, {}), steps, logs.error("one\n  two"), logs.end())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from review import drift, event_log
 from tests.golden import comments
+from tests.golden.preview_logs import FOLDER
 from tests.review import logs, page
 
 PARAMETER = "aws:ssm/parameter:Parameter"
@@ -45,6 +46,14 @@ def test_a_refresh_that_failed_or_did_not_happen_is_not_the_absence_of_drift() -
     assert "nothing was refreshed" in drift.text([(None, logs.preview())])
     assert drift.exists([failed])
     assert drift.exists([logs.preview()])
+
+
+def test_a_refresh_that_failed_without_an_error_leaves_drift_unknown() -> None:
+    events = (FOLDER / f"{comments.DRIFT}.jsonl").read_text().splitlines()
+    failed = [line.replace('"result": "succeeded"', '"result": "failed"') for line in events]
+    assert "the refresh failed, so drift is unknown" in drift.text(
+        [(None, event_log.parse(failed, "x"))]
+    )
 
 
 def test_a_preview_with_a_refresh_shows_the_drift_too() -> None:

@@ -71,6 +71,18 @@ def test_a_recent_pulumi_on_path_is_used(machine: Machine) -> None:
     assert found.way == f"found on PATH ({machine.path}/pulumi)"
 
 
+def test_the_pinned_one_is_not_that_on_path(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_pulumi(machine, "v3.300.0")
+    offers_release(machine, monkeypatch)
+    found = pulumi_cli.provide(
+        machine.places, machine.host, machine.path, machine.say, is_pinned=True
+    )
+    assert (machine.places.pulumi_bin, pins.PULUMI_VERSION) == (found.folder, found.version)
+    assert found == pulumi_cli.installed(machine.places)
+
+
 @pytest.mark.parametrize("version", ["v3.149.9", "v2.25.1", "no version at all"])
 def test_an_older_pulumi_on_path_is_passed_over(machine: Machine, version: str) -> None:
     has_pulumi(machine, version)

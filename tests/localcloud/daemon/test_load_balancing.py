@@ -278,6 +278,18 @@ def test_security_groups_cannot_be_added_to_one_without(site: Site) -> None:
     assert code(caught) == "InvalidConfigurationRequest"
 
 
+def test_a_subnet_without_eight_free_addresses_is_refused(site: Site) -> None:
+    made = site.cloud.ec2.create_subnet(
+        VpcId=site.vpc, CidrBlock="10.79.32.0/28", AvailabilityZone="us-east-1a"
+    )
+    small = made["Subnet"]["SubnetId"]
+    for _ in range(4):
+        site.cloud.interface(small)
+    with pytest.raises(botocore.exceptions.ClientError, match="at least 8 free IP") as caught:
+        site.api.create_load_balancer(Name="small", Type="network", Subnets=[small])
+    assert code(caught) == "InvalidSubnet"
+
+
 def test_its_interfaces_hold_the_subnets(site: Site) -> None:
     balancer, ec2 = site.balancer(), site.cloud.ec2
     with pytest.raises(botocore.exceptions.ClientError) as caught:

@@ -110,8 +110,9 @@ def fork(folder: Path, workbench: Workbench, stacks: list[str]) -> Fork:
     made = Fork(folder, workbench)
     origin = folder / "origin"
     copy_tracked(origin)
+    shell = {**os.environ, "AWS_REGION": workbench.running["region"]}
     for line in lines_of_the_page():
-        subprocess.run(["bash", "-euc", line], cwd=origin, check=True)
+        subprocess.run(["bash", "-euc", line], cwd=origin, env=shell, check=True)
     fill_cache(made)
     for name in ("temporary", *stacks):
         configure(made, origin, name)
@@ -123,11 +124,8 @@ def fork(folder: Path, workbench: Workbench, stacks: list[str]) -> Fork:
 
 def lines_of_the_page() -> list[str]:
     """What docs/pipelines.md has a team do in its fork; the state is another one here."""
-    (block,) = (
-        each
-        for each in aws_commands.blocks((ROOT / "docs/pipelines.md").read_text())
-        if each.startswith("cp ci/temporary.yaml")
-    )
+    blocks = aws_commands.blocks((ROOT / "docs/pipelines.md").read_text())
+    (block,) = (each for each in blocks if "pulumi stack init temporary " in each)
     return [line for line in block.splitlines() if not line.startswith("pulumi ")]
 
 

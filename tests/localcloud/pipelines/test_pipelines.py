@@ -90,13 +90,17 @@ def test_a_build_whose_tests_fail_is_red_and_its_cluster_destroyed(
     account.require_nothing_left(team)
 
 
-def test_a_pull_request_of_a_fork_runs_nothing(
+def test_a_pull_request_of_a_fork_or_of_dependabot_runs_nothing(
     account: Account, pipelines: Pipelines, team: Fork
 ) -> None:
     folder = team.checkout("stranger")
     event = engines.pull_request(team, 10, "opened", head="stranger/fork")
+    own = engines.pull_request(team, 10, "synchronize")
     for workflow in ("cluster", "preview"):
         job = pipelines.github(folder, workflow, event, on="pull_request")
+        assert "Run Main" not in job.succeeds(), job.log
+        actor = ("--actor", "dependabot[bot]")
+        job = pipelines.github(folder, workflow, own, *actor, on="pull_request")
         assert "Run Main" not in job.succeeds(), job.log
     listed = pipelines.gitlab(
         folder, "--list-csv", engines.merge_request(team, 10, source_project=2), "stranger.log"
