@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from typing import Any, Final
 
 from provider.errors import DeadlineExceeded, OperationFailed
@@ -90,24 +91,32 @@ def remove(operation: Operation, state: Values, host_keys: HostKeys) -> None:
 
 def remove_previous(operation: Operation, inputs: Values) -> bool:
     """
-    Deletes the Nodes of earlier machines at this machine's address; whether the API responded.
+    Deletes the Nodes of earlier machines at this machine's address; whether none can be left.
 
     A Node whose creation failed is in no state, so nobody deletes it. etcd refuses a member at the
     address of another one, and k3s removes a member with its Node. An address has one machine at a
-    time.
+    time; a Node that is still Ready may have another one's, since kubelets report their addresses.
     """
-    config, wait = inputs["nodeConfig"], operation.wait(_read_seconds(inputs))
-    prefix, address = f"{config['pool']['nodeNamePrefix']}-", config["own"]["privateIp"]
+    wait = operation.wait(_read_seconds(inputs))
     try:
         with contextlib.closing(open_api(inputs)) as api:
-            for name, node in wait.run(api.nodes).items():
-                ours = name.startswith(prefix) and node.internal_ip == address
-                if ours and name != inputs["nodeName"]:
-                    operation.report_progress(f"{name}: delete the Node of an earlier machine")
-                    wait.run(lambda: api.delete_node(name))  # noqa: B023
+            found = _earlier_nodes(wait.run(api.nodes), inputs)
+            for name in [name for name, node in found.items() if not node.ready]:
+                operation.report_progress(f"{name}: delete the Node of an earlier machine")
+                wait.run(lambda: api.delete_node(name))  # noqa: B023
     except (ApiError, DeadlineExceeded):
         return False
-    return True
+    return not any(node.ready for node in found.values())
+
+
+def _earlier_nodes(nodes: Mapping[str, NodeState], inputs: Values) -> dict[str, NodeState]:
+    config = inputs["nodeConfig"]
+    prefix, address = f"{config['pool']['nodeNamePrefix']}-", config["own"]["privateIp"]
+    return {
+        name: node
+        for name, node in nodes.items()
+        if name != inputs["nodeName"] and name.startswith(prefix) and node.internal_ip == address
+    }
 
 
 def _report_remaining(drain: Drain, *, must_go: bool) -> None:

@@ -72,13 +72,20 @@ def test_what_an_earlier_machine_at_the_address_left_is_removed_before_the_boot_
 ) -> None:
     """Its creation failed, so it is in no state: a server could never join at its address."""
     previous, other = "demo-agents-0badc0de", "demo-agents-5e6f7a8b"
-    api.nodes = {NAME: node(NAME), previous: node(previous), other: node(other)}
+    api.nodes = {
+        NAME: node(NAME),
+        previous: node(previous),
+        other: node(other, ready="Unknown"),
+    }
     api.nodes[other]["status"]["addresses"][1]["address"] = "10.64.0.11"
     api.nodes["by-hand"] = node("by-hand")
 
     def answer(calls: int) -> int | None:
         if api.calls[-1].startswith("DELETE"):
             machine.put(REPORT, report())
+        if calls == 3:
+            # Kubernetes notices after a while that the machine is gone.
+            api.nodes[previous] = node(previous, ready="Unknown")
         # The API is away at first.
         return 503 if calls == 1 else None
 
