@@ -17,7 +17,7 @@ def problems(spec: ClusterSpec, facts: AwsFacts) -> list[Problem]:
     found = [
         *(problem for pool in spec.all_pools for problem in _check_pool(spec, pool, facts)),
         *_check_network(spec.network, facts),
-        *_check_key(spec, facts),
+        *_check_keys(spec, facts),
     ]
     # Offers are compared only for types and zones that exist.
     found = found or [each for pool in spec.all_pools for each in _check_offers(spec, pool, facts)]
@@ -161,20 +161,29 @@ def _check_network(ranges: NetworkSpec, facts: AwsFacts) -> Iterator[Problem]:
                 )
 
 
-def _check_key(spec: ClusterSpec, facts: AwsFacts) -> Iterator[Problem]:
-    key = spec.parameter_key_arn
+def _check_keys(spec: ClusterSpec, facts: AwsFacts) -> Iterator[Problem]:
+    parameters, backup = spec.parameter_key_arn, spec.backup and spec.backup.kms_key_arn
+    if parameters:
+        yield from _check_key("cluster.parameterKmsKeyArn", parameters, "parameters are", facts)
+    if backup:
+        yield from _check_key("cluster.backup.kmsKeyArn", backup, "bucket is", facts)
+
+
+def _check_key(path: str, key: str, what_is: str, facts: AwsFacts) -> Iterator[Problem]:
+    """Parameter Store and S3 encrypt with a key of their own region; `what_is` there."""
     # arn:<partition>:kms:<region>:<account>:key/<id>
-    if key and key.split(":")[1] != facts.partition:
+    _, partition, _, region, *_ = key.split(":")
+    if partition != facts.partition:
         yield Problem(
-            "cluster.parameterKmsKeyArn",
-            f"the key is in the partition {key.split(':')[1]}, the account in {facts.partition}",
+            path,
+            f"the key is in the partition {partition}, the account in {facts.partition}",
             f"name a key of {facts.region}: arn:{facts.partition}:kms:{facts.region}:...",
             Kind.CONFLICT,
         )
-    elif key and key.split(":")[3] != facts.region:
+    elif region != facts.region:
         yield Problem(
-            "cluster.parameterKmsKeyArn",
-            f"the key is in {key.split(':')[3]}, the parameters are in {facts.region}",
+            path,
+            f"the key is in {region}, the {what_is} in {facts.region}",
             f"name a key of {facts.region}; a multi-Region key has a replica with an ARN there",
             Kind.CONFLICT,
         )

@@ -68,6 +68,7 @@ def _check_together(top: Section, spec: ClusterSpec) -> None:
     network.check_room(top["network"], spec, prefix)
     network.check_zones(top["network"], spec)
     ingress.check_rules(top["network"], spec)
+    endpoint.check_record(top["endpoint"], spec)
     k3s_values.check(spec, passed)
     listeners.check(spec, passed)
     machine_needs.check(top, spec, passed)

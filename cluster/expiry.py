@@ -19,6 +19,8 @@ OUTPUT: Final = "expiresAt"
 TAG: Final = f"{TAG_PREFIX}expires"
 RECORD_TAG: Final = f"{TAG_PREFIX}record"
 """On addresses: the hosted zone and the name of the record that leads to them, `<zone>/<name>`."""
+MOST_RECORD_CHARACTERS: Final = 256
+"""Of the value of a tag: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html"""
 KEY: Final = "cluster.ttl"
 LONGEST: Final = "2026-01-01T00:00:00Z"
 """As long as every time."""
@@ -59,6 +61,11 @@ def parse(text: object) -> datetime | None:
 def render(time: datetime) -> str:
     """The time in RFC 3339 and UTC, to the second."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def record_value(zone_id: str, hostname: str) -> str:
+    """The value of RECORD_TAG."""
+    return f"{zone_id}/{hostname}"
 
 
 def units(time: str) -> dict[str, str]:

@@ -192,13 +192,13 @@ class ReportFile(TypedDict):
 
 def node_file(config: NodeConfig, deadline_seconds: int) -> str:
     """
-    The text of node.json.
+    The text of node.json, without spaces: user data has little room.
 
     Keys are sorted, since the engine does not keep their order: the same configuration must be the
     same text from user data and from the provider, or k3s would be restarted for nothing.
     """
     content: NodeFile = {**config, "deadlineSeconds": deadline_seconds}
-    return json.dumps(content, indent=1, sort_keys=True) + "\n"
+    return json.dumps(content, separators=(",", ":"), sort_keys=True) + "\n"
 
 
 def has_config(text: str, config: NodeConfig) -> bool:

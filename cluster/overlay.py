@@ -9,7 +9,7 @@ values null is a value: by it Helm removes a default of the chart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,7 +21,7 @@ from cluster.reading.faults import quoted
 from cluster.reading.keys import TOP
 from cluster.reading.manifests import ReadFile
 from cluster.reading.section import format_path
-from cluster.yaml_reader import InvalidYaml
+from cluster.yaml_reader import Entries, InvalidYaml
 
 KEY = "base"
 _NAME = "name"
@@ -45,6 +45,9 @@ def read(file: str, read_file: ReadFile) -> Mapping[str, Any]:
     if not isinstance(content, Mapping):
         what = f"{quoted(file)} is not an object"
         raise _rejected(what, "write the keys of k3s-aws:cluster into it", Kind.TYPE)
+    if (path := _twice(content, ())) is not None:
+        what = f"{quoted(file)} has {format_path(path)} twice"
+        raise _rejected(what, "remove one of them", Kind.DUPLICATE)
     if (path := _encrypted(content, ())) is not None:
         what = f"{quoted(file)} has an encrypted value at {format_path(path)}"
         fix = (
@@ -52,23 +55,43 @@ def read(file: str, read_file: ReadFile) -> Mapping[str, Any]:
             "k3s-aws:registryAuth and k3s-aws:loginKey of the stacks"
         )
         raise _rejected(what, fix, Kind.SECRET)
-    return content
+    plain: dict[str, Any] = _plain(content)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    """The value of dicts and lists alone, which the YAML writer accepts."""
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return [*map(_plain, value)] if isinstance(value, list) else value
 
 
 def _rejected(what: str, fix: str, kind: Kind = Kind.INVALID) -> ConfigError:
     return ConfigError([Problem(KEY, what, fix, kind)])
 
 
+def _twice(value: object, path: Path) -> Path | None:
+    """The first key that an object has twice: all but the last would be dropped silently."""
+    if isinstance(value, Entries) and value.twice:
+        return (*path, value.twice[0])
+    return _first(_twice, value, path)
+
+
 def _encrypted(value: object, path: Path) -> Path | None:
     """Where Pulumi's form of a secret stands, `secure: v1:...`."""
+    if isinstance(value, Mapping) and set(value) == {"secure"}:
+        return path
+    return _first(_encrypted, value, path)
+
+
+def _first(find: Callable[[object, Path], Path | None], value: object, path: Path) -> Path | None:
+    """What `find` has first in the entries of an object or a list."""
     below: Iterable[tuple[str | int, object]] = ()
     if isinstance(value, Mapping):
-        if set(value) == {"secure"}:
-            return path
         below = value.items()
     elif isinstance(value, list):
         below = enumerate(value)
-    found = (_encrypted(each, (*path, key)) for key, each in below)
+    found = (find(each, (*path, key)) for key, each in below)
     return next((each for each in found if each is not None), None)
 
 

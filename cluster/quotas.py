@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -44,6 +45,14 @@ RULES = Quota(
     name="Inbound or outbound rules per security group",
     default=60,
 )
+# https://docs.aws.amazon.com/ebs/latest/userguide/ebs-resource-quotas.html
+STORAGE = Quota(
+    service="ebs",
+    code="L-7A658B76",
+    name="Storage for General Purpose SSD (gp3) volumes, in TiB",
+    default=50,
+)
+_GIB_IN_TIB = 1024
 
 
 def _vcpus(code: str, name: str) -> Quota:
@@ -125,6 +134,7 @@ def problems(cluster: Cluster, vcpus: Mapping[str, int], account: Account) -> It
     yield from _check_load_balancers(cluster, account)
     yield from _check_vcpus(cluster, vcpus, account)
     yield from _check_rules(cluster, account)
+    yield from _check_storage(cluster, account)
 
 
 def _check_addresses(cluster: Cluster, account: Account) -> Iterator[Problem]:
@@ -201,6 +211,29 @@ def _check_rules(cluster: Cluster, account: Account) -> Iterator[Problem]:
             yield _unknown("cluster.network", needed, RULES, instead)
         elif count > allowed:
             yield _problem("cluster.network", needed, allowed, RULES, instead)
+
+
+def _check_storage(cluster: Cluster, account: Account) -> Iterator[Problem]:
+    gib = {
+        f"{pool.path}.{key}": pool.count * (size or 0)
+        for pool in cluster.all_pools
+        for key, size in (
+            ("rootVolumeGib", pool.root_volume_gib),
+            ("dataVolumeGib", pool.data_volume_gib),
+        )
+    }
+    number = math.ceil(sum(gib.values()) / _GIB_IN_TIB)
+    if number <= STORAGE.default:
+        return
+    # Other volumes of the region are not counted, like vCPUs.
+    allowed = account.quota(STORAGE)
+    path = max(gib, key=gib.__getitem__)
+    needed = f"{number} TiB for {sum(gib.values())} GiB of volumes"
+    instead = ", or have fewer or smaller volumes"
+    if allowed is None:
+        yield _unknown(path, needed, STORAGE, instead)
+    elif number > allowed:
+        yield _problem(path, needed, allowed, STORAGE, instead)
 
 
 class _Number(Protocol):

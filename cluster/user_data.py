@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import bz2
+import json
 import zlib
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -30,6 +31,16 @@ UNIT = CLOUD_INIT / "k3s-aws-boot.service"
 LIMIT_BYTES = 16 * 1024 - 256
 # zlib's sign for a gzip header, which has no time then.
 _GZIP = 16 + zlib.MAX_WBITS
+# What makes the parts of a node.json shorter that a configuration may fill, by their names.
+_FIXES: Mapping[str, str] = {
+    "registries": "shorten cluster.k3s.registries",
+    "manifests": "have fewer cluster.manifests and charts: a file may hold many objects, and its "
+    "size does not count",
+    "config": "shorten the k3s keys, such as tls-san",
+    "k3s": "shorten the addresses of cluster.proxy.noProxy",
+    "labels": "shorten the labels",
+    "taints": "shorten the taints",
+}
 
 
 def render(node_file: str, modules: Mapping[str, str], expires_at: str | None = None) -> str:
@@ -105,18 +116,39 @@ def require_room(
     Each node.json comes with the role of its machine; `modules` are all of the boot program.
     """
     for role, text in node_files:
-        encode(render(text, boot_program.of_first_boot(modules, role), expires_at))
+        packed = _packed(render(text, boot_program.of_first_boot(modules, role), expires_at))
+        if len(packed) > LIMIT_BYTES:
+            raise UserDataTooLarge(_message(packed, _largest(text)))
 
 
 def encode(text: str) -> str:
     """The user data as EC2 takes it: gzip, then base64; the same text gives the same result."""
-    compressor = zlib.compressobj(9, zlib.DEFLATED, _GZIP, memLevel=9)
-    packed = compressor.compress(text.encode()) + compressor.flush()
+    packed = _packed(text)
     if len(packed) > LIMIT_BYTES:
-        raise UserDataTooLarge(
-            f"the user data of a machine is {len(packed)} bytes after compression, "
-            f"{len(packed) - LIMIT_BYTES} over the limit of {LIMIT_BYTES}\n"
-            "    shorten cluster.k3s.registries, the k3s keys, the labels or the taints; manifests "
-            "of any size go through the bucket"
-        )
+        raise UserDataTooLarge(_message(packed, "; or ".join(_FIXES.values())))
     return base64.b64encode(packed).decode()
+
+
+def _packed(text: str) -> bytes:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, _GZIP, memLevel=9)
+    return compressor.compress(text.encode()) + compressor.flush()
+
+
+def _message(packed: bytes, fix: str) -> str:
+    return (
+        f"the user data of a machine is {len(packed)} bytes after compression, "
+        f"{len(packed) - LIMIT_BYTES} over the limit of {LIMIT_BYTES}\n"
+        f"    {fix}"
+    )
+
+
+def _largest(node_file: str) -> str:
+    """How to shorten the part of a node.json that takes the most."""
+    pool = json.loads(node_file)["pool"]
+    sizes = {
+        part: len(zlib.compress(json.dumps(pool[part]).encode(), 9))
+        for part in _FIXES
+        if part in pool
+    }
+    largest = max(sizes, key=sizes.__getitem__)
+    return f"{_FIXES[largest]}; they take about {sizes[largest]} bytes of it"

@@ -50,10 +50,19 @@ class Entries(dict[str, Any]):
         super().__init__()
         self.overridden: list[tuple[str, Any]] = []
         """Entries of the text that have no effect."""
+        self.twice: list[str] = []
+        """Keys of them that are no defaults of `<<`, which are there to be overridden."""
+        self._merged: set[str] = set()
 
-    def add(self, key: str, value: Any) -> None:
+    def add(self, key: str, value: Any, *, merged: bool = False) -> None:
         if key in self:
             self.overridden.append((key, self[key]))
+            if key not in self._merged:
+                self.twice.append(key)
+        if merged and key not in self:
+            self._merged.add(key)
+        elif not merged:
+            self._merged.discard(key)
         self[key] = value
 
 
@@ -227,7 +236,7 @@ def _merge(entries: Entries, value: Any, line: int) -> None:
         if not isinstance(each, Mapping):
             raise InvalidYaml("has << with something else than an object", line)
         for key, content in each.items():
-            entries.add(key, content)
+            entries.add(key, content, merged=True)
 
 
 def _key(key: Any) -> str:

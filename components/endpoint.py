@@ -98,9 +98,11 @@ def record_tags(cluster: Cluster, node: Node) -> dict[str, pulumi.Input[str]]:
     when the state of an expired cluster is lost.
     """
     wanted = cluster.endpoint
-    if cluster.ttl_seconds is None or node.role != "server" or not wanted.zone_id:
+    if cluster.ttl_seconds is None or node.role != "server":
         return {}
-    return {expiry.RECORD_TAG: f"{wanted.zone_id}/{wanted.hostname}"}
+    if not wanted.zone_id or not wanted.hostname:
+        return {}
+    return {expiry.RECORD_TAG: expiry.record_value(wanted.zone_id, wanted.hostname)}
 
 
 def _url(host: pulumi.Output[str]) -> pulumi.Output[str]:

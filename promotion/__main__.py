@@ -38,6 +38,19 @@ def read_declared(file: Path) -> dict[str, Mapping[str, Any] | None]:
     return dict(content)
 
 
+def _require_files(
+    declared: Mapping[str, Mapping[str, Any] | None], folder: Path, file: Path
+) -> None:
+    """A value for an environment that does not exist has no effect: its name is misspelt."""
+    for key, wanted in declared.items():
+        for name in wanted or ():
+            if not (found := stack_files.path(str(name), folder)).is_file():
+                raise PromotionError(
+                    f"{file}: {key} has a value for {name}, and there is no {found}\n"
+                    "    correct or remove the name"
+                )
+
+
 def table(names: Sequence[str], differences: Sequence[Difference]) -> str:
     """The differences below each other, faults in the last column."""
     rows = [("key", *names, "")]
@@ -62,7 +75,9 @@ def main(words: list[str], project: Path = Path()) -> int:
         environments = {
             name: stack_files.read(name, chosen.folder, read_file) for name in chosen.stacks
         }
-        declared = read_declared(chosen.differences or project / DIFFERENCES)
+        file = chosen.differences or project / DIFFERENCES
+        declared = read_declared(file)
+        _require_files(declared, chosen.folder, file)
     except PromotionError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -80,7 +80,11 @@ def _fault(
     if wanted is None:
         return None
     wrong = [name for name, value in values.items() if name in wanted and value != wanted[name]]
-    return f"not as declared in {', '.join(wrong)}" if wrong else None
+    if wrong:
+        return f"not as declared in {', '.join(wrong)}"
+    # Any value in an environment that the declared ones leave out would pass, a misspelt one too.
+    left_out = [name for name in values if name not in wanted]
+    return f"not declared for {', '.join(left_out)}" if left_out else None
 
 
 def _covers(declared: str, key: str) -> bool:

@@ -31,7 +31,7 @@ def read(name: str, folder: Path, read_file: Callable[[str], str]) -> dict[str, 
 
     Those of the cluster are short, all others are as in the file. Raises PromotionError.
     """
-    file = folder / f"Pulumi.{name}.yaml"
+    file = path(name, folder)
     content = _content(file, file.read_text)
     config = content.get("config") if isinstance(content, Mapping) else None
     if not isinstance(config, Mapping):
@@ -52,6 +52,11 @@ def read(name: str, folder: Path, read_file: Callable[[str], str]) -> dict[str, 
     found = dict(_leaves(cluster, ""))
     others = {key: value for key, value in config.items() if key not in (cluster_key, base_key)}
     return found | dict(_leaves(others, ""))
+
+
+def path(name: str, folder: Path) -> Path:
+    """The file of an environment."""
+    return folder / f"Pulumi.{name}.yaml"
 
 
 def _content(file: Path | str, read_text: Callable[[], str]) -> Any:

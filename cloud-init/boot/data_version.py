@@ -22,8 +22,8 @@ def require(machine: Machine) -> None:
     new, old = _numbers(wanted), _numbers(last)
     if old and new and not old <= new < [old[0], old[1] + 2]:
         raise BootError(
-            f"k3s {wanted} may not follow {last}, which last ran with the data: set k3s.version "
-            "to that one, or to a newer one that skips no minor version"
+            f"k3s {wanted} may not follow {last}, which last ran with the data: "
+            "set k3s.version to that one, or to a newer one that skips no minor version"
         )
 
 

@@ -9,9 +9,6 @@ from boot import files, readiness, restoring
 from boot.machine import Machine
 from boot.waiting import BootError
 
-# What k3s has in its folder `db`: a file with SQLite, a folder with etcd.
-NAMES = ("state.db", "etcd")
-
 
 def exists(machine: Machine) -> bool:
     """Whether k3s has created or joined a datastore on this machine."""
@@ -19,20 +16,12 @@ def exists(machine: Machine) -> bool:
 
 
 def has_data(folder: Path) -> bool:
-    return any((folder / path).exists() for path in ("state.db", "etcd/member"))
+    return (folder / "state.db").exists() or (folder / "etcd/member").exists()
 
 
 def previous(machine: Machine) -> Path:
     """What a datastore was before it moved from the root volume to a volume of its own."""
     return machine.server_data / "db-before-volume"
-
-
-def has_previous(machine: Machine) -> bool:
-    return previous(machine).exists()
-
-
-def remove_previous(machine: Machine) -> None:
-    shutil.rmtree(previous(machine))
 
 
 def require(machine: Machine) -> None:
@@ -42,14 +31,15 @@ def require(machine: Machine) -> None:
     The parameter names what holds the data of the cluster, and is absent before there is any. Data
     on the root volume of another instance, or on a volume in whose place this one is, went with it,
     so it may be created again. A server that may not create the cluster waits for one to join;
-    raises BootError where there is none.
+    raises BootError where there is none. Data of a member that cannot start again stays until the
+    others have shown that they are the cluster without it: after a loss of all it is the cluster.
     """
-    _remove_data_of_removed_member(machine)
-    if exists(machine):
+    node, holder, member = machine.node, "", _lost_member(machine)
+    if exists(machine) and not member:
         return
-    node, holder = machine.node, ""
     # The record comes a moment after the cluster, and IAM denies it to a machine that has joined.
-    if node.may_create_cluster and not readiness.is_any_ready(machine):
+    # With data of a member there is a cluster.
+    if node.may_create_cluster and not member and not readiness.is_any_ready(machine):
         holder = machine.aws.parameter(node.datastore_parameter) or ""
         replaced = holder.startswith("i-") or (node.data_volume and holder.startswith("vol-"))
         created = holder and (not replaced or holder in (machine.instance_id, node.data_volume))
@@ -57,7 +47,10 @@ def require(machine: Machine) -> None:
             restoring.begin(machine)
             return
     if node.server_urls:
-        readiness.wait_for_server(machine)
+        readiness.wait_for_server(machine, member)
+        if member:
+            machine.report.log(f"removes the data of {member}")
+            shutil.rmtree(machine.server_data / "db/etcd")
     elif holder:
         raise BootError(
             f"{holder} has the cluster's data by {node.datastore_parameter}, this machine has none"
@@ -66,16 +59,23 @@ def require(machine: Machine) -> None:
         raise BootError("this server may not create the cluster, and has no other server to join")
 
 
-def _remove_data_of_removed_member(machine: Machine) -> None:
+def _lost_member(machine: Machine) -> str:
     """
-    Removes etcd's data of a member that was removed with its Node, and cannot start again.
+    The name of the etcd member whose data is here and that cannot start again; empty without one.
 
     It is of the machine that had this volume before, or k3s has left a tombstone. The name of a
     member is that of its node and eight digits (pkg/etcd of k3s).
     """
     folder = machine.server_data / "db/etcd"
     member = files.read(folder / "name").strip()
-    removed = (folder / "tombstone").exists()
-    if member and (removed or member.rsplit("-", 1)[0] != machine.node_name):
-        machine.report.log(f"removes the data of the etcd member {member}")
+    has_data = (folder / "member").exists() and not restoring.is_under_way(machine)
+    if has_data and not machine.node.server_urls:
+        # More servers may have begun to join than the last complete update knows of.
+        raise BootError("the datastore is etcd: set servers.count to 3 or 5")
+    if member.rsplit("-", 1)[0] == machine.node_name and not (folder / "tombstone").exists():
+        return ""
+    if member and (not has_data or (folder.parent / "state.db").exists()):
+        # It had not begun, or the data is that of SQLite or of a snapshot yet.
         shutil.rmtree(folder)
+        return ""
+    return member

@@ -35,8 +35,9 @@ TasksMax=infinity
 TimeoutStartSec=0
 Restart=always
 RestartSec=5s
-ExecStartPre=-/sbin/modprobe br_netfilter
-ExecStartPre=-/sbin/modprobe overlay
+RuntimeMaxSec=60d
+RuntimeRandomizedExtraSec=20d
+ExecStartPre=-/sbin/modprobe -a br_netfilter overlay
 ExecStart=/usr/local/bin/k3s {role}
 
 [Install]

@@ -15,6 +15,9 @@ from boot import datastore, systemd, volume
 from boot.machine import Machine
 from boot.waiting import BootError
 
+# What k3s has in its folder `db`: a file with SQLite, a folder with etcd.
+NAMES = ("state.db", "etcd")
+
 
 def move(machine: Machine, device: str) -> None:
     """
@@ -45,7 +48,7 @@ def complete(place: Path) -> None:
     """The complete copy becomes the datastore of the volume."""
     copied = place / "copied"
     # The names by which a datastore is recognized come last.
-    for each in sorted(copied.iterdir(), key=lambda path: path.name in datastore.NAMES):
+    for each in sorted(copied.iterdir(), key=lambda path: path.name in NAMES):
         each.rename(place / each.name)
     copied.rmdir()
 

@@ -24,16 +24,16 @@ QUICK_SECONDS = 1
 RESTARTS, RESTARTS_OF_JOINING = 3, 60
 
 
-def wait_for_server(machine: Machine) -> None:
+def wait_for_server(machine: Machine, member: str = "") -> None:
     """
-    Chooses the first server that is ready and has the authority of the join token.
+    Chooses the first server that is ready and has the authority of the join token, and of whose
+    etcd `member` is none.
 
     Asks more often than k3s would, and distinguishes a rejected token from no response.
     """
     urls = machine.node.server_urls
-    chosen = machine.wait.until_one(
-        urls, lambda url: require_server(machine, url), f"no ready server at {', '.join(urls)}"
-    )
+    what = f"no ready server at {', '.join(urls)}{member and f', the data of {member} is kept'}"
+    chosen = machine.wait.until_one(urls, lambda url: require_server(machine, url, member), what)
     k3s.set_server(machine, chosen)
 
 
@@ -41,17 +41,19 @@ def is_any_ready(machine: Machine) -> bool:
     """Whether one of the other servers is ready, asked once."""
     for url in machine.node.server_urls:
         try:
-            require_server(machine, url, QUICK_SECONDS)
+            require_server(machine, url, seconds=QUICK_SECONDS)
         except Retry:
             continue
         return True
     return False
 
 
-def require_server(machine: Machine, url: str, seconds: float = TIMEOUT_SECONDS) -> None:
+def require_server(
+    machine: Machine, url: str, member: str = "", seconds: float = TIMEOUT_SECONDS
+) -> None:
     """
     Raises Retry unless the server is ready and accepts the join token, BootError when it has
-    another authority. A server joins only one that serves the API and has etcd.
+    another authority. A server joins only one that serves the API and has etcd without `member`.
     """
     ca_hash, _, login = tokens.read(machine)["token"][len("K10") :].partition("::")
     login = base64.b64encode(login.encode()).decode()
@@ -70,10 +72,13 @@ def require_server(machine: Machine, url: str, seconds: float = TIMEOUT_SECONDS)
         status, _, _ = fetch(f"{url}/readyz", {}, ours, seconds=seconds)
         if status not in (200, 401):
             raise Retry(f"the server {url} is not ready: {status}")
-        # The members of etcd; with SQLite the API server gets the request, and rejects the token.
-        status, _, _ = fetch(f"{url}/db/info", headers, ours, seconds=seconds)
+        # The members of etcd, of which a majority lives then; with SQLite the API server gets the
+        # request, and rejects the token.
+        status, _, members = fetch(f"{url}/db/info", headers, ours, seconds=seconds)
         if status != 200:
             raise Retry(f"the server {url} has no etcd, or refused the join token: {status}")
+        if member and member.encode() in members:
+            raise Retry(f"{member} is a member still: kubectl delete node")
         return
     status, _, _ = fetch(f"{url}/v1-k3s/readyz", headers, ours, seconds=seconds)
     if status in (401, 403):
@@ -111,19 +116,30 @@ def wait_for_k3s(
     try:
         machine.wait.until(attempt, what, pause=pause)
     except BootError as error:
-        since = machine.report.phase_starts["start-k3s"]
-        line = systemd.last_error(machine, machine.k3s_unit, since)
-        raise BootError(f"{error}; its journal: {line}") from None
+        raise BootError(f"{error}; its journal: {_last_error(machine)}") from None
 
 
 def require_start(machine: Machine) -> dict[str, str]:
     """The state of k3s's unit; raises BootError when k3s ends again and again."""
     state = systemd.unit_state(machine, machine.k3s_unit)
     joins = machine.role == "server" and k3s.server_of(machine) and not machine.k3s_has_run
-    limit = RESTARTS_OF_JOINING if joins else RESTARTS
-    if state["ActiveState"] == "failed" or int(state["NRestarts"]) >= limit:
+    restarts = int(state["NRestarts"])
+    if (
+        joins
+        and RESTARTS <= restarts < RESTARTS_OF_JOINING
+        # Settings that differ from those of the other servers stay so until the provider has come.
+        and "critical configuration" not in _last_error(machine)
+    ):
+        restarts = 0
+    if state["ActiveState"] == "failed" or restarts >= RESTARTS:
         raise BootError(f"{machine.k3s_unit}.service does not start")
     return state
+
+
+def _last_error(machine: Machine) -> str:
+    """The line of k3s's journal since its start that says most."""
+    since = machine.report.phase_starts["start-k3s"]
+    return systemd.last_error(machine, machine.k3s_unit, since)
 
 
 def require_ready(machine: Machine, state: Mapping[str, str]) -> None:

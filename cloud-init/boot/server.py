@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 from boot import (
     backups,
@@ -71,8 +72,7 @@ def finish(machine: Machine) -> None:
         restoring.run(machine, "remove_nodes")
     manifests.install(machine)
     data_version.record(machine)
-    if datastore.has_previous(machine):
-        datastore.remove_previous(machine)
+    shutil.rmtree(datastore.previous(machine), ignore_errors=True)
 
 
 def _install_authority(machine: Machine) -> None:

@@ -37,7 +37,7 @@ def mount(machine: Machine) -> None:
         found = _prepare(machine, device)
         drop_in = machine.path("etc/systemd/system/k3s.service.d/10-data-volume.conf")
         files.write(drop_in, DROP_IN, 0o644)
-        if datastore.exists(machine) or datastore.has_previous(machine):
+        if datastore.exists(machine) or datastore.previous(machine).exists():
             _offline().move(machine, device)
         # A device that is no NVMe has a name that changes with the type of the instance.
         what = name if "by-id" in name else f"dev/disk/by-uuid/{found['UUID']}"

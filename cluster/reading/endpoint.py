@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from cluster import expiry
 from cluster.errors import Kind
 from cluster.reading.section import Section
-from cluster.spec import EndpointSpec, EndpointType, NetworkSpec
+from cluster.spec import ClusterSpec, EndpointSpec, EndpointType, NetworkSpec
 
 
 def read(section: Section, ranges: NetworkSpec, servers: int) -> EndpointSpec:
@@ -24,6 +25,19 @@ def read(section: Section, ranges: NetworkSpec, servers: int) -> EndpointSpec:
         hostname=section["hostname"],
         zone_id=section["route53ZoneId"],
     )
+
+
+def check_record(section: Section, spec: ClusterSpec) -> None:
+    """With a ttl, the zone and the name are the value of a tag of each server."""
+    wanted = spec.endpoint
+    if spec.ttl_seconds is None or not wanted.zone_id or not wanted.hostname:
+        return
+    over = len(expiry.record_value(wanted.zone_id, wanted.hostname)) - expiry.MOST_RECORD_CHARACTERS
+    if over > 0:
+        room = len(wanted.hostname) - over
+        what = f"has {len(wanted.hostname)} characters, and with cluster.ttl {room} are allowed"
+        fix = "choose a shorter name: the zone and the name are the value of a tag of the servers"
+        section.report("hostname", what, fix, Kind.LIMIT)
 
 
 def _default(servers: int) -> EndpointType:

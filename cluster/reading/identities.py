@@ -22,6 +22,8 @@ _START_PODS = ("edit", "admin")
 _CHANGES_LABELS = "cluster-admin"
 _START_PODS_IN_A_NAMESPACE = (*_START_PODS, _CHANGES_LABELS)
 _NOT_ENFORCED = "privileged"
+# From the one that forbids nothing to the strictest.
+_LEVELS = (_NOT_ENFORCED, "baseline", "restricted")
 _SYSTEM = "kube-system"
 # The certificate's common name, `k3s-aws:<cluster>:<identity>:<8 digits>`, has 64 characters:
 # https://www.rfc-editor.org/rfc/rfc5280#appendix-A.1 (ub-common-name)
@@ -42,12 +44,12 @@ def read(top: Section, cluster_name: str) -> tuple[Identity, ...]:
 def _check_pod_security(sections: Sequence[Section]) -> None:
     """A namespace has one level, whichever identities share it."""
     levels: dict[str, Section] = {}
-    for section in sections:
+    for section in sorted(sections, key=_only_reads):
         if not section.valid("podSecurity", "namespaces"):
             continue
         for namespace in section["namespaces"]:
             other = levels.setdefault(namespace, section)
-            if other["podSecurity"] != section["podSecurity"]:
+            if other["podSecurity"] != section["podSecurity"] and not _gives_way(section, other):
                 section.report(
                     "podSecurity",
                     f"{quoted(section['podSecurity'])} is not the level that {quoted(namespace)} "
@@ -56,6 +58,22 @@ def _check_pod_security(sections: Sequence[Section]) -> None:
                     Kind.CONFLICT,
                 )
                 break
+
+
+def _gives_way(section: Section, other: Section) -> bool:
+    """
+    Whether the level of who only reads is without effect beside the other's.
+
+    It changes no namespace; but one that does not exist yet is created with it, and a stricter
+    label than its own is kept by the other.
+    """
+    given, wanted = (_LEVELS.index(each["podSecurity"]) for each in (section, other))
+    return given < wanted and _only_reads(section) and not _only_reads(other)
+
+
+def _only_reads(section: Section) -> bool:
+    given = section["role"], section["clusterRole"]
+    return given in (("viewer", None), (None, ROLES["viewer"]))
 
 
 def _check_length(section: Section, cluster_name: str) -> None:

@@ -63,8 +63,12 @@ def _check(section: Section) -> None:
 
 
 def check_rules(section: Section, spec: ClusterSpec) -> None:
-    """Reports rules that EC2 would reject since a group has them, and groups with too many."""
+    """
+    Reports rules that EC2 would reject since a group has them, and groups with too many. Warns of
+    ports that are open on no machine.
+    """
     _check_twice(section, spec)
+    _warn_of_no_machine(section, spec)
     for group in (*network.ROLES, network.LOAD_BALANCER):
         _check_number(section, spec, group)
 
@@ -87,6 +91,16 @@ def _check_twice(section: Section, spec: ClusterSpec) -> None:
                     )
                     place.report("ports", what, fix, Kind.DUPLICATE, below=(index,))
                 seen = rules | seen
+
+
+def _warn_of_no_machine(section: Section, spec: ClusterSpec) -> None:
+    if any(pool.count for pool in spec.pools):
+        return
+    opened = {each.name for each in spec.network.ingress if each.roles == _ROLES["agents"]}
+    for each in section["ingress"]:
+        if each["name"] in opened:
+            what = "opens its ports on the agents, and there are none: pods run on the servers"
+            each.warn("machines", what, 'write "servers" or "all", or give a pool machines')
 
 
 def _check_number(section: Section, spec: ClusterSpec, group: network.Group) -> None:

@@ -98,10 +98,18 @@ def _secret_fault(document: Mapping[str, Any]) -> Fault | None:
         if each.get("kind") in _HELM_KINDS and (where := _in_helm(each.get("spec"))):
             what = f"contains a secret in plain text in a {each['kind']}, {where}"
             return Fault(what, f"put it into a Secret: {_IN_A_SECRET}", Kind.SECRET)
+    if any(isinstance(each, str) and _is_login(each) for each in nested):
+        what = "contains credentials in a URL, which would be readable in user data and state"
+        return Fault(what, f"put it into a Secret: {_IN_A_SECRET}", Kind.SECRET)
     return None
 
 
 _IN_A_SECRET = "create it with the kubeconfig after pulumi up"  # noqa: S105 - an instruction
+
+
+def _is_login(text: str) -> bool:
+    """A URL with credentials, no description that has one as an example."""
+    return plain_secrets.has_credentials(text) and len(text.split()) == 1
 
 
 def _is_secret(applied: Mapping[str, Any]) -> bool:

@@ -103,6 +103,8 @@ def _run(ec2: Any, arguments: Arguments) -> ApiError | None:
     spot = _one(arguments, "InstanceMarketOptions.MarketType") == "spot"
     if refused := shutdown_behavior.violation(arguments, spot=spot):
         return refused
+    if refused := volume_constraints.of_machine(ec2, arguments):
+        return refused
     return _architecture(ec2, _one(arguments, "InstanceType"), _one(arguments, "ImageId"))
 
 

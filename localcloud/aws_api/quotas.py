@@ -2,7 +2,7 @@
 The quotas of the account: what Service Quotas reports and EC2 enforces.
 
 Those of addresses and vCPUs are large, since stacks of tests and of the bench share the account;
-those of rules and load balancers are what AWS gives everybody.
+those of rules, load balancers and gp3 volumes are what AWS gives everybody.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from typing import Any
 RULES_OF_A_GROUP = 60
 ADDRESSES = 5000
 NETWORK_LOAD_BALANCERS = 50
+GP3_TIB = 50
 _MANY = 100_000.0
 
 _VALUES = {
     ("vpc", "L-0EA8095F"): float(RULES_OF_A_GROUP),
     ("vpc", "L-F678F1CE"): _MANY,
     ("ec2", "L-0263D0A3"): float(ADDRESSES),
+    ("ebs", "L-7A658B76"): float(GP3_TIB),
     ("elasticloadbalancing", "L-69A177A2"): float(NETWORK_LOAD_BALANCERS),
 }
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from localcloud.aws_api.quotas import GP3_TIB
+
 if TYPE_CHECKING:
     from localcloud.aws_api.ec2_constraints import ApiError, Arguments
 
@@ -25,6 +27,7 @@ MODIFICATIONS = 4
 MODIFICATION_PERIOD = datetime.timedelta(hours=24)
 # https://docs.aws.amazon.com/ebs/latest/userguide/device_naming.html
 DEVICE = re.compile(r"(/dev/)?(sd[a-z]|hd[a-z]|xvd[a-z]{1,2})\d{0,2}")
+SIZE = re.compile(r"(BlockDeviceMapping\.\d+\.Ebs)\.VolumeSize$")
 MAY_ATTACH = ("running", "stopping", "stopped")
 
 
@@ -34,8 +37,10 @@ def _create(ec2: Any, arguments: Arguments) -> ApiError | None:
     zone = _one(arguments, "AvailabilityZone")
     if ec2.get_zone_by_name(zone) is None:
         return "InvalidZone.NotFound", f"The zone '{zone}' does not exist."
-    size = _one(arguments, "Size")
-    return _size(_one(arguments, "VolumeType") or "gp2", int(size)) if size else None
+    size, kind = _one(arguments, "Size"), _one(arguments, "VolumeType") or "gp2"
+    if not size:
+        return None
+    return _size(kind, int(size)) or storage(ec2, int(size) if kind == "gp3" else 0)
 
 
 def _attach(ec2: Any, arguments: Arguments) -> ApiError | None:
@@ -111,7 +116,10 @@ def _modify(ec2: Any, arguments: Arguments) -> ApiError | None:
             "IncorrectModificationState",
             f"Volume {volume.id} cannot be modified in modification state MODIFYING",
         )
-    return _rate(volume) or _size(_one(arguments, "VolumeType") or volume.volume_type, size)
+    kind = _one(arguments, "VolumeType") or volume.volume_type
+    counted = int(volume.size) if volume.volume_type == "gp3" else 0
+    added = size - counted if kind == "gp3" else 0
+    return _rate(volume) or _size(kind, size) or storage(ec2, added)
 
 
 def _rate(volume: Any) -> ApiError | None:
@@ -137,6 +145,26 @@ def _size(kind: str, gib: int) -> ApiError | None:
     )
     message = f"Volume of {gib}GiB is too {word} for volume type {kind}; {limit}GiB."
     return "InvalidParameterValue", message
+
+
+def storage(ec2: Any, gib: int) -> ApiError | None:
+    """Why EC2 would not add so many GiB of gp3 volumes to those of the account."""
+    volumes = [int(each.size) for each in list(ec2.volumes.values()) if each.volume_type == "gp3"]
+    if gib <= 0 or sum(volumes) + gib <= GP3_TIB * 1024:
+        return None
+    message = f"You have exceeded your maximum gp3 storage limit of {GP3_TIB} TiB in this region."
+    return "VolumeLimitExceeded", message
+
+
+def of_machine(ec2: Any, arguments: Arguments) -> ApiError | None:
+    """Why EC2 would not create the volumes of RunInstances."""
+    sizes = {
+        match[1]: int(values[0])
+        for name, values in arguments.items()
+        if (match := SIZE.match(name))
+    }
+    gp3 = [size for at, size in sizes.items() if _one(arguments, f"{at}.VolumeType") == "gp3"]
+    return storage(ec2, sum(gp3))
 
 
 def _is_modified(volume: Any) -> bool:

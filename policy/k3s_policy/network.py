@@ -17,12 +17,13 @@ from k3s_policy.rule import (
     Violation,
     integer,
     ports,
+    ranges,
     strings,
 )
 
 _WIDTH: Mapping[str, Setting] = {
     "ports": ports([22, 6443], "The TCP ports of SSH and the Kubernetes API."),
-    "allowedCidrs": strings(openings.PRIVATE, "Ranges that may be let in however wide they are."),
+    "allowedCidrs": ranges(openings.PRIVATE, "Ranges that may be let in however wide they are."),
     "widestIpv4Prefix": integer(
         8, "As many IPv4 addresses as such a range has may be let in.", minimum=0, maximum=32
     ),
@@ -181,7 +182,7 @@ RULES = (
                 "etcd, kubelet, controller manager and scheduler.",
             ),
             "udpPorts": ports([8472, 51820, 51821], "flannel's VXLAN and WireGuard."),
-            "allowedCidrs": strings(openings.PRIVATE, "Ranges that are not outside."),
+            "allowedCidrs": ranges(openings.PRIVATE, "Ranges that are not outside."),
             **_PREFIX_LISTS,
         },
         check=_node_ports,

@@ -72,6 +72,8 @@ _TYPES = strings(
     _COSTLY,
     "Types of resources with the tag: instances, spot requests, volumes, Elastic IPs, NAT "
     "gateways and load balancers.",
+    # As the engine has them; of another form no resource would be found.
+    pattern="^aws:[a-z0-9]+/[a-z][A-Za-z0-9]*:[A-Z][A-Za-z0-9]*$",
 )
 
 RULES = (

@@ -11,6 +11,11 @@ from k3s_policy.resource import Resource
 Level = Literal["advisory", "mandatory", "disabled"]
 Severity = Literal["low", "medium", "high", "critical"]
 Settings = Mapping[str, Any]
+# The engine's regular expressions are Go's.
+_RANGE = (
+    r"^(([0-9]{1,3}\.){3}[0-9]{1,3}(/([0-9]|[12][0-9]|3[0-2]))?"
+    r"|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(/([0-9]{1,2}|1[01][0-9]|12[0-8]))?)$"
+)
 
 
 @dataclass(frozen=True)
@@ -95,10 +100,15 @@ class StackRule(Rule):
     check: Callable[[Sequence[Resource], Settings], Iterator[Finding]]
 
 
-def strings(default: Sequence[str], meaning: str) -> Setting:
-    """A setting that is a list of strings."""
-    schema = {"type": "array", "items": {"type": "string"}, "default": list(default)}
-    return Setting(schema, meaning)
+def strings(default: Sequence[str], meaning: str, **items: Any) -> Setting:
+    """A setting that is a list of strings; `items` is more of the schema of each."""
+    each = {"type": "string", **items}
+    return Setting({"type": "array", "items": each, "default": list(default)}, meaning)
+
+
+def ranges(default: Sequence[str], meaning: str) -> Setting:
+    """A setting that is a list of IPv4 and IPv6 ranges; a misspelt one would have no effect."""
+    return strings(default, meaning, pattern=_RANGE)
 
 
 def ports(default: Sequence[int], meaning: str) -> Setting:

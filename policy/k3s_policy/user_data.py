@@ -145,7 +145,9 @@ RULES = (
         settings={
             "patterns": strings([], "Further regular expressions that no user data may match."),
             "ignoredKinds": strings(
-                [], "Kinds of secrets that are not looked for, by their names."
+                [],
+                "Kinds of secrets that are not looked for, by their names.",
+                enum=list(secret_patterns.KINDS),
             ),
         },
         check=_secrets,

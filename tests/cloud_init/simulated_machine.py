@@ -55,6 +55,8 @@ class SimulatedMachine:
         # The statuses of the list of etcd's members before it is there; a server with SQLite has
         # none.
         self.etcd_statuses: list[int] = []
+        # The names of the members, each of a node and eight digits.
+        self.members = ["demo-servers-0eeeeeee-0a1b2c3d"]
         self.cacerts = authority.certificate
         self.sent_to_server: list[tuple[str, str | None]] = []
         # k3s accepts the password it was started with until it starts again.

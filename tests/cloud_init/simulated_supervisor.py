@@ -50,7 +50,13 @@ class Supervisor(Handler):
         if self.path == "/cacerts":
             self.respond(200, self.machine.cacerts.encode())
         else:
-            self.respond(self._status(), b"ok")
+            status = self._status()
+            self.respond(status, self._members() if self.path == "/db/info" else b"ok")
+
+    def _members(self) -> bytes:
+        """As k3s lists etcd's members, which needs their majority (pkg/etcd of k3s)."""
+        members = [{"ID": id_, "name": name} for id_, name in enumerate(self.machine.members, 1)]
+        return json.dumps({"members": members}).encode()
 
     def _status(self) -> int:
         """k3s's own paths admit one role each; all others are the API server's."""

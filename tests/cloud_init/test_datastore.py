@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -168,15 +169,95 @@ def test_the_data_of_the_machine_before_is_removed_and_the_others_are_joined(
     assert joined(machine) == machine.server_url
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_the_data_of_the_machine_before_is_kept_while_no_other_server_is_ready(
+    machine: SimulatedMachine, first: bool
+) -> None:
+    """All servers or most of them were lost, and what is on their volumes is the cluster."""
+    folder = write_member(machine, "demo-servers-0fffffff")
+    machine.parameters[PARAMETER] = "etcd"
+    of_several(machine, first=first, other=ABSENT, deadlineSeconds=30)
+    assert machine.boot() == 1
+    assert (folder / "member/wal").exists()
+    phase, cause = machine.cause()
+    assert phase == "datastore"
+    assert cause.startswith(
+        f"no ready server at {ABSENT}, the data of demo-servers-0fffffff-0a1b2c3d is kept: "
+        "waited 30 s, last error: "
+    )
+    assert machine.systemd.restarts("k3s") == 0
+
+
+def test_the_data_of_a_member_is_kept_until_the_cluster_has_removed_it(
+    machine: SimulatedMachine,
+) -> None:
+    folder = write_member(machine, "demo-servers-0fffffff")
+    machine.members.append("demo-servers-0fffffff-0a1b2c3d")
+    of_several(machine, first=True, deadlineSeconds=30)
+    assert machine.boot() == 1
+    assert (folder / "member/wal").exists()
+    _, cause = machine.cause()
+    assert "demo-servers-0fffffff-0a1b2c3d is a member still: kubectl delete node" in cause
+    machine.members.pop()
+    assert machine.boot() == 0
+    assert not folder.exists()
+
+
+def test_the_data_of_a_member_is_kept_while_etcd_has_no_majority(
+    machine: SimulatedMachine,
+) -> None:
+    """k3s then has no list of the members, and is ready for a while yet."""
+    folder = write_member(machine, "demo-servers-0fffffff")
+    machine.etcd_statuses = [500] * 200
+    of_several(machine, first=True, deadlineSeconds=30)
+    assert machine.boot() == 1
+    assert (folder / "member/wal").exists()
+
+
+@pytest.mark.parametrize("is_moving", [True, False])
+def test_incomplete_data_of_etcd_of_the_machine_before_is_removed(
+    machine: SimulatedMachine, is_moving: bool
+) -> None:
+    """It never was a member: without data, or while the data is SQLite's yet."""
+    folder = write_member(machine, "demo-servers-0fffffff")
+    if is_moving:
+        (folder.parent / "state.db").touch()
+    else:
+        shutil.rmtree(folder / "member")
+    of_several(machine, first=True, other=ABSENT)
+    assert machine.boot() == 0
+    assert not folder.exists()
+    assert joined(machine) is None
+
+
+@pytest.mark.parametrize("node", ["demo-servers-0fffffff", f"demo-servers-{INSTANCE[-8:]}"])
+def test_a_server_with_data_of_etcd_does_not_become_the_only_one(
+    machine: SimulatedMachine, node: str
+) -> None:
+    """The others may be members of which no state knows, and go with that update."""
+    folder = write_member(machine, node)
+    machine.configure("server")
+    assert machine.boot() == 1
+    cause = "the datastore is etcd: set servers.count to 3 or 5"
+    assert machine.cause() == ("datastore", cause)
+    assert (folder / "member/wal").exists()
+    assert machine.systemd.restarts("k3s") == 0
+
+
 def test_a_server_whose_node_was_deleted_joins_again(machine: SimulatedMachine) -> None:
+    of_several(machine, first=True, other=ABSENT)
+    assert machine.boot() == 0
     folder = write_member(machine, f"demo-servers-{INSTANCE[-8:]}")
     (folder / "tombstone").touch()
     machine.parameters[PARAMETER] = "etcd"
+    # IAM denies it to a machine that has joined.
+    machine.rejections = [(400, "AccessDeniedException")] * 100
+    machine.requested_parameters.clear()
     of_several(machine, first=True)
+    machine.systemd.run(["systemctl", "stop", "k3s"])
     assert machine.boot() == 0
     assert not folder.exists()
     assert joined(machine) == machine.server_url
-    # IAM denies it to a machine that has joined.
     assert [PARAMETER] not in machine.requested_parameters
 
 
@@ -232,3 +313,18 @@ def test_k3s_may_end_while_another_server_is_being_promoted(
     machine.systemd.ends_at_start = 12
     of_several(machine, first=first, other=ABSENT if first else "")
     assert machine.boot() == result
+
+
+def test_a_server_with_other_settings_than_the_others_does_not_try_for_long(
+    machine: SimulatedMachine,
+) -> None:
+    """Of old user data, for example: the provider brings the others while it still waits."""
+    machine.systemd.ends_at_start = 3
+    rejection = "critical configuration value mismatch between servers"
+    machine.systemd.journal = [f'level=fatal msg="{rejection}"', "Started k3s."]
+    of_several(machine, first=False)
+    assert machine.boot() == 1
+    phase, cause = machine.cause()
+    assert phase == "start-k3s"
+    assert cause.startswith("k3s.service does not start; its journal: ")
+    assert rejection in cause

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -151,6 +153,31 @@ def test_k3s_dumps_no_core(machine: SimulatedMachine) -> None:
     machine.boot()
     text = (machine.root / "etc/systemd/system/k3s.service").read_text()
     assert "LimitCORE=0\n" in text
+
+
+def test_k3s_starts_again_often_enough_to_renew_its_certificates(
+    machine: SimulatedMachine,
+) -> None:
+    """It renews them only then, in their last 120 days, in older releases their last 90."""
+    machine.configure("server")
+    machine.boot()
+    text = (machine.root / "etc/systemd/system/k3s.service").read_text()
+    unit = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    # Servers that started together do not start again together.
+    days = [int(unit[key].rstrip("d")) for key in ("RuntimeMaxSec", "RuntimeRandomizedExtraSec")]
+    assert all(days)
+    assert sum(days) < 90
+    assert unit["Restart"] == "always"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="the machine has no systemd")
+def test_systemd_reads_every_key_of_the_unit(machine: SimulatedMachine) -> None:
+    machine.configure("server")
+    machine.boot()
+    words = ["systemd-analyze", "verify", str(machine.root / "etc/systemd/system/k3s.service")]
+    found = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert "Unknown key" not in found.stderr
+    assert "Failed to parse" not in found.stderr
 
 
 def test_k3s_is_installed_executable_with_kubectl_beside_it(machine: SimulatedMachine) -> None:

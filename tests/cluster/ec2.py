@@ -43,8 +43,11 @@ SUBNETS = {
 VPC_RANGES = (IPv4Network("10.0.0.0/16"), IPv4Network("10.200.0.0/16"))
 
 
-# What the account may have, by the codes of Service Quotas: addresses, VPCs, vCPUs and rules.
-QUOTAS = {"L-0263D0A3": 50, "L-F678F1CE": 5, "L-1216C47A": 64, "L-34B43A08": 8, "L-0EA8095F": 60}
+# What the account may have, by the codes of Service Quotas: addresses, VPCs, vCPUs, rules, TiB.
+QUOTAS = {
+    **{"L-0263D0A3": 50, "L-F678F1CE": 5, "L-1216C47A": 64, "L-34B43A08": 8, "L-0EA8095F": 60},
+    "L-7A658B76": 50,
+}
 
 
 class Account:

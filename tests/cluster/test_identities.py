@@ -87,6 +87,16 @@ def test_a_namespace_of_a_deployer_has_the_level_baseline_unless_another_one_is_
     assert stricter.pod_security == "restricted"
 
 
+def test_who_only_reads_a_namespace_may_leave_its_level_to_who_deploys_into_it() -> None:
+    shop = {"namespaces": ["shop"]}
+    given = [
+        {"name": "reader", "role": "viewer", **shop},
+        {"name": "ci", "role": "deployer", "podSecurity": "restricted", **shop},
+        {"name": "auditor", "clusterRole": "view", **shop},
+    ]
+    assert [each.name for each in load(identities=given).identities] == ["reader", "ci", "auditor"]
+
+
 @pytest.mark.parametrize(
     ("keys", "warned"),
     [

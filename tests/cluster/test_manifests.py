@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Any
 
@@ -193,6 +194,36 @@ def test_invalid_passwords_of_registries_are_rejected_without_being_quoted(
         registry_auth.check(raw, is_secret=secret)
     assert [f"{each.path}: {each.what}" for each in rejection.value.problems] == problems
     assert "hunter2" not in str(rejection.value)
+
+
+CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata: {{url: {}}}\n"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://ci:hunter2@example.com/a", "--from=amqp://app:hunter2@rabbit", "https://hunter2@a.b"],
+)
+def test_credentials_in_a_url_of_a_manifest_are_rejected(url: str) -> None:
+    content = CONFIG_MAP.format(json.dumps(url))
+    with pytest.raises(ConfigError) as rejection:
+        load(manifests=[{"name": "a", "content": content}])
+    assert "contains credentials in a URL, which would be readable" in str(rejection.value)
+    assert "hunter2" not in str(rejection.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/@scope/a",
+        "postgres://app:$(PASSWORD)@db/app",
+        "ssh://git@example.com/a.git",
+        "The address, such as https://user:password@example.com.",
+        "ghcr.io/a/b:1@sha256:0a",
+    ],
+)
+def test_a_url_of_a_manifest_without_credentials_is_accepted(url: str) -> None:
+    content = CONFIG_MAP.format(json.dumps(url))
+    assert load(manifests=[{"name": "a", "content": content}]).manifests
 
 
 def test_valid_passwords_of_registries_are_returned_unchanged() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cluster import config, network
-from cluster.errors import ConfigError
+from cluster.errors import ConfigError, Kind
 from cluster.model import Cluster
 from cluster.spec import Role
 from tests.cluster import ec2
@@ -139,6 +139,35 @@ def test_an_ingress_is_for_the_servers_where_there_are_no_pools() -> None:
     web = {"name": "web", "ports": ["443"], "from": ["203.0.113.0/24"]}
     alone = cluster_of({"ingress": [web]}, pools=[])
     assert opened(alone) == {("server", "tcp", 443, 443, "203.0.113.0/24")}
+
+
+@pytest.mark.parametrize(
+    ("pools", "machines"),
+    [([{"name": "a", "count": 0}], {}), ([], {"machines": "agents"})],
+)
+def test_an_ingress_for_agents_is_warned_of_where_there_are_none(
+    pools: list[Any], machines: dict[str, str]
+) -> None:
+    web = {"name": "web", "ports": ["80"], "from": ["203.0.113.0/24"], **machines}
+    (warning,) = cluster_of({"ingress": [web]}, pools=pools).warnings
+    assert (warning.path, warning.kind) == ("cluster.network.ingress[0].machines", Kind.WARNING)
+    assert "opens its ports on the agents, and there are none" in warning.what
+
+
+@pytest.mark.parametrize(
+    ("pools", "machines"),
+    [
+        ([{"name": "a", "count": 0}], {"machines": "servers"}),
+        ([{"name": "a", "count": 0}], {"machines": "all"}),
+        ([{"name": "a", "count": 0}, {"name": "b", "count": 1}], {}),
+        ([], {}),
+    ],
+)
+def test_an_ingress_that_some_machine_has_is_not_warned_of(
+    pools: list[Any], machines: dict[str, str]
+) -> None:
+    web = {"name": "web", "ports": ["80"], "from": ["203.0.113.0/24"], **machines}
+    assert cluster_of({"ingress": [web]}, pools=pools).warnings == ()
 
 
 def test_an_ingress_from_nodes_opens_its_ports_between_all_machines() -> None:

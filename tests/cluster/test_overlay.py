@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from cluster import overlay, stack_config
 from cluster.errors import ConfigError, Problem
@@ -193,11 +194,42 @@ def test_a_problem_that_aws_reports_has_it_too() -> None:
             f'base: "{FILE}" has an encrypted value at cluster.pools[0].labels.x',
         ),
         ("secure: v1:abc", f'base: "{FILE}" has an encrypted value at cluster'),
+        (
+            "pools: [{name: a, labels: {x: a, y: b, x: c}}]",
+            f'base: "{FILE}" has cluster.pools[0].labels.x twice',
+        ),
+        ("servers: {count: 3, <<: {count: 1}}", f'base: "{FILE}" has cluster.servers.count twice'),
     ],
 )
 def test_a_base_that_cannot_be_used_is_a_problem(base: str | None, problem: str) -> None:
     (found,) = problems({"network": OPEN}, base)
     assert found.startswith(problem)
+
+
+def test_an_object_that_is_merged_in_may_be_overridden() -> None:
+    base = f"""\
+network: {json.dumps(OPEN)}
+servers: &machine {{instanceType: t4g.small, rootVolumeGib: 20}}
+pools:
+  - {{<<: *machine, name: a, instanceType: t4g.medium}}
+"""
+    (pool,) = read({"owner": "shop"}, base).spec.pools
+    assert (pool.instance_type, pool.root_volume_gib) == ("t4g.medium", 20)
+
+
+def test_the_values_of_a_chart_of_the_base_are_rendered() -> None:
+    chart = {
+        "name": "web",
+        "repo": "https://charts.example.com",
+        "chart": "web",
+        "version": "1.0.0",
+        "values": {"a": {"b": [{}]}},
+    }
+    base = yaml.safe_dump({"network": OPEN, "charts": [chart]})
+    (found,) = read({"owner": "shop"}, base).spec.manifests
+    assert yaml.safe_load(yaml.safe_load(found.content)["spec"]["valuesContent"]) == {
+        "a": {"b": [{}]}
+    }
 
 
 def test_a_secret_in_plain_text_is_rejected_in_a_base_too() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from cluster import config, quotas
 from cluster.errors import Kind, Problem
-from cluster.quotas import ADDRESSES, LOAD_BALANCERS, RULES, VPCS, Quota
+from cluster.quotas import ADDRESSES, LOAD_BALANCERS, RULES, STORAGE, VPCS, Quota
 from tests.cluster import ec2
 
 OPEN = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": []}
@@ -76,7 +76,7 @@ def test_private_machines_need_no_address() -> None:
 def test_a_use_within_what_every_account_has_is_not_asked_for() -> None:
     account = Account(others=0)
     assert found(account) == []
-    assert not {ADDRESSES, VPCS, RULES} & set(account.asked)
+    assert not {ADDRESSES, VPCS, RULES, STORAGE} & set(account.asked)
 
 
 def test_a_load_balancer_is_counted_with_those_of_others() -> None:
@@ -153,6 +153,27 @@ def test_more_rules_than_a_new_account_has_are_a_warning_where_the_quota_is_not_
     (warning,) = problems_of(Account({RULES.code: None}), network=network)
     assert warning.kind == Kind.WARNING
     assert "the quota of this account is not known, that of a new one is 60" in warning.what
+
+
+LARGE = {"count": 3, "rootVolumeGib": 1000, "dataVolumeGib": 16_384}
+
+
+def test_the_volumes_of_all_machines_are_counted_in_tib() -> None:
+    pools = [{"name": "agents", "count": 2, "instanceType": "t4g.small", "rootVolumeGib": 4096}]
+    (problem,) = found(Account({STORAGE.code: 58}), servers=LARGE, pools=pools)
+    assert problem.startswith(
+        "cluster.servers.dataVolumeGib: needs 59 TiB for 60344 GiB of volumes; the quota of this "
+        "account is 58"
+    )
+    assert "--service-code ebs --quota-code L-7A658B76" in problem
+    assert found(Account({STORAGE.code: 59}), servers=LARGE, pools=pools) == []
+
+
+def test_more_volumes_than_a_new_account_has_are_a_warning_where_the_quota_is_not_known() -> None:
+    (warning,) = problems_of(Account({STORAGE.code: None}), servers=LARGE)
+    assert warning.kind == Kind.WARNING
+    assert "needs 51 TiB for 52152 GiB of volumes" in warning.what
+    assert "that of a new one is 50" in warning.what
 
 
 def test_what_aws_does_not_report_is_taken_for_enough() -> None:

@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 import yaml
 
+from boot import drain
 from cluster import config, reference
 from cluster.errors import ConfigError
 from cluster.reading.declarations import Key, Object, Objects
@@ -160,6 +161,11 @@ def test_what_has_the_wrong_shape_fails_the_schema_too(fault: str) -> None:
     raw = yaml.safe_load((INVALID / f"{fault}.yaml").read_text())
     stack = {"config": {"k3s-aws:cluster": raw}}
     assert not jsonschema.Draft7Validator(SCHEMA).is_valid(stack)
+
+
+def test_the_limit_of_a_drain_where_a_machine_stops_is_documented() -> None:
+    description = TOP.keys["drainSeconds"].description
+    assert f"(then {drain.LONGEST_SECONDS} at most)" in description
 
 
 def test_a_table_that_was_changed_by_hand_is_restored() -> None:

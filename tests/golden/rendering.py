@@ -125,7 +125,7 @@ def _node(cluster: Cluster, node: Node, position: int) -> dict[str, str]:
     config = node_config.build(cluster, node, own, context, volume)
     text = machine_files.node_file(config, cluster.node_deadline_seconds)
     return {
-        f"{node.suffix}.node.json": text,
+        f"{node.suffix}.node.json": json.dumps(json.loads(text), indent=1) + "\n",
         f"{node.suffix}.k3s.yaml": _yaml(config_yaml(text)),
         f"{node.suffix}.boothook": user_data_text.boothook(text, BOOT_PROGRAM, ends),
     }

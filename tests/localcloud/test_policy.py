@@ -105,10 +105,13 @@ def test_an_advisory_violation_ends_nothing_and_levels_are_settings(engine: Engi
     assert (status, names(output)) == (0, [])
 
 
-def test_a_setting_of_another_type_is_refused_by_the_engine(engine: Engine) -> None:
+def test_a_setting_of_another_type_or_form_is_refused_by_the_engine(engine: Engine) -> None:
     for settings, named in (
         ({"api-and-ssh-not-from-everywhere": {"ports": ["ssh"]}}, "ports"),
         ({"user-data-has-room": {"maxBytes": 20000}}, "maxBytes"),
+        ({"owner-tag": {"types": ["aws:ec2:Instance"]}}, "types.0"),
+        ({"no-secret-in-user-data": {"ignoredKinds": ["a key"]}}, "ignoredKinds.0"),
+        ({"ranges-of-a-group": {"allowedCidrs": ["10.0.0/8"]}}, "allowedCidrs.0"),
     ):
         status, output = engine.analyze([], {}, settings)
         assert status != 0

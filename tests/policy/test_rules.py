@@ -115,6 +115,26 @@ def test_the_defaults_of_a_rule_are_valid_by_its_schema(rule: Any) -> None:
         assert jsonschema.Draft7Validator(each.json_schema).is_valid(each.schema["default"])
 
 
+# What the engine does with these is in tests/localcloud/test_policy.py.
+@pytest.mark.parametrize(
+    ("rule", "setting", "right", "wrong"),
+    [
+        ("owner-tag", "types", examined.INSTANCE, "aws:ec2:Instance"),
+        ("expiry-tag", "types", "aws:s3/bucketV2:BucketV2", "ec2/instance:Instance"),
+        ("no-secret-in-user-data", "ignoredKinds", "a private key in PEM", "a private key"),
+        ("ranges-of-a-group", "allowedCidrs", "198.51.100.0/24", "198.51.100/24"),
+        ("api-and-ssh-not-from-everywhere", "allowedCidrs", "2001:db8::/32", "2001:db8::/129"),
+        ("node-ports-not-from-outside", "allowedCidrs", "198.51.100.7", "198.51.100.0/33"),
+    ],
+)
+def test_a_misspelt_name_in_a_setting_is_not_valid(
+    rule: str, setting: str, right: str, wrong: str
+) -> None:
+    schema = next(each for each in RULES if each.name == rule).settings[setting].json_schema
+    valid = jsonschema.Draft7Validator(schema).is_valid
+    assert (valid([right]), valid([right, wrong])) == (True, False)
+
+
 @pytest.mark.parametrize("rule", RULES, ids=NAMES)
 def test_a_setting_that_a_rule_does_not_have_is_refused_by_its_name(rule: Any) -> None:
     with pytest.raises(

@@ -94,6 +94,26 @@ def test_a_value_that_is_not_the_declared_one_is_an_error(
     )
 
 
+def test_an_environment_that_declared_values_leave_out_is_an_error(
+    project: Path, change: Change, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change("differences.yaml", lambda file: file["adminKubeconfig"].pop("prod"))
+    assert compare(project, "dev", "staging") == 0
+    assert compare(project) == 1
+    assert lines(capsys.readouterr().out)["adminKubeconfig"] == (
+        "true false (default) false (default) not declared for prod"
+    )
+
+
+def test_a_value_for_an_environment_without_a_file_is_an_error(
+    project: Path, change: Change, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change("differences.yaml", lambda file: file["adminKubeconfig"].update(prodd=False))
+    assert compare(project) == 2
+    reported = capsys.readouterr().err
+    assert "differences.yaml: adminKubeconfig has a value for prodd, and there is no" in reported
+
+
 def test_declared_values_count_where_all_are_the_same_too(project: Path, change: Change) -> None:
     change("Pulumi.dev.yaml", lambda file: file["config"][CLUSTER].pop("adminKubeconfig"))
     assert compare(project) == 1
@@ -182,10 +202,10 @@ def test_a_cluster_of_the_project_is_that_of_a_stack_without_one(
     dev = yaml.safe_load((stacks / "Pulumi.dev.yaml").read_text())["config"][CLUSTER]
     change("Pulumi.other.yaml", lambda file: file["config"].pop(CLUSTER))
     compare(project, "dev", "other")
-    assert lines(capsys.readouterr().out)["tags.environment"] == "dev -"
+    assert lines(capsys.readouterr().out)["tags.environment"] == "dev - not declared for other"
     set_in_project(project, "cluster", {"type": "object", "default": dev})
     compare(project, "dev", "other")
-    assert lines(capsys.readouterr().out)["tags.environment"] == "dev dev"
+    assert lines(capsys.readouterr().out)["tags.environment"] == "dev dev not declared for other"
 
 
 def test_a_project_of_another_name_has_its_own_keys(project: Path, change: Change) -> None:

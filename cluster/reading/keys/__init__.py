@@ -91,7 +91,8 @@ _KEYS: dict[str, Key] = {
         high=3600,
     ),
     "drainSeconds": Integer(
-        "how long pods may take to leave a node that is removed, or whose machine stops",
+        "how long pods may take to leave a node that is removed, or whose machine stops "
+        "(then 180 at most)",
         Effect.IN_PLACE,
         default=120,
         low=0,

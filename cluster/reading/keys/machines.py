@@ -82,7 +82,11 @@ _TAINT: dict[str, Key] = {
     ),
 }
 
-# Debian's image has 8 GiB; 16384 is EC2's limit for gp3.
+# Debian's image has 8 GiB.
+_LEAST_ROOT_GIB = 8
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVolume.html
+_MOST_GP3_GIB = 65_536
+
 _MACHINE: dict[str, Key] = {
     "instanceType": String(
         "any EC2 type; its architecture comes from EC2",
@@ -98,8 +102,8 @@ _MACHINE: dict[str, Key] = {
         Effect.NONE,
         "the file system grows at the next start",
         default=20,
-        low=8,
-        high=16384,
+        low=_LEAST_ROOT_GIB,
+        high=_MOST_GP3_GIB,
     ),
     "labels": StringMap(
         "labels of the nodes, from their first second on",
@@ -139,7 +143,7 @@ SERVERS = Object(
             "the file system grows while k3s runs",
             default=10,
             low=1,
-            high=65536,
+            high=_MOST_GP3_GIB,
         ),
         **_MACHINE,
     },

@@ -40,7 +40,10 @@ _HOST_KEY_SECONDS: Final = 90.0
 _PREVIOUS_SECONDS: Final = 10.0
 # A kubelet reports its new version a moment after its restart.
 _VERSION_SECONDS: Final = 15.0
-_WITHOUT_SSH: Final = "SSH is switched off, network.sshAllowedCidrs switches it on"
+_WITHOUT_SSH: Final = (
+    "SSH is switched off, network.sshAllowedCidrs switches it on: the user data of a machine "
+    "that was made again has no later change, such as an upgrade of k3s"
+)
 
 
 class Readiness:

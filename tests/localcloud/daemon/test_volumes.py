@@ -179,6 +179,19 @@ def test_a_volume_is_modified_four_times_a_day(
     cloud.ec2.modify_volume(VolumeId=volume, Size=6)
 
 
+def test_the_gp3_volumes_of_the_account_have_a_limit(cloud: LocalCloud) -> None:
+    given = {"AvailabilityZone": "us-east-1a", "VolumeType": "gp3"}
+    volume = cloud.ec2.create_volume(Size=51_190, **given)["VolumeId"]
+    code = "VolumeLimitExceeded"
+    assert refusal(cloud, "create_volume", Size=11, **given)[0] == code
+    assert refusal(cloud, "modify_volume", VolumeId=volume, Size=51_201)[0] == code
+    image = cloud.ec2.describe_images(Owners=["self", "amazon"])["Images"][0]["ImageId"]
+    root = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 11, "VolumeType": "gp3"}}
+    machine = {"ImageId": image, "MinCount": 1, "MaxCount": 1, "BlockDeviceMappings": [root]}
+    assert refusal(cloud, "run_instances", **machine)[0] == code
+    cloud.ec2.create_volume(Size=10, **given)
+
+
 def test_a_volume_is_attached_once_and_in_its_own_zone(cloud: LocalCloud) -> None:
     volume, instance_id = attached_volume(cloud)
     attaching = {"InstanceId": instance_id, "Device": "/dev/sdg"}

@@ -285,7 +285,8 @@ def test_without_ssh_the_deadline_of_a_missing_node_reports_where_to_look(
     assert _refusal(rpc, inputs) == (
         f'node "{NAME}" is not Ready after 30 s\n'
         "    last seen: the kubelet has not registered\n"
-        "    SSH is switched off, network.sshAllowedCidrs switches it on\n"
+        "    SSH is switched off, network.sshAllowedCidrs switches it on: the user data of a "
+        "machine that was made again has no later change, such as an upgrade of k3s\n"
         f"    {boot.console_hint(inputs)}"
     )
 
