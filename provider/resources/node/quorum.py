@@ -56,5 +56,6 @@ def _problem(name: str, event: str, away: str, others: Collection[str]) -> str:
         f'server "{name}" cannot be {event} now: not Ready: {away}; without "{name}" etcd needs '
         f"{_majority(others)} of the other {len(others)} servers\n"
         "    start what is stopped, or replace what is broken alone, with pulumi up and "
-        "--target-replace, or --refresh where its machine is gone; then repeat the change"
+        "--target-replace, or --refresh where its machine is gone; kubectl delete node for what "
+        "gets no machine again; then repeat the change"
     )
