@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from cluster import hosted_zones, reservations
 from cluster.aws_facts import AwsFacts
 from cluster.errors import Kind, Problem
 from cluster.spec import Architecture, ClusterSpec, NetworkSpec, PoolSpec, Role
@@ -18,6 +19,7 @@ def problems(spec: ClusterSpec, facts: AwsFacts) -> list[Problem]:
         *(problem for pool in spec.all_pools for problem in _check_pool(spec, pool, facts)),
         *_check_network(spec.network, facts),
         *_check_keys(spec, facts),
+        *hosted_zones.problems(spec.endpoint, facts),
     ]
     # Offers are compared only for types and zones that exist.
     found = found or [each for pool in spec.all_pools for each in _check_offers(spec, pool, facts)]
@@ -25,7 +27,8 @@ def problems(spec: ClusterSpec, facts: AwsFacts) -> list[Problem]:
 
 
 def warnings(spec: ClusterSpec, facts: AwsFacts) -> Iterator[Problem]:
-    """Machines that are smaller than k3s asks for."""
+    """Machines that are smaller than k3s asks for, and names that clients may not resolve."""
+    yield from hosted_zones.warnings(spec.endpoint, facts)
     for pool in spec.all_pools:
         found = facts.instance_types[pool.instance_type]
         vcpus, memory = MINIMUM[pool.role]
@@ -68,6 +71,7 @@ def _check_pool(spec: ClusterSpec, pool: PoolSpec, facts: AwsFacts) -> Iterator[
         )
     if pool.image.ami is not None:
         yield from _check_image(pool, pool.image.ami, architecture, facts)
+    yield from reservations.problems(spec, pool, found)
 
 
 def _check_image(

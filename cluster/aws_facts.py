@@ -39,14 +39,22 @@ class ExistingSubnet:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HostedZone:
+    """A hosted zone of Route 53: its name without the last dot."""
+
+    name: str
+    private: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class AwsFacts:
     """
     Everything AWS reports about one configuration, but for the ids of the publishers' images.
 
-    None stands for what does not exist: an instance type without machines in this region, an image
-    or a subnet. `zones` are the names of the available zones, `offered` those of them that have an
-    instance type, `vpc_ranges` the ranges of the subnets' VPC. `caller` is the range of the one
-    address the program's requests come from; None unless an allow-list has CALLER.
+    None stands for what does not exist: an instance type without machines in this region, an image,
+    a subnet or a hosted zone. `zones` are the names of the available zones, `offered` those of them
+    that have an instance type, `vpc_ranges` the ranges of the subnets' VPC. `caller` is the range
+    of the one address the program's requests come from; None unless an allow-list has CALLER.
     """
 
     region: str
@@ -58,6 +66,7 @@ class AwsFacts:
     images: Mapping[str, OwnImage | None] = field(default_factory=dict)
     subnets: Mapping[str, ExistingSubnet | None] = field(default_factory=dict)
     vpc_ranges: Sequence[IPv4Network] = ()
+    hosted_zones: Mapping[str, HostedZone | None] = field(default_factory=dict)
     caller: str | None = None
 
     def architecture_of(self, instance_type: str) -> Architecture | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cluster import data_loss, node_changes, rejections, subnet_changes
+from cluster import data_loss, kubelet_state, node_changes, rejections, subnet_changes
 from cluster.errors import Kind, Problem
 from cluster.node_changes import NodeChange, Pair
 from cluster.record import Record, changed
@@ -56,6 +56,7 @@ def plan_changes(before: Record | None, after: Record) -> Plan:
             *subnet_changes.rejections(before, after),
             *rejections.check_root_volumes(pairs),
             *rejections.check_numbers(before, after, pairs),
+            *kubelet_state.check(pairs),
             *rejections.check_ssh(after, pairs),
         ),
     )

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from cluster import k3s_flags
 from cluster.errors import Kind
 from cluster.reading import (
+    argument_needs,
     checks,
     endpoint,
     identities,
@@ -70,6 +71,7 @@ def _check_together(top: Section, spec: ClusterSpec) -> None:
     ingress.check_rules(top["network"], spec)
     endpoint.check_record(top["endpoint"], spec)
     k3s_values.check(spec, passed)
+    argument_needs.check(spec, passed)
     listeners.check(spec, passed)
     machine_needs.check(top, spec, passed)
     pools.check_taints(top, spec)

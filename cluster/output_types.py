@@ -138,6 +138,8 @@ CLUSTER_RECORD: Final = _object(
             count={"type": "integer"},
             architecture=_ARCHITECTURE,
             keys=_map_of(_SCALAR),
+            # A record of an older release has none.
+            optional={"policies": _map_of(_STRING)},
         )
     ),
     optional={"vpcId": _STRING},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
 from cluster.spec import ClusterSpec, Role
 
@@ -18,6 +20,17 @@ SHARED: Mapping[Role, Mapping[str, str]] = {
 """What all machines of a role share: keys of the node configuration, and the ends of the names."""
 
 REGISTRY_AUTH = "registryAuth"
+
+
+def registry_auth_value(auth: Mapping[str, Any]) -> str:
+    """
+    The passwords of image registries as the value of a parameter: JSON without double brackets.
+
+    "You can't include values wrapped in double brackets":
+    https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
+    """
+    # Two in a row stand in strings only, where JSON has another way to write one.
+    return json.dumps(dict(auth)).replace("{{", "{\\u007b")
 
 
 def shared(cluster: ClusterSpec, role: Role, *, registries: bool = False) -> dict[str, str]:

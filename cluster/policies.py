@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import posixpath
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -56,9 +56,10 @@ def read(
     if key_arn:
         # https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html
         # SSM asks KMS on the role's behalf, and nothing promises that the machine's address is
-        # known there. Which parameter it may be is decided above.
-        patterns = sorted({*shared, *(re.sub("[^/]+$", "*", each) for each in own.values())})
-        context = {"kms:EncryptionContext:PARAMETER_ARN": patterns}
+        # known there. Which parameter it may be is decided above, and the policy has no room for
+        # each: it is what the role's parameters have in common.
+        common = posixpath.commonpath(map(posixpath.dirname, [*shared, *own.values()]))
+        context = {"kms:EncryptionContext:PARAMETER_ARN": [f"{common}/*"]}
         statements.append(
             {
                 "Effect": "Allow",

@@ -17,7 +17,7 @@ from functools import cache
 from ipaddress import IPv4Network
 from typing import Any
 
-from cluster import key_values
+from cluster import key_values, kubelet_state
 from cluster.model import Cluster, NodePool, Subnet
 from cluster.reading.keys import table
 from cluster.spec import Role
@@ -49,6 +49,8 @@ class PoolRecord:
     count: int
     architecture: str
     keys: Values
+    policies: Mapping[str, str] | None = None
+    """Those of the kubelets (kubelet_state.py); None in the record of an older release."""
 
     def own(self, key: str) -> Value | None:
         """The value of a key of the pool itself, such as `rootVolumeGib`."""
@@ -138,6 +140,7 @@ def _pool(cluster: Cluster, pool: NodePool) -> PoolRecord:
         count=pool.count,
         architecture=pool.architecture,
         keys=_values(key_values.of_pool(cluster, pool)),
+        policies=kubelet_state.policies(cluster, pool),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from cluster.kubelet_state import POLICIES
 from cluster.reading.keys.machines import MAX_AGENTS_IN_POOL
 from cluster.record import SCHEMA, PlaceRecord, PoolRecord, Record, Value, Values
 
@@ -33,6 +34,7 @@ def render(record: Record) -> dict[str, Any]:
                 "count": pool.count,
                 "architecture": pool.architecture,
                 "keys": dict(pool.keys),
+                **({} if pool.policies is None else {"policies": dict(pool.policies)}),
             }
             for pool in record.pools
         ],
@@ -84,7 +86,15 @@ def _parse_pool(content: Any) -> PoolRecord:
         count=count,
         architecture=_text(fields, "architecture"),
         keys=_values(fields, "keys"),
+        policies=_policies(fields),
     )
+
+
+def _policies(fields: Mapping[str, Any]) -> Mapping[str, str] | None:
+    if fields.get("policies") is None:
+        return None
+    found = _object(fields["policies"], '"policies"')
+    return {name: _text(found, name) for name in POLICIES}
 
 
 def _parse_subnet(content: Any) -> PlaceRecord:

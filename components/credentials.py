@@ -96,7 +96,7 @@ class Credentials(pulumi.ComponentResource):
         agent = self._token("agent", "node", restored.agent_password if restored else None)
         shared: dict[str, pulumi.Input[str]] = {"authorizedKeys": self.login_key.publicKey}
         if self._args.registry_auth:
-            auth = json.dumps(dict(self._args.registry_auth))
+            auth = parameters.registry_auth_value(self._args.registry_auth)
             shared[parameters.REGISTRY_AUTH] = pulumi.Output.secret(auth)
         return {
             "server": {"token": server.token, "agentToken": agent.password, **shared},

@@ -12,7 +12,7 @@ import pulumi
 import pulumi_aws as aws
 
 from cluster import quotas, resolution, untrusted_text
-from cluster.aws_facts import AwsFacts, ExistingSubnet, InstanceType, OwnImage
+from cluster.aws_facts import AwsFacts, ExistingSubnet, HostedZone, InstanceType, OwnImage
 from cluster.errors import ConfigError, Kind
 from cluster.model import Cluster
 from cluster.spec import ClusterSpec
@@ -55,6 +55,7 @@ def look_up(spec: ClusterSpec, via: pulumi.InvokeOptions | None = None) -> AwsFa
     subnets = {each: _subnet(each, via) for each in place.subnet_ids}
     vpcs = {subnet.vpc_id for subnet in subnets.values() if subnet}
     known = [name for name, found in types.items() if found]
+    zone_ids = [spec.endpoint.zone_id] if spec.endpoint.zone_id else []
     return AwsFacts(
         instance_types=types,
         zones=_zones(via),
@@ -62,6 +63,7 @@ def look_up(spec: ClusterSpec, via: pulumi.InvokeOptions | None = None) -> AwsFa
         images={ami: _own_image(ami, via) for ami in spec.own_images},
         subnets=subnets,
         vpc_ranges=[each for vpc in sorted(vpcs) for each in _vpc_ranges(vpc, via)],
+        hosted_zones={each: _hosted_zone(each, via) for each in zone_ids},
         caller=caller(place.caller_address_url) if place.uses_caller else None,
         region=_lookup("its region", partial(aws.get_region, opts=via)).region,
         account_id=_lookup("the account", partial(aws.get_caller_identity, opts=via)).account_id,
@@ -146,6 +148,17 @@ def _subnet(id_: str, via: pulumi.InvokeOptions | None) -> ExistingSubnet | None
 def _vpc_ranges(id_: str, via: pulumi.InvokeOptions | None) -> list[ipaddress.IPv4Network]:
     found = _lookup(f"the VPC {id_}", lambda: aws.ec2.get_vpc(id=id_, opts=via))
     return [ipaddress.IPv4Network(each.cidr_block) for each in found.cidr_block_associations]
+
+
+def _hosted_zone(id_: str, via: pulumi.InvokeOptions | None) -> HostedZone | None:
+    found = optional(
+        f"the hosted zone {id_}",
+        ("NoSuchHostedZone", "no matching Route 53 Hosted Zone", "couldn't find resource"),
+        lambda: aws.route53.get_zone(zone_id=id_, opts=via),
+    )
+    if found is None:
+        return None
+    return HostedZone(name=found.name.removesuffix("."), private=bool(found.private_zone))
 
 
 def _zones(via: pulumi.InvokeOptions | None) -> list[str]:

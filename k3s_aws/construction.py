@@ -58,7 +58,7 @@ class Constructions:
         self._servicer = ProviderServicer(Components(), [], engine_address)
         self._loop = asyncio.new_event_loop()
         # Every construction has a connection of its own, to the monitor of its run.
-        self._taken: dict[str, set[str]] = {}
+        self._taken: dict[str, cluster_names.Taken] = {}
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
@@ -74,5 +74,6 @@ class Constructions:
             raise OperationFailed(str(error)) from None
 
     async def _construct(self, request: Any) -> Any:
-        cluster_names.add(self._taken.setdefault(request.monitorEndpoint, set()), request.name)
+        # Each call is a task, which has a context of its own.
+        cluster_names.share(self._taken.setdefault(request.monitorEndpoint, cluster_names.Taken()))
         return await self._servicer.Construct(request, None)

@@ -64,6 +64,7 @@ class K3sCluster(k3s_cluster.K3sCluster):
             prepared = _prepare(name, given.values, args.files, opts)
         except (ClusterError, LookupFailed) as error:
             raise pulumi.RunError(f"{name}: {error}") from None
+        cluster_names.take_cluster(name, prepared.cluster)
         self.cluster_record = record_json.render(record.of(prepared.cluster))
         # As plain values they would not hold up the deletion of what they are from.
         sources = pulumi.ResourceOptions(depends_on=[*filter(_is_one, given.resources)])

@@ -74,6 +74,7 @@ class _Shape(NamedTuple):
 
 # https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 _QUANTITY = r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?"
+_PERCENTAGE = r"(100(\.0*)?|[0-9]{1,2}(\.[0-9]*)?)%"
 _RESOURCE = r"(cpu|ephemeral-storage|memory|pid)"
 _SIGNAL = r"((allocatableM|m)emory|(container|image|node)fs|pid)\.available|[cin]\w+fs\.inodesFree"
 _TRUTH = r"(true|false|True|False|TRUE|FALSE|[tfTF10])"
@@ -98,10 +99,23 @@ _SHAPES = (
     ),
     _Shape(
         ("eviction-hard", "eviction-soft"),
-        re.compile(rf"\s*({_SIGNAL})\s*<\s*({_QUANTITY}|[0-9]+\.?[0-9]*%)\s*"),
-        "signals and thresholds",
+        re.compile(rf"\s*({_SIGNAL})\s*<\s*({_QUANTITY}|{_PERCENTAGE})\s*"),
+        "signals and thresholds, up to 100%",
         "memory.available<100Mi,nodefs.available<10%",
     ),
+    _Shape(
+        ("eviction-soft-grace-period",),
+        re.compile(rf"\s*({_SIGNAL})\s*=\s*([0-9.]+(ns|us|µs|μs|ms|s|m|h))+\s*"),
+        "signals and durations",
+        "memory.available=1m30s",
+    ),
+    _Shape(
+        ("enforce-node-allocatable",),
+        re.compile(r"\s*(none|pods|(kube|system)-reserved(-compressible)?)\s*"),
+        "names of what is enforced",
+        "pods",
+    ),
+    _Shape(("container-log-max-size",), re.compile(_QUANTITY), "a quantity", "10Mi"),
     _Shape(
         ("oidc-issuer-url",),
         re.compile(r"https://[!-~]+"),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cluster import parameters
 from cluster.errors import ConfigError, Kind, Problem
 from cluster.reading import go_yaml, registry_hosts
 from cluster.reading.faults import step, unknown_key
@@ -34,7 +34,7 @@ def check(raw: object, *, is_secret: bool) -> Mapping[str, Any]:
         problems.insert(0, Problem(KEY, "is set in plain text", _FIX, Kind.SECRET))
     if problems:
         raise ConfigError(problems)
-    size = len(json.dumps(dict(raw)).encode())
+    size = len(parameters.registry_auth_value(raw).encode())
     if size > MOST_BYTES:
         fact = f"takes {size} bytes, an SSM parameter holds {MOST_BYTES}"
         fix = "leave a registry out, or give it a shorter password such as a robot account's token"

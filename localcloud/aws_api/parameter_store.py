@@ -1,8 +1,12 @@
-"""Parameter Store as AWS has it: the key of a value written again, and how many a second."""
+"""
+Parameter Store as AWS has it: what a value may not hold, the key of one that is written again, and
+how many a second.
+"""
 
 from __future__ import annotations
 
 import inspect
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +19,10 @@ ACCOUNTS_KEY = "alias/aws/ssm"
 # https://github.com/github-aws-runners/terraform-aws-github-runner/issues/2944
 BURST = 10
 PER_SECOND = 3.0
+
+# "You can't include values wrapped in double brackets":
+# https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
+_NESTED = re.compile(r"\{\{.*\}\}", re.DOTALL)
 
 
 class Rate:
@@ -41,7 +49,8 @@ class Rate:
 
 def install() -> None:
     """
-    Makes PutParameter of moto refuse too many calls and use the account's key where none is given.
+    Makes PutParameter of moto refuse too many calls and values that name another parameter, and use
+    the account's key where none is given.
 
     "If you don't specify a key ID, the system uses the default key associated with your Amazon Web
     Services account", at every call: moto keeps the key of the version before.
@@ -61,6 +70,11 @@ def install() -> None:
             raise JsonRESTError(
                 "TooManyUpdates",
                 "There are concurrent updates for a resource that supports one update at a time.",
+            )
+        if _NESTED.search(call.arguments["value"]):
+            raise JsonRESTError(
+                "ValidationException",
+                'Parameter value can\'t nest another parameter. Do not use "{{}}" in the value',
             )
         if call.arguments["parameter_type"] == "SecureString" and not call.arguments["keyid"]:
             call.arguments["keyid"] = ACCOUNTS_KEY

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 
 from cluster import quotas, resolution
-from cluster.aws_facts import AwsFacts, ExistingSubnet, InstanceType, OwnImage
+from cluster.aws_facts import AwsFacts, ExistingSubnet, HostedZone, InstanceType, OwnImage
 from cluster.errors import ConfigError
 from cluster.model import Cluster
 from cluster.quotas import Quota
@@ -40,6 +40,13 @@ SUBNETS = {
     "subnet-0bbbbbbbbbbbbbbbb": ExistingSubnet(vpc_id="vpc-0a", zone="eu-central-1b"),
     "subnet-0cccccccccccccccc": ExistingSubnet(vpc_id="vpc-0b", zone="eu-central-1a"),
 }
+HOSTED_ZONES = {
+    "Z0AAAAAAAAAAAAAAAAAAA": None,
+    "Z0BBBBBBBBBBBBBBBBBBB": HostedZone(name="example.org", private=False),
+    "Z0CCCCCCCCCCCCCCCCCCC": HostedZone(name="example.com", private=True),
+}
+# Every other one.
+EXAMPLE_COM = HostedZone(name="example.com", private=False)
 VPC_RANGES = (IPv4Network("10.0.0.0/16"), IPv4Network("10.200.0.0/16"))
 
 
@@ -81,6 +88,7 @@ def resolve(spec: ClusterSpec) -> Cluster:
 def facts_about(spec: ClusterSpec) -> AwsFacts:
     """What AWS reports about this configuration."""
     subnets = {each: SUBNETS.get(each) for each in spec.network.subnet_ids}
+    zone_ids = [spec.endpoint.zone_id] if spec.endpoint.zone_id else []
     return AwsFacts(
         region="eu-central-1",
         account_id="123456789012",
@@ -91,5 +99,6 @@ def facts_about(spec: ClusterSpec) -> AwsFacts:
         images={ami: IMAGES.get(ami) for ami in spec.own_images},
         subnets=subnets,
         vpc_ranges=VPC_RANGES if any(subnets.values()) else (),
+        hosted_zones={each: HOSTED_ZONES.get(each, EXAMPLE_COM) for each in zone_ids},
         caller="198.51.100.9/32" if spec.network.uses_caller else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import itertools
 import re
 from collections.abc import Mapping
@@ -391,3 +392,24 @@ def test_ssh_that_is_enabled_again_applies_what_changed_since() -> None:
 def test_every_declared_effect_is_one_that_the_table_has() -> None:
     assert table.effects() == node_changes.EFFECTS
     assert set(node_changes.EFFECTS) >= set(LEAVES)
+
+
+@pytest.mark.parametrize(
+    ("before", "rejected"),
+    [({}, True), ({"kubelet-arg": ["max-pods=60"]}, False)],
+)
+def test_an_older_record_shows_the_policies_of_kubelets_where_they_had_no_arguments(
+    before: Mapping[str, Any], rejected: bool
+) -> None:
+    def recorded(k3s: Mapping[str, Any]) -> record.Record:
+        raw = {"pools": [{"name": "agents", "count": 2, "k3s": k3s}]}
+        network = {"apiAllowedCidrs": ["203.0.113.0/24"], "sshAllowedCidrs": ["203.0.113.0/24"]}
+        return record.of(ec2.resolve(config.load({**raw, "network": network}, stack="dev")))
+
+    made = recorded(before)
+    older = dataclasses.replace(
+        made, pools=tuple(dataclasses.replace(each, policies=None) for each in made.pools)
+    )
+    after = recorded({"kubelet-arg": ["cpu-manager-policy=static", "reserved-cpus=0"]})
+    found = changes.plan_changes(older, after).rejections
+    assert [each.path for each in found] == ["cluster.pools[0].k3s"][: int(rejected)]

@@ -187,6 +187,18 @@ TAINT = {"key": "CriticalAddonsOnly", "value": "true", "effect": "NoExecute"}
             '"/etc/audit.yaml", which the program does not bring\n    make sure that the image has '
             "it",
         ),
+        (
+            {
+                "endpoint": {
+                    "type": "dnsName",
+                    "hostname": "k3s.example.com",
+                    "route53ZoneId": "Z0CCCCCCCCCCCCCCCCCCC",
+                }
+            },
+            "cluster.endpoint.route53ZoneId: example.com is a private zone: only its VPCs resolve "
+            "the name, and this run has to\n    choose a public zone, or run the program in a VPC "
+            "of the zone",
+        ),
     ],
 )
 def test_what_is_allowed_and_may_not_be_meant_is_a_warning(
@@ -217,6 +229,10 @@ def test_what_is_allowed_and_may_not_be_meant_is_a_warning(
                 }
             }
         },
+        *(
+            {"endpoint": {"type": "dnsName", "hostname": name, "route53ZoneId": "Z0123456789A"}}
+            for name in ("k3s.example.com", "example.com", "a.k3s.example.com")
+        ),
     ],
 )
 def test_what_is_right_warns_of_nothing(keys: dict[str, Any]) -> None:

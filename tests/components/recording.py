@@ -231,6 +231,7 @@ FOUND: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
         "instanceTypes": [name for name in args["filters"][0]["values"] for _ in ZONES],
         "locations": [zone for _ in args["filters"][0]["values"] for zone in ZONES],
     },
+    "aws:route53/getZone:getZone": lambda _: {"name": "example.com", "privateZone": False},
     "aws:servicequotas/getServiceQuota:getServiceQuota": lambda _: {"value": 10_000.0},
     "aws:ec2/getEips:getEips": lambda _: {"allocationIds": []},
     "aws:ec2/getVpcs:getVpcs": lambda _: {"ids": []},

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from cluster import bucket, config, machine_files, parameters, policies
+from cluster.reading import checks
 from cluster.spec import Role
 from components.parameter import wait_for_the_name
 from tests.cluster.parts import files_of, unpacked
@@ -272,7 +273,7 @@ def test_so_many_agents_that_a_policy_has_no_room_for_them_share_several_roles(
 )
 def test_the_policies_of_a_role_have_room_for_its_machines(role: Role, machines: int) -> None:
     """With the longest names: of the stack, the partition, the region and the bucket."""
-    raw = {"name": "n" * 20, "network": OPEN, "manifests": [], "pools": []}
+    raw = {"name": "n" * checks.NAME_LENGTH, "network": OPEN, "manifests": [], "pools": []}
     cluster = config.load(raw, stack="s" * 100)
 
     def arn(name: str) -> str:
@@ -287,9 +288,11 @@ def test_the_policies_of_a_role_have_room_for_its_machines(role: Role, machines:
         f"arn:aws-us-gov:s3:::{'b' * 63}/{each}/*" for each in bucket.readable(cluster, role)
     ]
     key = f"arn:aws-us-gov:kms:ap-southeast-1:{'1' * 12}:key/mrk-{'0' * 32}"
+    snapshots = [f"arn:aws-us-gov:s3:::{'b' * 63}/snapshots/*"] if role == "server" else []
+    written = policies.write(snapshots, key)
     ids = [f"i-{index:017x}" for index in range(machines)]
     policy_documents = [
-        json.dumps(policies.read(shared, own, objects, key)),
+        json.dumps(policies.read(shared, own, objects, key, written)),
         json.dumps(policies.deny_parameters(arn(parameters.everything(cluster)), ids)),
     ]
     assert len("".join("".join(policy_documents).split())) < 10_240
@@ -312,7 +315,8 @@ def test_the_parameters_are_encrypted_with_the_key_that_is_given(
     assert (decrypt["Action"], decrypt["Resource"]) == (["kms:Decrypt"], [KMS_KEY])
     context = decrypt["Condition"]["StringLike"]["kms:EncryptionContext:PARAMETER_ARN"]
     home = "arn:aws:ssm:eu-central-1:123456789012:parameter/k3s-aws/dev/demo/agent"
-    assert context == sorted([*read["Resource"], f"{home}/host-keys/*"])
+    assert context == [f"{home}/*"]
+    assert all(each.startswith(f"{home}/") for each in read["Resource"])
     assert len(own) == 3
 
 

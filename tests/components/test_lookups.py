@@ -161,20 +161,26 @@ def responding(text: str) -> Iterator[str]:
         server.shutdown()
 
 
-def test_an_image_and_a_subnet_that_aws_does_not_have_are_problems_of_the_configuration(
+def test_an_image_a_subnet_and_a_zone_that_aws_does_not_have_are_problems(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def nothing(**_: Any) -> NoReturn:
         raise Exception("invoke failed: Your query returned no results; InvalidSubnetID.NotFound")
 
+    def no_zone(**_: Any) -> NoReturn:
+        # https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/route53/zone_data_source.go
+        raise Exception("reading Route 53 Hosted Zone (Z0123456789A): couldn't find resource")
+
     network = {**CONFIGURATION["network"], "subnetIds": ["subnet-0123456789abcdef0"]}
     image = {"id": "ami-0123456789abcdef0"}
-    raw = {**CONFIGURATION, "network": network, "image": image, "pools": []}
+    endpoint = {"type": "dnsName", "hostname": "k3s.example.com", "route53ZoneId": "Z0123456789A"}
+    raw = {**CONFIGURATION, "network": network, "image": image, "pools": [], "endpoint": endpoint}
     monkeypatch.setattr(aws.ec2, "get_instance_type", lambda **_: ARM)
     offers = SimpleNamespace(instance_types=["t4g.small"], locations=["eu-central-1a"])
     monkeypatch.setattr(aws.ec2, "get_instance_type_offerings", lambda **_: offers)
     monkeypatch.setattr(aws.ec2, "get_ami", nothing)
     monkeypatch.setattr(aws.ec2, "get_subnet", nothing)
+    monkeypatch.setattr(aws.route53, "get_zone", no_zone)
     zones = SimpleNamespace(names=["eu-central-1a"])
     monkeypatch.setattr(aws, "get_availability_zones", lambda **_: zones)
     monkeypatch.setattr(pulumi.log, "debug", lambda _: None)
@@ -183,6 +189,7 @@ def test_an_image_and_a_subnet_that_aws_does_not_have_are_problems_of_the_config
     assert [each.path for each in rejection.value.problems] == [
         "cluster.servers.image.id",
         "cluster.network.subnetIds[0]",
+        "cluster.endpoint.route53ZoneId",
     ]
 
 

@@ -302,6 +302,19 @@ def test_passwords_of_registries_travel_as_secret_parameters_only() -> None:
     assert json.loads(held["registryAuth"]) == auth
 
 
+def test_passwords_with_double_brackets_are_written_as_ssm_takes_them() -> None:
+    """https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html"""
+    passwords = ["{{ssm:/a}}", "a{{{{b}}}}", "a\\{{b", "{{{c"]
+    auth = {
+        f"r{index}.example.com": {"username": "ci", "password": password}
+        for index, password in enumerate(passwords)
+    }
+    built = build(CONFIGURATION, registry_auth=auth)
+    value = built.of("aws:ssm/parameter:Parameter")["demo-server-registry-auth"].plain("value")
+    assert "{{" not in value
+    assert json.loads(value) == auth
+
+
 def test_each_identity_has_a_kubeconfig_and_the_administrator_only_when_configured() -> None:
     identities = [
         {"name": "viewer", "role": "viewer"},

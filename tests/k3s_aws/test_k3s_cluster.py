@@ -183,6 +183,19 @@ def test_two_clusters_of_one_name_are_rejected_in_one_program_only(create: Creat
             create(other)
 
 
+def test_two_resources_with_one_name_of_the_cluster_are_rejected(create: Create) -> None:
+    def other() -> Any:
+        K3sCluster("a", K3sClusterArgs(cluster={"name": "shop", "network": OPEN}))
+        return {"network": OPEN}
+
+    with pytest.raises(pulumi.RunError) as rejection:
+        create(other)
+    assert str(rejection.value) == (
+        "shop: cluster.name: a of the program has a cluster with the name shop in eu-central-1 "
+        "too\n    give each cluster a name of its own"
+    )
+
+
 def test_a_renamed_cluster_is_compared_with_what_it_was(create: Create) -> None:
     before = last_update(name="shop", servers={"rootVolumeGib": 40})
     opts = pulumi.ResourceOptions(aliases=[pulumi.Alias(name="shop")])

@@ -29,6 +29,16 @@ def test_a_value_that_is_written_again_without_a_key_is_under_the_accounts_own(
     assert key() == "alias/aws/ssm"
 
 
+def test_a_value_that_names_another_parameter_is_refused(cloud: LocalCloud) -> None:
+    """https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html"""
+    ssm = cloud.client("ssm")
+    for value in ("{{ssm:/a}}", '{"r.example.com": {"password": "a{{b"}}'):
+        with pytest.raises(ClientError) as refused:
+            ssm.put_parameter(Name="/a", Value=value, Type="SecureString")
+        assert refused.value.response["Error"]["Code"] == "ValidationException"
+    ssm.put_parameter(Name="/a", Value='{"r.example.com": {"password": "a{b"}}', Type="String")
+
+
 def test_the_calls_of_an_operator_are_recorded(cloud: LocalCloud) -> None:
     cloud.client("ssm").put_parameter(Name="/a", Value="one", Type="SecureString")
     cloud.ec2.describe_vpcs()

@@ -247,6 +247,21 @@ def test_a_condition_without_a_value_is_met_by_negation_only(
     assert allowed([statement], "ssm:GetParameter", TOKEN, CONTEXT) is expected
 
 
+@pytest.mark.parametrize(
+    ("parameter", "expected"),
+    [("agent/token", True), ("agent/host-keys/10.64.0.10", True), ("server/token", False)],
+)
+def test_the_programs_policy_decrypts_parameters_of_the_role_only(
+    parameter: str, expected: bool
+) -> None:
+    own = {"10.64.0.10": f"{HOME}/agent/host-keys/10.64.0.10"}
+    key = "arn:aws:kms:us-east-1:123456789012:key/own"
+    shared = [f"{HOME}/agent/{each}" for each in ("authorized-keys", "token")]
+    statements = policies.read(shared, own, key_arn=key)
+    context = {"kms:encryptioncontext:parameter_arn": f"{HOME}/{parameter}"}
+    assert allowed(statements["Statement"], "kms:Decrypt", key, context) is expected
+
+
 @pytest.mark.parametrize(("address", "expected"), [("10.64.0.10", True), ("10.64.0.1", False)])
 def test_the_programs_policy_lets_a_machine_read_its_own_host_key_only(
     address: str, expected: bool
