@@ -191,6 +191,8 @@ def describe(machine: Machine, kind: str, taken: datetime, packed: Path) -> dict
         "datastore": kind,
         "k3sVersion": data_version.of_data(machine),
         "caHash": hashlib.sha256(authority.encode()).hexdigest(),
+        # Whoever lists the snapshots sees by it that they have stopped.
+        "everyHours": (machine.node.backup or {})["everyHours"],
         "bytes": packed.stat().st_size,
         "sha256": files.sha256_of(packed).hexdigest(),
         # What k3s fixes in a datastore when it creates it; null is its default.

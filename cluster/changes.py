@@ -89,4 +89,5 @@ def _rejections_of_data(before: Record, after: Record, pairs: Sequence[Pair]) ->
     yield from rejections.check_release(old, new)
     yield from rejections.check_data_volumes(pairs)
     yield from rejections.check_rotation(before, after, pairs)
+    yield from rejections.check_upgrade(before, after, pairs)
     yield from rejections.check_shared(before, pairs)

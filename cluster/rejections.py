@@ -92,6 +92,25 @@ def check_rotation(before: Record, after: Record, pairs: Sequence[Pair]) -> Iter
         )
 
 
+def check_upgrade(before: Record, after: Record, pairs: Sequence[Pair]) -> Iterator[Problem]:
+    """
+    A server saves etcd before it starts another k3s. One that is replaced among several has nothing
+    to save: it joins with the other version, and no machine has what to go back to. The only server
+    saves its datastore on the next machine, which gets the volume.
+    """
+    replaced = [pair.change.name for pair in pairs if pair.is_server and pair.is_replaced]
+    if before.servers.count == 1 or not replaced:
+        return
+    if before.node_keys.get(VERSION) != after.node_keys.get(VERSION):
+        yield Problem(
+            VERSION,
+            f'must not change together with what replaces "{replaced[0]}": its next machine has no '
+            "data to save before, and no previous k3s to go back to",
+            "upgrade in one update, and replace in the next",
+            Kind.CONFLICT,
+        )
+
+
 def check_shared(before: Record, pairs: Sequence[Pair]) -> Iterator[Problem]:
     """k3s lets a server join only others that have the same value of what all have to share."""
     servers = [pair for pair in pairs if pair.is_server]

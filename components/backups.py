@@ -30,7 +30,7 @@ class Backups(pulumi.ComponentResource):
 
     Creates a private bucket with the program that makes snapshots, the rule that deletes old ones,
     and the encryption with a key of one's own. With `keep_after_destroy` it is left behind when the
-    stack is destroyed; else it goes with all that is in it.
+    stack is destroyed, without the rule; else it goes with all that is in it.
     """
 
     bucket_name: pulumi.Output[str]
@@ -66,7 +66,8 @@ class Backups(pulumi.ComponentResource):
                     "expiration": {"days": args.backup.keep_days},
                 }
             ],
-            opts=child,
+            # Not kept: with nobody to make further snapshots it would delete the last one too.
+            opts=pulumi.ResourceOptions(parent=self),
         )
         if args.backup.kms_key_arn:
             aws.s3.BucketServerSideEncryptionConfiguration(

@@ -23,16 +23,22 @@ class Endpoint:
     Where kubectl and the provider connect.
 
     Nodes do not use it: they join through the servers' private addresses. `host` is in the
-    certificates of every server; `ready` is what has to exist before anybody can connect.
+    certificates of every server; `ready` is what has to exist before anybody can connect. Where
+    `host` is the address of one server, `others` are those of the others, for the provider alone.
     """
 
     host: pulumi.Output[str]
+    others: Sequence[pulumi.Output[str]] = ()
     ready: Sequence[pulumi.Resource] = ()
     balancer: LoadBalancer | None = None
 
     @property
     def url(self) -> pulumi.Output[str]:
-        return pulumi.Output.format("https://{0}:{1}", self.host, network.API_PORT)
+        return _url(self.host)
+
+    @property
+    def other_urls(self) -> list[pulumi.Output[str]]:
+        return [_url(each) for each in self.others]
 
     def add_servers(
         self,
@@ -83,7 +89,7 @@ def create(name: str, args: EndpointArgs, opts: pulumi.ResourceOptions) -> Endpo
     if wanted.type == "dnsName" and wanted.hostname:
         host = pulumi.Output.from_input(wanted.hostname)
         return Endpoint(host=host, ready=_record(name, wanted.zone_id, host, addresses, opts))
-    return Endpoint(host=addresses[0])
+    return Endpoint(host=addresses[0], others=addresses[1:])
 
 
 def record_tags(cluster: Cluster, node: Node) -> dict[str, pulumi.Input[str]]:
@@ -97,6 +103,10 @@ def record_tags(cluster: Cluster, node: Node) -> dict[str, pulumi.Input[str]]:
     if not wanted.zone_id or not wanted.hostname:
         return {}
     return {expiry.RECORD_TAG: expiry.record_value(wanted.zone_id, wanted.hostname)}
+
+
+def _url(host: pulumi.Output[str]) -> pulumi.Output[str]:
+    return pulumi.Output.format("https://{0}:{1}", host, network.API_PORT)
 
 
 def _address(address: Address, *, internal: bool) -> pulumi.Output[str]:

@@ -252,6 +252,7 @@ class K3sCluster(pulumi.ComponentResource):
                 "clientCertificate": authority.adminCertificate,
                 "clientKey": authority.adminKey,
             },
+            other_endpoints=self._endpoint.other_urls,
         )
 
     def _create_machines(self) -> list[Machine]:

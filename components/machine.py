@@ -32,6 +32,7 @@ class Access:
     api: plugin.ApiConnection
     authority: plugin.CertificateAuthority
     endpoint_ready: Sequence[pulumi.Resource]
+    other_endpoints: Sequence[pulumi.Output[str]] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +132,8 @@ class Machine(pulumi.ComponentResource):
         }
         if args.datastore_id is not None:
             inputs["datastoreId"] = args.datastore_id
+        if args.access.other_endpoints:
+            inputs["otherEndpoints"] = list(args.access.other_endpoints)
         if args.cluster.k3s.drain_on_upgrade:
             # Left out otherwise: an existing node would have a change that changes nothing.
             inputs["drainOnUpgrade"] = True

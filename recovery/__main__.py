@@ -1,6 +1,7 @@
 """
 `python -m recovery`: after a `pulumi up` that was killed and a `pulumi cancel`.
-`python -m recovery snapshots`: lists the snapshots of the datastore.
+`python -m recovery snapshots`: lists the snapshots of the datastore; status 1 where the last one is
+old and no other has followed.
 `python -m recovery reap`: lists what is left of clusters whose `ttl` is over; --yes removes it.
 """
 
@@ -12,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 from recovery import reap as reaping
@@ -42,13 +44,18 @@ def agree(left: Sequence[Leftover]) -> bool:
         return False
 
 
-def list_snapshots(stack: Stack, folder: str | None, *, as_json: bool) -> None:
-    """Prints the snapshots, the newest first."""
+def list_snapshots(stack: Stack, folder: str | None, *, as_json: bool) -> int:
+    """Prints the snapshots, the newest first; 1 with a warning where a running cluster has none."""
     found = snapshots.of_stack(stack, folder)
     if as_json:
         print(json.dumps([asdict(each) for each in found], indent=2))
-        return
-    print("\n".join(map(str, found)) or "there are no snapshots yet")
+    else:
+        print("\n".join(map(str, found)) or "there are no snapshots yet")
+    # A folder is named where the stack is gone: no further ones come then.
+    if folder or not (problem := snapshots.overdue(found, datetime.now(UTC))):
+        return 0
+    print(f"warning: {problem}", file=sys.stderr)
+    return 1
 
 
 def reap(chosen: argparse.Namespace) -> None:
@@ -85,8 +92,8 @@ def main(words: list[str]) -> int:
             reap(chosen)
             return 0
         if chosen.what:
-            list_snapshots(Stack(ROOT, chosen.stack), chosen.folder, as_json=chosen.json)
-            return 0
+            stack = Stack(ROOT, chosen.stack)
+            return list_snapshots(stack, chosen.folder, as_json=chosen.json)
         recover(Stack(ROOT, chosen.stack), (lambda _: True) if chosen.yes else agree, print)
     except RecoveryError as error:
         print(f"error: {error}", file=sys.stderr)

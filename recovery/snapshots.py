@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -19,6 +20,11 @@ SCHEMA = 1
 _DESCRIPTION = ".json"
 _CREDENTIALS = ".credentials.json"
 _DATA = ".gz"
+_MOST_MISSED = 2
+_FIX = (
+    "start the servers where they are stopped; journalctl -u k3s-aws-backup on the Ready server "
+    "that is first by name has the cause; or copy away what has to stay"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +38,8 @@ class Snapshot:
     datastore: str = ""
     k3s_version: str = ""
     bytes: int = 0
+    every_hours: int = 0
+    """Hours until the next one was due; 0 in one of an older release."""
     problem: str = ""
 
     def __str__(self) -> str:
@@ -68,6 +76,29 @@ def find(client: Client, folder: str) -> list[Snapshot]:
     return sorted(_read(s3, bucket, sizes), key=lambda each: each.url, reverse=True)
 
 
+def overdue(found: Sequence[Snapshot], now: datetime) -> str | None:
+    """
+    That no snapshot follows the newest of these, newest first; None where one may still come.
+
+    S3 deletes by age, whether a newer one exists or not.
+    """
+    newest = next((each for each in found if not each.problem), None)
+    if newest is None:
+        return f"none of these can be restored\n    {_FIX}" if found else None
+    try:
+        taken = datetime.strptime(newest.taken_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return f'takenAt of {newest.url}.json is not a time: "{newest.taken_at}"\n    {_FIX}'
+    age = now - taken
+    if not newest.every_hours or age <= _MOST_MISSED * timedelta(hours=newest.every_hours):
+        return None
+    return (
+        f"the newest that can be restored is {age // timedelta(hours=1)} hours old, and one is due "
+        f"every {newest.every_hours}: S3 deletes the last one too after cluster.backup.keepDays\n"
+        f"    {_FIX}"
+    )
+
+
 def _read(s3: Any, bucket: str, sizes: dict[str, int]) -> Iterator[Snapshot]:
     for key, size in sizes.items():
         if not key.endswith(_DATA):
@@ -94,6 +125,7 @@ def _parse(url: str, text: bytes, size: int) -> Snapshot:
             datastore=str(content["datastore"]),
             k3s_version=str(content["k3sVersion"]),
             bytes=int(content["bytes"]),
+            every_hours=int(content.get("everyHours", 0)),
         )
     except (ValueError, TypeError, KeyError, RecursionError):
         return Snapshot(url=url, problem="its description is not one of this program")

@@ -54,14 +54,27 @@ class Pod:
 
 
 class Api:
-    """The API of a kubeconfig's parts. Every call raises ApiError or one of its subclasses."""
+    """
+    The API of a kubeconfig's parts. Every call raises ApiError or one of its subclasses.
 
-    def __init__(self, parts: kubeconfig.Parts, certificate_name: str | None = None) -> None:
-        self._transport = Transport(parts.server, _trust(parts), certificate_name)
+    It is called at `others`, URLs of the same cluster, where its own does not respond.
+    """
+
+    def __init__(
+        self,
+        parts: kubeconfig.Parts,
+        certificate_name: str | None = None,
+        others: Sequence[str] = (),
+    ) -> None:
+        context = _trust(parts)
+        endpoints = (parts.server, *others)
+        self._transports = [Transport(each, context, certificate_name) for each in endpoints]
+        self._used = 0
 
     def close(self) -> None:
         """Ends the calls that are under way in other threads, too."""
-        self._transport.close()
+        for each in self._transports:
+            each.close()
 
     def check_ready(self) -> None:
         """A call that succeeds when the API is ready and accepts the client certificate."""
@@ -164,10 +177,23 @@ class Api:
         self, method: str, path: str, content: Any = None, accept: Sequence[int] = ()
     ) -> Response:
         """One request; a status other than success and those in `accept` is ApiStatusError."""
-        response = self._transport.request(method, path, content)
+        response = self._request(method, path, content)
         if response.status not in (200, 201, 202, *accept):
             raise ApiStatusError(response.status, _format_status(response))
         return response
+
+    def _request(self, method: str, path: str, content: Any) -> Response:
+        """By the endpoint that responded last; else by the first other one that does."""
+        count, failure = len(self._transports), ApiError("the API cannot be reached")
+        for index in [(self._used + each) % count for each in range(count)]:
+            try:
+                response = self._transports[index].request(method, path, content)
+            except ApiError as error:
+                failure = error
+            else:
+                self._used = index
+                return response
+        raise failure
 
 
 def _trust(parts: kubeconfig.Parts) -> ssl.SSLContext:

@@ -23,7 +23,7 @@ T = TypeVar("T")
 RETRY_SECONDS: Final = 15.0
 # For so long a deleted Node may stay: k3s removes the etcd member of a server first, and where it
 # is the server that does so, another one takes over after 45 s.
-_FINALIZER_SECONDS: Final = 90.0
+FINALIZER_SECONDS: Final = 90.0
 _POLL_SECONDS: Final = 1.0
 _MOST_PODS: Final = 5
 
@@ -49,9 +49,9 @@ class Drain:
         self.retry(lambda: self.api.delete_node(self.node))
         return True
 
-    def wait_until_gone(self) -> bool:
+    def wait_until_gone(self, seconds: float = FINALIZER_SECONDS) -> bool:
         """Waits until the API has no such Node any more; whether that came in time."""
-        wait = self.operation.wait(_FINALIZER_SECONDS)
+        wait = self.operation.wait(seconds)
 
         def poll() -> None:
             if wait.run(lambda: self.api.node(self.node)) is not None:

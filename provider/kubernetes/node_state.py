@@ -22,6 +22,9 @@ INVALID_VERSION: Final = "invalid"
 SERVER_LABEL: Final = "node-role.kubernetes.io/control-plane"
 """The label of servers, which k3s sets."""
 
+ETCD_LABEL: Final = "node-role.kubernetes.io/etcd"
+"""The label of members of etcd, which k3s sets; by it, k3s removes the member with the Node."""
+
 CORDONED: Final = "k3s-aws/cordoned-for-change"
 """The annotation of a Node that is unschedulable until a change of it has ended."""
 
@@ -42,6 +45,8 @@ class NodeState:
     internal_ip: str
     boot_id: str
     """The boot of the machine that the kubelet last reported from."""
+    is_member: bool = False
+    """Whether it is a server with a member of etcd."""
     unschedulable: bool = False
     cordoned_for_change: bool = False
     """Whether it is unschedulable because of a change that this provider made, or makes."""
@@ -68,6 +73,7 @@ def _parse(node: Mapping[str, Any]) -> NodeState:
         architecture=_ARCHITECTURES.get(architecture, architecture),
         internal_ip=_address(addresses.get("InternalIP")),
         boot_id=_matching(_BOOT_ID, info.get("bootID")),
+        is_member=ETCD_LABEL in (node["metadata"].get("labels") or {}),
         unschedulable=node.get("spec", {}).get("unschedulable") is True,
         cordoned_for_change=CORDONED in (node["metadata"].get("annotations") or {}),
     )

@@ -92,6 +92,7 @@ def test_a_snapshot_of_a_datastore_in_use_is_complete(
         "datastore": "sqlite",
         "k3sVersion": "v1.36.4+k3s1",
         "caHash": hashlib.sha256(server.authority.certificate.encode()).hexdigest(),
+        "everyHours": 6,
         "bytes": len(packed),
         "sha256": hashlib.sha256(packed).hexdigest(),
         "fixed": {"cluster-cidr": None, "service-cidr": None, "secrets-encryption": None},

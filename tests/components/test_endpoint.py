@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import pytest
+
 from cluster import config, endpoint
 from tests.components.recording import CONFIGURATION, Built, build
 
@@ -185,3 +187,16 @@ def test_the_name_of_a_load_balancer_is_one_that_aws_takes() -> None:
     assert endpoint.load_balancer_name(other) != endpoint.load_balancer_name(
         config.load(CONFIGURATION, stack="prod")
     )
+
+
+@pytest.mark.parametrize("kind", ["serverAddress", "loadBalancer"])
+def test_nodes_know_the_other_servers_where_the_endpoint_is_one_of_them(kind: str) -> None:
+    built = build({**THREE, "endpoint": {"type": kind}})
+    for node in built.of("k3s:index:Node").values():
+        others = node.inputs.get("otherEndpoints", [])
+        own = node.inputs["api"]["endpoint"]
+        if kind == "loadBalancer":
+            assert others == []
+            continue
+        assert len({own, *others}) == 3
+        assert all(each.startswith("https://") and each.endswith(":6443") for each in others)

@@ -26,13 +26,18 @@ _CAUSE_LENGTH: Final = 2000
 
 @dataclass(kw_only=True)
 class Boot:
-    """The boot of the machine of a Node's inputs; `report_progress` is called with each step."""
+    """
+    The boot of the machine of a Node's inputs; `report_progress` is called with each step.
+
+    `while_waiting` is called each time that the first boot is not done yet.
+    """
 
     inputs: Values
     machine: Machine
     wait: Wait
     now: Callable[[], datetime]
     report_progress: Callable[[str], None]
+    while_waiting: Callable[[], None] = lambda: None
     k3s_started: bool = False
     upgrade: str = ""
     """The two versions, where k3s gets another one."""
@@ -53,6 +58,7 @@ class Boot:
                 raise self._failed(report)
             else:
                 return report
+            self.while_waiting()
             raise Pending(self.wait.seen)
 
         return self.wait.until(poll)

@@ -27,7 +27,7 @@ from provider.kubernetes.api import (
 from provider.operation import Operation, Values
 from provider.resources.connections import ssh_enabled
 from provider.resources.node.boot import UNITS, Boot, console_hint, machine_of
-from provider.resources.node.node_object import open_api, outputs_of
+from provider.resources.node.node_object import open_api, outputs_of, remove_previous
 from provider.ssh.machine import Machine
 from provider.waiting import Pending, explain_deadline
 
@@ -36,6 +36,8 @@ from provider.waiting import Pending, explain_deadline
 _REGISTRATION_SECONDS: Final = 30.0
 # Some images make host keys beside cloud-init, until the boot program brings the machine's own.
 _HOST_KEY_SECONDS: Final = 90.0
+# So often an API that does not respond is asked for Nodes of earlier machines.
+_PREVIOUS_SECONDS: Final = 10.0
 # A kubelet reports its new version a moment after its restart.
 _VERSION_SECONDS: Final = 15.0
 _WITHOUT_SSH: Final = (
@@ -61,6 +63,7 @@ class Readiness:
         self._config: NodeConfig = inputs["nodeConfig"]
         self._boot_program = boot_program
         self._wait = operation.wait(inputs["deadlineSeconds"])
+        self._next_look: float | None = 0.0
         self._machine: Machine | None = None
         if ssh_enabled(inputs):
             self._machine = machine_of(inputs, self._wait, host_keys, state)
@@ -71,6 +74,7 @@ class Readiness:
                 wait=self._wait,
                 now=operation.environment.clock.now,
                 report_progress=self._report_progress,
+                while_waiting=self._remove_previous,
             )
 
     def of_new_machine(self) -> Values:
@@ -81,6 +85,7 @@ class Readiness:
         is set up by ours first: a repeated `up` can succeed on the same machine.
         """
         with self._limited():
+            self._remove_previous()
             if self._machine is None:
                 return self._ready(None)
             self._machine.host_key_grace_seconds = _HOST_KEY_SECONDS
@@ -116,6 +121,18 @@ class Readiness:
             with contextlib.closing(self._api()) as api:
                 node_metadata.update(api, self._wait, self._name, config_before, self._config)
             return ready
+
+    def _remove_previous(self) -> None:
+        """
+        What an earlier machine at the address left, once the API responds.
+
+        While the machine boots, since a server cannot join before. The API of the first one does
+        not respond then: it has nothing of earlier machines.
+        """
+        now = self._wait.elapsed
+        if self._next_look is not None and now >= self._next_look:
+            done = remove_previous(self._operation, self._inputs)
+            self._next_look = None if done else now + _PREVIOUS_SECONDS
 
     def _modules(self) -> Mapping[str, str]:
         return program.of_role(self._boot_program(), self._inputs["role"])

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # The inputs whose change is applied to the machine, over SSH, until its node is Ready again.
 _APPLIED = frozenset({"nodeConfig", "secrets", "instanceType", "datastoreId"})
+# Those for which the boot program restarts k3s.
+_RESTARTING = frozenset({"nodeConfig", "secrets"})
 # Other keys are brought to the machine; where SSH was switched off, what changed since is.
 _KEYS = frozenset({"ssh", "ssh.hostKey", "ssh.privateKey", "ssh.enabled"})
 
@@ -42,7 +44,8 @@ def _is_object(text: str) -> str | None:
 class Node(Resource):
     """
     Create waits until the machine's boot is done and the node is Ready. It creates nothing, so a
-    failure leaves nothing in state, and the next update waits for the same machine again.
+    failure leaves nothing in state, and the next update waits for the same machine again. A Node
+    that such a machine left is deleted when the next one is created at its address.
 
     Update applies another `nodeConfig`, other secrets and SSH keys to the running machine, lets it
     join again where the datastore is another one, which has no nodes yet, and waits for a machine
@@ -53,7 +56,9 @@ class Node(Resource):
     while the API responds counts as deleted: the next update creates it, and creating restarts k3s
     on a machine whose boot is done but that has no Node object.
 
-    Delete cordons, drains and removes the Node object if the API responds, and always succeeds.
+    Of several servers one is changed or deleted only while etcd keeps its majority without it.
+
+    Delete cordons, drains and removes the Node object if the API responds. Else it succeeds.
     """
 
     token = "k3s:index:Node"
@@ -79,6 +84,11 @@ class Node(Resource):
         ),
         "ssh": SSH,
         "api": API,
+        "otherEndpoints": Property(
+            "strings",
+            "URLs of the API where `api.endpoint` is the address of one of several servers.",
+            optional=True,
+        ),
         "nodeConfig": Property(
             "any",
             "The machine's node.json without the deadline; applied in place.",
@@ -128,12 +138,14 @@ class Node(Resource):
         return Created(id=inputs["nodeName"], computed=computed)
 
     def update(self, operation: Operation, inputs: Values, state: Values, changed: Names) -> Values:
-        from provider.resources.node.schedulable import around_change
+        from provider.resources.node.schedulable import around_change, wait_for_others
 
         # An input that the state does not have yet is no change of the machine.
         changes = {key for key in _applied(changed) if key in state or key in _KEYS}
         if not changes or not ssh_enabled(inputs):
             return super().update(operation, inputs, state, changed)
+        if changes & _RESTARTING:
+            wait_for_others(operation, inputs)
         with around_change(operation, inputs, drain=_drains(inputs, state)):
             return self._readiness(operation, inputs, state).of_running_machine(
                 state["nodeConfig"],

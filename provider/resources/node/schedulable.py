@@ -1,4 +1,6 @@
-"""A node that gets no pods while k3s on it is changed, where the configuration wants that."""
+"""
+Around a change of k3s on a node: the other servers are there, and the pods leave where wanted.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,20 @@ from provider.errors import DeadlineExceeded, OperationFailed
 from provider.kubernetes.api import ApiError
 from provider.kubernetes.drain import Drain
 from provider.operation import Operation, Values
+from provider.resources.node import quorum
 from provider.resources.node.node_object import open_api
+
+
+def wait_for_others(operation: Operation, inputs: Values) -> None:
+    """
+    Before a server restarts k3s: of several, enough others have to be Ready.
+
+    An API that does not respond is no reason against the change, which may be what repairs it.
+    """
+    if inputs["role"] != "server" or "join" not in inputs["nodeConfig"]["pool"]:
+        return
+    with contextlib.suppress(ApiError), contextlib.closing(open_api(inputs)) as api:
+        quorum.wait_for_others(Drain(operation, api, inputs["nodeName"]), "changed")
 
 
 @contextlib.contextmanager

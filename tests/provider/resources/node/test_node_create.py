@@ -21,7 +21,7 @@ from provider.ssh.machine import Machine
 from provider.waiting import SystemClock, Wait
 from tests.provider.conftest import NODE_CONFIG
 from tests.provider.fake_api import FakeApi, node
-from tests.provider.fake_machine import BOOT_PROGRAM, FakeMachine, report
+from tests.provider.fake_machine import BOOT_PROGRAM, REPORT, FakeMachine, report
 from tests.provider.rpc import Failed, FastClock, Rpc, plugin, urn_of
 
 NODE = "k3s:index:Node"
@@ -65,6 +65,35 @@ def test_a_node_is_created_when_its_boot_is_done_and_it_is_ready(
     assert rows == ROWS
     assert last[1].startswith(f"agent {NAME}: Ready after ")
     assert machine.connections == 1
+
+
+def test_what_an_earlier_machine_at_the_address_left_is_removed_before_the_boot_is_done(
+    rpc: Rpc, machine: FakeMachine, api: FakeApi, node_inputs: MakeInputs
+) -> None:
+    """Its creation failed, so it is in no state: a server could never join at its address."""
+    previous, other = "demo-agents-0badc0de", "demo-agents-5e6f7a8b"
+    api.nodes = {
+        NAME: node(NAME),
+        previous: node(previous),
+        other: node(other, ready="Unknown"),
+    }
+    api.nodes[other]["status"]["addresses"][1]["address"] = "10.64.0.11"
+    api.nodes["by-hand"] = node("by-hand")
+
+    def answer(calls: int) -> int | None:
+        if api.calls[-1].startswith("DELETE"):
+            machine.put(REPORT, report())
+        if calls == 3:
+            # Kubernetes notices after a while that the machine is gone.
+            api.nodes[previous] = node(previous, ready="Unknown")
+        # The API is away at first.
+        return 503 if calls == 1 else None
+
+    api.before_answer = answer
+    rpc.create(NODE, node_inputs(deadlineSeconds=60))
+
+    assert set(api.nodes) == {NAME, other, "by-hand"}
+    assert f"{previous}: delete the Node of an earlier machine" in rpc.reported.progress_lines
 
 
 def test_an_endpoint_whose_name_is_not_in_every_certificate_yet_is_one_of_this_cluster(
