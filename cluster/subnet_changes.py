@@ -49,7 +49,16 @@ class _Replaced:
 
 
 def rejections(before: Record, after: Record) -> Iterator[Problem]:
-    """What would take several servers, or end in the middle since AWS refuses a step."""
+    """What would take several servers, or end in the middle since a step cannot succeed."""
+    if _move_all_servers(before, after):
+        yield Problem(
+            _SUBNETS,
+            "moves all servers at once: the first that is replaced would look for the others at "
+            "addresses that have no machine yet",
+            "let one of the servers keep its subnet in this update, and move it in the next; or "
+            f"{_ANOTHER_STACK}",
+            Kind.QUORUM,
+        )
     replaced = _replaced(before, after)
     if not replaced.indices:
         return
@@ -107,6 +116,18 @@ def _is_same_cluster(before: Record, after: Record) -> bool:
     """Whether its resources have the names and the place that they had."""
     places = [(each.name, each.region, each.account_id) for each in (before, after)]
     return places[0] == places[1]
+
+
+def _move_all_servers(before: Record, after: Record) -> bool:
+    """Whether no server of several keeps its address, which is that of its subnet, in one VPC."""
+    number = min(before.servers.count, after.servers.count)
+    return (
+        number > 1
+        and after.vpc_id is not None
+        and before.vpc_id == after.vpc_id
+        and _is_same_cluster(before, after)
+        and all(before.subnet_of(each) != after.subnet_of(each) for each in range(number))
+    )
 
 
 def _range(cluster: Record) -> str:

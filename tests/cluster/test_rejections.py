@@ -118,8 +118,14 @@ def test_what_allows_data_loss_is_to_be_removed_when_nothing_is_lost() -> None:
         ({}, {"servers": {"instanceType": "t3.small"}}, []),
         (
             {"network": {"subnetIds": [SUBNET_A]}},
-            {"network": {"subnetIds": [SUBNET_B]}},
+            {"network": {"subnetIds": [SUBNET_B, SUBNET_A]}},
             [],
+        ),
+        # The addresses where it would look for the others have no machines yet.
+        (
+            {"network": {"subnetIds": [SUBNET_A]}},
+            {"network": {"subnetIds": [SUBNET_B]}},
+            [f"{NETWORK}.subnetIds"],
         ),
     ],
 )

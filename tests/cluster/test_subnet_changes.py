@@ -143,11 +143,27 @@ def test_another_name_is_another_vpc_whatever_its_zones_are() -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "count", "rejected"),
+    [
+        ([A], [B], 3, True),
+        ([A, B], [B, A], 3, True),
+        ([A], [B, A], 3, False),
+        ([A], [B], 1, False),
+    ],
+)
+def test_one_of_several_servers_keeps_the_address_where_others_find_it(
+    before: list[str], after: list[str], count: int, rejected: bool
+) -> None:
+    found = plan(within(subnetIds=before), within(subnetIds=after), count=count, allowDataLoss=True)
+    assert ((Kind.QUORUM, SUBNETS) in kinds(found)) == rejected
+
+
+@pytest.mark.parametrize(
     ("before", "after", "counts", "path"),
     [
         (zones("abc"), zones("ab"), (3, 3), ZONES),
         (zones("abcde"), zones("abcde"), (5, 3), "cluster.servers.count"),
-        (within(subnetIds=[A]), within(subnetIds=[B]), (3, 3), SUBNETS),
+        (within(subnetIds=[A, B]), within(subnetIds=[A]), (3, 3), SUBNETS),
         # A subnet is added in place, and what has none of the servers is nothing to it.
         (zones("ab"), zones("abc"), (3, 3), None),
         (zones("abc"), zones("abc"), (5, 3), None),
