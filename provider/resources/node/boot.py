@@ -29,7 +29,7 @@ class Boot:
     """
     The boot of the machine of a Node's inputs; `report_progress` is called with each step.
 
-    `while_waiting` is called each time that the first boot is not done yet.
+    `while_running` is called each time that the first boot is found not to be done yet.
     """
 
     inputs: Values
@@ -37,7 +37,7 @@ class Boot:
     wait: Wait
     now: Callable[[], datetime]
     report_progress: Callable[[str], None]
-    while_waiting: Callable[[], None] = lambda: None
+    while_running: Callable[[], None] = lambda: None
     k3s_started: bool = False
     upgrade: str = ""
     """The two versions, where k3s gets another one."""
@@ -54,11 +54,11 @@ class Boot:
             elif report.state == "running":
                 watched = True
                 self._watch(report)
+                self.while_running()
             elif report.state == "failed" and watched and self._is_configured():
                 raise self._failed(report)
             else:
                 return report
-            self.while_waiting()
             raise Pending(self.wait.seen)
 
         return self.wait.until(poll)

@@ -74,7 +74,7 @@ class Readiness:
                 wait=self._wait,
                 now=operation.environment.clock.now,
                 report_progress=self._report_progress,
-                while_waiting=self._remove_previous,
+                while_running=self._remove_previous,
             )
 
     def of_new_machine(self) -> Values:

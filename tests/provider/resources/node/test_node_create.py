@@ -90,6 +90,7 @@ def test_what_an_earlier_machine_at_the_address_left_is_removed_before_the_boot_
         return 503 if calls == 1 else None
 
     api.before_answer = answer
+    machine.put(REPORT, report("running", ("start-k3s", None)))
     rpc.create(NODE, node_inputs(deadlineSeconds=60))
 
     assert set(api.nodes) == {NAME, other, "by-hand"}
