@@ -53,6 +53,9 @@ SLOW_PLACES = (
     # A whole cluster for each test.
     *(f"components/test_{each}.py" for each in ("backups", "bom", "changes", "data_volume")),
     *(f"components/test_{each}.py" for each in ("endpoint", "restore", "rollout", "variants")),
+    *(f"components/test_{each}.py" for each in ("k3s_cluster", "instance_states")),
+    # Clients of AWS, whose SDK each process would load.
+    *(f"components/test_{each}.py" for each in ("account", "console", "lookups")),
     *("k3s_aws/test_k3s_cluster.py", "policy/test_examples.py", "policy/test_user_data.py"),
     *("components/test_program.py", "repo/test_state_names.py"),
     # Hundreds of comments for each test, and fakes of REST APIs.
