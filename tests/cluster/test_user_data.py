@@ -106,7 +106,7 @@ NAMES = [f"{random.Random(index).randbytes(16).hex()}.example.com" for index in 
             "does not count; they take about",
         ),
         (
-            {"proxy": {"httpsProxy": "http://proxy.example.com:3128", "noProxy": NAMES}},
+            {"proxy": {"httpsProxy": "http://egress.example.com:3128", "noProxy": NAMES}},
             "shorten the addresses of cluster.proxy.noProxy; they take about",
         ),
         ({"k3s": {"server": {"tls-san": NAMES}}}, "shorten the k3s keys, such as tls-san; they"),
